@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_ADDRESS_H
+#define SSHIPC_ADDRESS_H
+/*
+ * One socket address, TCP (IPv4, IPv6) or Unix (path, abstract): the one place that parses, formats
+ * and compares them, and opens a listening socket or starts a connect.  Resolves no names.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* Room for a formatted address: a Unix path has at most 107 bytes, escaped bytes take four. */
+#define ADDRESS_TEXT 512
+#define ADDRESS_HOST 256 /* longest host name, with NUL */
+
+struct address {
+	struct sockaddr_storage sa; /* ss_family AF_UNSPEC: unset */
+	socklen_t len;
+};
+
+enum address_flags {
+	/* "*:PORT" (the IPv6 wildcard, which takes IPv4 too), bare "PORT" (the same), 0.0.0.0, [::]
+	 */
+	ADDRESS_WILDCARD_OK = 1,
+	ADDRESS_PORT_0_OK = 2, /* port 0: the kernel chooses */
+};
+
+/* Parses numeric "HOST:PORT", "[V6]:PORT" (with %scope), "/absolute/path" (at most 107 bytes),
+ * "@abstract".  "localhost:PORT" is taken as 127.0.0.1.  Returns 0, or -1 with *errstr (static)
+ * saying what is wrong with it. */
+int address_parse(const char *text, unsigned flags, struct address *out, const char **errstr);
+
+/* Splits "HOST:PORT" or "[V6]:PORT": the host without its brackets, *port pointing behind the
+ * colon. Judges neither part but that HOST is not empty, fits, and has a colon only in brackets. 0,
+ * or -1 with *errstr (static). */
+int address_split(const char *text, char host[ADDRESS_HOST], const char **port,
+		  const char **errstr);
+
+/* Digits only, at most 65535.  0, or -1. */
+int address_parse_port(const char *text, uint16_t *port);
+
+/* A bare numeric host ("127.0.0.1", "::1", "fe80::1%eth0") or "localhost" (any case: 127.0.0.1),
+ * and a port.  0, or -1: not numeric. */
+int address_from_host(const char *host, uint16_t port, struct address *out);
+
+/* "127.0.0.1:4565", "[::1]:22", "/run/x.sock", "@name", "unnamed" (a Unix client); unprintable
+ * bytes as \xNN; "unknown" when unset.  Returns buf. */
+const char *address_format(const struct address *a, char *buf, size_t size);
+
+/* The numeric host alone ("127.0.0.1", "::1"); a Unix address in whole.  Returns buf. */
+const char *address_format_host(const struct address *a, char *buf, size_t size);
+
+/* Same family, host and port, or same path.  IPv4-mapped IPv6 equals the IPv4 address. */
+bool address_equal(const struct address *a, const struct address *b);
+
+bool address_is_unix(const struct address *a);
+bool address_is_loopback(const struct address *a); /* 127/8, ::1 and every Unix address */
+uint16_t address_port(const struct address *a);	   /* host order; 0 for Unix */
+void address_set_port(struct address *a, uint16_t port);
+
+/* What accept(2), getsockname(2), getaddrinfo(3) gave.  IPv4-mapped IPv6 is stored as IPv4. */
+void address_from_sockaddr(struct address *a, const struct sockaddr *sa, socklen_t len);
+
+/* Starts a non-blocking connect (SOCK_CLOEXEC).  TCP sockets carry SO_LINGER {1,0} (a crash is a
+ * reset, never a clean end of file), TCP_NODELAY and SO_KEEPALIVE.  Returns the socket, *pending
+ * telling whether the connect is still under way (poll for POLLOUT, then address_connect_result);
+ * -1 with errno on failure.  A connect that completes at once (loopback) is reported as done. A
+ * full Unix backlog is errno EAGAIN. */
+int address_connect(const struct address *a, bool *pending);
+
+/* After POLLOUT: 0 when connected, else the errno of the failure. */
+int address_connect_result(int fd);
+
+/* Applies to an accepted or connected TCP socket what address_connect sets; no effect on Unix
+ * sockets. */
+void address_tune(int fd);
+
+/* A listening socket that we own. */
+struct listening {
+	int fd;		   /* non-blocking, close-on-exec; -1 when closed */
+	struct address at; /* with the port the kernel chose */
+	dev_t dev;	   /* Unix paths: the inode that we made */
+	ino_t ino;
+};
+
+/* What the owner of a Unix listener may wish: -1 (mode, uid, gid) leaves the default. */
+struct listen_perm {
+	int mode;
+	int64_t uid, gid;
+};
+
+/* Binds and listens.  perm may be NULL.  TCP: SO_REUSEADDR; "*" is dual stack where IPv6 exists,
+ * else IPv4.  Unix path: a stale socket (connect gives ECONNREFUSED) is replaced; a live one, or
+ * anything that is not a socket, is left alone and is a failure; bound under umask 0177, then perm
+ * applied.  -1 with *errstr in err (size bytes) naming address, cause and, where it can be found,
+ * the holder. */
+int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
+		   struct listening *out, char *err, size_t size);
+
+/* Closes it; unlinks a Unix path only while it is still our inode.  Safe on a closed one. */
+void listening_close(struct listening *l);
+
+#endif

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The listening half of address.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "address.h"
+
+#define WHY_SIZE 256
+
+/* NULL for anything but a socket in the file system. */
+static const char *unix_path(const struct address *a)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+
+	return address_is_unix(a) && un->sun_path[0] ? un->sun_path : NULL;
+}
+
+/* fd is connected to the socket that is in our way. */
+static void name_holder(int fd, char *why, size_t size)
+{
+	struct ucred holder = {.pid = 0};
+	socklen_t len = sizeof(holder);
+	char path[64], name[32] = "?";
+	FILE *f = NULL;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &len) < 0 || holder.pid <= 0) {
+		snprintf(why, size, "in use by another program");
+		return;
+	}
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)holder.pid);
+	f = fopen(path, "re");
+	if (f) {
+		if (fgets(name, sizeof(name), f))
+			name[strcspn(name, "\n")] = '\0';
+		fclose(f);
+	}
+	snprintf(why, size, "in use by process %d (%s), uid %u", (int)holder.pid, name, holder.uid);
+}
+
+/* Makes room at a path, but only by removing a socket that nobody listens on. */
+static int clear_stale(const struct address *a, const char *path, char *why, size_t size)
+{
+	struct stat st;
+	bool pending = false;
+	int fd = -1;
+
+	if (lstat(path, &st) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		snprintf(why, size, "%s", strerror(errno));
+		return -1;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(why, size, "exists and is not a socket; it is left alone");
+		return -1;
+	}
+	fd = address_connect(a, &pending);
+	if (fd < 0 && errno == ECONNREFUSED && unlink(path) == 0)
+		return 0;
+	if (fd >= 0)
+		name_holder(fd, why, size);
+	else if (errno == EAGAIN)
+		snprintf(why, size, "in use by another program, whose backlog is full");
+	else
+		snprintf(why, size, "a socket is there and stays: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int bound_socket(const struct address *a)
+{
+	const int on = 1, off = 0;
+	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), rc = -1, e;
+	mode_t mask;
+
+	if (fd < 0)
+		return -1;
+	if (!address_is_unix(a))
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (a->sa.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	mask = umask(0177);
+	rc = bind(fd, (const struct sockaddr *)&a->sa, a->len);
+	e = errno;
+	umask(mask);
+	if (rc == 0)
+		return fd;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+/* Machines without IPv6 refuse the socket, or the address when it is switched off by sysctl. */
+static int bound_or_ipv4(const struct address *a)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+	struct address any;
+	int fd = bound_socket(a);
+
+	if (fd >= 0 || a->sa.ss_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ||
+	    (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
+		return fd;
+	address_from_host("0.0.0.0", address_port(a), &any);
+	return bound_socket(&any);
+}
+
+/* Through a descriptor of the inode, so that nobody who may write the folder can point us at
+ * another. */
+static int adopt_path(const char *path, const struct listen_perm *perm, struct listening *out)
+{
+	char self[64];
+	struct stat st;
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = -1;
+
+	if (fd < 0)
+		return -1;
+	errno = ENOTSOCK;
+	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+		goto out;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	if (perm && (perm->uid >= 0 || perm->gid >= 0) &&
+	    fchownat(fd, "", (uid_t)perm->uid, (gid_t)perm->gid, AT_EMPTY_PATH) < 0)
+		goto out;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (perm && perm->mode >= 0 && chmod(self, (mode_t)perm->mode) < 0)
+		goto out;
+	rc = 0;
+out:
+	close(fd);
+	return rc;
+}
+
+static void explain_bind(const struct address *a, char *why, size_t size)
+{
+	const char *cause = strerror(errno);
+
+	if (errno == EADDRINUSE && !address_is_unix(a))
+		snprintf(why, size, "%s (\"ss -ltnp sport = :%u\" shows by whom)", cause,
+			 address_port(a));
+	else if (errno == EACCES && !address_is_unix(a))
+		snprintf(why, size, "%s (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
+			 cause);
+	else
+		snprintf(why, size, "%s", cause);
+}
+
+int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
+		   struct listening *out, char *err, size_t size)
+{
+	const char *path = unix_path(a);
+	char text[ADDRESS_TEXT], why[WHY_SIZE] = "";
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+
+	*out = (struct listening){.fd = -1, .at = *a};
+	if (path && clear_stale(a, path, why, sizeof(why)) < 0)
+		goto fail;
+	out->fd = bound_or_ipv4(a);
+	/* Not listening yet: nobody gets in before mode and owner are right. */
+	if (out->fd < 0 || (path && adopt_path(path, perm, out) < 0) ||
+	    listen(out->fd, backlog) < 0 ||
+	    getsockname(out->fd, (struct sockaddr *)&ss, &len) < 0) {
+		explain_bind(a, why, sizeof(why));
+		goto fail;
+	}
+	address_from_sockaddr(&out->at, (struct sockaddr *)&ss, len);
+	return 0;
+fail:
+	listening_close(out);
+	snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
+	return -1;
+}
+
+void listening_close(struct listening *l)
+{
+	const char *path = unix_path(&l->at);
+	struct stat st;
+
+	if (l->fd < 0)
+		return;
+	if (path && l->ino && lstat(path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(path);
+	close(l->fd);
+	l->fd = -1;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "algorithms.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Post-quantum first where this libssh has it; no finite-field groups (costly, and they read moduli
+ * files). */
+static const char kex[] =
+    "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"
+    "curve25519-sha256,curve25519-sha256@libssh.org";
+static const char ciphers[] = "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
+static const char ciphers_gcm[] = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
+				  "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
+static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com";
+static const char macs_compatible[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
+				      "hmac-sha2-256,hmac-sha2-512";
+
+const char algorithms_user_keys[] = "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,"
+				    "ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
+				    "sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
+const char algorithms_host_keys[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+				    "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256";
+
+enum { RSA_MIN_BITS = 2048 };
+
+/* Well below what the ciphers allow (RFC 4344 section 3, RFC 4253 section 9). */
+static const uint64_t rekey_bytes = UINT64_C(1) << 30;
+static const uint32_t rekey_seconds = 3600;
+
+int algorithms_parse(const char *text, enum algorithms_profile *profile)
+{
+	if (strcmp(text, "default") == 0)
+		*profile = ALGORITHMS_DEFAULT;
+	else if (strcmp(text, "compatible") == 0)
+		*profile = ALGORITHMS_COMPATIBLE;
+	else
+		return -1;
+	return 0;
+}
+
+const char *algorithms_text(enum algorithms_profile profile)
+{
+	return profile == ALGORITHMS_COMPATIBLE ? "compatible" : "default";
+}
+
+bool algorithms_cpu_has_aes(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__)
+	bool found = false;
+	char line[1024];
+	FILE *f = fopen("/proc/cpuinfo", "re");
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strncmp(line, "Features", 8) == 0 && strstr(line, " aes") != NULL;
+	if (f)
+		fclose(f);
+	return found;
+#else
+	return false;
+#endif
+}
+
+int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm)
+{
+	const char *c = gcm ? ciphers_gcm : ciphers;
+	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
+	const bool no = false;
+	const int rsa = RSA_MIN_BITS;
+	const struct {
+		enum ssh_bind_options_e option;
+		const void *value;
+	} set[] = {
+	    {SSH_BIND_OPTIONS_PROCESS_CONFIG, &no},
+	    {SSH_BIND_OPTIONS_BANNER, "sshipc_" SSHIPC_VERSION},
+	    {SSH_BIND_OPTIONS_KEY_EXCHANGE, kex},
+	    {SSH_BIND_OPTIONS_CIPHERS_C_S, c},
+	    {SSH_BIND_OPTIONS_CIPHERS_S_C, c},
+	    {SSH_BIND_OPTIONS_HMAC_C_S, m},
+	    {SSH_BIND_OPTIONS_HMAC_S_C, m},
+	    {SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, algorithms_user_keys},
+	    {SSH_BIND_OPTIONS_MODULI, "/dev/null"},
+	    {SSH_BIND_OPTIONS_RSA_MIN_SIZE, &rsa},
+	};
+
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+		if (ssh_bind_options_set(bind, set[i].option, set[i].value) != SSH_OK)
+			return -1;
+	return 0;
+}
+
+int algorithms_set_client(ssh_session session, enum algorithms_profile profile, bool gcm,
+			  const char *hostkeys)
+{
+	const char *c = gcm ? ciphers_gcm : ciphers;
+	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
+	const bool no = false;
+	const int rsa = RSA_MIN_BITS;
+	const struct {
+		enum ssh_options_e option;
+		const void *value;
+	} set[] = {
+	    {SSH_OPTIONS_PROCESS_CONFIG, &no},
+	    {SSH_OPTIONS_SSH_DIR, "/dev/null"},
+	    {SSH_OPTIONS_KNOWNHOSTS, "/dev/null"},
+	    {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},
+	    {SSH_OPTIONS_KEY_EXCHANGE, kex},
+	    {SSH_OPTIONS_CIPHERS_C_S, c},
+	    {SSH_OPTIONS_CIPHERS_S_C, c},
+	    {SSH_OPTIONS_HMAC_C_S, m},
+	    {SSH_OPTIONS_HMAC_S_C, m},
+	    {SSH_OPTIONS_HOSTKEYS, hostkeys},
+	    {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, algorithms_user_keys},
+	    {SSH_OPTIONS_RSA_MIN_SIZE, &rsa},
+	};
+
+	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+		if (ssh_options_set(session, set[i].option, set[i].value) != SSH_OK)
+			return -1;
+	return algorithms_set_session(session);
+}
+
+int algorithms_set_session(ssh_session session)
+{
+	/* "none", not "no": the latter leaves zlib@openssh.com in the offer. */
+	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "none") != SSH_OK ||
+	    ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &rekey_bytes) != SSH_OK ||
+	    ssh_options_set(session, SSH_OPTIONS_REKEY_TIME, &rekey_seconds) != SSH_OK)
+		return -1;
+	return 0;
+}

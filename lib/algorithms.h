@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_ALGORITHMS_H
+#define SSHIPC_ALGORITHMS_H
+/*
+ * The algorithm lists of both programs, and libssh's switches that keep it from reading files of
+ * its own. Names that this libssh does not know are dropped by it, so one list serves every
+ * version.
+ */
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+#include <stdbool.h>
+
+enum algorithms_profile {
+	ALGORITHMS_DEFAULT,
+	ALGORITHMS_COMPATIBLE, /* adds hmac-sha2-256/512 for peers without encrypt-then-MAC */
+};
+
+/* "default" or "compatible"; -1 for anything else. */
+int algorithms_parse(const char *text, enum algorithms_profile *profile);
+const char *algorithms_text(enum algorithms_profile profile);
+
+/* AES-GCM is offered, and first, only when gcm: the CPU has AES and selftest.h saw this libssh
+ * reject a changed tag. */
+bool algorithms_cpu_has_aes(void);
+
+/* Sets lists, RSA minimum, no configuration file, no moduli; banner text is ours.  0, or -1
+ * (ssh_get_error tells). */
+int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm);
+
+/* The same for a client session; hostkeys: comma list, see trust.h. */
+int algorithms_set_client(ssh_session session, enum algorithms_profile profile, bool gcm,
+			  const char *hostkeys);
+
+/* What every session needs that ssh_bind cannot set: no compression, rekey limits.  Before the key
+ * exchange. */
+int algorithms_set_session(ssh_session session);
+
+/* Every user key signature algorithm that we take; and host key algorithms that the client takes.
+ */
+extern const char algorithms_user_keys[];
+extern const char algorithms_host_keys[];
+
+#endif

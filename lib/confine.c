@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+bool confine_is_sanitized(void)
+{
+	return SANITIZED;
+}
+
+int confine_demote(const char *user, uid_t uid, gid_t gid)
+{
+	uid_t r, e, s;
+
+	if (uid == 0 || gid == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (initgroups(user, gid) != 0 || setresgid(gid, gid, gid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
+		return -1;
+	if (getresuid(&r, &e, &s) != 0 || r != uid || e != uid || s != uid || setuid(0) == 0 ||
+	    getegid() != gid) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+int confine_process(pid_t parent)
+{
+	const struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return -1;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
+	    prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0) {
+		errno = EPERM;
+		return -1;
+	}
+	if (parent == 0)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		return -1;
+	if (getppid() != parent) { /* it died before it could be watched */
+		errno = ESRCH;
+		return -1;
+	}
+	return 0;
+}
+
+int confine_null_stdio(void)
+{
+	const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : 0;
+
+	for (int i = 0; rc == 0 && i <= 2; i++)
+		if (dup2(fd, i) < 0)
+			rc = -1;
+	if (fd > 2)
+		close(fd);
+	return rc;
+}
+
+void confine_close_from(int lowest)
+{
+	if (syscall(SYS_close_range, (unsigned)lowest, ~0U, 0U) == 0)
+		return;
+	for (long i = sysconf(_SC_OPEN_MAX); i >= lowest; i--)
+		close((int)i);
+}
+
+size_t confine_raise_nofile(void)
+{
+	struct rlimit l = {1024, 1024};
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+		const rlim_t before = l.rlim_cur;
+
+		l.rlim_cur = l.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &l) != 0)
+			l.rlim_cur = before;
+	}
+	return (size_t)l.rlim_cur;
+}
+
+struct rule {
+	int call;
+	unsigned n;
+	struct scmp_arg_cmp args[2];
+};
+
+#define ALLOW(name)                                                                                \
+	{                                                                                          \
+		SCMP_SYS(name), 0,                                                                 \
+		{                                                                                  \
+			{                                                                          \
+				0                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define ALLOW1(name, a)                                                                            \
+	{                                                                                          \
+		SCMP_SYS(name), 1,                                                                 \
+		{                                                                                  \
+			a                                                                          \
+		}                                                                                  \
+	}
+#define ALLOW2(name, a, b)                                                                         \
+	{                                                                                          \
+		SCMP_SYS(name), 2,                                                                 \
+		{                                                                                  \
+			a, b                                                                       \
+		}                                                                                  \
+	}
+
+static const struct rule rules[] = {
+    /* the loop */
+    ALLOW(epoll_wait),
+    ALLOW(epoll_pwait),
+    ALLOW(epoll_ctl),
+    ALLOW(poll),
+    ALLOW(ppoll),
+    ALLOW(clock_gettime),
+    ALLOW(gettimeofday),
+    ALLOW(time),
+    /* bytes; with an address sendto could connect an unconnected socket (MSG_FASTOPEN) */
+    ALLOW(recvfrom),
+    ALLOW(recvmsg),
+    ALLOW1(sendto, SCMP_A4(SCMP_CMP_EQ, 0)),
+    ALLOW(shutdown),
+    ALLOW(close),
+    ALLOW2(setsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_LINGER)),
+    ALLOW2(getsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR)),
+    ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_GETFL)),
+    ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_SETFL)),
+    /* memory, never executable */
+    ALLOW(brk),
+    ALLOW1(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
+    ALLOW1(mprotect, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
+    ALLOW(munmap),
+    ALLOW(mremap),
+    ALLOW(madvise),
+    /* OpenSSL: fork check, random numbers, locks */
+    ALLOW(getpid),
+    ALLOW(getrandom),
+    ALLOW(futex),
+    /* the watchdog, the end */
+    ALLOW(rt_sigreturn),
+    ALLOW(restart_syscall),
+    ALLOW(exit),
+    ALLOW(exit_group),
+#if SANITIZED
+    ALLOW(write),
+    ALLOW(writev),
+    ALLOW(gettid),
+    ALLOW(tgkill),
+    ALLOW(rt_sigprocmask),
+    ALLOW(rt_sigaction),
+    ALLOW(sigaltstack),
+    ALLOW(sched_yield),
+    ALLOW(getrlimit),
+    ALLOW(prlimit64),
+    ALLOW(openat),
+    ALLOW(read),
+    ALLOW(readlink),
+    ALLOW(readlinkat),
+    ALLOW(newfstatat),
+    ALLOW(fstat),
+    ALLOW(lseek),
+#endif
+};
+
+int confine_syscalls(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int rc = ctx ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(rules) / sizeof(rules[0]); i++) {
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rules[i].call, rules[i].n,
+					    rules[i].args);
+		if (rc == -EDOM ||
+		    rc == -EEXIST) /* not a call of this architecture; the same rule twice */
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	if (ctx)
+		seccomp_release(ctx);
+	errno = rc < 0 ? -rc : 0;
+	return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CONFINE_H
+#define SSHIPC_CONFINE_H
+/*
+ * Privileges taken away for good: uid, core dumps, ptrace, new privileges, system calls.  Every
+ * function verifies what it did; a failure must end the process that asked.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Becomes uid and gid with their groups (initgroups of user), and verifies that root cannot be had
+ * back.  0, or -1 with errno. */
+int confine_demote(const char *user, uid_t uid, gid_t gid);
+
+/* no_new_privs, not dumpable (no core, no ptrace by our own uid), dies with its parent (whose pid
+ * is parent; 0: does not).  After confine_demote, which clears the parent-death signal.  0, or -1
+ * with errno. */
+int confine_process(pid_t parent);
+
+/* 0-2 on /dev/null.  0, or -1. */
+int confine_null_stdio(void);
+
+/* Closes every descriptor from lowest on. */
+void confine_close_from(int lowest);
+
+/* The session's system call list (DESIGN.md has it with the reasons): everything else ends the
+ * process.  After it no file, socket or process can be made, no descriptor passed away, no code
+ * made executable.  0, or -1 with errno. */
+int confine_syscalls(void);
+
+/* Raises the soft limit of descriptors to the hard one; returns it. */
+size_t confine_raise_nofile(void);
+
+/* True in a build whose sanitizer needs its own system calls: there the list is wider and stderr
+ * stays. */
+bool confine_is_sanitized(void);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_ENDPOINT_H
+#define SSHIPC_ENDPOINT_H
+/*
+ * What an endpoint is: a name, one configured address, aliases that select it, a kind.  Plain data,
+ * filled from the configuration and read by the policy, the monitor and the status answer.
+ */
+#include <stddef.h>
+
+#include "address.h"
+
+#define ENDPOINT_NAME	 33 /* with NUL */
+#define ENDPOINT_ALIASES 16
+
+enum endpoint_kind {
+	ENDPOINT_OTHER,
+	ENDPOINT_CONFD,
+	ENDPOINT_NSO,
+	ENDPOINT_DBUS,
+	ENDPOINT_DOCKER,
+	ENDPOINT_POSTGRES,
+};
+
+struct endpoint {
+	char name[ENDPOINT_NAME];
+	struct address address;
+	enum endpoint_kind kind;
+	char *accept[ENDPOINT_ALIASES]; /* "HOST:PORT" (HOST may be a name) or "/path" */
+	size_t n_accept;
+};
+
+/* A letter, then letters, digits, '-', '_'; at most 32.  0, or -1 with *errstr (static). */
+int endpoint_check_name(const char *name, const char **errstr);
+
+/* "confd", "nso", "dbus", "docker", "postgres", "other"; -1 for anything else. */
+int endpoint_kind_parse(const char *text, enum endpoint_kind *kind);
+const char *endpoint_kind_text(enum endpoint_kind kind);
+
+/* Checks an accept alias: "/absolute/path" of at most 107 bytes or "HOST:PORT" / "[V6]:PORT" with
+ * PORT 1-65535.  0, or -1 with *errstr. */
+int endpoint_check_alias(const char *alias, const char **errstr);
+
+/* Parses "[NAME=]ADDRESS" of -e: ADDRESS numeric HOST:PORT, [V6]:PORT, /path or @abstract; the name
+ * defaults to "endpoint"; the kind to the name where that is one.  0, or -1 with *errstr (static).
+ */
+int endpoint_parse(const char *text, struct endpoint *out, const char **errstr);
+
+void endpoint_free(struct endpoint *e); /* what it holds, not itself */
+
+#endif

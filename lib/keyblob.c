@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "keyblob.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RSA_MIN_BITS 2048
+#define RSA_MAX_BITS 16384
+
+enum shape { SHAPE_ED25519, SHAPE_ECDSA, SHAPE_RSA };
+
+static const struct key_type {
+	const char *name;
+	enum shape shape;
+	const char *curve;
+	size_t point; /* bytes of a public key */
+	bool token;   /* sk-: an application name follows */
+} key_types[] = {
+    {.name = "ssh-ed25519", .shape = SHAPE_ED25519, .point = 32},
+    {.name = "sk-ssh-ed25519@openssh.com", .shape = SHAPE_ED25519, .point = 32, .token = true},
+    {.name = "ecdsa-sha2-nistp256", .shape = SHAPE_ECDSA, .curve = "nistp256", .point = 65},
+    {.name = "ecdsa-sha2-nistp384", .shape = SHAPE_ECDSA, .curve = "nistp384", .point = 97},
+    {.name = "ecdsa-sha2-nistp521", .shape = SHAPE_ECDSA, .curve = "nistp521", .point = 133},
+    {.name = "sk-ecdsa-sha2-nistp256@openssh.com",
+     .shape = SHAPE_ECDSA,
+     .curve = "nistp256",
+     .point = 65,
+     .token = true},
+    {.name = "ssh-rsa", .shape = SHAPE_RSA},
+};
+
+/* What is left to read; p NULL once a read went past the end. */
+struct cursor {
+	const uint8_t *p;
+	size_t left;
+};
+
+struct field {
+	const uint8_t *p;
+	size_t len;
+};
+
+static const struct key_type *find_type(const void *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(key_types) / sizeof(*key_types); i++) {
+		if (len == strlen(key_types[i].name) && !memcmp(name, key_types[i].name, len))
+			return &key_types[i];
+	}
+	return NULL;
+}
+
+bool keyline_type_known(const char *type, size_t len)
+{
+	return find_type(type, len) != NULL;
+}
+
+/* An empty field stands for a missing one too: no key has either. */
+static struct field take(struct cursor *c)
+{
+	struct field f = {.p = NULL};
+	size_t len = 0;
+
+	if (c->left >= 4)
+		len =
+		    (size_t)c->p[0] << 24 | (size_t)c->p[1] << 16 | (size_t)c->p[2] << 8 | c->p[3];
+	if (len == 0 || len > c->left - 4) {
+		c->left = 0;
+		return f;
+	}
+	f = (struct field){.p = c->p + 4, .len = len};
+	c->p += 4 + len;
+	c->left -= 4 + len;
+	return f;
+}
+
+/* Bits of a positive mpint in its shortest form (RFC 4251 section 5), else 0. */
+static size_t mpint_bits(const struct field *f)
+{
+	size_t bits = 0;
+
+	if (f->len == 0 || f->p[0] >= 0x80 || (f->p[0] == 0 && (f->len == 1 || f->p[1] < 0x80)))
+		return 0;
+	for (unsigned top = f->p[0]; top; top >>= 1)
+		bits++;
+	return bits + 8 * (f->len - 1);
+}
+
+static const char *check_rsa(struct cursor *c)
+{
+	struct field e = take(c), n = take(c);
+	size_t bits = mpint_bits(&n);
+
+	if (bits == 0 || mpint_bits(&e) < 2 || mpint_bits(&e) > 64 || !(e.p[e.len - 1] & 1) ||
+	    !(n.p[n.len - 1] & 1))
+		return "the RSA key is malformed";
+	if (bits < RSA_MIN_BITS)
+		return "an RSA key needs at least 2048 bits";
+	return bits > RSA_MAX_BITS ? "an RSA key may have at most 16384 bits" : NULL;
+}
+
+static const char *check_point(const struct key_type *t, struct cursor *c)
+{
+	struct field curve = {.p = NULL}, point;
+
+	if (t->shape == SHAPE_ECDSA) {
+		curve = take(c);
+		if (curve.len != strlen(t->curve) || memcmp(curve.p, t->curve, curve.len) != 0)
+			return "the key's curve is not that of its type";
+	}
+	point = take(c);
+	if (point.len != t->point)
+		return "the key has the wrong size for its type";
+	/* 4: uncompressed (SEC 1 section 2.3.3), the only form in SSH. */
+	if (t->shape == SHAPE_ECDSA && point.p[0] != 4)
+		return "the ECDSA key is malformed";
+	if (t->token && take(c).len == 0)
+		return "the security key names no application";
+	return NULL;
+}
+
+int keyline_check_blob(const uint8_t *blob, size_t len, char type[KEYLINE_TYPE],
+		       const char **errstr)
+{
+	struct cursor c = {.p = blob, .left = len};
+	struct field name = take(&c);
+	const struct key_type *t = NULL;
+
+	*errstr = NULL;
+	type[0] = '\0';
+	if (len > KEYLINE_BLOB_MAX)
+		*errstr = "the key is too long";
+	else if (name.len == 0)
+		*errstr = "the key is malformed";
+	else if (!(t = find_type(name.p, name.len)))
+		*errstr = "the key's type is not supported";
+	if (*errstr)
+		return -1;
+	*errstr = t->shape == SHAPE_RSA ? check_rsa(&c) : check_point(t, &c);
+	if (!*errstr && c.left)
+		*errstr = "something follows the key";
+	if (*errstr)
+		return -1;
+	snprintf(type, KEYLINE_TYPE, "%s", t->name);
+	return 0;
+}
+
+void keyline_digest(const uint8_t *blob, size_t len, uint8_t digest[KEYLINE_DIGEST])
+{
+	SHA256(blob, len, digest);
+}
+
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void keyline_fingerprint(const uint8_t digest[KEYLINE_DIGEST], char text[KEYLINE_FINGERPRINT])
+{
+	size_t n = (size_t)snprintf(text, KEYLINE_FINGERPRINT, "SHA256:");
+	unsigned bits = 0, have = 0;
+
+	for (size_t i = 0; i < KEYLINE_DIGEST; i++) {
+		bits = bits << 8 | digest[i];
+		for (have += 8; have >= 6; have -= 6)
+			text[n++] = base64[bits >> (have - 6) & 63];
+	}
+	text[n++] = base64[bits << (6 - have) & 63];
+	text[n] = '\0';
+}
+
+long keyline_base64(const char *text, size_t len, uint8_t *out, size_t size)
+{
+	size_t pad = 0, n = 0;
+	unsigned bits = 0, have = 0;
+
+	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+		pad++;
+	if (len % 4 != 0)
+		return -1;
+	for (size_t i = 0; i < len - pad; i++) {
+		const char *digit = memchr(base64, text[i], sizeof(base64) - 1);
+
+		if (!digit)
+			return -1;
+		bits = bits << 6 | (unsigned)(digit - base64);
+		have += 6;
+		if (have < 8)
+			continue;
+		if (n == size)
+			return -1;
+		have -= 8;
+		out[n++] = (uint8_t)(bits >> have);
+	}
+	/* Each key has one text: bits that say nothing must be zero. */
+	return bits & ((1U << have) - 1) ? -1 : (long)n;
+}

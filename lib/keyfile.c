@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "keyfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libssh/libssh.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keyline.h"
+
+static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, KEYFILE_ERROR, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static int check(int fd, const char *path, mode_t refused, struct stat *st, char *err)
+{
+	bool secret = refused & S_IROTH;
+
+	if (fstat(fd, st) < 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	if (!S_ISREG(st->st_mode))
+		return fail(err, "%s: not a regular file", path);
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return fail(err, "%s: belongs to uid %u, neither to root nor to uid %u; chown it",
+			    path, st->st_uid, geteuid());
+	if (st->st_mode & refused)
+		return fail(err, "%s: mode %04o lets others %s it; chmod %s %s", path,
+			    st->st_mode & 07777, secret ? "read or write" : "write",
+			    secret ? "600" : "go-w", path);
+	return 0;
+}
+
+int keyfile_check_unwritable(int fd, const char *path, char err[KEYFILE_ERROR])
+{
+	struct stat st;
+
+	return check(fd, path, S_IWGRP | S_IWOTH, &st, err);
+}
+
+void keyfile_wipe(char *text, size_t len)
+{
+	if (text)
+		explicit_bzero(text, len);
+	free(text);
+}
+
+/* Up to size bytes, fewer only at the end of the file. */
+static ssize_t read_all(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, buf + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR])
+{
+	/* A FIFO must not make us wait. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	char *text = NULL;
+	ssize_t n = 0;
+
+	if (fd < 0) {
+		fail(err, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if (check(fd, path, S_IRWXG | S_IRWXO, &st, err) < 0)
+		goto out;
+	text = malloc(KEYFILE_MAX + 1);
+	if (!text) {
+		fail(err, "%s: out of memory", path);
+		goto out;
+	}
+	n = read_all(fd, text, KEYFILE_MAX + 1);
+	if (n > 0 && n <= KEYFILE_MAX) {
+		text[n] = '\0';
+		*len = (size_t)n;
+		goto out;
+	}
+	fail(err, "%s: %s", path,
+	     n < 0    ? strerror(errno)
+	     : n == 0 ? "the file is empty"
+		      : "too large for a private key");
+	keyfile_wipe(text, KEYFILE_MAX + 1);
+	text = NULL;
+out:
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* A new file, on the disk in whole, or none. */
+static int write_new(const char *path, mode_t mode, const char *text, char *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	size_t len = strlen(text);
+	int error = 0;
+
+	if (fd < 0)
+		return fail(err, "%s: %s", path, strerror(errno));
+	/* A short write has set no errno. */
+	errno = ENOSPC;
+	if (write(fd, text, len) != (ssize_t)len || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		error = errno;
+	close(fd);
+	if (!error)
+		return 0;
+	unlink(path);
+	return fail(err, "%s: %s", path, strerror(error));
+}
+
+/* The line goes through the parser that the server will read it with: what the comment breaks is
+ * found here. */
+static int public_line(ssh_key key, const char *comment, char *line, size_t size, char *fingerprint,
+		       const char *path, char *err)
+{
+	char *base64 = NULL, why[KEYLINE_ERROR] = "";
+	struct keyline parsed = {.blob = NULL};
+	int n = 0, rc = -1;
+
+	if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
+		return fail(err, "%s: libssh cannot export the public key", path);
+	n = snprintf(line, size, "%s %s%s%s", ssh_key_type_to_char(ssh_key_type(key)), base64,
+		     *comment ? " " : "", comment);
+	ssh_string_free_char(base64);
+	if (n < 0 || (size_t)n >= size)
+		return fail(err, "%s: the comment is too long", path);
+	if (keyline_parse(line, (size_t)n, &parsed, why) == 1) {
+		memcpy(fingerprint, parsed.fingerprint, KEYLINE_FINGERPRINT);
+		rc = 0;
+	} else {
+		fail(err, "%s: %s", path, why);
+	}
+	keyline_free(&parsed);
+	return rc;
+}
+
+static int write_pair(const char *path, const char *secret, const char *line, char *err)
+{
+	char pub[PATH_MAX], text[KEYLINE_MAX + 2];
+
+	if ((size_t)snprintf(pub, sizeof(pub), "%s.pub", path) >= sizeof(pub))
+		return fail(err, "%.100s...: the path is too long", path);
+	snprintf(text, sizeof(text), "%s\n", line);
+	if (write_new(path, 0600, secret, err) < 0)
+		return -1;
+	if (write_new(pub, 0644, text, err) == 0)
+		return 0;
+	unlink(path);
+	return -1;
+}
+
+int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
+		     char *pub_line, size_t size, char err[KEYFILE_ERROR])
+{
+	char own[KEYLINE_MAX / 2];
+	char *line = pub_line ? pub_line : own, *secret = NULL;
+	ssh_key key = NULL;
+	int rc = -1;
+
+	if (!pub_line)
+		size = sizeof(own);
+	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &secret) != SSH_OK) {
+		fail(err, "%s: libssh cannot make an Ed25519 key", path);
+		goto out;
+	}
+	if (public_line(key, comment, line, size, fingerprint, path, err) == 0)
+		rc = write_pair(path, secret, line, err);
+out:
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	ssh_string_free_char(secret);
+	ssh_key_free(key);
+	return rc;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_KEYFILE_H
+#define SSHIPC_KEYFILE_H
+/*
+ * Private key files: made, checked for their mode, read.  Secrets are wiped (explicit_bzero) before
+ * memory is freed.  Every err begins with the path and ends with the remedy where there is one.
+ */
+#include <stddef.h>
+
+#include "keyblob.h"
+
+#define KEYFILE_MAX   32768 /* bytes of a key file */
+#define KEYFILE_ERROR 512
+
+/* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
+ * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).
+ * fingerprint and, where pub_line is not NULL, the public line (size bytes) are returned.  0, or -1
+ * with err; nothing is left behind on failure. */
+int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
+		     char *pub_line, size_t size, char err[KEYFILE_ERROR]);
+
+/* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it).  Refuses
+ * one that is not a regular file, that others than the owner can read or that anyone else can write
+ * (mode & 077; root-owned 0640 is refused too, naming the mode and "chmod 600 PATH"), or that is
+ * owned by neither root nor our effective uid.  NULL with err. */
+char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR]);
+void keyfile_wipe(char *text, size_t len); /* wipes and frees; NULL is fine */
+
+/* Refuses what is not a regular file, a file that group or others may write, or whose owner is
+ * neither root nor our effective uid (the allow list, known_hosts are checked so). fd is open on
+ * it.  0, or -1 with err. */
+int keyfile_check_unwritable(int fd, const char *path, char err[KEYFILE_ERROR]);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_KEYLINE_H
+#define SSHIPC_KEYLINE_H
+/*
+ * One line of the allow list (OpenSSH authorized_keys syntax) -> one entry.  The only parser of key
+ * options; the key itself is keyblob.h's.  Knows no file, no endpoint list and no clock.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keyblob.h"
+
+#define KEYLINE_NAME	   64	 /* bytes of a name, with NUL */
+#define KEYLINE_MAX	   16384 /* longest line taken */
+#define KEYLINE_PERMITOPEN 16	 /* permitopen values a line may carry */
+#define KEYLINE_ENDPOINT   33	 /* endpoint name with NUL */
+#define KEYLINE_ERROR	   256
+
+struct keyline {
+	/* name="..." (printable ASCII without blank, '"' and '\\'); else the comment's first word
+	 * (others become '?', cut to fit); else the fingerprint's first 16 characters. */
+	char name[KEYLINE_NAME];
+	char endpoint[KEYLINE_ENDPOINT]; /* "" when the line names none */
+	char *permitopen[KEYLINE_PERMITOPEN];
+	size_t n_permitopen;
+	char type[KEYLINE_TYPE]; /* "ssh-ed25519" ... */
+	uint8_t *blob;		 /* RFC 4253 section 6.6 */
+	size_t blob_len;
+	uint8_t digest[KEYLINE_DIGEST];
+	char fingerprint[KEYLINE_FINGERPRINT];
+	unsigned line; /* set by the caller */
+};
+
+/*
+ * Parses one line without its newline.  1: out holds an entry (keyline_free it).  0: blank or
+ * comment.  -1: a fault, err says which, out holds nothing.  Option names are case-insensitive as
+ * in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty, no-user-rc and
+ * no-X11-forwarding are accepted and change nothing.  Faults:
+ *   - an unknown or repeated option (permitopen may repeat), a value that does not parse or lacks
+ * its quotes
+ *   - expiry-time, valid, from, max-sessions, max-channels, replace-old, source, connect-as: they
+ * come with their enforcement
+ *   - command, environment, tunnel, permitlisten, pty, user-rc, agent-forwarding, X11-forwarding:
+ * we cannot give them; no-port-forwarding: it denies all that there is
+ *   - a key type that is not supported, a certificate, RSA below 2048 bits, a blob that is
+ * malformed or of another type
+ *   - a comment that holds a second key; NUL or control bytes but tab, also in a comment line; a
+ * line over KEYLINE_MAX
+ */
+int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KEYLINE_ERROR]);
+
+void keyline_free(struct keyline *k);
+
+#endif

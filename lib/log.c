@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "log.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT_MAX  2048		       /* a message as formatted */
+#define CLEAN_MAX (4 * TEXT_MAX)       /* each byte as \xNN */
+#define LINE_MAX  (6 * TEXT_MAX + 256) /* each byte as a JSON escape, and the frame */
+
+static struct {
+	const char *program;
+	enum log_sink sink;
+	int threshold;
+	bool journal;
+	void (*redirect)(int priority, const char *text);
+} state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO};
+
+/* A bounded string that is cut between pieces, never within one, and keeps room for a mark. */
+struct text {
+	char *s;
+	size_t size, len, mark; /* mark: the longest len that leaves room for "..." */
+	bool full;
+};
+
+static struct text text_start(char *out, size_t size)
+{
+	out[0] = '\0';
+	return (struct text){.s = out, .size = size};
+}
+
+static void text_add(struct text *t, const char *piece, size_t n)
+{
+	if (t->full || n >= t->size - t->len) {
+		t->full = true;
+		return;
+	}
+	memcpy(t->s + t->len, piece, n);
+	t->len += n;
+	t->s[t->len] = '\0';
+	if (t->len + sizeof("...") <= t->size)
+		t->mark = t->len;
+}
+
+static void text_add_code(struct text *t, bool json, unsigned v)
+{
+	char hex[8];
+
+	snprintf(hex, sizeof(hex), json ? "\\u%04x" : "\\x%02x", v & 0xffff);
+	text_add(t, hex, strlen(hex));
+}
+
+/* Length of the UTF-8 character at s (RFC 3629: shortest form, no surrogates), 0 when there is
+ * none. */
+static size_t utf8_length(const unsigned char *s, size_t n)
+{
+	size_t len = s[0] < 0x80		   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+						   : 4;
+
+	if (s[0] >= 0xf5 || (s[0] >= 0x80 && s[0] < 0xc2) || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+		return 0;
+	return len;
+}
+
+/* C0, DEL, and C1, which terminals obey too. */
+static bool is_control(const unsigned char *s, size_t len)
+{
+	return (len == 1 && (s[0] < 0x20 || s[0] == 0x7f)) ||
+	       (len == 2 && s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+static void clean(char *out, size_t size, const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	struct text t = text_start(out, size);
+	size_t n;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_length(s + i, len - i);
+		if (n && !is_control(s + i, n)) {
+			text_add(&t, text + i, n);
+			continue;
+		}
+		n = 1;
+		text_add_code(&t, false, s[i]);
+	}
+}
+
+const char *log_escape_to(char *out, size_t size, const void *text, size_t len)
+{
+	const unsigned char *s = text;
+	struct text t = text_start(out, size);
+
+	for (size_t i = 0; i < len && !t.full; i++) {
+		if (s[i] > 0x1f && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+			text_add(&t, (const char *)s + i, 1);
+		else
+			text_add_code(&t, false, s[i]);
+	}
+	if (t.full)
+		memcpy(out + t.mark, "...", sizeof("..."));
+	return out;
+}
+
+const char *log_escape(struct log_text *buf, const void *text, size_t len)
+{
+	return log_escape_to(buf->s, sizeof(buf->s), text, len);
+}
+
+size_t log_json_escape(char *out, size_t size, const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	struct text t = text_start(out, size);
+	size_t n;
+
+	for (size_t i = 0; i < len && !t.full; i += n) {
+		n = utf8_length(s + i, len - i);
+		if (n == 0) {
+			n = 1;
+			text_add_code(&t, true, 0xfffd);
+		} else if (is_control(s + i, n)) {
+			/* The second byte of a C1 character is its code. */
+			text_add_code(&t, true, s[i + n - 1]);
+		} else if (s[i] == '"' || s[i] == '\\') {
+			text_add(&t, (const char[]){'\\', text[i]}, 2);
+		} else {
+			text_add(&t, text + i, n);
+		}
+	}
+	return t.len;
+}
+
+/* systemd names the stream that it reads; stderr may since have been sent elsewhere. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev = 0, ino = 0;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
+void log_init(const char *program, enum log_sink sink, int threshold)
+{
+	state.program = program;
+	state.sink = sink;
+	state.threshold = threshold;
+	state.journal = stderr_is_journal();
+	if (sink == LOG_SINK_SYSLOG)
+		openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+bool log_enabled(int priority)
+{
+	return priority <= state.threshold;
+}
+
+void log_redirect(void (*sink)(int priority, const char *text))
+{
+	state.redirect = sink;
+}
+
+int log_sink_parse(const char *text, enum log_sink *sink)
+{
+	static const char *const names[] = {
+	    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(text, names[i])) {
+			*sink = (enum log_sink)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int format_json(char *out, size_t size, int priority, const char *text)
+{
+	static const char *const levels[] = {"emerg",	"alert",  "crit", "err",
+					     "warning", "notice", "info", "debug"};
+	char msg[LINE_MAX - 256], day[32];
+	struct timespec now = {0};
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	log_json_escape(msg, sizeof(msg), text, strlen(text));
+	return snprintf(out, size,
+			"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d,"
+			"\"msg\":\"%s\"}\n",
+			day, now.tv_nsec / 1000000, levels[priority & LOG_PRIMASK], state.program,
+			(int)getpid(), msg);
+}
+
+static void write_line(int priority, const char *text)
+{
+	char line[LINE_MAX];
+	int n = 0;
+
+	if (state.journal)
+		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
+	if (state.sink == LOG_SINK_JSON)
+		n += format_json(line + n, sizeof(line) - (size_t)n, priority, text);
+	else
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s\n", state.program, text);
+	/* Nobody could be told that the log itself is gone. */
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;
+}
+
+void log_vmsg(int priority, const char *fmt, va_list ap)
+{
+	char raw[TEXT_MAX], text[CLEAN_MAX];
+	int saved = errno, n;
+
+	if (!log_enabled(priority))
+		return;
+	n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	if (n >= (int)sizeof(raw))
+		memcpy(raw + sizeof(raw) - sizeof("..."), "...", sizeof("..."));
+	if (n >= 0) {
+		clean(text, sizeof(text), raw, strlen(raw));
+		if (state.redirect)
+			state.redirect(priority, text);
+		else if (state.sink == LOG_SINK_SYSLOG)
+			syslog(priority, "%s", text);
+		else
+			write_line(priority, text);
+	}
+	errno = saved;
+}
+
+void log_msg(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vmsg(priority, fmt, ap);
+	va_end(ap);
+}

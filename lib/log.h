@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_LOG_H
+#define SSHIPC_LOG_H
+/*
+ * The one place that writes a log line.  Owns the sink (stderr, syslog, JSON on stderr), the level
+ * and the escaping of text that came from a peer.  What is worth a line is the caller's affair.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <syslog.h>
+
+enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_JSON };
+
+/* Room for an escaped text; longer input is cut and ends in "...". */
+#define LOG_ESCAPED 256
+struct log_text {
+	char s[LOG_ESCAPED];
+};
+
+/* Sets the program's name (first word of every line; static storage), the sink and the threshold:
+ * syslog(3) priorities, LOG_INFO by default.  Before this call lines go to stderr at LOG_INFO. */
+void log_init(const char *program, enum log_sink sink, int threshold);
+
+/* True where a line of this priority would be written: lets a caller skip costly formatting. */
+bool log_enabled(int priority);
+
+/* Every line goes to sink instead, as formatted, without program or frame: a confined process has
+ * no file to write to. */
+void log_redirect(void (*sink)(int priority, const char *text));
+
+/* Parses "stderr", "syslog" or "json"; -1 for anything else. */
+int log_sink_parse(const char *text, enum log_sink *sink);
+
+/* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
+ * "program: " and the text; JSON: {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.
+ * Control bytes, DEL and invalid UTF-8 in the finished text are escaped as \xNN, so no caller can
+ * forge a second line; peer text in quotes should still go through log_escape.  errno is kept. */
+void log_msg(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_vmsg(int priority, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* Escapes len bytes of peer text into buf: printable ASCII but '"' and '\\' as it is, everything
+ * else as \xNN; cut to fit.  Returns buf->s. */
+const char *log_escape(struct log_text *buf, const void *text, size_t len);
+
+/* The same into a buffer of any size (at least 4).  Returns out. */
+const char *log_escape_to(char *out, size_t size, const void *text, size_t len);
+
+/* Escapes text for a JSON string (without the quotes) into out (size bytes, always terminated; cut
+ * at a character when too long).  Invalid UTF-8 becomes U+FFFD.  Returns the length written. */
+size_t log_json_escape(char *out, size_t size, const char *text, size_t len);
+
+#endif

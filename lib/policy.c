@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "policy.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define STATUS_HOST ".status"
+#define OWN_HOST    "."
+#define ANY_PORT                                                                                   \
+	UINT32_MAX /* of a permitopen; peers' ports are compared only where they are below 2^16 */
+
+static bool is_path(const char *text)
+{
+	return text[0] == '/' || text[0] == '@';
+}
+
+static bool host_matches(const char *host, const struct address *a)
+{
+	struct address b;
+
+	if (!strcasecmp(host, "localhost") && address_is_loopback(a))
+		return true;
+	return address_from_host(host, address_port(a), &b) == 0 && address_equal(a, &b);
+}
+
+/* A TCP destination and the endpoint's own address. */
+static bool matches_tcp(const char *host, uint32_t port, const struct address *a)
+{
+	if (address_is_unix(a) || (port != ANY_PORT && port != address_port(a)))
+		return false;
+	return host_matches(host, a);
+}
+
+static bool matches_alias(const char *host, uint32_t port, const char *alias)
+{
+	char name[ADDRESS_HOST];
+	const char *port_text = NULL, *why = NULL;
+	struct address numeric;
+	uint16_t alias_port = 0;
+
+	if (is_path(alias))
+		return !strcmp(host, alias);
+	if (address_split(alias, name, &port_text, &why) < 0 ||
+	    address_parse_port(port_text, &alias_port) < 0)
+		return false;
+	if (address_from_host(name, alias_port, &numeric) == 0)
+		return matches_tcp(host, port, &numeric);
+	return (port == ANY_PORT || port == alias_port) && !strcasecmp(host, name);
+}
+
+static bool matches_path(const char *path, const struct address *a)
+{
+	struct address b;
+	const char *why = NULL;
+
+	return is_path(path) && address_parse(path, 0, &b, &why) == 0 && address_equal(a, &b);
+}
+
+/* What both channel types share: name, path, path aliases; and, with a port, what only TCP can say.
+ */
+static bool selects(const struct endpoint *e, const char *host, const uint32_t *port)
+{
+	if (!strcmp(host, e->name) || matches_path(host, &e->address))
+		return true;
+	if (port && matches_tcp(host, *port, &e->address))
+		return true;
+	for (size_t i = 0; i < e->n_accept; i++) {
+		if ((port || is_path(e->accept[i])) &&
+		    matches_alias(host, port ? *port : 0, e->accept[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum policy_verdict decide_open(const struct endpoint *endpoint,
+				       const struct policy_request *request)
+{
+	bool tcp = request->action == POLICY_DIRECT_TCPIP;
+	/* No peer can say "any": such a port is out of range like its neighbours. */
+	uint32_t port = request->port == ANY_PORT ? ANY_PORT - 1 : request->port;
+	char host[ADDRESS_HOST];
+
+	if (request->host_len == 0 || request->host_len >= sizeof(host))
+		return POLICY_BAD_DESTINATION;
+	memcpy(host, request->host, request->host_len);
+	host[request->host_len] = '\0';
+	for (size_t i = 0; i < request->host_len; i++) {
+		unsigned char c = (unsigned char)host[i];
+
+		if (c < ' ' || c == 0x7f)
+			return POLICY_BAD_DESTINATION;
+	}
+	if (!strcmp(host, STATUS_HOST))
+		return POLICY_GRANT_STATUS;
+	if (!strcmp(host, OWN_HOST) || selects(endpoint, host, tcp ? &port : NULL))
+		return POLICY_GRANT;
+	return POLICY_WRONG_DESTINATION;
+}
+
+enum policy_verdict policy_decide(const struct keyline *entry, const struct endpoint *endpoint,
+				  const struct policy_request *request)
+{
+	bool login = request->action == POLICY_LOGIN;
+
+	if (!entry)
+		return POLICY_NO_KEY;
+	if (!login && request->action != POLICY_DIRECT_TCPIP &&
+	    request->action != POLICY_DIRECT_STREAMLOCAL)
+		return POLICY_WRONG_TYPE;
+	if (!endpoint)
+		return POLICY_NO_ENDPOINT;
+	return login ? POLICY_GRANT : decide_open(endpoint, request);
+}
+
+static const struct {
+	const char *reason, *remedy;
+} texts[] = {
+    [POLICY_GRANT] = {"granted", "nothing to do"},
+    [POLICY_GRANT_STATUS] = {"granted: the status answer", "nothing to do"},
+    [POLICY_NO_KEY] = {"the key is not in the allow list",
+		       "add the key's public line to the allow list"},
+    [POLICY_WRONG_DESTINATION] =
+	{"the destination is not this key's endpoint",
+	 "ask for the endpoint's name or address, or add the destination to its accept list"},
+    [POLICY_BAD_DESTINATION] = {"the destination is empty, too long or holds control bytes",
+				"correct the destination at the client"},
+    [POLICY_WRONG_TYPE] =
+	{"sshipc forwards to one endpoint and does nothing else",
+	 "use -L or -W at the client, without a shell, command, agent, X11, -R or -D"},
+    [POLICY_NO_ENDPOINT] = {"the key's endpoint is no longer configured",
+			    "configure the endpoint or name another in the key's line"},
+};
+
+const char *policy_reason(enum policy_verdict verdict)
+{
+	return texts[verdict].reason;
+}
+
+const char *policy_remedy(enum policy_verdict verdict)
+{
+	return texts[verdict].remedy;
+}
+
+bool policy_permitopen_names(const char *spec, const struct endpoint *endpoint)
+{
+	char host[ADDRESS_HOST];
+	const char *port_text = NULL, *why = NULL;
+	uint32_t any = ANY_PORT;
+	uint16_t number = 0;
+
+	if (address_split(spec, host, &port_text, &why) < 0)
+		return false;
+	if (!strcmp(port_text, "*"))
+		return selects(endpoint, host, &any);
+	return address_parse_port(port_text, &number) == 0 &&
+	       selects(endpoint, host, &(uint32_t){number});
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_POLICY_H
+#define SSHIPC_POLICY_H
+/*
+ * The one decision: may this key do this?  A pure function of its arguments; every login and every
+ * channel open of the server goes through it, and --explain asks the same one.  Default deny.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "address.h"
+#include "endpoint.h"
+#include "keyline.h"
+
+enum policy_action {
+	POLICY_LOGIN,	     /* the key's signature was verified; host and port are not read */
+	POLICY_DIRECT_TCPIP, /* RFC 4254 section 7.2 */
+	POLICY_DIRECT_STREAMLOCAL, /* OpenSSH PROTOCOL section 2.4; host is the path, port is not
+				      read */
+	POLICY_OTHER_CHANNEL,	   /* any other channel type */
+	POLICY_GLOBAL_REQUEST,	   /* tcpip-forward and its kind */
+};
+
+struct policy_request {
+	enum policy_action action;
+	const char *host; /* host_len bytes of the peer's, not terminated, may hold anything */
+	size_t host_len;
+	uint32_t port;
+	struct address source; /* of the SSH connection */
+	time_t now;
+};
+
+enum policy_verdict {
+	POLICY_GRANT,
+	POLICY_GRANT_STATUS, /* the reserved host ".status" */
+	POLICY_NO_KEY,	     /* entry is NULL: not in the allow list */
+	POLICY_WRONG_DESTINATION,
+	POLICY_BAD_DESTINATION, /* empty, too long, NUL or control bytes */
+	POLICY_WRONG_TYPE,	/* channel type or request that sshipc does not have */
+	POLICY_NO_ENDPOINT,	/* the entry's endpoint is gone */
+};
+
+/*
+ * Decides.  entry NULL: POLICY_NO_KEY.  A direct-tcpip open is granted iff host equals the
+ * endpoint's name (exact case) or its Unix path (any port), or is "." (any port), or host:port
+ * equals the TCP address numerically ("localhost", any case, for a loopback one), or equals an
+ * accept alias (names case-insensitively, numbers numerically, a path alias with any port).
+ * ".status" (any port) grants the status answer.  direct-streamlocal: iff host equals the
+ * endpoint's path ("@name" for an abstract one) or a path alias, or is "." or ".status" or its
+ * name. Nothing else is ever granted; verdicts of denial name the first check that failed.
+ */
+enum policy_verdict policy_decide(const struct keyline *entry, const struct endpoint *endpoint,
+				  const struct policy_request *request);
+
+/* One phrase for the log: what failed; and what to do about it.  Static. */
+const char *policy_reason(enum policy_verdict verdict);
+const char *policy_remedy(enum policy_verdict verdict);
+
+/* True where permitopen="SPEC" ("HOST:PORT", "[V6]:PORT", PORT may be "*") names this endpoint;
+ * used when the allow list is loaded. */
+bool policy_permitopen_names(const char *spec, const struct endpoint *endpoint);
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "selftest.h"
+
+#include <fcntl.h>
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "algorithms.h"
+
+static const char test_path[] = "/sshipc-self-test";
+
+enum { ROUNDS = 2000 };
+
+/* client <-> wire[0] ... wire[1] <-> server: we carry the bytes between the two, and may change
+ * one. */
+struct test {
+	ssh_bind bind;
+	ssh_session client, server;
+	ssh_event client_event, server_event;
+	ssh_channel channel;
+	int wire[2];
+	bool flip, flipped, arrived, opened, path_ok;
+	bool (*seen_path)(char *path, size_t size);
+};
+
+static int on_auth_none(ssh_session session, const char *user, void *arg)
+{
+	(void)session;
+	(void)user;
+	(void)arg;
+	return SSH_AUTH_SUCCESS;
+}
+
+static int on_message(ssh_session session, ssh_message message, void *arg)
+{
+	struct test *t = arg;
+	char path[sizeof(test_path) + 1] = "";
+
+	(void)session;
+	if (ssh_message_type(message) != SSH_REQUEST_CHANNEL_OPEN)
+		return 1;
+	t->opened = true;
+	t->path_ok =
+	    t->seen_path && t->seen_path(path, sizeof(path)) && strcmp(path, test_path) == 0;
+	return 1;
+}
+
+static int make_pair(ssh_session *session, int *wire)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return -1;
+	*wire = pair[0];
+	*session = ssh_new();
+	if (!*session) {
+		close(pair[1]);
+		return -1;
+	}
+	ssh_set_blocking(*session, 0);
+	return pair[1];
+}
+
+static bool start(struct test *t, const char *cipher, struct ssh_server_callbacks_struct *callbacks)
+{
+	ssh_key key = NULL;
+	int fd;
+
+	t->bind = ssh_bind_new();
+	if (!t->bind || ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK)
+		return false;
+	if (ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK) {
+		ssh_key_free(key);
+		return false;
+	}
+	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0)
+		return false;
+	/* libssh's client opens streamlocal channels only to what calls itself so. */
+	ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_BANNER, "OpenSSH_9.0");
+	fd = make_pair(&t->server, &t->wire[1]);
+	if (fd < 0)
+		return false;
+	if (ssh_bind_accept_fd(t->bind, t->server, fd) != SSH_OK) {
+		if (ssh_get_fd(t->server) != fd)
+			close(fd);
+		return false;
+	}
+	ssh_callbacks_init(callbacks);
+	callbacks->auth_none_function = on_auth_none;
+	ssh_set_server_callbacks(t->server, callbacks);
+	ssh_set_auth_methods(t->server, SSH_AUTH_METHOD_NONE);
+	ssh_set_message_callback(t->server, on_message, t);
+
+	fd = make_pair(&t->client, &t->wire[0]);
+	if (fd < 0)
+		return false;
+	ssh_options_set(t->client, SSH_OPTIONS_FD, &fd);
+	ssh_options_set(t->client, SSH_OPTIONS_HOST, "self-test");
+	ssh_options_set(t->client, SSH_OPTIONS_USER, "self-test");
+	if (algorithms_set_client(t->client, ALGORITHMS_DEFAULT, true, "ssh-ed25519") != 0)
+		return false;
+	return ssh_options_set(t->client, SSH_OPTIONS_CIPHERS_C_S, cipher) == SSH_OK &&
+	       ssh_options_set(t->client, SSH_OPTIONS_CIPHERS_S_C, cipher) == SSH_OK;
+}
+
+/* Moves what is there; a bit behind the length of the client's next packet is changed on its way
+ * when flip is set. */
+static void carry(struct test *t)
+{
+	uint8_t buf[8192];
+
+	for (int from = 0; from < 2; from++) {
+		ssize_t n = recv(t->wire[from], buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n <= 0)
+			continue;
+		if (from == 0 && t->flip && !t->flipped && n > 12) {
+			buf[10] ^= 1;
+			t->flipped = true;
+		}
+		if (send(t->wire[!from], buf, (size_t)n, MSG_NOSIGNAL) != n)
+			return;
+	}
+}
+
+/* One round for everybody; -1 when a side has died. */
+static int turn(struct test *t)
+{
+	carry(t);
+	if (t->server_event)
+		ssh_event_dopoll(t->server_event, 0);
+	if (t->client_event)
+		ssh_event_dopoll(t->client_event, 0);
+	return ((ssh_get_status(t->client) | ssh_get_status(t->server)) &
+		(SSH_CLOSED | SSH_CLOSED_ERROR))
+		   ? -1
+		   : 0;
+}
+
+static bool watch(ssh_event *event, ssh_session session)
+{
+	if (*event)
+		return true;
+	*event = ssh_event_new();
+	return *event && ssh_event_add_session(*event, session) == SSH_OK;
+}
+
+static bool handshake(struct test *t)
+{
+	int c = SSH_AGAIN, s = SSH_AGAIN, auth = SSH_AUTH_AGAIN;
+
+	for (int i = 0; i < ROUNDS && (c != SSH_OK || s != SSH_OK); i++) {
+		if (c != SSH_OK)
+			c = ssh_connect(t->client);
+		if (s != SSH_OK)
+			s = ssh_handle_key_exchange(t->server);
+		if (c == SSH_ERROR || s == SSH_ERROR || !watch(&t->client_event, t->client) ||
+		    !watch(&t->server_event, t->server))
+			return false;
+		/* libssh made it blocking when it saw the connect complete. */
+		fcntl(ssh_get_fd(t->client), F_SETFL, O_RDWR | O_NONBLOCK);
+		turn(t);
+	}
+	for (int i = 0; i < ROUNDS && auth == SSH_AUTH_AGAIN; i++) {
+		auth = ssh_userauth_none(t->client, NULL);
+		if (turn(t) != 0)
+			return false;
+	}
+	return auth == SSH_AUTH_SUCCESS;
+}
+
+static void ask_open(struct test *t)
+{
+	t->opened = false;
+	t->channel = ssh_channel_new(t->client);
+	for (int i = 0; t->channel && i < ROUNDS && !t->opened; i++) {
+		if (ssh_channel_open_forward_unix(t->channel, test_path, "", 0) != SSH_AGAIN)
+			break;
+		if (turn(t) != 0)
+			break;
+	}
+}
+
+static void stop(struct test *t)
+{
+	ssh_session both[] = {t->client, t->server};
+	ssh_event events[] = {t->client_event, t->server_event};
+
+	for (int i = 0; i < 2; i++) {
+		if (events[i]) {
+			ssh_event_remove_session(events[i], both[i]);
+			ssh_event_free(events[i]);
+		}
+		if (both[i]) {
+			ssh_disconnect(both[i]);
+			ssh_free(both[i]);
+		}
+		if (t->wire[i] >= 0)
+			close(t->wire[i]);
+	}
+	ssh_bind_free(t->bind);
+}
+
+void selftest_run(bool (*seen_path)(char *path, size_t size), struct selftest *out)
+{
+	struct test t = {.wire = {-1, -1}, .seen_path = seen_path};
+	struct ssh_server_callbacks_struct callbacks = {0};
+	const char *gcm_why = NULL;
+
+	memset(out, 0, sizeof(*out));
+	if (start(&t, "aes128-gcm@openssh.com", &callbacks) && handshake(&t)) {
+		ask_open(&t);
+		out->works = t.opened;
+		out->streamlocal = t.path_ok;
+	}
+	if (!out->works)
+		gcm_why = "the self-test session failed";
+	else if (!algorithms_cpu_has_aes())
+		gcm_why = "this CPU has no AES instructions";
+	if (!gcm_why) {
+		t.flip = true;
+		ask_open(&t);
+		/* Rejected: the session died of it, and the open never arrived. */
+		out->gcm = t.flipped && !t.opened &&
+			   (ssh_get_status(t.server) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
+		if (!out->gcm)
+			gcm_why = "this libssh accepts changed packets (CVE-2026-59847)";
+	}
+	snprintf(out->why, sizeof(out->why), "%s%s%s%s", gcm_why ? "AES-GCM is off: " : "",
+		 gcm_why ? gcm_why : "", gcm_why && seen_path && !out->streamlocal ? "; " : "",
+		 seen_path && !out->streamlocal
+		     ? "direct-streamlocal is off: its path cannot be read from this libssh"
+		     : "");
+	stop(&t);
+}

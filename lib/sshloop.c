@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "sshloop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libssh/callbacks.h>
+#include <libssh/server.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
+	READS_PER_TURN = 16,	   /* then the other descriptors get their turn */
+	PROBES = 3,		   /* unanswered keepalives until a peer is dead */
+	STALL_SECONDS = 60,	   /* pending output that makes no progress */
+	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
+	DRAIN_MS = 200,		   /* for the last packets at the end */
+	ANSWERS_MAX =
+	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
+};
+
+struct sshloop {
+	ssh_session session;
+	ssh_event event;
+	int fd;
+	struct event_base *base;
+	struct event *readable, *writable, *tick, *later;
+	struct sshloop_config config;
+	struct sshloop_ops ops;
+	struct ssh_counter_struct socket, packets;
+	uint64_t seen_in, seen_out; /* socket bytes at the last tick */
+	uint64_t flushed_out;	    /* packets.out_bytes when nothing was pending */
+	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
+				  0: none */
+	unsigned silent, stalled; /* ticks */
+	const char *failed;
+	bool keyed, passing, again, paused, choked, was_pending, dead;
+};
+
+/* Moved by every turn of the loop, read by the watchdog's signal handler. */
+static volatile sig_atomic_t turns;
+
+static void arm_write(struct sshloop *l)
+{
+	const bool pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
+
+	if (!pending)
+		l->flushed_out = l->packets.out_bytes;
+	/* A peer that asks without reading the answers is not read from either, until it does. */
+	l->choked =
+	    pending && l->packets.out_bytes - l->flushed_out > sshloop_chunk() + ANSWERS_MAX;
+	if (pending)
+		event_add(l->writable, NULL);
+	else
+		event_del(l->writable);
+	if (l->paused || l->choked)
+		event_del(l->readable);
+	else
+		event_add(l->readable, NULL);
+}
+
+static void report_death(struct sshloop *l, const char *why)
+{
+	l->dead = true;
+	event_del(l->readable);
+	event_del(l->writable);
+	event_del(l->tick);
+	event_del(l->later);
+	l->ops.dead(l->ops.arg, why);
+}
+
+static const char *death(const struct sshloop *l)
+{
+	const int status = ssh_get_status(l->session);
+
+	if (l->failed)
+		return l->failed;
+	if (status & SSH_CLOSED_ERROR)
+		return ssh_get_error(l->session);
+	if (status & SSH_CLOSED)
+		return "connection closed by peer";
+	return NULL;
+}
+
+static void advance_key_exchange(struct sshloop *l)
+{
+	int rc;
+
+	if (l->keyed)
+		return;
+	rc = l->config.client ? ssh_connect(l->session) : ssh_handle_key_exchange(l->session);
+	if (l->config.client)
+		/* libssh cleared it on both descriptors when it saw the connect complete. */
+		fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
+	if (rc == SSH_OK)
+		l->keyed = true;
+	else if (rc == SSH_ERROR && !l->failed)
+		l->failed = ssh_get_error(l->session);
+	/* The session has something to poll only after that first call. */
+	if (!l->event && !l->failed) {
+		l->event = ssh_event_new();
+		if (!l->event || ssh_event_add_session(l->event, l->session) != SSH_OK)
+			l->failed = "cannot watch the session";
+	}
+}
+
+static void turn(struct sshloop *l)
+{
+	const char *why;
+	uint64_t before;
+
+	if (l->passing) {
+		l->again = true;
+		return;
+	}
+	turns = turns + 1;
+	l->passing = true;
+	do {
+		l->again = false;
+		before = l->packets.in_packets;
+		advance_key_exchange(l);
+		if (!death(l))
+			l->ops.pass(l->ops.arg);
+	} while (!death(l) && (l->again || l->packets.in_packets != before));
+	l->passing = false;
+	why = death(l);
+	if (why)
+		report_death(l, why);
+	else
+		arm_write(l);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct sshloop *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (!l->event) { /* the very first turn */
+		turn(l);
+		return;
+	}
+	l->passing = true; /* callbacks may kick */
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		const uint64_t before = l->socket.in_bytes;
+		const int rc = ssh_event_dopoll(l->event, 0);
+
+		if (rc == SSH_ERROR && !death(l))
+			l->failed = "connection lost";
+		if (death(l) || l->socket.in_bytes - before < READ_SIZE)
+			break;
+	}
+	l->passing = false;
+	turn(l);
+}
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	turn(arg);
+}
+
+static void probe(struct sshloop *l)
+{
+	const uint64_t before = l->packets.out_packets;
+
+	/* Every second call only collects the last answer and sends nothing. */
+	l->passing = true;
+	for (int i = 0; i < 2 && l->packets.out_packets == before; i++)
+		if (ssh_send_keepalive(l->session) == SSH_ERROR)
+			break;
+	l->passing = false;
+}
+
+/* Four times in the keepalive period: the fourth tick without a sign of life is the end.  Output
+ * that leaves a full buffer is one: on a slow line a probe waits behind it. */
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct sshloop *l = arg;
+	const bool took = l->socket.out_bytes != l->seen_out;
+	const bool alive =
+	    l->socket.in_bytes != l->seen_in || (l->was_pending && took) || l->paused || l->choked;
+
+	(void)fd;
+	(void)what;
+	l->silent = alive ? 0 : l->silent + 1;
+	l->stalled = took || !(l->was_pending || l->queued_until) ? 0 : l->stalled + 1;
+	l->seen_in = l->socket.in_bytes;
+	l->seen_out = l->socket.out_bytes;
+	l->was_pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
+	if (l->silent >= PROBES)
+		l->failed = "peer does not answer: connection given up";
+	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
+		l->failed = "peer takes no data: connection given up";
+	else if (l->silent > 0 && l->keyed)
+		probe(l);
+	turn(l);
+}
+
+struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd,
+			    const struct sshloop_config *config, const struct sshloop_ops *ops)
+{
+	struct sshloop *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->session = session;
+	l->fd = fd;
+	l->base = base;
+	l->config = *config;
+	l->ops = *ops;
+	l->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_socket, l);
+	l->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_socket, l);
+	l->tick = event_new(base, -1, EV_PERSIST, on_tick, l);
+	l->later = event_new(base, -1, 0, on_later, l);
+	if (!l->readable || !l->writable || !l->tick || !l->later) {
+		sshloop_free(l, NULL);
+		return NULL;
+	}
+	ssh_set_counters(session, &l->socket, &l->packets);
+	return l;
+}
+
+void sshloop_start(struct sshloop *l)
+{
+	const long ms = l->config.keepalive * 1000L / 4;
+	const struct timeval tick = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	event_add(l->tick, &tick);
+	event_add(l->readable, NULL);
+	event_active(l->later, 0, 0);
+}
+
+bool sshloop_keyed(const struct sshloop *l)
+{
+	return l->keyed;
+}
+
+void sshloop_kick(struct sshloop *l)
+{
+	if (l->dead)
+		return;
+	turn(l);
+}
+
+bool sshloop_writable(struct sshloop *l)
+{
+	if (l->dead || l->failed || !l->keyed)
+		return false;
+	if (l->queued_until && l->packets.out_bytes >= l->queued_until)
+		l->queued_until = 0;
+	return !l->queued_until && (ssh_get_status(l->session) & SSH_WRITE_PENDING) == 0;
+}
+
+long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
+{
+	const uint64_t before = l->packets.out_bytes;
+	const int rc = ssh_channel_write(channel, p, (uint32_t)n);
+
+	if (rc < 0)
+		return -1;
+	/* Between our KEXINIT and the peer's, packets go into a queue that no status shows. */
+	if (l->packets.out_bytes - before < (uint64_t)rc)
+		l->queued_until = before + (uint64_t)rc;
+	return rc;
+}
+
+size_t sshloop_chunk(void)
+{
+	/* 0.10 makes packets of 32758 bytes for a peer that takes 32768: a full write must not
+	 * leave ten over. */
+	static size_t chunk;
+
+	if (!chunk)
+		chunk = ssh_version(SSH_VERSION_INT(0, 11, 0)) ? 4 * 32768 : 4 * 32758;
+	return chunk;
+}
+
+void sshloop_pause(struct sshloop *l, bool pause)
+{
+	if (l->paused == pause)
+		return;
+	l->paused = pause;
+	if (!l->passing && !l->dead)
+		arm_write(l);
+}
+
+void sshloop_fail(struct sshloop *l, const char *why)
+{
+	if (l->dead || l->failed)
+		return;
+	l->failed = why;
+	event_active(l->later, 0, 0);
+}
+
+uint64_t sshloop_bytes_in(const struct sshloop *l)
+{
+	return l->socket.in_bytes;
+}
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Whatever callbacks of the owner would do is over; only the socket matters now. */
+static void drain(struct sshloop *l)
+{
+	const long end = now_ms() + DRAIN_MS;
+	struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+
+	while (l->event && (ssh_get_status(l->session) & (SSH_WRITE_PENDING | SSH_CLOSED |
+							  SSH_CLOSED_ERROR)) == SSH_WRITE_PENDING) {
+		const long left = end - now_ms();
+
+		if (left <= 0 || poll(&p, 1, (int)left) <= 0 ||
+		    ssh_event_dopoll(l->event, 0) == SSH_ERROR)
+			break;
+	}
+}
+
+void sshloop_free(struct sshloop *l, const char *message)
+{
+	if (!l)
+		return;
+	l->dead = true;
+	if (l->session) {
+		drain(l);
+		if (l->event) {
+			ssh_event_remove_session(l->event, l->session);
+			ssh_event_free(l->event);
+		}
+		if (message)
+			ssh_session_set_disconnect_message(l->session, message);
+		ssh_disconnect(l->session);
+		ssh_free(l->session);
+	}
+	if (l->readable)
+		event_free(l->readable);
+	if (l->writable)
+		event_free(l->writable);
+	if (l->tick)
+		event_free(l->tick);
+	if (l->later)
+		event_free(l->later);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+}
+
+void sshloop_tune(int fd, int keepalive)
+{
+	const int one = 1, unsent = UNSENT_BYTES;
+	const unsigned timeout_ms = (unsigned)keepalive * 1000;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}
+
+static const char *watchdog_text;
+static sig_atomic_t watchdog_seen;
+
+static void on_watchdog(int sig)
+{
+	const int saved = errno;
+
+	(void)sig;
+	if (turns == watchdog_seen) {
+		if (write(STDERR_FILENO, watchdog_text, strlen(watchdog_text)) < 0)
+			_exit(70);
+		_exit(70);
+	}
+	watchdog_seen = turns;
+	errno = saved;
+}
+
+void sshloop_watchdog(const char *say)
+{
+	const struct itimerval every = {{.tv_sec = 2}, {.tv_sec = 2}};
+	struct sigaction sa = {.sa_handler = on_watchdog, .sa_flags = SA_RESTART};
+
+	watchdog_text = say;
+	watchdog_seen = turns - 1;
+	sigaction(SIGPROF, &sa, NULL);
+	setitimer(ITIMER_PROF, &every, NULL);
+}

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "link.h"
+
+#include <errno.h>
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "algorithms.h"
+#include "identity.h"
+#include "log.h"
+#include "openings.h"
+#include "relay.h"
+#include "resolve.h"
+#include "selftest.h"
+#include "sshloop.h"
+#include "trust.h"
+
+enum {
+	BACKOFF_FIRST_MS = 500, /* doubled up to the last */
+	BACKOFF_LAST_MS = 30000,
+	HEALTHY_SECONDS = 60, /* up for so long: the next backoff starts anew */
+	HELD_MAX = 128 << 20, /* bytes for slow local readers */
+};
+
+struct link {
+	struct event_base *base;
+	const struct settings *s;
+	struct link_ops ops;
+	ssh_key identity;
+	bool gcm;
+	enum { DOWN, RESOLVING, CONNECTING, KEYING, AUTHENTICATING, UP } state;
+	char server[300]; /* "HOST:PORT" */
+	struct resolve *resolve;
+	struct address addresses[RESOLVE_MAX];
+	size_t n_addresses, next_address;
+	int fd; /* connecting */
+	struct event *connecting, *deadline, *retry, *reset;
+	ssh_session ssh;
+	struct sshloop *loop;
+	struct relays *relays;
+	struct openings *openings;
+	bool sshipc, ever_up;
+	unsigned failures;
+	time_t up_since;
+	char why[512]; /* the attempt or the session ended */
+};
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+void link_open(struct link *l, const struct destination *to, int fd, const char *local)
+{
+	openings_add(l->openings, to, fd, local);
+	if (l->state == UP)
+		sshloop_kick(l->loop);
+}
+
+/* ---- one attempt ---- */
+
+static void try_address(struct link *l);
+
+/* From the loop: the session may be on the stack of whoever found out. */
+static void fail(struct link *l, const char *why)
+{
+	if (why != l->why)
+		snprintf(l->why, sizeof(l->why), "%s", why);
+	event_active(l->reset, 0, 0);
+}
+
+/* A refusal that trying again will not change. */
+static void refuse_link(struct link *l, int exit_code, const char *why)
+{
+	log_msg(LOG_ERR, "%s", why);
+	if (l->ever_up)
+		fail(l, why);
+	else
+		l->ops.refused(l->ops.arg, exit_code);
+	l->state = DOWN;
+}
+
+static void start_attempt(struct link *l);
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	start_attempt(arg);
+}
+
+/* Half to all of a delay that doubles: many clients do not come back at the same moment. */
+static void schedule_retry(struct link *l)
+{
+	unsigned delay = BACKOFF_FIRST_MS, random = 0;
+	struct timeval tv;
+
+	for (unsigned i = 0; i < l->failures && delay < BACKOFF_LAST_MS; i++)
+		delay *= 2;
+	if (delay > BACKOFF_LAST_MS)
+		delay = BACKOFF_LAST_MS;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		abort();
+	delay = delay / 2 + random % (delay / 2 + 1);
+	l->failures++;
+	tv = (struct timeval){.tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000};
+	event_add(l->retry, &tv);
+	log_msg(LOG_WARNING, "%s: %s; next attempt in %u.%us", l->server, l->why, delay / 1000,
+		delay % 1000 / 100);
+}
+
+/* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */
+static void tear_down(struct link *l, const char *message)
+{
+	if (l->resolve)
+		resolve_cancel(l->resolve);
+	l->resolve = NULL;
+	event_del(l->deadline);
+	if (l->connecting)
+		event_free(l->connecting);
+	l->connecting = NULL;
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	openings_requeue(l->openings);
+	relays_free(l->relays);
+	sshloop_free(l->loop, message);
+	l->relays = NULL;
+	l->loop = NULL;
+	l->ssh = NULL;
+	l->state = DOWN;
+}
+
+static void on_reset(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (l->state == UP && now_s() - l->up_since >= HEALTHY_SECONDS)
+		l->failures = 0;
+	tear_down(l, NULL);
+	openings_hold(l->openings, l->why);
+	schedule_retry(l);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	static const char *const during[] = {
+	    "", "name resolution", "TCP connect", "key exchange", "login", ""};
+	struct link *l = arg;
+
+	(void)fd;
+	(void)what;
+	snprintf(l->why, sizeof(l->why), "%s took more than %d seconds", during[l->state],
+		 l->s->connect_timeout);
+	fail(l, l->why);
+}
+
+/* ---- session ---- */
+
+static void check_host_key(struct link *l)
+{
+	const struct trust t = {.host = l->s->host,
+				.port = l->s->port,
+				.pins = l->s->pins,
+				.n_pins = l->s->n_pins,
+				.user_file = l->s->known_hosts,
+				.global_file = l->s->global_known_hosts,
+				.may_ask = !l->ever_up};
+	char text[TRUST_TEXT] = "";
+	ssh_key key = NULL;
+	enum trust_verdict verdict = TRUST_ERROR;
+
+	if (ssh_get_server_publickey(l->ssh, &key) == SSH_OK)
+		verdict = trust_check(&t, key, text);
+	ssh_key_free(key);
+	if (verdict == TRUST_OK) {
+		if (text[0])
+			log_msg(LOG_NOTICE, "%s", text);
+		l->state = AUTHENTICATING;
+		return;
+	}
+	refuse_link(l, EX_PROTOCOL, text[0] ? text : "the server's host key could not be read");
+}
+
+static void announce(struct link *l)
+{
+	const char *banner = ssh_get_serverbanner(l->ssh);
+	struct log_text text;
+
+	l->state = UP;
+	l->ever_up = true;
+	l->up_since = now_s();
+	event_del(l->deadline);
+	l->why[0] = '\0';
+	log_msg(LOG_INFO, "connected to %s (\"%s\", %s, %s)", l->server,
+		log_escape(&text, banner ? banner : "", banner ? strlen(banner) : 0),
+		ssh_get_kex_algo(l->ssh), ssh_get_cipher_out(l->ssh));
+	l->ops.up(l->ops.arg, l->server);
+}
+
+/* A short form asks for "." at our own server, for the listener's port at any other. */
+static bool forms_fit(struct link *l)
+{
+	const char *banner = ssh_get_serverbanner(l->ssh);
+
+	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
+	for (size_t i = 0; !l->sshipc && i < l->s->n_specs; i++) {
+		char why[512];
+
+		if (l->s->specs[i].to.kind != DESTINATION_DEFAULT || l->s->specs[i].to.host[0])
+			continue;
+		snprintf(why, sizeof(why),
+			 "-L %s: %s is not an sshipc-server, so the destination must be named: -L "
+			 "%s:HOST:PORT",
+			 l->s->specs[i].text, l->server, l->s->specs[i].text);
+		refuse_link(l, EX_USAGE, why);
+		return false;
+	}
+	return true;
+}
+
+static void authenticate(struct link *l)
+{
+	const int rc = ssh_userauth_publickey(l->ssh, NULL, l->identity);
+	char why[512];
+	char *banner;
+	struct log_text text;
+
+	switch (rc) {
+	case SSH_AUTH_AGAIN:
+		return;
+	case SSH_AUTH_SUCCESS:
+		if (forms_fit(l))
+			announce(l);
+		return;
+	case SSH_AUTH_DENIED:
+	case SSH_AUTH_PARTIAL:
+		banner = ssh_get_issue_banner(l->ssh);
+		snprintf(why, sizeof(why),
+			 "%s refused the key %s for user \"%s\"%s%s; is its public line in the "
+			 "server's allow list?",
+			 l->server, l->s->identity, l->s->user, banner ? ": " : "",
+			 banner ? log_escape(&text, banner, strcspn(banner, "\r\n")) : "");
+		ssh_string_free_char(banner);
+		refuse_link(l, EX_NOPERM, why);
+		return;
+	default:
+		fail(l, ssh_get_error(l->ssh));
+	}
+}
+
+static void on_pass(void *arg)
+{
+	struct link *l = arg;
+
+	if (l->state == KEYING && sshloop_keyed(l->loop))
+		check_host_key(l);
+	if (l->state == AUTHENTICATING)
+		authenticate(l);
+	if (l->state == UP) {
+		openings_serve(l->openings, l->ssh, l->relays, l->sshipc);
+		relays_pass(l->relays);
+	}
+}
+
+static void on_dead(void *arg, const char *why)
+{
+	fail(arg, why);
+}
+
+/* A server has nothing to ask of us: unanswered opens would be queued without bound. */
+static int on_message(ssh_session ssh, ssh_message message, void *arg)
+{
+	(void)ssh;
+	(void)message;
+	(void)arg;
+	return 1;
+}
+
+static ssh_session new_ssh(struct link *l, int fd)
+{
+	const struct trust t = {.host = l->s->host,
+				.port = l->s->port,
+				.n_pins = l->s->n_pins,
+				.user_file = l->s->known_hosts,
+				.global_file = l->s->global_known_hosts};
+	char hostkeys[512];
+	ssh_session ssh = ssh_new();
+	int copy = dup(fd);
+
+	if (!ssh || copy < 0)
+		abort();
+	ssh_set_blocking(ssh, 0);
+	snprintf(hostkeys, sizeof(hostkeys), "%s", algorithms_host_keys);
+	if (l->s->n_pins == 0)
+		trust_algorithms(&t, hostkeys, sizeof(hostkeys));
+	if (ssh_options_set(ssh, SSH_OPTIONS_FD, &copy) != SSH_OK ||
+	    ssh_options_set(ssh, SSH_OPTIONS_HOST, l->s->host) != SSH_OK ||
+	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &l->s->port) != SSH_OK ||
+	    ssh_options_set(ssh, SSH_OPTIONS_USER, l->s->user) != SSH_OK ||
+	    algorithms_set_client(ssh, l->s->algorithms, l->gcm, hostkeys) != 0) {
+		log_msg(LOG_ERR, "libssh does not take a setting: %s", ssh_get_error(ssh));
+		close(copy);
+		ssh_free(ssh);
+		return NULL;
+	}
+	ssh_set_message_callback(ssh, on_message, l);
+	return ssh;
+}
+
+static void start_session(struct link *l, int fd)
+{
+	const struct linger off = {0};
+	const struct sshloop_config config = {.keepalive = l->s->keepalive, .client = true};
+	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = l};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	sshloop_tune(fd, l->s->keepalive);
+	l->ssh = new_ssh(l, fd);
+	if (!l->ssh) {
+		close(fd);
+		fail(l, "the session could not be set up");
+		return;
+	}
+	l->loop = sshloop_new(l->base, l->ssh, fd, &config, &ops);
+	l->relays = l->loop ? relays_new(l->base, l->loop, HELD_MAX) : NULL;
+	if (!l->relays)
+		abort();
+	l->state = KEYING;
+	sshloop_start(l->loop);
+}
+
+/* ---- connect ---- */
+
+static void on_connected(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *l = arg;
+	const int error = address_connect_result(l->fd);
+	char text[ADDRESS_TEXT];
+
+	(void)fd;
+	(void)what;
+	event_free(l->connecting);
+	l->connecting = NULL;
+	fd = l->fd;
+	l->fd = -1;
+	if (!error) {
+		start_session(l, fd);
+		return;
+	}
+	close(fd);
+	snprintf(l->why, sizeof(l->why), "connect to %s: %s",
+		 address_format(&l->addresses[l->next_address - 1], text, sizeof(text)),
+		 strerror(error));
+	try_address(l);
+}
+
+static void try_address(struct link *l)
+{
+	bool pending = false;
+	char text[ADDRESS_TEXT];
+
+	while (l->next_address < l->n_addresses) {
+		const struct address *a = &l->addresses[l->next_address++];
+
+		l->fd = address_connect(a, &pending);
+		if (l->fd < 0) {
+			snprintf(l->why, sizeof(l->why), "connect to %s: %s",
+				 address_format(a, text, sizeof(text)), strerror(errno));
+			continue;
+		}
+		l->connecting = event_new(l->base, l->fd, EV_WRITE, on_connected, l);
+		if (!l->connecting || event_add(l->connecting, NULL) != 0)
+			abort();
+		return;
+	}
+	fail(l, l->why);
+}
+
+static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
+{
+	struct link *l = arg;
+
+	l->resolve = NULL;
+	if (n == 0) {
+		snprintf(l->why, sizeof(l->why), "cannot resolve %s: %s", l->s->host, error);
+		fail(l, l->why);
+		return;
+	}
+	memcpy(l->addresses, addresses, n * sizeof(*addresses));
+	l->n_addresses = n;
+	l->next_address = 0;
+	l->state = CONNECTING;
+	try_address(l);
+}
+
+static void start_attempt(struct link *l)
+{
+	const struct timeval limit = {.tv_sec = l->s->connect_timeout};
+
+	l->state = RESOLVING;
+	event_add(l->deadline, &limit);
+	l->resolve =
+	    resolve_start(l->base, l->s->host, l->s->port, l->s->connect_timeout, on_resolved, l);
+	if (!l->resolve)
+		fail(l, "name resolution could not be started");
+}
+
+/* ---- life ---- */
+
+struct link *link_new(struct event_base *base, const struct settings *s, const struct link_ops *ops,
+		      int *exit_code)
+{
+	struct selftest test;
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		abort();
+	*exit_code = EX_CONFIG;
+	l->identity = identity_load(s->identity);
+	if (!l->identity) {
+		free(l);
+		return NULL;
+	}
+	selftest_run(NULL, &test);
+	l->gcm = test.gcm;
+	l->base = base;
+	l->s = s;
+	l->ops = *ops;
+	l->fd = -1;
+	l->openings = openings_new(base);
+	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
+		 s->port);
+	l->deadline = event_new(base, -1, 0, on_deadline, l);
+	l->retry = event_new(base, -1, 0, on_retry, l);
+	l->reset = event_new(base, -1, 0, on_reset, l);
+	if (!l->openings || !l->deadline || !l->retry || !l->reset)
+		abort();
+	start_attempt(l);
+	return l;
+}
+
+void link_free(struct link *l)
+{
+	if (!l)
+		return;
+	tear_down(l, "the client is shutting down");
+	openings_free(l->openings);
+	event_free(l->deadline);
+	event_free(l->retry);
+	event_free(l->reset);
+	ssh_key_free(l->identity);
+	free(l);
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+
+#define ACCEPT_BURST 64 /* then the other events have their turn */
+#define SAY_EVERY    60
+
+struct listener {
+	struct listeners *all;
+	const struct spec *spec;
+	struct listening at;
+	struct event *event;
+	char local[ADDRESS_TEXT];
+};
+
+struct listeners {
+	struct link *link;
+	struct event *resume;
+	time_t said;
+	size_t n;
+	struct listener each[];
+};
+
+/* Out of descriptors: the listeners would stay readable and spin. */
+static void pause_all(struct listeners *ls)
+{
+	const struct timeval second = {.tv_sec = 1};
+	const char *cause = strerror(errno);
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!ls->said || now.tv_sec - ls->said >= SAY_EVERY) {
+		ls->said = now.tv_sec;
+		log_msg(LOG_WARNING, "no more connections for now: accept: %s", cause);
+	}
+	for (size_t i = 0; i < ls->n; i++)
+		event_del(ls->each[i].event);
+	event_add(ls->resume, &second);
+}
+
+static void resume_all(evutil_socket_t fd, short what, void *arg)
+{
+	struct listeners *ls = arg;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < ls->n; i++)
+		event_add(ls->each[i].event, NULL);
+}
+
+static void accept_some(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BURST; i++) {
+		int in = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (in >= 0) {
+			address_tune(in);
+			link_open(l->all->link, &l->spec->to, in, l->local);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_all(l->all);
+		/* Whatever else it is (the peer has left already, a signal) says nothing of the
+		 * next one. */
+		return;
+	}
+}
+
+static int open_one(struct event_base *base, struct listener *l, const struct spec *spec)
+{
+	char err[ADDRESS_TEXT + 256];
+
+	l->spec = spec;
+	if (address_listen(&spec->listen, SOMAXCONN, &spec->perm, &l->at, err, sizeof(err)) < 0) {
+		log_msg(LOG_ERR, "cannot listen on %s", err);
+		return -1;
+	}
+	address_format(&l->at.at, l->local, sizeof(l->local));
+	l->event = event_new(base, l->at.fd, EV_READ | EV_PERSIST, accept_some, l);
+	if (!l->event)
+		log_msg(LOG_ERR, "cannot listen on %s: out of memory", l->local);
+	return l->event ? 0 : -1;
+}
+
+struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n)
+{
+	struct listeners *ls = calloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
+
+	if (!ls)
+		return NULL;
+	ls->n = n;
+	for (size_t i = 0; i < n; i++) {
+		ls->each[i].all = ls;
+		ls->each[i].at.fd = -1;
+	}
+	ls->resume = event_new(base, -1, 0, resume_all, ls);
+	if (!ls->resume)
+		goto fail;
+	for (size_t i = 0; i < n; i++) {
+		if (open_one(base, &ls->each[i], &specs[i]) < 0)
+			goto fail;
+	}
+	return ls;
+fail:
+	listeners_free(ls);
+	return NULL;
+}
+
+void listeners_start(struct listeners *ls, struct link *l)
+{
+	ls->link = l;
+	resume_all(-1, 0, ls);
+}
+
+const char *listeners_describe(const struct listeners *ls, size_t i, char *buf, size_t size)
+{
+	char to[ADDRESS_TEXT];
+
+	if (i >= ls->n)
+		return NULL;
+	snprintf(buf, size, "%s -> %s", ls->each[i].local,
+		 destination_format(&ls->each[i].spec->to, to, sizeof(to)));
+	return buf;
+}
+
+void listeners_free(struct listeners *ls)
+{
+	if (!ls)
+		return;
+	for (size_t i = 0; i < ls->n; i++) {
+		if (ls->each[i].event)
+			event_free(ls->each[i].event);
+		listening_close(&ls->each[i].at);
+	}
+	if (ls->resume)
+		event_free(ls->resume);
+	free(ls);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_LISTENER_H
+#define SSHIPC_CLIENT_LISTENER_H
+/*
+ * The local listeners: each accepted connection goes to the link.  They stay open whatever the link
+ * does.
+ */
+#include <event2/event.h>
+
+#include "link.h"
+#include "spec.h"
+
+struct listeners;
+
+/* Binds and listens on all of them, or on none: NULL with a logged line naming the one that failed.
+ * Nothing is accepted before listeners_start. specs must outlive it. */
+struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n);
+
+/* Starts accepting; every connection goes to l.  At EMFILE/ENFILE/ENOBUFS accepting pauses for a
+ * second, logged once a minute. */
+void listeners_start(struct listeners *ls, struct link *l);
+
+/* "127.0.0.1:4565 -> confd" of listener i into buf (with the real port); NULL past the last. */
+const char *listeners_describe(const struct listeners *ls, size_t i, char *buf, size_t size);
+
+void listeners_free(struct listeners *ls); /* closes, unlinks what is ours */
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "openings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "log.h"
+
+enum {
+	IN_FLIGHT = 32, /* opens not answered: each is looked at again and again */
+	ANY_PORT = 1,	/* where the destination is a name and the port means nothing */
+};
+
+/* One local connection, to the end of its relay. */
+struct opening {
+	TAILQ_ENTRY(opening) entry;
+	struct destination to;
+	char *local;
+	char id[17]; /* of the connection, in the log of both sides */
+	int fd;
+	time_t since;
+	ssh_channel channel;
+};
+
+TAILQ_HEAD(opening_list, opening);
+
+struct openings {
+	struct opening_list waiting, in_flight;
+	size_t n_in_flight;
+	struct event *timer; /* of the first that waits, while there is no session */
+	char why[512];
+};
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static void free_opening(struct opening *o)
+{
+	free(o->local);
+	free(o);
+}
+
+static void refuse(struct opening *o, const char *why)
+{
+	char to[DESTINATION_HOST + 16];
+
+	log_msg(LOG_WARNING, "connection %s from %s to %s refused: %s", o->id, o->local,
+		destination_format(&o->to, to, sizeof(to)), why);
+	relay_reset_socket(o->fd);
+	free_opening(o);
+}
+
+static void on_relay_done(void *arg, const struct relay_stats *stats)
+{
+	struct opening *o = arg;
+	char to[DESTINATION_HOST + 16];
+
+	log_msg(LOG_INFO, "connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
+		o->id, o->local, destination_format(&o->to, to, sizeof(to)),
+		relay_end_text(stats->end), (unsigned long long)stats->from_socket,
+		(unsigned long long)stats->to_socket);
+	free_opening(o);
+}
+
+/* The same call, again and again, until the answer is there. */
+static int ask_open(struct opening *o, bool sshipc)
+{
+	const struct destination *d = &o->to;
+
+	switch (d->kind) {
+	case DESTINATION_UNIX:
+		/* libssh speaks direct-streamlocal to OpenSSH only; our server takes the path as a
+		 * host. */
+		if (!sshipc)
+			return ssh_channel_open_forward_unix(o->channel, d->host, o->id, ANY_PORT);
+		/* fall through */
+	case DESTINATION_NAME:
+		return ssh_channel_open_forward(o->channel, d->host, ANY_PORT, o->id, ANY_PORT);
+	case DESTINATION_TCP:
+		return ssh_channel_open_forward(o->channel, d->host, d->port, o->id, ANY_PORT);
+	case DESTINATION_DEFAULT:
+		if (sshipc)
+			return ssh_channel_open_forward(o->channel, ".", ANY_PORT, o->id, ANY_PORT);
+		return ssh_channel_open_forward(o->channel, d->host, d->port, o->id, ANY_PORT);
+	}
+	return SSH_ERROR;
+}
+
+/* What became of it: SSH_AGAIN while nobody knows. */
+static int look_at(struct opening *o, bool sshipc, bool denials)
+{
+	if (ssh_channel_is_open(o->channel))
+		return SSH_OK;
+	if (!denials || ask_open(o, sshipc) == SSH_AGAIN)
+		return SSH_AGAIN;
+	return ssh_channel_is_open(o->channel) ? SSH_OK : SSH_ERROR;
+}
+
+void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays, bool sshipc)
+{
+	/* libssh never clears it; so until the first denial nobody needs a second look. */
+	const bool denials = ssh_get_error_code(ssh) == SSH_REQUEST_DENIED;
+	struct opening *o, *next;
+
+	event_del(os->timer);
+	os->why[0] = '\0';
+	for (o = TAILQ_FIRST(&os->in_flight); o; o = next) {
+		const int rc = look_at(o, sshipc, denials);
+		struct relay *r;
+
+		next = TAILQ_NEXT(o, entry);
+		if (rc == SSH_AGAIN)
+			continue;
+		TAILQ_REMOVE(&os->in_flight, o, entry);
+		os->n_in_flight--;
+		if (rc == SSH_OK) {
+			r = relay_new(relays, o->channel, on_relay_done, o);
+			if (!r)
+				abort();
+			relay_attach(r, o->fd, false);
+		} else {
+			ssh_channel_free(o->channel);
+			refuse(o, "the server refused the channel; its log names the reason");
+		}
+	}
+	while (os->n_in_flight < IN_FLIGHT && (o = TAILQ_FIRST(&os->waiting))) {
+		TAILQ_REMOVE(&os->waiting, o, entry);
+		TAILQ_INSERT_TAIL(&os->in_flight, o, entry);
+		os->n_in_flight++;
+		o->channel = ssh_channel_new(ssh);
+		if (!o->channel)
+			abort();
+		ask_open(o, sshipc);
+	}
+}
+
+static void arm(struct openings *os)
+{
+	const struct opening *o = TAILQ_FIRST(&os->waiting);
+	struct timeval left = {0};
+
+	if (!o)
+		return;
+	left.tv_sec = o->since + OPENINGS_HOLD - now_s();
+	if (left.tv_sec < 0)
+		left.tv_sec = 0;
+	event_add(os->timer, &left);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct openings *os = arg;
+	struct opening *o;
+
+	(void)fd;
+	(void)what;
+	while ((o = TAILQ_FIRST(&os->waiting)) && now_s() - o->since >= OPENINGS_HOLD) {
+		TAILQ_REMOVE(&os->waiting, o, entry);
+		refuse(o, os->why[0] ? os->why : "no connection to the server");
+	}
+	arm(os);
+}
+
+void openings_add(struct openings *os, const struct destination *to, int fd, const char *local)
+{
+	struct opening *o = calloc(1, sizeof(*o));
+	uint64_t id = 0;
+
+	if (!o || !(o->local = strdup(local)) || getrandom(&id, sizeof(id), 0) != sizeof(id))
+		abort();
+	snprintf(o->id, sizeof(o->id), "%016llx", (unsigned long long)id);
+	o->to = *to;
+	o->fd = fd;
+	o->since = now_s();
+	TAILQ_INSERT_TAIL(&os->waiting, o, entry);
+	if (!event_pending(os->timer, EV_TIMEOUT, NULL))
+		arm(os);
+}
+
+void openings_requeue(struct openings *os)
+{
+	struct opening *o;
+
+	while ((o = TAILQ_LAST(&os->in_flight, opening_list))) {
+		TAILQ_REMOVE(&os->in_flight, o, entry);
+		TAILQ_INSERT_HEAD(&os->waiting, o, entry);
+		o->channel = NULL;
+	}
+	os->n_in_flight = 0;
+}
+
+void openings_hold(struct openings *os, const char *why)
+{
+	snprintf(os->why, sizeof(os->why), "%s", why);
+	arm(os);
+}
+
+struct openings *openings_new(struct event_base *base)
+{
+	struct openings *os = calloc(1, sizeof(*os));
+
+	if (!os)
+		return NULL;
+	TAILQ_INIT(&os->waiting);
+	TAILQ_INIT(&os->in_flight);
+	os->timer = event_new(base, -1, 0, on_timer, os);
+	if (!os->timer) {
+		free(os);
+		return NULL;
+	}
+	return os;
+}
+
+void openings_free(struct openings *os)
+{
+	struct opening *o;
+
+	if (!os)
+		return;
+	openings_requeue(os);
+	while ((o = TAILQ_FIRST(&os->waiting))) {
+		TAILQ_REMOVE(&os->waiting, o, entry);
+		refuse(o, "the client is shutting down");
+	}
+	event_free(os->timer);
+	free(os);
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "settings.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define PROGRAM	    "sshipc-client"
+#define SYSTEM_CONF "/etc/sshipc/client.conf"
+#define WORDS_MAX   128
+#define GO_ON	    (-1)
+
+void (*settings_version_details)(void);
+
+static const char help[] =
+    "Usage: " PROGRAM " [-f CONFIG] -L SPEC... [-i IDENTITY] [-p PORT]\n"
+    "                     [--hostkey SHA256:...]... [USER@]HOST[:PORT]\n"
+    "\n"
+    "Carries connections to local listeners over SSH to an IPC endpoint.\n"
+    "\n"
+    "  -L, --listen SPEC           where to listen, and what for; repeatable:\n"
+    "                              [BIND:]PORT or /local.sock, then nothing (my\n"
+    "                              key's endpoint), :NAME, :HOST:PORT or\n"
+    "                              :/remote.sock; options of a local socket:\n"
+    "                              ,mode=0660 ,owner=USER ,group=GROUP\n"
+    "  -i, --identity FILE         private key (~/.ssh/id_ed25519)\n"
+    "  -p, --port PORT             of the server (2245)\n"
+    "      --hostkey SHA256:...    accept this host key and no other; repeatable\n"
+    "      --known-hosts FILE      recorded host keys (~/.ssh/known_hosts)\n"
+    "      --keepalive SECONDS     until a silent server is given up (15)\n"
+    "      --connect-timeout SECONDS\n"
+    "                              for connect and login together (30)\n"
+    "      --unsafe-listen         allow -L addresses that are not loopback\n"
+    "  -f, --config FILE           (" SYSTEM_CONF ", else\n"
+    "                              ~/.config/sshipc/client.conf)\n"
+    "  -t, --test                  check configuration and keys; exit 0 or 78\n"
+    "  -T, --print                 print the effective configuration\n"
+    "      --keygen FILE           make a key pair, print its allow list line\n"
+    "      --log SINK              stderr, syslog or json (stderr)\n"
+    "  -v, --verbose               say more; repeatable\n"
+    "  -q, --quiet                 say less; repeatable\n"
+    "  -h, --help                  this text\n"
+    "  -V, --version               versions, and what this libssh can do\n"
+    "\n"
+    "Options replace settings of the file, a list as a whole.\n"
+    "Exit codes: 0 ok, 64 usage, 69 server unreachable, 76 host key mismatch,\n"
+    "77 refused, 78 bad configuration.\n";
+
+enum {
+	OPT_HOSTKEY = 256,
+	OPT_KNOWN_HOSTS,
+	OPT_KEEPALIVE,
+	OPT_TIMEOUT,
+	OPT_UNSAFE,
+	OPT_LOG,
+	OPT_KEYGEN,
+	OPT_UNBUILT
+};
+
+static const char short_options[] = ":f:L:i:p:tTvqhV";
+static const struct option long_options[] = {
+    {"config", required_argument, NULL, 'f'},
+    {"listen", required_argument, NULL, 'L'},
+    {"identity", required_argument, NULL, 'i'},
+    {"port", required_argument, NULL, 'p'},
+    {"test", no_argument, NULL, 't'},
+    {"print", no_argument, NULL, 'T'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"hostkey", required_argument, NULL, OPT_HOSTKEY},
+    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
+    {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
+    {"connect-timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"unsafe-listen", no_argument, NULL, OPT_UNSAFE},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"keygen", required_argument, NULL, OPT_KEYGEN},
+    {"check", no_argument, NULL, OPT_UNBUILT},
+    {"stdio", no_argument, NULL, OPT_UNBUILT},
+    {"agent-key", required_argument, NULL, OPT_UNBUILT},
+    {NULL, 0, NULL, 0},
+};
+
+/* The command line as it stands: whether it makes sense is known once the file is read. */
+struct words {
+	struct word {
+		int option;
+		const char *value;
+	} all[WORDS_MAX];
+	size_t n;
+	const char *host;
+};
+
+static int __attribute__((format(printf, 1, 2))) usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, PROGRAM ": ");
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "; see " PROGRAM " --help\n");
+	va_end(ap);
+	return EX_USAGE;
+}
+
+static int print_version(void)
+{
+	printf(PROGRAM " " SSHIPC_VERSION "\n");
+	if (settings_version_details)
+		settings_version_details();
+	return EX_OK;
+}
+
+static const struct word *find(const struct words *w, int option)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (w->all[i].option == option)
+			return &w->all[i];
+	}
+	return NULL;
+}
+
+static const char *long_name(int option)
+{
+	const struct option *o = long_options;
+
+	while (o->name && o->val != option)
+		o++;
+	return o->name;
+}
+
+static int add_word(struct words *w, int option, const char *value)
+{
+	if (option == OPT_UNBUILT)
+		return usage("option '--%s' is not built yet", value);
+	if (value && !*value)
+		return usage("the value of option '--%s' is empty", long_name(option));
+	/* The last of two would win in silence. */
+	if (value && option != 'L' && option != OPT_HOSTKEY && find(w, option))
+		return usage("option '--%s' is given twice", long_name(option));
+	if (w->n == WORDS_MAX)
+		return usage("there are too many options");
+	w->all[w->n++] = (struct word){.option = option, .value = value};
+	return GO_ON;
+}
+
+/* arg is the word that getopt stumbled over; a short option may stand within it. */
+static int refuse(int c, const char *arg)
+{
+	char letter[] = {'-', (char)optopt, '\0'};
+	bool is_long = strncmp(arg, "--", 2) == 0;
+
+	if (c == ':')
+		return usage("option '%s' needs a value", is_long ? arg : letter);
+	if (is_long && optopt)
+		return usage("option '%s': no value is taken", arg);
+	return usage("unknown option '%s'", is_long ? arg : letter);
+}
+
+static int read_words(int argc, char **argv, struct words *w)
+{
+	int c = 0, at = 0, rc = GO_ON;
+
+	optind = 0; /* from the start, also the second time */
+	opterr = 0;
+	while (rc == GO_ON &&
+	       (c = getopt_long(argc, argv, short_options, long_options, &at)) != -1) {
+		if (c == 'h')
+			return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
+		if (c == 'V')
+			return print_version();
+		if (c == '?' || c == ':')
+			rc = refuse(c, argv[optind - 1]);
+		else
+			rc = add_word(w, c, c == OPT_UNBUILT ? long_options[at].name : optarg);
+	}
+	if (rc != GO_ON)
+		return rc;
+	if (strcmp(argv[optind - 1], "--") == 0)
+		return usage("run mode (-- COMMAND) is not built yet");
+	if (argc - optind > 1)
+		return usage("unexpected argument '%s'", argv[optind + 1]);
+	w->host = argv[optind];
+	return GO_ON;
+}
+
+static int set_number(const struct word *w, int min, int max, int *out)
+{
+	uint16_t v = 0;
+
+	if (address_parse_port(w->value, &v) < 0 || v < min || v > max)
+		return usage("option '--%s' takes a number from %d to %d", long_name(w->option),
+			     min, max);
+	*out = v;
+	return GO_ON;
+}
+
+static int set_text(struct settings *s, const struct word *w, const char *setting)
+{
+	char err[SETTINGS_ERROR];
+
+	if (settings_set(s, setting, w->value, err) < 0)
+		return usage("--%s %s", long_name(w->option), err);
+	return GO_ON;
+}
+
+static int apply_word(struct settings *s, const struct word *w)
+{
+	int port = 0, rc = GO_ON;
+
+	switch (w->option) {
+	case 'L':
+		return set_text(s, w, "listen");
+	case 'i':
+		return set_text(s, w, "identity");
+	case OPT_HOSTKEY:
+		return set_text(s, w, "hostkeys");
+	case OPT_KNOWN_HOSTS:
+		return set_text(s, w, "known_hosts");
+	case OPT_LOG:
+		return set_text(s, w, "log");
+	case OPT_KEEPALIVE:
+		return set_number(w, SETTINGS_KEEPALIVE_MIN, SETTINGS_SECONDS_MAX, &s->keepalive);
+	case OPT_TIMEOUT:
+		return set_number(w, SETTINGS_TIMEOUT_MIN, SETTINGS_SECONDS_MAX,
+				  &s->connect_timeout);
+	case 'p':
+		rc = set_number(w, 1, UINT16_MAX, &port);
+		s->port = (unsigned)port;
+		break;
+	case OPT_KEYGEN:
+		s->keygen = strdup(w->value);
+		return s->keygen ? GO_ON : usage("out of memory");
+	case 't':
+		s->test = true;
+		break;
+	case 'T':
+		s->print = true;
+		break;
+	case 'v':
+		s->verbosity += s->verbosity < LOG_DEBUG;
+		break;
+	case 'q':
+		s->verbosity -= s->verbosity > LOG_ERR;
+		break;
+	}
+	return rc;
+}
+
+static void free_specs(struct settings *s)
+{
+	while (s->n_specs)
+		spec_free(&s->specs[--s->n_specs]);
+}
+
+static void free_pins(struct settings *s)
+{
+	while (s->n_pins)
+		free(s->pins[--s->n_pins]);
+}
+
+static int apply_words(struct settings *s, const struct words *w)
+{
+	char err[SETTINGS_ERROR];
+	int rc = GO_ON;
+
+	if (w->host && settings_set(s, "server", w->host, err) < 0)
+		return usage("%s", err);
+	if (w->host && s->port && find(w, 'p'))
+		return usage("the port is given twice");
+	if (find(w, 'L'))
+		free_specs(s);
+	if (find(w, OPT_HOSTKEY))
+		free_pins(s);
+	for (size_t i = 0; rc == GO_ON && i < w->n; i++)
+		rc = apply_word(s, &w->all[i]);
+	return rc;
+}
+
+static void print_fault(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", text);
+}
+
+static int read_file(const struct words *w, struct settings *s)
+{
+	const struct word *given = find(w, 'f');
+	char own[PATH_MAX];
+	const char *home = getenv("HOME"), *path = given ? given->value : SYSTEM_CONF;
+
+	if (!given && access(path, F_OK) < 0) {
+		snprintf(own, sizeof(own), "%s/.config/sshipc/client.conf", home ? home : "");
+		path = own;
+		if (!home || access(path, F_OK) < 0)
+			return GO_ON;
+	}
+	return settings_read_file(path, s, print_fault, NULL) ? EX_CONFIG : GO_ON;
+}
+
+static int set_defaults(struct settings *s)
+{
+	const struct {
+		char *const *target;
+		const char *name, *value;
+	} paths[] = {
+	    {&s->identity, "identity", "~/.ssh/id_ed25519"},
+	    {&s->known_hosts, "known_hosts", "~/.ssh/known_hosts"},
+	    {&s->global_known_hosts, "global_known_hosts", "/etc/ssh/ssh_known_hosts"},
+	};
+	const struct passwd *pw = s->user ? NULL : getpwuid(geteuid());
+	char err[SETTINGS_ERROR];
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		if (!*paths[i].target && settings_set(s, paths[i].name, paths[i].value, err) < 0)
+			return usage("%s", err);
+	}
+	if (!s->port)
+		s->port = SETTINGS_PORT;
+	if (!s->user && !pw)
+		return usage("uid %u has no name here: give USER@HOST", geteuid());
+	if (!s->user)
+		s->user = strdup(pw->pw_name);
+	return s->user ? GO_ON : usage("out of memory");
+}
+
+static int check_complete(const struct settings *s)
+{
+	if (!s->host)
+		return usage(
+		    "no server: give [USER@]HOST[:PORT], or set server in the configuration file");
+	if (!s->n_specs)
+		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd, or "
+			     "set listen in the configuration file");
+	return GO_ON;
+}
+
+int settings_read(int argc, char **argv, struct settings *s)
+{
+	struct words w = {.n = 0};
+	int rc = GO_ON;
+
+	*s = (struct settings){.verbosity = LOG_INFO, .keepalive = 15, .connect_timeout = 30};
+	rc = read_words(argc, argv, &w);
+	if (rc != GO_ON)
+		return rc;
+	s->unsafe_listen = find(&w, OPT_UNSAFE);
+	if (!find(&w, OPT_KEYGEN))
+		rc = read_file(&w, s);
+	if (rc == GO_ON)
+		rc = apply_words(s, &w);
+	if (rc == GO_ON)
+		rc = set_defaults(s);
+	return rc == GO_ON && !s->keygen ? check_complete(s) : rc;
+}
+
+void settings_free(struct settings *s)
+{
+	free(s->host);
+	free(s->user);
+	free(s->identity);
+	free(s->known_hosts);
+	free(s->global_known_hosts);
+	free(s->keygen);
+	free_specs(s);
+	free_pins(s);
+	*s = (struct settings){.host = NULL};
+}

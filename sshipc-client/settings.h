@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_SETTINGS_H
+#define SSHIPC_CLIENT_SETTINGS_H
+/*
+ * Command line (settings.c) and client.conf (settings_file.c) -> one struct.  Says what is wrong
+ * with them; opens nothing else.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "algorithms.h"
+#include "log.h"
+#include "spec.h"
+
+#define SETTINGS_SPECS 32
+#define SETTINGS_PINS  8
+#define SETTINGS_ERROR 768
+#define SETTINGS_PORT  2245
+
+/* Seconds. */
+#define SETTINGS_KEEPALIVE_MIN 4
+#define SETTINGS_TIMEOUT_MIN   1
+#define SETTINGS_SECONDS_MAX   3600
+
+struct settings {
+	char *host, *user; /* user: USER@, else the local login name */
+	unsigned port;	   /* default 2245 */
+	char *identity;	   /* default ~/.ssh/id_ed25519 */
+	struct spec specs[SETTINGS_SPECS];
+	size_t n_specs;
+	char *pins[SETTINGS_PINS];
+	size_t n_pins;
+	char *known_hosts;	  /* default ~/.ssh/known_hosts */
+	char *global_known_hosts; /* default /etc/ssh/ssh_known_hosts */
+	enum algorithms_profile algorithms;
+	int keepalive;	     /* seconds until a silent peer is given up; default 15 */
+	int connect_timeout; /* seconds for TCP connect, key exchange and login together; default 30
+			      */
+	enum log_sink log;
+	int verbosity; /* log threshold: LOG_INFO or the file's, + -v - -q */
+	bool unsafe_listen;
+	bool test, print; /* -t, -T as in the server */
+	char *keygen;	  /* --keygen FILE: no file is read, nothing else is needed */
+};
+
+/* Reads argv and the configuration file (-f, default /etc/sshipc/client.conf, else
+ * ~/.config/sshipc/client.conf; a default one may be missing).  Command line values replace the
+ * file's (a list as a whole).  Returns -1 to go on, or the exit code after printing: 0 (--help,
+ * --version), 64 with one line and a hint to --help (unknown option, bad -L, no HOST, no -L, "-p
+ * 0"), 78 for faults of the file, each as FILE:LINE: text on stderr.  s is settings_free's in every
+ * case. */
+int settings_read(int argc, char **argv, struct settings *s);
+void settings_free(struct settings *s);
+
+/* Set by main before settings_read: prints what -V needs beyond our own version. */
+extern void (*settings_version_details)(void);
+
+/* -T: the effective settings, in client.conf syntax, on stdout. */
+void settings_print(const struct settings *s);
+
+/* Between the two halves.  Reads path over what s holds; returns the number of faults, each given
+ * to fault. */
+int settings_read_file(const char *path, struct settings *s,
+		       void (*fault)(void *arg, const char *text), void *arg);
+
+/* Sets one text of client.conf by its name ("listen" and "hostkeys": adds one).  0, or -1 with err.
+ */
+int settings_set(struct settings *s, const char *name, const char *value, char err[SETTINGS_ERROR]);
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <limits.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "endpoint.h"
+#include "settings.h"
+#include "trust.h"
+
+static const struct {
+	const char *text;
+	int threshold;
+} levels[] = {
+    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+    {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+};
+
+#define N_LEVELS (sizeof(levels) / sizeof(*levels))
+
+static const char *const sinks[] = {
+    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
+
+static int refuse(char err[SETTINGS_ERROR], const char *value, const char *why)
+{
+	struct log_text shown;
+
+	snprintf(err, SETTINGS_ERROR, "\"%s\": %s", log_escape(&shown, value, strlen(value)), why);
+	return -1;
+}
+
+/* The shell expands ~ on the command line, nobody does in the file. */
+static int set_path(char **target, const char *value, char err[SETTINGS_ERROR])
+{
+	const char *home = getenv("HOME");
+	bool in_home = strncmp(value, "~/", 2) == 0;
+	char *path = NULL;
+
+	if (!value[0])
+		return refuse(err, value, "a file's name is empty");
+	if (in_home && !home) {
+		const struct passwd *pw = getpwuid(geteuid());
+
+		home = pw ? pw->pw_dir : "";
+	}
+	if (asprintf(&path, "%s%s", in_home ? home : "", value + in_home) < 0)
+		return refuse(err, value, "out of memory");
+	free(*target);
+	*target = path;
+	return 0;
+}
+
+static int set_identity(struct settings *s, const char *value, char *err)
+{
+	return set_path(&s->identity, value, err);
+}
+
+static int set_known_hosts(struct settings *s, const char *value, char *err)
+{
+	return set_path(&s->known_hosts, value, err);
+}
+
+static int set_global_known_hosts(struct settings *s, const char *value, char *err)
+{
+	return set_path(&s->global_known_hosts, value, err);
+}
+
+/* What HOST, [V6] and a bare V6 lack: out is HOST:PORT in any case, *has_port whether that PORT was
+ * given. */
+static int complete_host(const char *where, char *out, size_t size, bool *has_port)
+{
+	struct address numeric;
+	bool colon = strchr(where, ':'), bare = colon && address_from_host(where, 1, &numeric) == 0;
+
+	*has_port = colon && !bare && where[strlen(where) - 1] != ']';
+	return snprintf(out, size, bare ? "[%s]%s" : "%s%s", where, *has_port ? "" : ":1") <
+		       (int)size
+		   ? 0
+		   : -1;
+}
+
+static int set_server(struct settings *s, const char *value, char *err)
+{
+	const char *at = strrchr(value, '@'), *where = at ? at + 1 : value, *port = NULL;
+	const char *why = "expected [USER@]HOST[:PORT]";
+	char full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
+	bool has_port = false;
+	uint16_t number = 0;
+
+	if (at == value || where[0] == '/' ||
+	    complete_host(where, full, sizeof(full), &has_port) < 0 ||
+	    endpoint_check_alias(full, &why) < 0 || address_split(full, host, &port, &why) < 0 ||
+	    address_parse_port(port, &number) < 0)
+		return refuse(err, value, why);
+	free(s->host);
+	free(s->user);
+	s->host = strdup(host);
+	s->user = at ? strndup(value, (size_t)(at - value)) : NULL;
+	s->port = has_port ? number : 0;
+	return s->host && (s->user || !at) ? 0 : refuse(err, value, "out of memory");
+}
+
+static int add_listen(struct settings *s, const char *value, char *err)
+{
+	if (s->n_specs == SETTINGS_SPECS)
+		return refuse(err, value, "there are too many listeners");
+	if (spec_parse(value, s->unsafe_listen, &s->specs[s->n_specs], err, SETTINGS_ERROR) < 0)
+		return -1;
+	s->n_specs++;
+	return 0;
+}
+
+static int add_pin(struct settings *s, const char *value, char *err)
+{
+	if (!trust_pin_valid(value))
+		return refuse(err, value,
+			      "expected SHA256: and 43 characters, as ssh-keygen -l prints them");
+	if (s->n_pins == SETTINGS_PINS)
+		return refuse(err, value, "there are too many host keys");
+	s->pins[s->n_pins] = strdup(value);
+	if (!s->pins[s->n_pins])
+		return refuse(err, value, "out of memory");
+	s->n_pins++;
+	return 0;
+}
+
+static int set_algorithms(struct settings *s, const char *value, char *err)
+{
+	return algorithms_parse(value, &s->algorithms) == 0
+		   ? 0
+		   : refuse(err, value, "expected default or compatible");
+}
+
+static int set_log(struct settings *s, const char *value, char *err)
+{
+	return log_sink_parse(value, &s->log) == 0
+		   ? 0
+		   : refuse(err, value, "expected stderr, syslog or json");
+}
+
+static int set_verbosity(struct settings *s, const char *value, char *err)
+{
+	for (size_t i = 0; i < N_LEVELS; i++) {
+		if (strcmp(value, levels[i].text) == 0) {
+			s->verbosity = levels[i].threshold;
+			return 0;
+		}
+	}
+	return refuse(err, value, "expected error, warning, notice, info or debug");
+}
+
+static const struct text {
+	const char *name;
+	enum conf_type type;
+	int (*set)(struct settings *s, const char *value, char *err);
+} texts[] = {
+    {"server", CONF_STRING, set_server},
+    {"listen", CONF_STRINGS, add_listen},
+    {"identity", CONF_STRING, set_identity},
+    {"hostkeys", CONF_STRINGS, add_pin},
+    {"known_hosts", CONF_STRING, set_known_hosts},
+    {"global_known_hosts", CONF_STRING, set_global_known_hosts},
+    {"algorithms", CONF_STRING, set_algorithms},
+    {"log", CONF_STRING, set_log},
+    {"verbosity", CONF_STRING, set_verbosity},
+};
+
+#define N_TEXTS (sizeof(texts) / sizeof(*texts))
+
+int settings_set(struct settings *s, const char *name, const char *value, char err[SETTINGS_ERROR])
+{
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		if (strcmp(texts[i].name, name) == 0)
+			return texts[i].set(s, value, err);
+	}
+	return refuse(err, value, "unknown setting");
+}
+
+/* What a handler needs. */
+struct setter {
+	struct settings *s;
+	const struct text *text;
+};
+
+static void on_text(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	const struct setter *to = arg;
+	char err[SETTINGS_ERROR];
+
+	if (to->text->set(to->s, value, err) < 0)
+		conf_fault(c, setting, "%s: %s", to->text->name, err);
+}
+
+int settings_read_file(const char *path, struct settings *s,
+		       void (*fault)(void *arg, const char *text), void *arg)
+{
+	bool given = s->unsafe_listen, in_file = false;
+	struct setter setters[N_TEXTS];
+	/* unsafe_listen before listen, which it decides about; the file cannot take back what the
+	 * command line gave. */
+	struct conf_rule rules[N_TEXTS + 4] = {
+	    {.name = "unsafe_listen",
+	     .type = CONF_BOOL,
+	     .target = given ? &in_file : &s->unsafe_listen},
+	    {.name = "keepalive",
+	     .type = CONF_INT,
+	     .target = &s->keepalive,
+	     .min = SETTINGS_KEEPALIVE_MIN,
+	     .max = SETTINGS_SECONDS_MAX},
+	    {.name = "connect_timeout",
+	     .type = CONF_INT,
+	     .target = &s->connect_timeout,
+	     .min = SETTINGS_TIMEOUT_MIN,
+	     .max = SETTINGS_SECONDS_MAX},
+	};
+
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		setters[i] = (struct setter){.s = s, .text = &texts[i]};
+		rules[3 + i] = (struct conf_rule){.name = texts[i].name,
+						  .type = texts[i].type,
+						  .handle = on_text,
+						  .arg = &setters[i]};
+	}
+	return conf_read(path, rules, fault, arg);
+}
+
+/* log_escape's \xNN is what libconfig reads in a string. */
+static void print_text(const char *before, const char *text, const char *after)
+{
+	char escaped[4 * PATH_MAX];
+
+	if (text)
+		printf("%s\"%s\"%s", before,
+		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
+}
+
+void settings_print(const struct settings *s)
+{
+	char server[2 * ADDRESS_HOST];
+	bool v6 = s->host && strchr(s->host, ':');
+
+	snprintf(server, sizeof(server), v6 ? "%s@[%s]:%u" : "%s@%s:%u", s->user, s->host, s->port);
+	print_text("server = ", server, ";\n");
+	printf("listen = [ ");
+	for (size_t i = 0; i < s->n_specs; i++)
+		print_text(i ? ", " : "", s->specs[i].text, "");
+	printf(" ];\n");
+	print_text("identity = ", s->identity, ";\n");
+	printf("hostkeys = [ ");
+	for (size_t i = 0; i < s->n_pins; i++)
+		print_text(i ? ", " : "", s->pins[i], "");
+	printf(" ];\n");
+	print_text("known_hosts = ", s->known_hosts, ";\n");
+	print_text("global_known_hosts = ", s->global_known_hosts, ";\n");
+	printf("algorithms = \"%s\";\nkeepalive = %d;\nconnect_timeout = %d;\n",
+	       algorithms_text(s->algorithms), s->keepalive, s->connect_timeout);
+	printf("log = \"%s\";\n", sinks[s->log]);
+	for (size_t i = 0; i < N_LEVELS; i++) {
+		if (levels[i].threshold == s->verbosity)
+			printf("verbosity = \"%s\";\n", levels[i].text);
+	}
+	printf("unsafe_listen = %s;\n", s->unsafe_listen ? "true" : "false");
+}

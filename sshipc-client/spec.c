@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "spec.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+#include "log.h"
+
+#define DIGITS "0123456789"
+
+/* Cuts the listen part off text into buf, as address_parse takes it, and returns what follows it (a
+ * ':' or the end); NULL when it is none. */
+static const char *cut_listen(const char *text, char *buf, size_t size)
+{
+	const char *port = text, *end = NULL;
+
+	if (text[0] == '/' || text[0] == '@') {
+		end = text + strcspn(text, ":");
+		return snprintf(buf, size, "%.*s", (int)(end - text), text) < (int)size ? end
+											: NULL;
+	}
+	/* An all-digit first field is a port, anything else a bind address. */
+	if (text[strspn(text, DIGITS)] != ':' && text[strspn(text, DIGITS)] != '\0') {
+		if (text[0] == '[')
+			port += strcspn(text, "]");
+		port += strcspn(port, ":");
+		if (*port++ == '\0')
+			return NULL;
+	}
+	end = port + strcspn(port, ":");
+	if (snprintf(buf, size, "%s%.*s", port == text ? "127.0.0.1:" : "", (int)(end - text),
+		     text) >= (int)size)
+		return NULL;
+	return end;
+}
+
+static int parse_listen(const char *listen, bool unsafe_listen, struct address *out,
+			const char **errstr)
+{
+	if (address_parse(listen, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, out, errstr) < 0)
+		return -1;
+	if (unsafe_listen || address_is_loopback(out))
+		return 0;
+	*errstr = "that lets other machines in without a login; --unsafe-listen allows it";
+	return -1;
+}
+
+static int parse_destination(const char *text, struct destination *out, const char **errstr)
+{
+	const char *port = NULL;
+
+	if (!strchr(text, ':') && text[0] != '/') {
+		out->kind = DESTINATION_NAME;
+		if (endpoint_check_name(text, errstr) < 0)
+			return -1;
+	} else {
+		if (endpoint_check_alias(text, errstr) < 0)
+			return -1;
+		out->kind = text[0] == '/' ? DESTINATION_UNIX : DESTINATION_TCP;
+	}
+	if (out->kind != DESTINATION_TCP) {
+		snprintf(out->host, sizeof(out->host), "%s", text);
+		return 0;
+	}
+	return address_split(text, out->host, &port, errstr) < 0
+		   ? -1
+		   : address_parse_port(port, &out->port);
+}
+
+static int parse_number(const char *text, int base, unsigned long max, unsigned long *out)
+{
+	char *end = NULL;
+
+	/* strtoul would take blanks and a sign. */
+	if (text[0] < '0' || text[0] > '9' || strlen(text) > 10)
+		return -1;
+	*out = strtoul(text, &end, base);
+	return *end || *out > max ? -1 : 0;
+}
+
+static int parse_mode(const char *text, struct listen_perm *perm, const char **errstr)
+{
+	unsigned long v = 0;
+
+	*errstr = "mode= takes an octal number up to 0777";
+	if (parse_number(text, 8, 0777, &v) < 0)
+		return -1;
+	perm->mode = (int)v;
+	return 0;
+}
+
+static int parse_owner(const char *text, struct listen_perm *perm, const char **errstr)
+{
+	const struct passwd *pw = getpwnam(text);
+	unsigned long v = 0;
+
+	*errstr = "owner= takes a user that exists, or a uid";
+	if (!pw && parse_number(text, 10, UINT32_MAX - 1, &v) < 0)
+		return -1;
+	perm->uid = pw ? pw->pw_uid : (int64_t)v;
+	return 0;
+}
+
+static int parse_group(const char *text, struct listen_perm *perm, const char **errstr)
+{
+	const struct group *gr = getgrnam(text);
+	unsigned long v = 0;
+
+	*errstr = "group= takes a group that exists, or a gid";
+	if (!gr && parse_number(text, 10, UINT32_MAX - 1, &v) < 0)
+		return -1;
+	perm->gid = gr ? gr->gr_gid : (int64_t)v;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*parse)(const char *text, struct listen_perm *perm, const char **errstr);
+} options[] = {{"mode=", parse_mode}, {"owner=", parse_owner}, {"group=", parse_group}};
+
+#define N_OPTIONS (sizeof(options) / sizeof(*options))
+
+/* text is written to. */
+static int parse_options(char *text, struct listen_perm *perm, const char **errstr)
+{
+	bool seen[N_OPTIONS] = {false};
+
+	for (char *option = strsep(&text, ","); option; option = strsep(&text, ",")) {
+		size_t i = 0;
+
+		while (i < N_OPTIONS &&
+		       strncmp(option, options[i].name, strlen(options[i].name)) != 0)
+			i++;
+		if (i == N_OPTIONS || seen[i]) {
+			*errstr = i == N_OPTIONS
+				      ? "the listener options are mode=, owner= and group="
+				      : "a listener option is given twice";
+			return -1;
+		}
+		seen[i] = true;
+		if (options[i].parse(option + strlen(options[i].name), perm, errstr) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* text is written to. */
+static int parse(char *text, bool unsafe_listen, struct spec *out, const char **errstr)
+{
+	char listen[ADDRESS_TEXT], *comma = strchr(text, ',');
+	const char *rest = NULL;
+
+	if (comma)
+		*comma++ = '\0';
+	*errstr = "expected a port, BIND:PORT or /path to listen on";
+	rest = cut_listen(text, listen, sizeof(listen));
+	if (!rest || parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
+		return -1;
+	if (*rest && parse_destination(rest + 1, &out->to, errstr) < 0)
+		return -1;
+	if (comma && (text[0] != '/')) {
+		*errstr = "only a listener with a path has options";
+		return -1;
+	}
+	return comma ? parse_options(comma, &out->perm, errstr) : 0;
+}
+
+int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size)
+{
+	const char *errstr = "out of memory";
+	char *copy = strdup(text);
+	struct log_text shown;
+	int rc = -1;
+
+	*out = (struct spec){.perm = {.mode = -1, .uid = -1, .gid = -1}};
+	out->text = strdup(text);
+	if (copy && out->text)
+		rc = parse(copy, unsafe_listen, out, &errstr);
+	free(copy);
+	if (rc == 0 && out->to.kind == DESTINATION_DEFAULT && address_port(&out->listen) != 0) {
+		address_format_host(&out->listen, out->to.host, sizeof(out->to.host));
+		out->to.port = address_port(&out->listen);
+	}
+	if (rc == 0)
+		return 0;
+	spec_free(out);
+	snprintf(
+	    err, size,
+	    "\"%s\": %s (for example 4565:confd, or /run/local.sock:/run/remote.sock,mode=0660)",
+	    log_escape(&shown, text, strlen(text)), errstr);
+	return -1;
+}
+
+void spec_free(struct spec *s)
+{
+	free(s->text);
+	s->text = NULL;
+}
+
+const char *destination_format(const struct destination *d, char *buf, size_t size)
+{
+	if (d->kind == DESTINATION_DEFAULT)
+		snprintf(buf, size, "default endpoint");
+	else if (d->kind == DESTINATION_TCP)
+		snprintf(buf, size, strchr(d->host, ':') ? "[%s]:%u" : "%s:%u", d->host, d->port);
+	else
+		log_escape_to(buf, size, d->host, strlen(d->host));
+	return buf;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_SPEC_H
+#define SSHIPC_CLIENT_SPEC_H
+/*
+ * The -L argument: where to listen, what to ask the server for.  Text in, struct out; opens
+ * nothing.
+ */
+#include "address.h"
+
+#define DESTINATION_HOST 256
+
+enum destination_kind {
+	DESTINATION_DEFAULT, /* "my key's one endpoint": "." at an sshipc-server; host and port are those of a fixed TCP listener, for any other */
+	DESTINATION_NAME,    /* an endpoint's name */
+	DESTINATION_TCP,     /* host and port */
+	DESTINATION_UNIX,    /* a socket path */
+};
+
+struct destination {
+	enum destination_kind kind;
+	char host[DESTINATION_HOST]; /* name, host, or path */
+	uint16_t port;		     /* DESTINATION_TCP */
+};
+
+struct spec {
+	char *text; /* as given, for messages */
+	struct address listen;
+	struct listen_perm perm; /* mode=, owner=, group= of Unix listeners */
+	struct destination to;
+};
+
+/*
+ * Parses a -L argument:
+ *   [bind:]port | [bind:]port:host:hostport | [bind:]port:/remote.sock | [bind:]port:NAME |
+ *   /local.sock | /local.sock:host:hostport | /local.sock:/remote.sock | /local.sock:NAME
+ * then ",mode=0660", ",owner=NAME-or-uid", ",group=NAME-or-gid" (Unix listeners only).  An
+ * all-digit first field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*";
+ * without it 127.0.0.1.  host may be [V6].  A non-loopback bind is refused unless unsafe_listen
+ * (the message names --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener.
+ * 0 (spec_free it), or -1 with err naming the text, what is wrong, and an example.
+ */
+int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
+void spec_free(struct spec *s);
+
+/* "confd", "127.0.0.1:4565", "/run/x.sock", or "default endpoint".  Returns buf. */
+const char *destination_format(const struct destination *d, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "trust.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "algorithms.h"
+#include "keyblob.h"
+#include "keyfile.h"
+
+#define NAME_SIZE  300 /* "[host]:port" */
+#define WHERE_SIZE 300 /* FILE:LINE */
+
+static enum trust_verdict say(char text[TRUST_TEXT], enum trust_verdict verdict, const char *fmt,
+			      ...) __attribute__((format(printf, 3, 4)));
+
+static enum trust_verdict say(char text[TRUST_TEXT], enum trust_verdict verdict, const char *fmt,
+			      ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, TRUST_TEXT, fmt, ap);
+	va_end(ap);
+	return verdict;
+}
+
+bool trust_pin_valid(const char *pin)
+{
+	uint8_t digest[KEYLINE_DIGEST];
+	char padded[KEYLINE_FINGERPRINT];
+
+	if (strncmp(pin, "SHA256:", 7) != 0 || strlen(pin) != 50)
+		return false;
+	snprintf(padded, sizeof(padded), "%s=", pin + 7);
+	return keyline_base64(padded, strlen(padded), digest, sizeof(digest)) == sizeof(digest);
+}
+
+static int fingerprint_of(ssh_key key, char out[KEYLINE_FINGERPRINT])
+{
+	unsigned char *hash = NULL;
+	size_t len = 0;
+	char *text = NULL;
+
+	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &len) == 0)
+		text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, len);
+	snprintf(out, KEYLINE_FINGERPRINT, "%s", text ? text : "");
+	ssh_clean_pubkey_hash(&hash);
+	ssh_string_free_char(text);
+	return out[0] ? 0 : -1;
+}
+
+/* As ssh(1) records it. */
+static void recorded_name(const struct trust *t, char out[NAME_SIZE])
+{
+	snprintf(out, NAME_SIZE, t->port == 22 ? "%s" : "[%s]:%u", t->host, t->port);
+	for (char *c = out; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+}
+
+/* libssh takes "!pattern" for no match; sshd(8) for a line that is not about this host. */
+static bool is_excluded(const char *name, const char *line)
+{
+	size_t len = strcspn(line, " ");
+	struct ssh_knownhosts_entry *entry = NULL;
+
+	for (size_t at = 0, n = 0; at < len; at += n + 1) {
+		char pattern[NAME_SIZE * 4];
+		int rc = SSH_AGAIN;
+
+		n = strcspn(line + at, ", ");
+		if (line[at] != '!')
+			continue;
+		snprintf(pattern, sizeof(pattern), "%.*s", (int)n - 1, line + at + 1);
+		rc = ssh_known_hosts_parse_line(name, pattern, &entry);
+		ssh_knownhosts_entry_free(entry);
+		/* A pattern without a key is an error, but only once it has matched. */
+		if (rc != SSH_AGAIN)
+			return true;
+	}
+	return false;
+}
+
+/* What one line says of a host. */
+struct record {
+	const char *file;
+	unsigned line;
+	bool revoked;
+	ssh_key key; /* NULL: it names the host, but its key makes no sense to this libssh */
+};
+
+typedef void record_visit(void *arg, const struct record *r);
+
+static void visit_line(const char *name, char *line, struct record *r, record_visit *visit,
+		       void *arg)
+{
+	struct ssh_knownhosts_entry *entry = NULL;
+	int rc = SSH_AGAIN;
+
+	/* libssh knows the blank only, and no markers. */
+	for (char *c = line; *c; c++)
+		*c = isspace((unsigned char)*c) ? ' ' : *c;
+	line += strspn(line, " ");
+	r->revoked = strncmp(line, "@revoked ", 9) == 0;
+	if (r->revoked)
+		line += 9 + strspn(line + 9, " ");
+	if (*line == '\0' || *line == '#' || *line == '@')
+		return;
+	rc = ssh_known_hosts_parse_line(name, line, &entry);
+	if (rc != SSH_AGAIN && !is_excluded(name, line)) {
+		r->key = rc == SSH_OK ? entry->publickey : NULL;
+		visit(arg, r);
+	}
+	ssh_knownhosts_entry_free(entry);
+}
+
+/* A missing file is an empty one. */
+static int visit_file(const char *path, const char *name, record_visit *visit, void *arg,
+		      char err[KEYFILE_ERROR])
+{
+	struct record r = {.file = path};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), rc = -1;
+	FILE *f = NULL;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (strcmp(path, "/dev/null") == 0) {
+		rc = 0;
+		goto out;
+	}
+	if (fd < 0 || (keyfile_check_unwritable(fd, path, err) == 0 && !(f = fdopen(fd, "r")))) {
+		snprintf(err, KEYFILE_ERROR, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if (!f)
+		goto out;
+	for (r.line = 1; getline(&line, &size, f) >= 0; r.line++)
+		visit_line(name, line, &r, visit, arg);
+	rc = ferror(f) ? -1 : 0;
+	if (rc < 0)
+		snprintf(err, KEYFILE_ERROR, "%s: cannot be read", path);
+out:
+	free(line);
+	if (f)
+		fclose(f);
+	else if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static int visit_files(const struct trust *t, record_visit *visit, void *arg,
+		       char err[KEYFILE_ERROR])
+{
+	char name[NAME_SIZE];
+
+	recorded_name(t, name);
+	if (visit_file(t->user_file, name, visit, arg, err) < 0)
+		return -1;
+	return visit_file(t->global_file, name, visit, arg, err);
+}
+
+/* What all lines together say of one key. */
+struct judgement {
+	ssh_key key;
+	bool same, revoked, other, other_is_same_type;
+	char other_file[WHERE_SIZE], other_print[KEYLINE_FINGERPRINT]; /* the line to show */
+	unsigned other_line;
+	char where[WHERE_SIZE]; /* of the revocation; else of a line that could not be read */
+};
+
+static void judge(void *arg, const struct record *r)
+{
+	struct judgement *j = arg;
+	bool same = r->key && ssh_key_cmp(j->key, r->key, SSH_KEY_CMP_PUBLIC) == 0;
+	bool same_type = r->key && ssh_key_type(j->key) == ssh_key_type(r->key);
+
+	if (!r->key || (r->revoked && same)) {
+		j->revoked |= same;
+		if (same || !j->revoked)
+			snprintf(j->where, sizeof(j->where), "%s:%u", r->file, r->line);
+	} else if (same) {
+		j->same = true;
+	} else if (!r->revoked && (!j->other || (same_type && !j->other_is_same_type))) {
+		j->other = true;
+		j->other_is_same_type = same_type;
+		j->other_line = r->line;
+		snprintf(j->other_file, sizeof(j->other_file), "%s", r->file);
+		fingerprint_of(r->key, j->other_print);
+	}
+}
+
+/* One write: ssh(1) may append at the same time. */
+static int record_key(const struct trust *t, const char *name, ssh_key key)
+{
+	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL, *dir = strdup(t->user_file);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	int fd = -1, n = 0, rc = -1;
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		mkdir(dir, 0700);
+	}
+	fd = open(t->user_file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
+		goto out;
+	if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) != 1)
+		goto out;
+	n = snprintf(line, sizeof(line), "%s%s %s %s\n", last == '\n' ? "" : "\n", name,
+		     ssh_key_type_to_char(ssh_key_type(key)), base64);
+	if (n < (int)sizeof(line) && write(fd, line, (size_t)n) == n)
+		rc = 0;
+out:
+	ssh_string_free_char(base64);
+	free(dir);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/* poll first: libevent's signal handlers restart a read, and ^C would do nothing. */
+static ssize_t read_answer(int tty, char *answer, size_t size)
+{
+	struct pollfd p = {.fd = tty, .events = POLLIN};
+	ssize_t n = poll(&p, 1, -1) == 1 ? read(tty, answer, size - 1) : -1;
+
+	answer[n > 0 ? n : 0] = '\0';
+	answer[strcspn(answer, "\r\n")] = '\0';
+	return n;
+}
+
+static bool ask(const char *name, const char *type, const char *print)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	bool yes = false;
+	char answer[128];
+
+	if (tty < 0)
+		return false;
+	dprintf(tty,
+		"The host key of %s is not known yet.\nIts %s key has the fingerprint %s.\nTrust "
+		"it and go on (yes/no/fingerprint)? ",
+		name, type, print);
+	while (read_answer(tty, answer, sizeof(answer)) > 0) {
+		yes = strcmp(answer, "yes") == 0 || strcmp(answer, print) == 0;
+		if (yes || strcmp(answer, "no") == 0)
+			break;
+		dprintf(tty, "Please type yes, no or the fingerprint: ");
+	}
+	close(tty);
+	return yes;
+}
+
+static enum trust_verdict judge_unknown(const struct trust *t, const struct judgement *j,
+					const char *name, const char *print, char text[TRUST_TEXT])
+{
+	const char *type = ssh_key_type_to_char(ssh_key_type(j->key));
+
+	if (!t->may_ask)
+		return say(text, TRUST_UNKNOWN,
+			   "the host key of %s is not known: it shows %s %s; if that is the right "
+			   "one, add --hostkey %s%s%s%s",
+			   name, type, print, print, j->where[0] ? " (" : "", j->where,
+			   j->where[0] ? " names the host, but its key cannot be read)" : "");
+	if (!ask(name, type, print))
+		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", print,
+			   name);
+	if (record_key(t, name, j->key) < 0)
+		return say(text, TRUST_OK,
+			   "the host key %s of %s was accepted, but not recorded: %s: %s", print,
+			   name, t->user_file, strerror(errno));
+	return say(text, TRUST_OK, "the host key %s of %s was accepted and recorded in %s", print,
+		   name, t->user_file);
+}
+
+static enum trust_verdict judge_pins(const struct trust *t, const char *name, const char *print,
+				     char text[TRUST_TEXT])
+{
+	for (size_t i = 0; i < t->n_pins; i++) {
+		if (strcmp(t->pins[i], print) == 0)
+			return TRUST_OK;
+	}
+	return say(text, TRUST_CHANGED,
+		   "the host key of %s is not the pinned one: wanted %s%s, got %s", name,
+		   t->pins[0], t->n_pins > 1 ? " or another that is pinned" : "", print);
+}
+
+enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRUST_TEXT])
+{
+	struct judgement j = {.key = key};
+	char name[NAME_SIZE], print[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
+
+	text[0] = '\0';
+	recorded_name(t, name);
+	if (fingerprint_of(key, print) < 0)
+		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
+	if (t->n_pins)
+		return judge_pins(t, name, print, text);
+	if (visit_files(t, judge, &j, err) < 0)
+		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
+			   err);
+	if (j.revoked)
+		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", print,
+			   name, j.where);
+	if (j.same)
+		return TRUST_OK;
+	if (j.other)
+		return say(text, TRUST_CHANGED,
+			   "the host key of %s has changed: %s:%u has %s, %sthe server shows %s "
+			   "%s; if that is right: ssh-keygen -R '%s' -f '%s'",
+			   name, j.other_file, j.other_line, j.other_print,
+			   j.other_is_same_type ? "" : "of another type, ",
+			   ssh_key_type_to_char(ssh_key_type(key)), print, name, j.other_file);
+	return judge_unknown(t, &j, name, print, text);
+}
+
+static void note_type(void *arg, const struct record *r)
+{
+	unsigned *types = arg;
+
+	if (r->key && !r->revoked)
+		*types |= 1U << ssh_key_type(r->key);
+}
+
+/* libssh's name look-up knows key types, not RSA's signatures. */
+static bool is_type_of(const char *algorithm, size_t n, unsigned types)
+{
+	char name[KEYLINE_TYPE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)n,
+		 strncmp(algorithm, "rsa-", 4) == 0 ? "ssh-rsa" : algorithm);
+	return types >> ssh_key_type_from_name(name) & 1;
+}
+
+void trust_algorithms(const struct trust *t, char *out, size_t size)
+{
+	char err[KEYFILE_ERROR];
+	unsigned types = 0;
+	size_t len = 0;
+
+	/* An unreadable file is reported once the key is there. */
+	if (t->n_pins == 0)
+		visit_files(t, note_type, &types, err);
+	out[0] = '\0';
+	for (int recorded = 1; recorded >= 0; recorded--) {
+		const char *a = algorithms_host_keys;
+
+		for (size_t n = 0; *a && len < size; a += n + (a[n] == ',')) {
+			n = strcspn(a, ",");
+			if (is_type_of(a, n, types) == recorded)
+				len += (size_t)snprintf(out + len, size - len, "%s%.*s",
+							len ? "," : "", (int)n, a);
+		}
+	}
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "allowlist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keyfile.h"
+#include "policy.h"
+
+#define FILE_MAX  (64 << 20)
+#define FAULT_MAX (4096 + 1024)
+
+struct allowlist {
+	struct allow_entry *entries;
+	size_t n, room;
+	uint32_t *slots; /* index of an entry plus 1, 0: free; at most half of them are used */
+	size_t mask;
+};
+
+/* What a load needs beside the list itself. */
+struct load {
+	struct allowlist *list;
+	const char *path;
+	const struct endpoint *endpoints;
+	size_t n_endpoints;
+	const char *default_endpoint;
+	void (*fault)(void *arg, const char *text);
+	void *arg;
+	int faults;
+};
+
+/* line 0: the file itself. */
+static void __attribute__((format(printf, 3, 4)))
+fault_at(struct load *l, unsigned line, const char *fmt, ...)
+{
+	char full[FAULT_MAX];
+	int n = line ? snprintf(full, sizeof(full), "%.4095s:%u: ", l->path, line)
+		     : snprintf(full, sizeof(full), "%.4095s: ", l->path);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(full + n, sizeof(full) - (size_t)n, fmt, ap);
+	va_end(ap);
+	l->fault(l->arg, full);
+	l->faults++;
+}
+
+static const struct endpoint *find_endpoint(const struct load *l, const char *name)
+{
+	for (size_t i = 0; i < l->n_endpoints; i++) {
+		if (!strcmp(l->endpoints[i].name, name))
+			return &l->endpoints[i];
+	}
+	return NULL;
+}
+
+/* The configured names, for a remedy. */
+static const char *endpoint_names(const struct load *l, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < l->n_endpoints && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+					l->endpoints[i].name);
+	return buf;
+}
+
+static const struct endpoint *choose_endpoint(struct load *l, const struct keyline *k)
+{
+	const struct endpoint *e = NULL;
+	char names[512];
+
+	if (k->endpoint[0])
+		e = find_endpoint(l, k->endpoint);
+	else if (l->n_endpoints == 1)
+		e = &l->endpoints[0];
+	else if (l->default_endpoint)
+		e = find_endpoint(l, l->default_endpoint);
+	if (e)
+		return e;
+	endpoint_names(l, names, sizeof(names));
+	if (k->endpoint[0])
+		fault_at(l, k->line, "no endpoint is named \"%s\", write one of: %s", k->endpoint,
+			 names);
+	else
+		fault_at(l, k->line,
+			 "the line names no endpoint, add endpoint=\"NAME\" (one of: %s) or set "
+			 "default in server.conf",
+			 names);
+	return NULL;
+}
+
+static int check_permitopen(struct load *l, const struct keyline *k, const struct endpoint *e)
+{
+	char at[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < k->n_permitopen; i++) {
+		if (policy_permitopen_names(k->permitopen[i], e))
+			return 0;
+	}
+	if (k->n_permitopen == 0)
+		return 0;
+	fault_at(l, k->line, "permitopen does not name the key's endpoint %s (%s), remove it",
+		 e->name, address_format(&e->address, at, sizeof(at)));
+	return -1;
+}
+
+static int append(struct load *l, const struct allow_entry *e)
+{
+	struct allowlist *list = l->list;
+
+	if (list->n == list->room) {
+		size_t room = list->room ? 2 * list->room : 64;
+		void *p = reallocarray(list->entries, room, sizeof(*list->entries));
+
+		if (!p) {
+			fault_at(l, e->key.line, "out of memory");
+			return -1;
+		}
+		list->entries = p;
+		list->room = room;
+	}
+	list->entries[list->n++] = *e;
+	return 0;
+}
+
+static void read_line(struct load *l, const char *text, size_t len, unsigned line)
+{
+	struct allow_entry e = {.endpoint = NULL};
+	char err[KEYLINE_ERROR] = "";
+	int rc = keyline_parse(text, len, &e.key, err);
+
+	if (rc < 0)
+		fault_at(l, line, "%s", err);
+	if (rc != 1)
+		return;
+	e.key.line = line;
+	e.endpoint = choose_endpoint(l, &e.key);
+	if (e.endpoint && check_permitopen(l, &e.key, e.endpoint) == 0 && append(l, &e) == 0)
+		return;
+	keyline_free(&e.key);
+}
+
+static void read_lines(struct load *l, FILE *f)
+{
+	char *text = NULL;
+	size_t room = 0;
+	unsigned line = 0;
+	ssize_t n = 0;
+
+	while ((n = getline(&text, &room, f)) > 0) {
+		if (text[n - 1] == '\n')
+			n--;
+		read_line(l, text, (size_t)n, ++line);
+	}
+	/* A list cut short by a failure must not pass for a whole one. */
+	if (!feof(f))
+		fault_at(l, 0, "%s", strerror(errno));
+	free(text);
+}
+
+static void read_file(struct load *l)
+{
+	/* A FIFO must not make us wait. */
+	int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char err[KEYFILE_ERROR] = "";
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
+
+	if (!f || fstat(fd, &st) < 0) {
+		fault_at(l, 0, "%s", strerror(errno));
+	} else if (keyfile_check_unwritable(fd, l->path, err) < 0) {
+		l->fault(l->arg, err);
+		l->faults++;
+	} else if (st.st_size > FILE_MAX) {
+		fault_at(l, 0, "larger than %d MiB", FILE_MAX >> 20);
+	} else {
+		read_lines(l, f);
+	}
+	if (f)
+		fclose(f);
+	else if (fd >= 0)
+		close(fd);
+}
+
+/* The slot of this key, or the free one where it belongs.  Digests are SHA-256: nobody chooses
+ * many keys that begin alike. */
+static size_t find_slot(const struct allowlist *l, const uint8_t *blob, size_t len,
+			const uint8_t *digest)
+{
+	uint64_t start = 0;
+	size_t i = 0;
+
+	memcpy(&start, digest, sizeof(start));
+	for (i = start & l->mask; l->slots[i]; i = (i + 1) & l->mask) {
+		const struct keyline *k = &l->entries[l->slots[i] - 1].key;
+
+		if (k->blob_len == len && !memcmp(k->digest, digest, sizeof(k->digest)) &&
+		    !memcmp(k->blob, blob, len))
+			break;
+	}
+	return i;
+}
+
+static void build_table(struct load *l)
+{
+	struct allowlist *list = l->list;
+	size_t size = 2;
+
+	while (size < 2 * list->n)
+		size *= 2;
+	list->mask = size - 1;
+	list->slots = calloc(size, sizeof(*list->slots));
+	if (!list->slots) {
+		fault_at(l, 0, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct keyline *k = &list->entries[i].key;
+		uint32_t *slot = &list->slots[find_slot(list, k->blob, k->blob_len, k->digest)];
+
+		if (*slot)
+			fault_at(l, k->line, "the key %s stands on line %u already, remove one",
+				 k->fingerprint, list->entries[*slot - 1].key.line);
+		else
+			*slot = (uint32_t)i + 1;
+	}
+}
+
+struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
+				 const char *default_endpoint,
+				 void (*fault)(void *arg, const char *text), void *arg)
+{
+	struct load l = {.list = calloc(1, sizeof(*l.list)),
+			 .path = path,
+			 .endpoints = endpoints,
+			 .n_endpoints = n,
+			 .default_endpoint = default_endpoint,
+			 .fault = fault,
+			 .arg = arg};
+
+	if (l.list) {
+		read_file(&l);
+		build_table(&l);
+	} else {
+		fault_at(&l, 0, "out of memory");
+	}
+	if (l.faults == 0)
+		return l.list;
+	allowlist_free(l.list);
+	return NULL;
+}
+
+void allowlist_free(struct allowlist *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		keyline_free(&l->entries[i].key);
+	free(l->entries);
+	free(l->slots);
+	free(l);
+}
+
+const struct allow_entry *allowlist_find(const struct allowlist *l, const uint8_t *blob, size_t len)
+{
+	uint8_t digest[KEYLINE_DIGEST];
+	uint32_t slot = 0;
+
+	keyline_digest(blob, len, digest);
+	slot = l->slots[find_slot(l, blob, len, digest)];
+	return slot ? &l->entries[slot - 1] : NULL;
+}
+
+size_t allowlist_count(const struct allowlist *l)
+{
+	return l->n;
+}
+
+const struct allow_entry *allowlist_get(const struct allowlist *l, size_t i)
+{
+	return &l->entries[i];
+}

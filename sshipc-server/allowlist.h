@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_ALLOWLIST_H
+#define SSHIPC_SERVER_ALLOWLIST_H
+/*
+ * The allow list as a whole: a file of key lines -> a table that finds an entry by key in constant
+ * time, each bound to its endpoint.  Loaded whole or not at all.
+ */
+#include <stdbool.h>
+
+#include "endpoint.h"
+#include "keyline.h"
+
+struct allow_entry {
+	struct keyline key;
+	const struct endpoint *endpoint;
+};
+
+struct allowlist;
+
+/* Reads path through one descriptor (keyfile_check_unwritable; at most 64 MiB) and binds each line
+ * to one of the n endpoints: the named one; else the only one; else default_endpoint (NULL: a
+ * fault).  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file itself) go to fault, all of
+ * them; with any, or when the file cannot be read, NULL is returned.  A key that stands twice (both
+ * lines named), an unknown endpoint, and permitopen= values none of which names the line's endpoint
+ * are faults.  An empty list is valid.  endpoints must outlive it. */
+struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
+				 const char *default_endpoint,
+				 void (*fault)(void *arg, const char *text), void *arg);
+void allowlist_free(struct allowlist *l);
+
+/* The entry of this public key blob, or NULL.  Digest look-up, then the whole blob is compared. */
+const struct allow_entry *allowlist_find(const struct allowlist *l, const uint8_t *blob,
+					 size_t len);
+
+size_t allowlist_count(const struct allowlist *l);
+const struct allow_entry *allowlist_get(const struct allowlist *l,
+					size_t i); /* in the file's order */
+
+#endif

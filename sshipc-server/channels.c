@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "conn_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay.h"
+
+enum { PENDING_MS = 20 }; /* then the channel is accepted before the dial is over */
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static struct channel **slot_of(struct conn *c, uint32_t id)
+{
+	const uint32_t slot = id & 0xffff;
+
+	return c->channels && slot < (uint32_t)c->view->settings->max_channels ? &c->channels[slot]
+									       : NULL;
+}
+
+static void release(struct channel *ch)
+{
+	struct conn *c = ch->c;
+
+	dial_cancel(ch->dial);
+	if (ch->timer)
+		event_free(ch->timer);
+	if (ch->waiting)
+		TAILQ_REMOVE(&c->unsent, ch, unsent);
+	if (ch->fd >= 0)
+		close(ch->fd);
+	*slot_of(c, ch->id) = NULL;
+	c->n_channels--;
+	free(ch);
+}
+
+void channels_release_all(struct conn *c)
+{
+	for (int i = 0; c->channels && i < c->view->settings->max_channels; i++)
+		if (c->channels[i])
+			release(c->channels[i]);
+	free(c->channels);
+	c->channels = NULL;
+}
+
+/* ---- answers ---- */
+
+/* False: not now, the session's socket is full.  A refused channel may be gone afterwards. */
+static bool send_answer(struct channel *ch)
+{
+	struct wire w;
+
+	if (ch->fd >= 0) {
+		wire_start(&w, WIRE_OPENED);
+		wire_put_u32(&w, ch->id);
+		wire_put_u32(&w, ch->one_way);
+		wire_attach(&w, ch->fd);
+	} else {
+		wire_start(&w, WIRE_REFUSED);
+		wire_put_u32(&w, ch->id);
+		wire_put_text(&w, strerror(ch->error));
+	}
+	if (wire_send(ch->c->sock, &w) != 0 && errno == EAGAIN)
+		return false;
+	/* Any other error: the session is gone, which its socket will say. */
+	if (ch->fd >= 0) {
+		close(ch->fd);
+		ch->fd = -1;
+		ch->state = OPEN;
+	} else if (ch->told) {
+		ch->state = REFUSED;
+	} else {
+		release(ch);
+	}
+	return true;
+}
+
+static void answer(struct channel *ch)
+{
+	struct conn *c = ch->c;
+
+	if (ch->timer)
+		event_free(ch->timer);
+	ch->timer = NULL;
+	if (send_answer(ch))
+		return;
+	/* Many dials may end at once while the session is busy. */
+	ch->waiting = true;
+	TAILQ_INSERT_TAIL(&c->unsent, ch, unsent);
+	event_add(c->writable, NULL);
+}
+
+void channels_on_writable(evutil_socket_t fd, short what, void *conn)
+{
+	struct conn *c = conn;
+	struct channel *ch;
+
+	(void)fd;
+	(void)what;
+	while ((ch = TAILQ_FIRST(&c->unsent))) {
+		TAILQ_REMOVE(&c->unsent, ch, unsent);
+		ch->waiting = false;
+		if (!send_answer(ch)) {
+			ch->waiting = true;
+			TAILQ_INSERT_HEAD(&c->unsent, ch, unsent);
+			return;
+		}
+	}
+	event_del(c->writable);
+}
+
+/* ---- opens ---- */
+
+static void on_dialled(void *arg, int fd, int error)
+{
+	struct channel *ch = arg;
+	struct conn *c = ch->c;
+	struct dial_record *record =
+	    &c->view->dials[c->entry->endpoint - c->view->settings->endpoints];
+
+	ch->dial = NULL;
+	ch->fd = fd;
+	ch->error = error;
+	record->at = now_s();
+	record->error = error;
+	if (error) {
+		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
+			 c->entry->endpoint->name, strerror(error));
+		log_msg(LOG_WARNING, "%s: channel %u failed: %s", c->who, (unsigned)(ch->id >> 16),
+			c->last_refusal);
+	}
+	answer(ch);
+}
+
+static void on_pending(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *ch = arg;
+	struct wire w;
+
+	(void)fd;
+	(void)what;
+	wire_start(&w, WIRE_PENDING);
+	wire_put_u32(&w, ch->id);
+	ch->told = true;
+	conn_send(ch->c, &w);
+}
+
+static void dial(struct channel *ch)
+{
+	const struct timeval wait = {.tv_usec = PENDING_MS * 1000};
+	struct monitor_view *view = ch->c->view;
+
+	ch->dial = dialler_dial(view->dialler,
+				(size_t)(ch->c->entry->endpoint - view->settings->endpoints),
+				on_dialled, ch);
+	if (!ch->dial)
+		return;
+	ch->timer = event_new(view->base, -1, 0, on_pending, ch);
+	if (!ch->timer || event_add(ch->timer, &wait) != 0)
+		abort();
+}
+
+static void serve_status(struct channel *ch)
+{
+	struct conn *c = ch->c;
+	const struct status_view v = {
+	    .entry = c->entry,
+	    .dial = &c->view->dials[c->entry->endpoint - c->view->settings->endpoints],
+	    .source = c->peer,
+	    .channels = c->n_channels - 1,
+	    .max_channels = (size_t)c->view->settings->max_channels,
+	    .last_refusal = c->last_refusal,
+	    .conn = c->id};
+
+	ch->one_way = true;
+	ch->fd = status_socket(&v);
+	ch->error = ch->fd < 0 ? errno : 0;
+	answer(ch);
+}
+
+static const char *action_text(enum policy_action action)
+{
+	switch (action) {
+	case POLICY_DIRECT_TCPIP:
+		return "direct-tcpip to";
+	case POLICY_DIRECT_STREAMLOCAL:
+		return "direct-streamlocal to";
+	case POLICY_OTHER_CHANNEL:
+		return "channel";
+	case POLICY_GLOBAL_REQUEST:
+		return "request";
+	default:
+		return "login by";
+	}
+}
+
+void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+		     enum policy_verdict verdict)
+{
+	struct log_text host;
+	char port[16] = "";
+
+	if (r->action == POLICY_DIRECT_TCPIP)
+		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
+	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
+		 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
+	log_msg(LOG_NOTICE, "%s: refused %s (key %s); %s", c->who, c->last_refusal,
+		c->entry->key.fingerprint, policy_remedy(verdict));
+	if (id == 0)
+		return;
+	wire_start(w, WIRE_REFUSED);
+	wire_put_u32(w, id);
+	wire_put_text(w, policy_reason(verdict));
+	conn_send(c, w);
+}
+
+void channels_on_open(struct conn *c, struct wire *w)
+{
+	const uint32_t id = wire_get_u32(w);
+	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
+				   .source = c->peer};
+	struct channel **slot = slot_of(c, id), *ch;
+	struct log_text host, origin;
+	size_t n_origin;
+	const void *o;
+	enum policy_verdict verdict;
+
+	r.host = wire_get_bytes(w, &r.host_len, 512);
+	r.port = wire_get_u32(w);
+	o = wire_get_bytes(w, &n_origin, 64);
+	log_escape(&origin, o, n_origin);
+	wire_get_u32(w);
+	if (!wire_done(w) || !c->entry || !slot || *slot || id == 0 ||
+	    r.action > POLICY_GLOBAL_REQUEST || r.action == POLICY_LOGIN) {
+		conn_violation(c, "OPEN");
+		return;
+	}
+	r.now = time(NULL);
+	verdict = policy_decide(&c->entry->key, c->entry->endpoint, &r);
+	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
+		channels_refuse(c, w, id, &r, verdict);
+		return;
+	}
+	ch = *slot = calloc(1, sizeof(*ch));
+	if (!ch)
+		abort();
+	ch->c = c;
+	ch->id = id;
+	ch->fd = -1;
+	ch->opened = now_s();
+	c->n_channels++;
+	c->n_opened++;
+	if (verdict == POLICY_GRANT_STATUS) {
+		serve_status(ch);
+		return;
+	}
+	log_msg(LOG_INFO, "%s: channel %u to endpoint %s (asked for \"%s\", origin \"%s\")", c->who,
+		(unsigned)(id >> 16), c->entry->endpoint->name,
+		log_escape(&host, r.host, r.host_len), origin.s);
+	dial(ch);
+}
+
+void channels_on_closed(struct conn *c, struct wire *w)
+{
+	const uint32_t id = wire_get_u32(w);
+	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
+	const uint32_t end = wire_get_u32(w);
+	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
+
+	if (!wire_done(w) || !ch || ch->id != id || (ch->state == DIALLING && !ch->told)) {
+		conn_violation(c, "CLOSED");
+		return;
+	}
+	if (!ch->one_way && ch->state == OPEN)
+		log_msg(LOG_INFO,
+			"%s: channel %u closed: %s; session counted %" PRIu64
+			" bytes to the endpoint, %" PRIu64 " from it, in %llds",
+			c->who, (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
+			(long long)(now_s() - ch->opened));
+	release(ch);
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "conn_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keyblob.h"
+#include "session.h"
+
+enum {
+	KILL_MS = 500,	  /* from END to SIGKILL */
+	PROBES_MAX = 20,  /* keys a peer may ask about */
+	ATTEMPTS_MAX = 6, /* signatures it may send */
+	NOTES_MAX = 100,  /* lines that a session may have logged */
+	MESSAGES_A_TURN = 64,
+};
+
+static void name_it(struct conn *c)
+{
+	char peer[ADDRESS_TEXT];
+
+	snprintf(c->who, sizeof(c->who), "session %" PRIu32 ", %s%s%s", c->id,
+		 address_format(&c->peer, peer, sizeof(peer)), c->entry ? ", " : "",
+		 c->entry ? c->entry->key.name : "");
+}
+
+static void doom(struct conn *c)
+{
+	c->ending = c->killed = true;
+	event_active(c->timer, EV_TIMEOUT, 0);
+}
+
+void conn_violation(struct conn *c, const char *what)
+{
+	if (!c->killed)
+		log_msg(LOG_ERR, "%s: session process broke the protocol (%s): killed", c->who,
+			what);
+	doom(c);
+}
+
+void conn_send(struct conn *c, const struct wire *w)
+{
+	if (wire_send(c->sock, w) == 0 || errno != EAGAIN)
+		return; /* when it is gone its socket will say so */
+	/* One answer to one question always fits: this session asks without listening. */
+	conn_violation(c, "does not read");
+}
+
+/* ---- login ---- */
+
+static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
+					  char fingerprint[KEYLINE_FINGERPRINT])
+{
+	uint8_t digest[KEYLINE_DIGEST];
+	size_t n;
+	const uint8_t *blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
+
+	keyline_digest(blob, n, digest);
+	keyline_fingerprint(digest, fingerprint);
+	return allowlist_find(c->view->allowlist, blob, n);
+}
+
+static void on_probe(struct conn *c, struct wire *w)
+{
+	char fingerprint[KEYLINE_FINGERPRINT];
+	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	struct log_text user;
+	size_t n;
+	const void *name = wire_get_bytes(w, &n, 256);
+
+	if (!wire_done(w) || c->entry) {
+		conn_violation(c, "PROBE");
+		return;
+	}
+	if (++c->probes > PROBES_MAX) {
+		conn_end(c, "too many keys offered");
+		return;
+	}
+	if (!entry) {
+		c->login_refused = true;
+		log_msg(LOG_NOTICE, "%s: key %s refused: %s (user \"%s\"); %s", c->who, fingerprint,
+			policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
+			policy_remedy(POLICY_NO_KEY));
+	}
+	wire_start(w, WIRE_KNOWN);
+	wire_put_u32(w, entry != NULL);
+	conn_send(c, w);
+}
+
+static void grant(struct conn *c, const struct allow_entry *entry)
+{
+	struct wire w;
+
+	c->channels = calloc((size_t)c->view->settings->max_channels, sizeof(struct channel *));
+	if (!c->channels)
+		abort();
+	c->entry = entry;
+	name_it(c);
+	event_del(c->timer);
+	c->view->n_unauthenticated--;
+	wire_start(&w, WIRE_GRANT);
+	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
+	conn_send(c, &w);
+}
+
+static void on_authorize(struct conn *c, struct wire *w)
+{
+	char fingerprint[KEYLINE_FINGERPRINT];
+	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	const struct policy_request request = {
+	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
+	struct log_text user, version;
+	size_t n_user, n_version;
+	const void *u = wire_get_bytes(w, &n_user, 256);
+	const void *v = wire_get_bytes(w, &n_version, 255);
+	enum policy_verdict verdict;
+
+	if (!wire_done(w) || c->entry) {
+		conn_violation(c, "AUTHORIZE");
+		return;
+	}
+	log_escape(&user, u, n_user);
+	log_escape(&version, v, n_version);
+	verdict =
+	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	if (++c->attempts > ATTEMPTS_MAX) {
+		conn_end(c, "too many login attempts");
+		return;
+	}
+	if (verdict == POLICY_GRANT) {
+		log_msg(LOG_INFO,
+			"%s: key %s (%s) logged in for endpoint %s; user \"%s\", client \"%s\"",
+			c->who, entry->key.name, fingerprint, entry->endpoint->name, user.s,
+			version.s);
+		grant(c, entry);
+		return;
+	}
+	c->login_refused = true;
+	log_msg(LOG_NOTICE, "%s: key %s%s%s%s refused: %s (user \"%s\"); %s", c->who,
+		entry ? entry->key.name : "", entry ? " (" : "", fingerprint, entry ? ")" : "",
+		policy_reason(verdict), user.s, policy_remedy(verdict));
+	wire_start(w, WIRE_DENY);
+	wire_put_text(w, entry ? policy_reason(verdict) : "");
+	conn_send(c, w);
+}
+
+/* ---- what else a session says ---- */
+
+static void on_note(struct conn *c, struct wire *w)
+{
+	const uint32_t priority = wire_get_u32(w);
+	struct log_text text;
+	size_t n;
+	const void *p = wire_get_bytes(w, &n, 512);
+
+	if (!wire_done(w)) {
+		conn_violation(c, "NOTE");
+		return;
+	}
+	if (++c->notes > NOTES_MAX) {
+		conn_violation(c, "too many notes");
+		return;
+	}
+	log_msg(priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
+		"%s: session says: %s", c->who, log_escape(&text, p, n));
+}
+
+static void on_refuse(struct conn *c, struct wire *w)
+{
+	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w)};
+	struct log_text what;
+	size_t used = strlen(c->methods);
+
+	r.host = wire_get_bytes(w, &r.host_len, 63);
+	if (!wire_done(w) || ++c->notes > NOTES_MAX) {
+		conn_violation(c, "REFUSE");
+		return;
+	}
+	if (r.action == POLICY_GLOBAL_REQUEST && c->entry) {
+		channels_refuse(c, w, 0, &r, policy_decide(&c->entry->key, c->entry->endpoint, &r));
+		return;
+	}
+	log_escape(&what, r.host, r.host_len);
+	if (!strstr(c->methods, what.s))
+		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
+			 what.s);
+}
+
+/* ---- life ---- */
+
+static void on_message(struct conn *c, struct wire *w)
+{
+	switch (wire_type(w)) {
+	case WIRE_PROBE:
+		on_probe(c, w);
+		break;
+	case WIRE_AUTHORIZE:
+		on_authorize(c, w);
+		break;
+	case WIRE_OPEN:
+		channels_on_open(c, w);
+		break;
+	case WIRE_CLOSED:
+		channels_on_closed(c, w);
+		break;
+	case WIRE_NOTE:
+		on_note(c, w);
+		break;
+	case WIRE_REFUSE:
+		on_refuse(c, w);
+		break;
+	default:
+		conn_violation(c, "unknown message");
+	}
+}
+
+static void log_end(const struct conn *c)
+{
+	if (c->entry)
+		log_msg(LOG_INFO, "%s: ended after %zu channels", c->who, c->n_opened);
+	else
+		log_msg(c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO,
+			"%s: ended before login%s%s%s", c->who,
+			c->methods[0] ? "; refused methods: " : "", c->methods,
+			c->methods[0] ? " (only publickey is taken)" : "");
+}
+
+static void dispose(struct conn *c)
+{
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	c->closed(c->arg, c);
+	free(c);
+}
+
+void conn_kill(struct conn *c)
+{
+	if (c->gone)
+		return;
+	c->gone = true;
+	log_end(c);
+	/* A process that closed its socket must not live on with the endpoint's. */
+	if (c->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+	channels_release_all(c);
+	if (!c->entry)
+		c->view->n_unauthenticated--;
+	c->view->n_sessions--;
+	event_free(c->readable);
+	event_free(c->writable);
+	event_free(c->timer);
+	close(c->sock);
+	if (c->exited || c->pidfd < 0)
+		dispose(c);
+}
+
+static void on_session(evutil_socket_t sock, short what, void *arg)
+{
+	struct conn *c = arg;
+	struct wire w;
+
+	(void)what;
+	for (int i = 0; i < MESSAGES_A_TURN && !c->killed; i++) {
+		const int rc = wire_recv(sock, &w, 0);
+
+		if (rc < 0 && errno == EAGAIN)
+			return;
+		if (rc == 0 || (rc < 0 && errno != EBADMSG)) {
+			conn_kill(c);
+			return;
+		}
+		if (rc < 0)
+			conn_violation(c, "a descriptor or an oversized message");
+		else
+			on_message(c, &w);
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->ending) {
+		conn_kill(c);
+		return;
+	}
+	log_msg(LOG_NOTICE, "%s: no login within %d seconds (login_grace)", c->who,
+		c->view->settings->login_grace);
+	conn_end(c, "login took too long");
+}
+
+void conn_end(struct conn *c, const char *reason)
+{
+	const struct timeval soon = {.tv_usec = KILL_MS * 1000};
+	struct wire w;
+
+	if (c->ending || c->gone)
+		return;
+	c->ending = true;
+	wire_start(&w, WIRE_END);
+	wire_put_text(&w, reason);
+	wire_send(c->sock, &w); /* when it does not listen, the timer ends it */
+	event_add(c->timer, &soon);
+}
+
+struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *peer, int sock,
+		      void (*closed)(void *arg, struct conn *c), void *arg)
+{
+	const struct timeval grace = {.tv_sec = view->settings->login_grace};
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	c->view = view;
+	c->id = id;
+	c->peer = *peer;
+	c->sock = sock;
+	c->pidfd = -1;
+	c->closed = closed;
+	c->arg = arg;
+	TAILQ_INIT(&c->unsent);
+	name_it(c);
+	c->readable = event_new(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
+	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, channels_on_writable, c);
+	c->timer = event_new(view->base, -1, 0, on_timer, c);
+	if (!c->readable || !c->writable || !c->timer || event_add(c->readable, NULL) != 0 ||
+	    event_add(c->timer, &grace) != 0)
+		abort();
+	view->n_unauthenticated++;
+	view->n_sessions++;
+	return c;
+}
+
+void conn_spawned(struct conn *c, int pid, int pidfd)
+{
+	log_msg(LOG_DEBUG, "%s: process %d", c->who, pid);
+	c->pidfd = pidfd;
+}
+
+void conn_exited(struct conn *c, int status)
+{
+	c->exited = true;
+	if (WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL))
+		log_msg(LOG_ERR, "%s: session process died of signal %d (%s)", c->who,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_msg(LOG_ERR, "%s: session process exited with %d", c->who, WEXITSTATUS(status));
+	if (c->gone)
+		dispose(c);
+}
+
+uint32_t conn_id(const struct conn *c)
+{
+	return c->id;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_CONN_INTERNAL_H
+#define SSHIPC_SERVER_CONN_INTERNAL_H
+/*
+ * What conn.c (login, life) and channels.c (opens, dials, answers) share of a connection.
+ */
+#include <stdbool.h>
+
+#include "conn.h"
+#include "wire.h"
+
+struct channel {
+	TAILQ_ENTRY(channel) unsent;
+	struct conn *c;
+	uint32_t id;
+	/* REFUSED: after PENDING; the session still has to say CLOSED */
+	enum { DIALLING, OPEN, REFUSED } state;
+	bool told;    /* PENDING was said */
+	bool waiting; /* its answer stands in the unsent list */
+	struct dial *dial;
+	struct event *timer;
+	int fd, error; /* the answer */
+	bool one_way;
+	time_t opened;
+};
+
+TAILQ_HEAD(channel_list, channel);
+
+struct conn {
+	struct monitor_view *view;
+	uint32_t id;
+	struct address peer;
+	int sock, pidfd;
+	struct event *readable, *writable, *timer;
+	bool ending; /* END was said, or it is doomed: the timer kills */
+	bool gone;   /* everything is given back; only the exit status is awaited */
+	bool exited, killed, login_refused;
+	const struct allow_entry *entry; /* once authorized */
+	unsigned probes, attempts, notes;
+	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
+	char methods[64];			    /* other than publickey that were tried */
+	char last_refusal[512];
+	struct channel **channels; /* max_channels of them, by slot */
+	size_t n_channels, n_opened;
+	struct channel_list unsent;
+	void (*closed)(void *arg, struct conn *c);
+	void *arg;
+};
+
+/* Sends; a session that does not read is doomed. */
+void conn_send(struct conn *c, const struct wire *w);
+
+/* Logs that the session broke the protocol, and has it killed from the loop. */
+void conn_violation(struct conn *c, const char *what);
+
+/* OPEN and CLOSED messages. */
+void channels_on_open(struct conn *c, struct wire *w);
+void channels_on_closed(struct conn *c, struct wire *w);
+
+/* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
+void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+		     enum policy_verdict verdict);
+
+/* Answers that wait for the session's socket. */
+void channels_on_writable(evutil_socket_t fd, short what, void *conn);
+
+void channels_release_all(struct conn *c);
+
+#endif

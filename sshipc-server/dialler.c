@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dialler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "wire.h"
+
+enum { RETRY_MS = 20, ENDPOINTS_MAX = 1024 };
+
+struct dial {
+	TAILQ_ENTRY(dial) entry; /* remote ones */
+	struct dialler *owner;
+	uint32_t id;
+	struct address address;
+	struct event *event;
+	int fd;
+	time_t deadline;
+	dial_done *done;
+	void *arg;
+};
+
+TAILQ_HEAD(dial_list, dial);
+
+struct dialler {
+	struct event_base *base;
+	const struct endpoint *endpoints;
+	size_t n;
+	int sock; /* of the helper; -1: we dial ourselves */
+	struct event *event;
+	struct dial_list remote;
+	uint32_t last_id;
+	void (*lost)(void *arg);
+	void *arg;
+};
+
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* ---- one dial, in this process ---- */
+
+static void finish(struct dial *d, int fd, int error)
+{
+	dial_done *done = d->done;
+	void *arg = d->arg;
+
+	if (d->event)
+		event_free(d->event);
+	free(d);
+	done(arg, fd, error);
+}
+
+static bool attempt(struct dial *d);
+
+static void on_dial(evutil_socket_t fd, short what, void *arg)
+{
+	struct dial *d = arg;
+	int error;
+
+	(void)fd;
+	event_free(d->event);
+	d->event = NULL;
+	if (d->fd < 0) { /* a full Unix backlog: once more, within the deadline */
+		attempt(d);
+		return;
+	}
+	error = what & EV_WRITE ? address_connect_result(d->fd) : ETIMEDOUT;
+	if (error) {
+		close(d->fd);
+		d->fd = -1;
+	}
+	finish(d, d->fd, error);
+}
+
+static void wait_for(struct dial *d, short what, const struct timeval *timeout)
+{
+	d->event = event_new(d->owner->base, d->fd, what, on_dial, d);
+	if (!d->event || event_add(d->event, timeout) != 0)
+		abort();
+}
+
+/* True while it is under way; else it was reported and is gone. */
+static bool attempt(struct dial *d)
+{
+	const struct timeval left = {.tv_sec = d->deadline - now_s() + 1};
+	const struct timeval retry = {.tv_usec = RETRY_MS * 1000};
+	bool pending = false;
+
+	d->fd = address_connect(&d->address, &pending);
+	if (d->fd >= 0 && pending)
+		wait_for(d, EV_WRITE, &left);
+	else if (d->fd < 0 && errno == EAGAIN && now_s() < d->deadline)
+		wait_for(d, EV_TIMEOUT, &retry);
+	else {
+		finish(d, d->fd, d->fd >= 0 ? 0 : errno == EAGAIN ? ETIMEDOUT : errno);
+		return false;
+	}
+	return true;
+}
+
+/* ---- the helper, seen from the monitor ---- */
+
+static void fail_all(struct dialler *d)
+{
+	struct dial *next;
+
+	while ((next = TAILQ_FIRST(&d->remote))) {
+		TAILQ_REMOVE(&d->remote, next, entry);
+		finish(next, -1, ECONNABORTED);
+	}
+}
+
+static void lose_helper(struct dialler *d)
+{
+	event_del(d->event);
+	fail_all(d);
+	d->lost(d->arg);
+}
+
+static void on_helper(evutil_socket_t sock, short what, void *arg)
+{
+	struct dialler *d = arg;
+	struct wire w;
+	struct dial *it;
+	uint32_t id, error;
+	int fd;
+
+	(void)what;
+	if (wire_recv(sock, &w, 1) != 1 || wire_type(&w) != WIRE_DIALLED) {
+		lose_helper(d);
+		return;
+	}
+	id = wire_get_u32(&w);
+	error = wire_get_u32(&w);
+	fd = wire_take_fd(&w, 0);
+	TAILQ_FOREACH(it, &d->remote, entry)
+	if (it->id == id)
+		break;
+	if (!it || (error == 0) != (fd >= 0)) { /* cancelled meanwhile */
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	TAILQ_REMOVE(&d->remote, it, entry);
+	finish(it, fd, (int)error);
+}
+
+static int start_helper(struct dialler *d, const struct helper_user *user)
+{
+	struct wire w;
+
+	if (helper_start("dialler", user, &d->sock) < 0)
+		return -1;
+	for (size_t i = 0; i < d->n; i++) {
+		wire_start(&w, WIRE_ENDPOINT);
+		wire_put_u32(&w, (uint32_t)i);
+		wire_put_bytes(&w, &d->endpoints[i].address, sizeof(d->endpoints[i].address));
+		if (wire_send(d->sock, &w) != 0)
+			return -1;
+	}
+	fcntl(d->sock, F_SETFL, O_NONBLOCK);
+	d->event = event_new(d->base, d->sock, EV_READ | EV_PERSIST, on_helper, d);
+	return d->event && event_add(d->event, NULL) == 0 ? 0 : -1;
+}
+
+struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
+			    const struct helper_user *user, void (*lost)(void *arg), void *arg)
+{
+	struct dialler *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->base = base;
+	d->endpoints = endpoints;
+	d->n = n;
+	d->sock = -1;
+	d->lost = lost;
+	d->arg = arg;
+	TAILQ_INIT(&d->remote);
+	if (user->demote && start_helper(d, user) != 0) {
+		dialler_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void dialler_free(struct dialler *d)
+{
+	if (!d)
+		return;
+	if (d->event)
+		event_free(d->event);
+	if (d->sock >= 0)
+		close(d->sock);
+	free(d);
+}
+
+struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *arg)
+{
+	struct dial *it = calloc(1, sizeof(*it));
+	struct wire w;
+
+	if (!it)
+		abort();
+	it->owner = d;
+	it->fd = -1;
+	it->deadline = now_s() + DIAL_SECONDS;
+	it->address = d->endpoints[i].address;
+	it->done = done;
+	it->arg = arg;
+	if (d->sock < 0)
+		return attempt(it) ? it : NULL;
+	it->id = ++d->last_id;
+	wire_start(&w, WIRE_DIAL);
+	wire_put_u32(&w, it->id);
+	wire_put_u32(&w, (uint32_t)i);
+	if (wire_send(d->sock, &w) != 0) {
+		finish(it, -1, errno);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&d->remote, it, entry);
+	return it;
+}
+
+void dial_cancel(struct dial *d)
+{
+	if (!d)
+		return;
+	if (d->owner->sock >= 0)
+		TAILQ_REMOVE(&d->owner->remote, d, entry);
+	if (d->event)
+		event_free(d->event);
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d);
+}
+
+/* ---- the helper itself ---- */
+
+static struct endpoint known[ENDPOINTS_MAX];
+static struct dialler self = {.endpoints = known, .sock = -1};
+
+static void on_dialled(void *arg, int fd, int error)
+{
+	const uint32_t *id = arg;
+	struct wire w;
+
+	wire_start(&w, WIRE_DIALLED);
+	wire_put_u32(&w, *id);
+	wire_put_u32(&w, (uint32_t)error);
+	if (fd >= 0)
+		wire_attach(&w, fd);
+	if (wire_send(HELPER_SOCKET, &w) != 0)
+		_exit(0);
+	if (fd >= 0)
+		close(fd);
+	free(arg);
+}
+
+static void on_request(evutil_socket_t sock, short what, void *arg)
+{
+	struct wire w;
+	uint32_t id, index;
+	size_t n;
+	const void *p;
+
+	(void)what;
+	(void)arg;
+	if (wire_recv(sock, &w, 0) != 1)
+		_exit(0);
+	id = wire_get_u32(&w);
+	switch (wire_type(&w)) {
+	case WIRE_ENDPOINT:
+		p = wire_get_bytes(&w, &n, sizeof(struct address));
+		if (n != sizeof(struct address) || id >= ENDPOINTS_MAX)
+			_exit(70);
+		memcpy(&known[id].address, p, n);
+		break;
+	case WIRE_DIAL:
+		index = wire_get_u32(&w);
+		if (!wire_done(&w) || index >= ENDPOINTS_MAX)
+			_exit(70);
+		p = memcpy(malloc(sizeof(id)), &id, sizeof(id));
+		dialler_dial(&self, index, on_dialled, (void *)p);
+		break;
+	default:
+		_exit(70);
+	}
+}
+
+void dialler_main(void)
+{
+	struct event *event;
+
+	if (helper_settle() != 0)
+		_exit(71);
+	self.base = event_base_new();
+	event = self.base
+		    ? event_new(self.base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_request, NULL)
+		    : NULL;
+	if (!event || event_add(event, NULL) != 0)
+		_exit(71);
+	event_base_dispatch(self.base);
+	_exit(0);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_DIALLER_H
+#define SSHIPC_SERVER_DIALLER_H
+/*
+ * Connects to configured endpoints, without blocking and with a deadline: in the monitor itself,
+ * or, when that is root, in a helper process that has the uid which endpoints shall see.  Knows
+ * addresses by number only; nothing a peer sent reaches it.
+ */
+#include <event2/event.h>
+
+#include "endpoint.h"
+#include "helper.h"
+
+#define DIAL_SECONDS 10 /* until a dial is given up */
+
+struct dialler;
+struct dial;
+
+/* fd: connected, non-blocking, address_connect'ed; or -1 and the errno of the failure. */
+typedef void dial_done(void *arg, int fd, int error);
+
+/* user->demote: starts the helper.  endpoints must outlive it.  NULL with errno.  lost: the helper
+ * died (all dials were reported as failed). */
+struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
+			    const struct helper_user *user, void (*lost)(void *arg), void *arg);
+void dialler_free(struct dialler *d);
+
+/* Starts one to endpoint i.  done is called once, perhaps before this returns, in which case NULL
+ * is returned. */
+struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *arg);
+
+/* Ends it without a report. */
+void dial_cancel(struct dial *d);
+
+/* The helper process; never returns. */
+void dialler_main(void) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "helper.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "confine.h"
+
+static const char title[] = "sshipc-server: ";
+
+int helper_user_find(const char *name, struct helper_user *out, const char **errstr)
+{
+	const struct passwd *pw = NULL;
+
+	memset(out, 0, sizeof(*out));
+	if (geteuid() != 0) {
+		pw = name ? getpwnam(name) : NULL;
+		if (name && (!pw || pw->pw_uid != geteuid())) {
+			*errstr = "only root can run sessions as another user; start as root, or "
+				  "leave -u out";
+			return -1;
+		}
+		return 0;
+	}
+	if (name)
+		pw = getpwnam(name);
+	else if (!(pw = getpwnam("sshipc")))
+		pw = getpwnam("nobody");
+	if (!pw) {
+		*errstr = "no such user; create it (useradd --system --shell /usr/sbin/nologin "
+			  "sshipc) or name another with -u";
+		return -1;
+	}
+	if (pw->pw_uid == 0) {
+		*errstr = "sessions never run as root; name an ordinary user with -u";
+		return -1;
+	}
+	out->name = strdup(pw->pw_name);
+	if (!out->name)
+		abort();
+	out->uid = pw->pw_uid;
+	out->gid = pw->pw_gid;
+	out->demote = true;
+	return 0;
+}
+
+static void become(const char *role, const struct helper_user *user, int sock)
+{
+	/* Only what a sanitizer wants to know is passed on. */
+	static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL};
+	char name[64];
+	char *argv[] = {name, NULL};
+	char values[3][512];
+	char *env[4] = {NULL};
+	size_t n = 0;
+	sigset_t none;
+
+	snprintf(name, sizeof(name), "%s%s", title, role);
+	for (size_t i = 0; kept[i]; i++) {
+		const char *value = getenv(kept[i]);
+
+		if (value) {
+			snprintf(values[n], sizeof(values[n]), "%s=%s", kept[i], value);
+			env[n] = values[n];
+			n++;
+		}
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(sock, HELPER_SOCKET) < 0)
+		_exit(71);
+	confine_close_from(HELPER_SOCKET + 1);
+	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
+		_exit(77);
+	execve("/proc/self/exe", argv, env);
+	_exit(71);
+}
+
+pid_t helper_start(const char *role, const struct helper_user *user, int *sock)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		become(role, user, pair[1]);
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -1;
+	}
+	*sock = pair[0];
+	return pid;
+}
+
+const char *helper_role(char *const *argv)
+{
+	if (!argv[0] || argv[1] || strncmp(argv[0], title, sizeof(title) - 1) != 0)
+		return NULL;
+	return argv[0] + sizeof(title) - 1;
+}
+
+int helper_settle(void)
+{
+	/* A terminal's ^C and a supervisor's SIGTERM to the group are the monitor's to answer. */
+	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	if (!confine_is_sanitized() && confine_null_stdio() != 0)
+		return -1;
+	return confine_process(getppid());
+}

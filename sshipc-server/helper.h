@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_HELPER_H
+#define SSHIPC_SERVER_HELPER_H
+/*
+ * Our own program started afresh as a helper of the monitor: nothing of its memory, one socket, a
+ * lesser uid.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define HELPER_SOCKET 3 /* where a helper finds its end of the SOCK_SEQPACKET pair */
+
+/* Whose rights a helper gets when the monitor is root. */
+struct helper_user {
+	char *name;
+	uid_t uid;
+	gid_t gid;
+	bool demote; /* false: not root, nothing to give up */
+};
+
+/* Looks up name (NULL: sshipc, else nobody).  Not root: demote is false and name must be NULL or
+ * our own.  0, or -1 with *errstr (static). */
+int helper_user_find(const char *name, struct helper_user *out, const char **errstr);
+
+/* Starts "sshipc-server: ROLE" as user; *sock is our end (close-on-exec, blocking).  The pid, or -1
+ * with errno. */
+pid_t helper_start(const char *role, const struct helper_user *user, int *sock);
+
+/* main's first question: are we a helper?  Its role ("spawner", "dialler"), else NULL. */
+const char *helper_role(char *const *argv);
+
+/* A helper's first step: its signals, 0-2 on /dev/null, confine_process.  0, or -1. */
+int helper_settle(void);
+
+#endif

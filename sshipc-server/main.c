@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * sshipc-server: options, start-up order, loop.
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+
+#include "allowlist.h"
+#include "confine.h"
+#include "dialler.h"
+#include "helper.h"
+#include "keyfile.h"
+#include "monitor.h"
+#include "selftest.h"
+#include "settings.h"
+#include "spawner.h"
+#include "streamlocal.h"
+
+static void print_version_details(void)
+{
+	struct selftest t;
+
+	selftest_run(streamlocal_seen_path, &t);
+	printf("libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\n", ssh_version(0),
+	       t.gcm ? "on" : "off", t.streamlocal ? "on" : "off");
+	if (t.why[0])
+		printf("%s\n", t.why);
+}
+
+static void print_fault(void *arg, const char *text)
+{
+	size_t *n = arg;
+
+	(*n)++;
+	fprintf(stderr, "%s\n", text);
+}
+
+static int generate_hostkey(const char *path)
+{
+	char fingerprint[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
+
+	if (keyfile_generate(path, "sshipc-server", fingerprint, NULL, 0, err) != 0) {
+		fprintf(stderr, "sshipc-server: %s\n", err);
+		return EX_CANTCREAT;
+	}
+	printf("%s: Ed25519 host key %s\nclients trust it with: sshipc-client --hostkey %s ...\n",
+	       path, fingerprint, fingerprint);
+	return EX_OK;
+}
+
+static char *load_hostkey(const char *path, size_t *size, size_t *faults)
+{
+	char err[KEYFILE_ERROR];
+	char *text = keyfile_read(path, size, err);
+	ssh_key key = NULL;
+
+	if (text && ssh_pki_import_privkey_base64(text, "", NULL, NULL, &key) != SSH_OK) {
+		snprintf(err, sizeof(err),
+			 "%s: not an unencrypted private key; make one with: sshipc-server "
+			 "--generate-hostkey FILE",
+			 path);
+		keyfile_wipe(text, *size);
+		text = NULL;
+	}
+	ssh_key_free(key);
+	if (!text)
+		print_fault(faults, err);
+	return text;
+}
+
+static void print_access(const struct allowlist *list)
+{
+	printf("\n# access: line, key, fingerprint, endpoint, address\n");
+	for (size_t i = 0; i < allowlist_count(list); i++) {
+		const struct allow_entry *e = allowlist_get(list, i);
+		char address[ADDRESS_TEXT];
+		struct log_text name;
+
+		printf("# %u\t%s\t%s\t%s\t%s\n", e->key.line,
+		       log_escape(&name, e->key.name, strlen(e->key.name)), e->key.fingerprint,
+		       e->endpoint->name,
+		       address_format(&e->endpoint->address, address, sizeof(address)));
+	}
+	if (allowlist_count(list) == 0)
+		printf("# the allow list is empty: every login is refused\n");
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
+	monitor_stop(arg);
+}
+
+static int run(const struct settings *s, const struct allowlist *list, char *const *hostkeys)
+{
+	static const int signals[] = {SIGTERM, SIGINT};
+	struct event *events[2] = {NULL};
+	struct event_base *base = event_base_new();
+	struct monitor *m;
+	int code;
+
+	if (!base)
+		return EX_OSERR;
+	m = monitor_new(base, s, list, hostkeys, s->n_hostkeys, &code);
+	if (m) {
+		for (size_t i = 0; i < 2; i++) {
+			events[i] = evsignal_new(base, signals[i], on_signal, m);
+			if (!events[i] || event_add(events[i], NULL) != 0)
+				abort();
+		}
+		if (allowlist_count(list) == 0)
+			log_msg(LOG_WARNING,
+				"%s is empty: every login is refused until it has a key",
+				s->allowlist);
+		if (s->unsafe_no_sandbox)
+			log_msg(LOG_WARNING, "--unsafe-no-sandbox: sessions run WITHOUT "
+					     "confinement; never serve others like this");
+		event_base_dispatch(base);
+		code = monitor_exit_code(m);
+		for (size_t i = 0; i < 2; i++)
+			event_free(events[i]);
+		monitor_free(m);
+	}
+	event_base_free(base);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static struct settings s;
+	char *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
+	size_t sizes[SETTINGS_HOSTKEYS] = {0}, faults = 0;
+	struct allowlist *list = NULL;
+	const char *role = helper_role(argv);
+	int code;
+
+	if (role && strcmp(role, "spawner") == 0)
+		spawner_main();
+	if (role && strcmp(role, "dialler") == 0)
+		dialler_main();
+	log_init("sshipc-server", LOG_SINK_STDERR, LOG_INFO);
+	settings_version_details = print_version_details;
+	code = settings_read(argc, argv, &s);
+	if (code >= 0)
+		goto out;
+	if (s.generate_hostkey) {
+		code = generate_hostkey(s.generate_hostkey);
+		goto out;
+	}
+	log_init("sshipc-server", s.log, s.verbosity);
+	signal(SIGPIPE, SIG_IGN);
+	/* Host keys are in memory from here on. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	confine_raise_nofile();
+	for (size_t i = 0; i < s.n_hostkeys; i++)
+		hostkeys[i] = load_hostkey(s.hostkeys[i], &sizes[i], &faults);
+	list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
+			      print_fault, &faults);
+	code = faults > 0 || !list ? EX_CONFIG : EX_OK;
+	if (s.print && list) {
+		settings_print(&s);
+		print_access(list);
+	}
+	if (code == EX_OK && !s.test && !s.print)
+		code = run(&s, list, hostkeys);
+out:
+	for (size_t i = 0; i < SETTINGS_HOSTKEYS; i++)
+		if (hostkeys[i])
+			keyfile_wipe(hostkeys[i], sizes[i]);
+	allowlist_free(list);
+	settings_free(&s);
+	return code;
+}

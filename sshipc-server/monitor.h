@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_MONITOR_H
+#define SSHIPC_SERVER_MONITOR_H
+/*
+ * The monitor: binds, accepts, keeps the children and the count of connections.  What is said on
+ * one connection is conn.h's.
+ */
+#include <event2/event.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "allowlist.h"
+#include "dialler.h"
+#include "settings.h"
+
+struct monitor;
+
+/* What the last dial of an endpoint gave, for the status answer. */
+struct dial_record {
+	time_t at; /* CLOCK_MONOTONIC seconds; 0: never */
+	int error; /* errno, 0: connected */
+};
+
+/* What a connection needs of the monitor. */
+struct monitor_view {
+	struct event_base *base;
+	const struct settings *settings;
+	const struct allowlist *allowlist;
+	struct dialler *dialler;
+	struct dial_record *dials; /* one an endpoint */
+	size_t n_unauthenticated, n_sessions;
+	void *owner;
+};
+
+/* Everything that settings ask for, running: listeners bound, children started.  NULL after logging
+ * why, with *exit_code. */
+struct monitor *monitor_new(struct event_base *base, const struct settings *s,
+			    const struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
+			    int *exit_code);
+
+/* Stops accepting and tells every session to end; the loop is left when all are gone, or after a
+ * second. */
+void monitor_stop(struct monitor *m);
+
+/* The exit code when the loop has ended: 0 after monitor_stop, else what went wrong. */
+int monitor_exit_code(const struct monitor *m);
+void monitor_free(struct monitor *m);
+
+#endif

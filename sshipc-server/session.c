@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "session.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <libssh/callbacks.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "algorithms.h"
+#include "confine.h"
+#include "keyblob.h"
+#include "log.h"
+#include "policy.h"
+#include "relay.h"
+#include "sshloop.h"
+#include "streamlocal.h"
+#include "wire.h"
+
+enum {
+	MONITOR_SECONDS = 5,   /* until a silent monitor is given up */
+	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
+};
+
+struct session;
+
+struct chan {
+	uint32_t id; /* generation << 16 | slot */
+	struct session *s;
+	struct relay *relay;
+};
+
+struct session {
+	const struct session_setup *setup;
+	struct event_base *base;
+	struct sshloop *loop;
+	struct relays *relays;
+	struct event *broker_event;
+	int broker;
+	bool authorized, ended, monitor_gone;
+	char end_reason[256]; /* given by the monitor */
+	char dead_why[256];
+	struct chan **slots; /* max_channels of them */
+	uint32_t *free_slots, n_free, max, generation;
+	struct ssh_server_callbacks_struct callbacks;
+	struct wire out, in;
+};
+
+/* ---- the monitor ---- */
+
+static void monitor_lost(struct session *s)
+{
+	s->monitor_gone = true;
+	sshloop_fail(s->loop, "the monitor is gone");
+}
+
+static void tell(struct session *s)
+{
+	if (!s->monitor_gone && wire_send(s->broker, &s->out) != 0)
+		monitor_lost(s);
+}
+
+static void note(struct session *s, int priority, const char *text)
+{
+	wire_start(&s->out, WIRE_NOTE);
+	wire_put_u32(&s->out, (uint32_t)priority);
+	wire_put_bytes(&s->out, text, strnlen(text, 512));
+	tell(s);
+}
+
+static struct session *the_session; /* for log lines only */
+
+static void log_to_monitor(int priority, const char *text)
+{
+	note(the_session, priority, text);
+}
+
+static struct chan *chan_by_id(struct session *s, uint32_t id)
+{
+	const uint32_t slot = id & 0xffff;
+	struct chan *c = slot < s->max ? s->slots[slot] : NULL;
+
+	return c && c->id == id ? c : NULL;
+}
+
+/* An answer that was not waited for: the dial of a pending channel is over, or the session is. */
+static void on_late(struct session *s)
+{
+	struct wire *w = &s->in;
+	const enum wire_type type = wire_type(w);
+	struct chan *c;
+
+	if (type == WIRE_END) {
+		wire_get_text(w, s->end_reason, sizeof(s->end_reason));
+		s->ended = true;
+		sshloop_fail(s->loop, "ended by the monitor");
+		return;
+	}
+	c = chan_by_id(s, wire_get_u32(w));
+	if (type == WIRE_OPENED && c)
+		relay_attach(c->relay, wire_take_fd(w, 0), wire_get_u32(w) != 0);
+	else if (type == WIRE_REFUSED && c)
+		relay_abort(c->relay);
+	wire_close_fds(w);
+}
+
+/* Receives one message; 1, or 0 when there is none now, or -1 when the monitor is gone. */
+static int receive(struct session *s, int flags_timeout_ms)
+{
+	struct pollfd p = {.fd = s->broker, .events = POLLIN};
+	int rc;
+
+	do
+		rc = poll(&p, 1, flags_timeout_ms);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	if (rc < 0 || wire_recv(s->broker, &s->in, 1) != 1) {
+		monitor_lost(s);
+		return -1;
+	}
+	return 1;
+}
+
+/* Sends s->out and waits for the answer that has one of two types (and, for channels, this id). */
+static bool ask(struct session *s, enum wire_type a, enum wire_type b, enum wire_type c,
+		const uint32_t *id)
+{
+	tell(s);
+	while (!s->monitor_gone) {
+		const int rc = receive(s, MONITOR_SECONDS * 1000);
+		enum wire_type type;
+
+		if (rc == 0)
+			monitor_lost(s);
+		if (rc != 1)
+			break;
+		type = wire_type(&s->in);
+		if ((type == a || type == b || type == c) && (!id || wire_get_u32(&s->in) == *id))
+			return true;
+		s->in.pos = 1;
+		on_late(s);
+		if (s->ended)
+			break;
+	}
+	return false;
+}
+
+static void on_broker(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	while (!s->ended && !s->monitor_gone && receive(s, 0) == 1)
+		on_late(s);
+	sshloop_kick(s->loop);
+}
+
+/* ---- login ---- */
+
+static bool type_taken(ssh_key key)
+{
+	switch (ssh_key_type(key)) {
+	case SSH_KEYTYPE_ED25519:
+	case SSH_KEYTYPE_SK_ED25519:
+	case SSH_KEYTYPE_ECDSA_P256:
+	case SSH_KEYTYPE_ECDSA_P384:
+	case SSH_KEYTYPE_ECDSA_P521:
+	case SSH_KEYTYPE_SK_ECDSA:
+	case SSH_KEYTYPE_RSA:
+		return true;
+	default: /* certificates among them: libssh would not check their authority */
+		return false;
+	}
+}
+
+static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
+{
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	char *text = NULL;
+	long n = -1;
+
+	if (ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
+		n = keyline_base64(text, strlen(text), blob, sizeof(blob));
+	ssh_string_free_char(text);
+	wire_start(&s->out, type);
+	wire_put_bytes(&s->out, blob, n > 0 ? (size_t)n : 0);
+	wire_put_bytes(&s->out, user, strnlen(user, 256));
+}
+
+/* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
+static void send_banner(struct session *s, ssh_session ssh, const char *text)
+{
+	char line[300];
+	ssh_string banner;
+
+	(void)s;
+	snprintf(line, sizeof(line), "sshipc: %s\r\n", text);
+	banner = ssh_string_from_char(line);
+	if (!banner)
+		abort();
+	ssh_send_issue_banner(ssh, banner);
+	ssh_string_free(banner);
+}
+
+static void grant(struct session *s, uint32_t max)
+{
+	if (max == 0 || max > SESSION_CHANNELS_MAX)
+		max = SESSION_CHANNELS_MAX;
+	s->slots = calloc(max, sizeof(struct chan *));
+	s->free_slots = calloc(max, sizeof(*s->free_slots));
+	if (!s->slots || !s->free_slots)
+		abort();
+	for (s->max = s->n_free = max; max > 0; max--)
+		s->free_slots[s->max - max] = max - 1;
+	s->authorized = true;
+}
+
+static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
+		     void *arg)
+{
+	struct session *s = arg;
+	const char *version;
+	char reason[256];
+
+	if (s->authorized || s->ended || !user || !type_taken(key))
+		return SSH_AUTH_DENIED;
+	if (state == SSH_PUBLICKEY_STATE_NONE) {
+		put_key(s, WIRE_PROBE, key, user);
+		if (!ask(s, WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN, NULL))
+			return SSH_AUTH_DENIED;
+		return wire_get_u32(&s->in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+	}
+	if (state != SSH_PUBLICKEY_STATE_VALID)
+		return SSH_AUTH_DENIED;
+	put_key(s, WIRE_AUTHORIZE, key, user);
+	version = ssh_get_clientbanner(ssh);
+	wire_put_bytes(&s->out, version ? version : "", version ? strnlen(version, 255) : 0);
+	if (!ask(s, WIRE_GRANT, WIRE_DENY, WIRE_DENY, NULL))
+		return SSH_AUTH_DENIED;
+	if (wire_type(&s->in) == WIRE_GRANT) {
+		grant(s, wire_get_u32(&s->in));
+		return SSH_AUTH_SUCCESS;
+	}
+	wire_get_text(&s->in, reason, sizeof(reason));
+	if (reason[0])
+		send_banner(s, ssh, reason);
+	return SSH_AUTH_DENIED;
+}
+
+/* libssh would look for a keytab file before anyone is authenticated. */
+static ssh_string on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
+{
+	(void)ssh;
+	(void)user;
+	(void)n;
+	(void)oids;
+	(void)arg;
+	return NULL;
+}
+
+/* ---- channels ---- */
+
+static void on_relay_done(void *arg, const struct relay_stats *stats)
+{
+	struct chan *c = arg;
+	struct session *s = c->s;
+
+	wire_start(&s->out, WIRE_CLOSED);
+	wire_put_u32(&s->out, c->id);
+	wire_put_u64(&s->out, stats->to_socket);
+	wire_put_u64(&s->out, stats->from_socket);
+	wire_put_u32(&s->out, stats->end);
+	tell(s);
+	s->slots[c->id & 0xffff] = NULL;
+	s->free_slots[s->n_free++] = c->id & 0xffff;
+	free(c);
+}
+
+struct open_request {
+	enum policy_action action;
+	const char *host, *origin;
+	uint32_t port, origin_port, max_packet;
+};
+
+static bool ask_open(struct session *s, const struct open_request *o, uint32_t id)
+{
+	const char *host = o->host ? o->host : "";
+	const char *origin = o->origin ? o->origin : "";
+
+	wire_start(&s->out, WIRE_OPEN);
+	wire_put_u32(&s->out, id);
+	wire_put_u32(&s->out, o->action);
+	wire_put_bytes(&s->out, host, strnlen(host, 512));
+	wire_put_u32(&s->out, o->port);
+	wire_put_bytes(&s->out, origin, strnlen(origin, 64));
+	wire_put_u32(&s->out, o->origin_port);
+	return ask(s, WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED, &id) &&
+	       wire_type(&s->in) != WIRE_REFUSED;
+}
+
+/* 0 when the channel was confirmed; 1 makes libssh refuse it. */
+static int open_channel(struct session *s, ssh_message message, const struct open_request *o)
+{
+	struct chan *c;
+	ssh_channel channel;
+	bool one_way;
+	int fd;
+
+	if (!s->authorized || s->ended)
+		return 1;
+	if (o->max_packet > 0 && o->max_packet < MIN_MAX_PACKET) {
+		note(s, LOG_WARNING,
+		     "channel refused: its maximum packet size is below 1024 bytes");
+		return 1;
+	}
+	if (s->n_free == 0) {
+		note(s, LOG_WARNING,
+		     "channel refused: the session has as many as it may (max_channels)");
+		return 1;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		abort();
+	c->s = s;
+	s->generation++;
+	c->id = s->generation << 16 | s->free_slots[s->n_free - 1];
+	if (!ask_open(s, o, c->id)) {
+		free(c);
+		return 1;
+	}
+	fd = wire_take_fd(&s->in, 0);
+	one_way = fd >= 0 && wire_get_u32(&s->in) != 0;
+	channel = ssh_message_channel_request_open_reply_accept(message);
+	if (channel)
+		c->relay = relay_new(s->relays, channel, on_relay_done, c);
+	if (!c->relay)
+		abort();
+	s->n_free--;
+	s->slots[c->id & 0xffff] = c;
+	if (fd >= 0)
+		relay_attach(c->relay, fd, one_way);
+	return 0;
+}
+
+static int on_open(struct session *s, ssh_message message)
+{
+	struct channel_open_fields f;
+	struct open_request o = {.action = POLICY_OTHER_CHANNEL};
+	const bool seen = streamlocal_take(&f);
+
+	switch (ssh_message_subtype(message)) {
+	case SSH_CHANNEL_DIRECT_TCPIP:
+		o.action = POLICY_DIRECT_TCPIP;
+		o.host = ssh_message_channel_request_open_destination(message);
+		o.port = (uint32_t)ssh_message_channel_request_open_destination_port(message);
+		o.origin = ssh_message_channel_request_open_originator(message);
+		o.origin_port = (uint32_t)ssh_message_channel_request_open_originator_port(message);
+		break;
+	case SSH_CHANNEL_SESSION:
+		o.host = "session (shell, exec, sftp)";
+		break;
+	case SSH_CHANNEL_X11:
+		o.host = "x11";
+		break;
+	case SSH_CHANNEL_FORWARDED_TCPIP:
+		o.host = "forwarded-tcpip";
+		break;
+	case SSH_CHANNEL_AUTH_AGENT:
+		o.host = "auth-agent";
+		break;
+	default:
+		o.host = "unknown type";
+		if (!seen || !f.streamlocal)
+			break;
+		o.host = "direct-streamlocal (this libssh does not let its path be read)";
+		if (s->setup->streamlocal) {
+			o.action = POLICY_DIRECT_STREAMLOCAL;
+			o.host = f.path;
+		}
+	}
+	o.max_packet = seen ? f.max_packet : 0;
+	return open_channel(s, message, &o);
+}
+
+static void refuse(struct session *s, enum policy_action action, const char *what)
+{
+	wire_start(&s->out, WIRE_REFUSE);
+	wire_put_u32(&s->out, action);
+	wire_put_text(&s->out, what);
+	tell(s);
+}
+
+static int on_message(ssh_session ssh, ssh_message message, void *arg)
+{
+	struct session *s = arg;
+
+	(void)ssh;
+	switch (ssh_message_type(message)) {
+	case SSH_REQUEST_CHANNEL_OPEN:
+		return on_open(s, message);
+	case SSH_REQUEST_GLOBAL:
+		refuse(s, POLICY_GLOBAL_REQUEST, "tcpip-forward (-R)");
+		return 1;
+	case SSH_REQUEST_AUTH:
+		switch (ssh_message_subtype(message)) {
+		case SSH_AUTH_METHOD_NONE:
+			refuse(s, POLICY_LOGIN, "none");
+			break;
+		case SSH_AUTH_METHOD_PASSWORD:
+			refuse(s, POLICY_LOGIN, "password");
+			break;
+		default:
+			refuse(s, POLICY_LOGIN, "another method");
+		}
+		return 1;
+	default:
+		return 1;
+	}
+}
+
+/* ---- life ---- */
+
+static void on_pass(void *arg)
+{
+	struct session *s = arg;
+
+	if (!s->authorized && sshloop_bytes_in(s->loop) > SESSION_LOGIN_BYTES)
+		sshloop_fail(s->loop, "too much data before login");
+	relays_pass(s->relays);
+}
+
+static void on_dead(void *arg, const char *why)
+{
+	struct session *s = arg;
+
+	snprintf(s->dead_why, sizeof(s->dead_why), "%s", why);
+	event_base_loopbreak(s->base);
+}
+
+static ssh_session new_ssh(struct session *s, int ssh_fd)
+{
+	const int copy = dup(ssh_fd);
+	ssh_session ssh = ssh_new();
+
+	if (!ssh || copy < 0)
+		return NULL;
+	ssh_set_blocking(ssh, 0);
+	if (algorithms_set_session(ssh) != 0 ||
+	    ssh_bind_accept_fd(s->setup->bind, ssh, copy) != SSH_OK)
+		return NULL;
+	ssh_callbacks_init(&s->callbacks);
+	s->callbacks.userdata = s;
+	s->callbacks.auth_pubkey_function = on_pubkey;
+	s->callbacks.gssapi_select_oid_function = on_gssapi;
+	ssh_set_server_callbacks(ssh, &s->callbacks);
+	ssh_set_auth_methods(ssh, SSH_AUTH_METHOD_PUBLICKEY);
+	ssh_set_message_callback(ssh, on_message, s);
+	return ssh;
+}
+
+static int start(struct session *s, int ssh_fd)
+{
+	const struct sshloop_config config = {.keepalive = s->setup->keepalive};
+	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = s};
+	ssh_session ssh;
+
+	s->base = event_base_new();
+	if (!s->base)
+		return -1;
+	ssh = new_ssh(s, ssh_fd);
+	if (!ssh)
+		return -1;
+	s->loop = sshloop_new(s->base, ssh, ssh_fd, &config, &ops);
+	s->relays = s->loop ? relays_new(s->base, s->loop, SESSION_HELD_MAX) : NULL;
+	s->broker_event = event_new(s->base, s->broker, EV_READ | EV_PERSIST, on_broker, s);
+	if (!s->relays || !s->broker_event || event_add(s->broker_event, NULL) != 0)
+		return -1;
+	sshloop_start(s->loop);
+	return 0;
+}
+
+void session_run(const struct session_setup *setup, int ssh_fd, int broker)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		_exit(1);
+	s->setup = setup;
+	s->broker = broker;
+	the_session = s;
+	log_redirect(log_to_monitor);
+	if ((!confine_is_sanitized() && confine_null_stdio() != 0) || start(s, ssh_fd) != 0) {
+		note(s, LOG_ERR, "the session could not be set up");
+		_exit(1);
+	}
+	sshloop_watchdog("");
+	if (confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
+		note(s, LOG_ERR, "the session could not be confined");
+		_exit(1);
+	}
+	event_base_dispatch(s->base);
+	if (!s->ended)
+		note(s, LOG_DEBUG, s->dead_why);
+	relays_free(s->relays);
+	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);
+	_exit(0);
+}

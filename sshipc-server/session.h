@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SESSION_H
+#define SSHIPC_SERVER_SESSION_H
+/*
+ * The session process: one SSH connection, from key exchange to the last byte.  Runs confined,
+ * decides nothing: asks the monitor for every login and every channel, and gets connected sockets.
+ */
+#include <libssh/server.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define SESSION_CHANNELS_MAX 16384	  /* the most that max_channels can be */
+#define SESSION_HELD_MAX     (128 << 20)  /* bytes held for slow endpoints */
+#define SESSION_LOGIN_BYTES  (256 * 1024) /* what a peer may send before it is logged in */
+
+struct session_setup {
+	ssh_bind bind;	  /* host keys and algorithms */
+	bool streamlocal; /* the path can be read, see selftest.h */
+	int keepalive;	  /* seconds */
+	bool sandbox;
+	pid_t parent; /* the spawner */
+};
+
+/* In the forked child: carries the connection ssh_fd, with the monitor at broker (SOCK_SEQPACKET).
+ * Exits with 0 when the session is over, 1 when it could not start. */
+void session_run(const struct session_setup *setup, int ssh_fd, int broker)
+    __attribute__((noreturn));
+
+#endif

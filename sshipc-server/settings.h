@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SETTINGS_H
+#define SSHIPC_SERVER_SETTINGS_H
+/*
+ * Command line and server.conf -> one struct.  Says what is wrong with them; opens nothing else.
+ * settings.c has the command line, settings_file.c the file.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
+#include "algorithms.h"
+#include "endpoint.h"
+#include "log.h"
+
+#define SETTINGS_LISTEN	   16
+#define SETTINGS_HOSTKEYS  4
+#define SETTINGS_ENDPOINTS 64
+
+struct settings {
+	char *config; /* the file that was read, or NULL */
+	struct address listen[SETTINGS_LISTEN];
+	size_t n_listen; /* default *:2245 */
+	char *hostkeys[SETTINGS_HOSTKEYS];
+	size_t n_hostkeys;
+	char *allowlist;
+	struct endpoint endpoints[SETTINGS_ENDPOINTS];
+	size_t n_endpoints;
+	char *default_endpoint; /* or NULL; goes with the file's endpoints: -e replaces it too */
+	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
+	enum algorithms_profile algorithms;
+	enum log_sink log;
+	int verbosity;		 /* log threshold: the file's (LOG_INFO) + -v - -q */
+	int login_grace;	 /* seconds from accept to login; default 30 */
+	int keepalive;		 /* seconds until a silent peer is given up; default 15 */
+	int max_unauthenticated; /* default 100 */
+	int max_sessions;	 /* default 1000 */
+	int max_channels;	 /* of one session; default 1024 */
+	bool test, print;	 /* -t, -T */
+	bool unsafe_no_sandbox;	 /* --unsafe-no-sandbox */
+	char *generate_hostkey;	 /* --generate-hostkey FILE: no file is read, nothing else is needed
+				  */
+};
+
+/* Reads argv and the configuration file (-f; the default /etc/sshipc/server.conf is read when it
+ * exists and none of -k, -a, -e was given).  Command line values replace the file's (a list as a
+ * whole).  Returns -1 to go on, or the exit code after printing: 0 (--help, --version), 64 with one
+ * line and a hint to --help, 78 for faults, each as FILE:LINE: text (all of them) on stderr.
+ * Missing host key, allow list or endpoint: 78, saying which option or setting gives it and an
+ * example.  s is settings_free's in every case. */
+int settings_read(int argc, char **argv, struct settings *s);
+void settings_free(struct settings *s);
+
+/* -T: the effective settings in server.conf syntax, on stdout; the access table is main's. */
+void settings_print(const struct settings *s);
+
+/* Set by main before settings_read: prints what -V needs beyond our own version (libssh version,
+ * streamlocal, AES-GCM). */
+extern void (*settings_version_details)(void);
+
+/* Between the two halves.  Reads path over what s holds (its defaults); returns the number of
+ * faults, each given to fault. */
+int settings_read_file(const char *path, struct settings *s,
+		       void (*fault)(void *arg, const char *text), void *arg);
+
+/* Appends e, whose contents s owns from now on.  -1 with *errstr (static): too many, or one of the
+ * same name or address is there; e stays the caller's. */
+int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr);
+
+/* What -l and listen take: a TCP address, wildcard and port 0 included.  0, or -1 with *errstr. */
+int settings_add_listen(struct settings *s, const char *text, const char **errstr);
+
+/* 0, or -1 with *errstr. */
+int settings_add_hostkey(struct settings *s, const char *path, const char **errstr);
+
+#endif

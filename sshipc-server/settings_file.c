@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "session.h"
+#include "settings.h"
+
+static const struct {
+	const char *text;
+	int threshold;
+} levels[] = {
+    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
+    {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+};
+
+static const char *const sinks[] = {
+    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
+
+int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr)
+{
+	*errstr = "there are too many endpoints";
+	if (s->n_endpoints == SETTINGS_ENDPOINTS)
+		return -1;
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		*errstr = "another endpoint has this name";
+		if (!strcmp(s->endpoints[i].name, e->name))
+			return -1;
+		*errstr = "another endpoint has this address";
+		if (address_equal(&s->endpoints[i].address, &e->address))
+			return -1;
+	}
+	s->endpoints[s->n_endpoints++] = *e;
+	return 0;
+}
+
+int settings_add_listen(struct settings *s, const char *text, const char **errstr)
+{
+	struct address a;
+
+	if (address_parse(text, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &a, errstr) < 0)
+		return -1;
+	*errstr = "expected HOST:PORT, [V6]:PORT or PORT";
+	if (address_is_unix(&a))
+		return -1;
+	*errstr = "there are too many addresses";
+	if (s->n_listen == SETTINGS_LISTEN)
+		return -1;
+	s->listen[s->n_listen++] = a;
+	return 0;
+}
+
+int settings_add_hostkey(struct settings *s, const char *path, const char **errstr)
+{
+	*errstr = "there are too many host keys, one of each type will do";
+	if (s->n_hostkeys == SETTINGS_HOSTKEYS)
+		return -1;
+	*errstr = "out of memory";
+	s->hostkeys[s->n_hostkeys] = strdup(path);
+	if (!s->hostkeys[s->n_hostkeys])
+		return -1;
+	s->n_hostkeys++;
+	return 0;
+}
+
+static void bad(struct conf *c, const config_setting_t *setting, const char *name,
+		const char *value, const char *why)
+{
+	struct log_text shown;
+
+	conf_fault(c, setting, "%s \"%s\": %s", name, log_escape(&shown, value, strlen(value)),
+		   why);
+}
+
+static void on_listen(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	const char *why = NULL;
+
+	if (settings_add_listen(arg, value, &why) < 0)
+		bad(c, setting, "listen", value, why);
+}
+
+static void on_hostkey(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	const char *why = NULL;
+
+	if (settings_add_hostkey(arg, value, &why) < 0)
+		bad(c, setting, "hostkeys", value, why);
+}
+
+static void on_default(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct settings *s = arg;
+
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		if (strcmp(s->endpoints[i].name, value) != 0)
+			continue;
+		s->default_endpoint = strdup(value);
+		if (!s->default_endpoint)
+			bad(c, setting, "default", value, "out of memory");
+		return;
+	}
+	bad(c, setting, "default", value, "no endpoint has this name");
+}
+
+static void on_algorithms(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	if (algorithms_parse(value, arg) < 0)
+		bad(c, setting, "algorithms", value, "expected default or compatible");
+}
+
+static void on_log(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	if (log_sink_parse(value, arg) < 0)
+		bad(c, setting, "log", value, "expected stderr, syslog or json");
+}
+
+static void on_verbosity(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		if (!strcmp(value, levels[i].text)) {
+			*(int *)arg = levels[i].threshold;
+			return;
+		}
+	}
+	bad(c, setting, "verbosity", value, "expected error, warning, notice, info or debug");
+}
+
+static void on_name(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct endpoint *e = arg;
+	const char *why = NULL;
+
+	if (endpoint_check_name(value, &why) < 0) {
+		bad(c, setting, "name", value, why);
+		return;
+	}
+	snprintf(e->name, sizeof(e->name), "%s", value);
+	if (endpoint_kind_parse(value, &e->kind) < 0)
+		e->kind = ENDPOINT_OTHER;
+}
+
+static void on_kind(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct endpoint *e = arg;
+
+	if (endpoint_kind_parse(value, &e->kind) < 0)
+		bad(c, setting, "kind", value,
+		    "expected confd, nso, dbus, docker, postgres or other");
+}
+
+static void on_address(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct endpoint *e = arg;
+	const char *name = config_setting_name(setting), *why = NULL;
+	bool path = !strcmp(name, "path");
+
+	if (address_parse(value, 0, &e->address, &why) < 0)
+		bad(c, setting, name, value, why);
+	else if (address_is_unix(&e->address) != path)
+		bad(c, setting, name, value,
+		    path ? "expected /path or @abstract" : "a socket's setting is path");
+}
+
+static void on_accept(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct endpoint *e = arg;
+	const char *why = "there are too many aliases";
+
+	if (e->n_accept == ENDPOINT_ALIASES || endpoint_check_alias(value, &why) < 0) {
+		bad(c, setting, "accept", value, why);
+		return;
+	}
+	e->accept[e->n_accept] = strdup(value);
+	if (e->accept[e->n_accept])
+		e->n_accept++;
+	else
+		bad(c, setting, "accept", value, "out of memory");
+}
+
+static void on_endpoint(struct conf *c, config_setting_t *group, const char *value, void *arg)
+{
+	struct endpoint e = {.name = ""};
+	const char *why = NULL;
+	bool address = config_setting_get_member(group, "address");
+	bool path = config_setting_get_member(group, "path");
+	/* kind after name, whose default it overrides. */
+	const struct conf_rule rules[] = {
+	    {.name = "name", .type = CONF_STRING, .handle = on_name, .arg = &e},
+	    {.name = "address", .type = CONF_STRING, .handle = on_address, .arg = &e},
+	    {.name = "path", .type = CONF_STRING, .handle = on_address, .arg = &e},
+	    {.name = "kind", .type = CONF_STRING, .handle = on_kind, .arg = &e},
+	    {.name = "accept", .type = CONF_STRINGS, .handle = on_accept, .arg = &e},
+	    {.name = NULL},
+	};
+
+	(void)value;
+	conf_apply(c, group, rules);
+	if (!config_setting_get_member(group, "name"))
+		conf_fault(c, group, "an endpoint needs a name: name = \"confd\";");
+	if (address == path)
+		conf_fault(c, group, "an endpoint needs either address or path");
+	/* One with a fault of its own is kept: what refers to it is none. */
+	if (e.name[0] && settings_add_endpoint(arg, &e, &why) == 0)
+		return;
+	if (why)
+		bad(c, group, "endpoint", e.name, why);
+	endpoint_free(&e);
+}
+
+int settings_read_file(const char *path, struct settings *s,
+		       void (*fault)(void *arg, const char *text), void *arg)
+{
+#define HANDLED(n, t, h, a)                                                                        \
+	{                                                                                          \
+		.name = n, .type = t, .handle = h, .arg = a                                        \
+	}
+#define NUMBER(m, lo, hi)                                                                          \
+	{                                                                                          \
+		.name = #m, .type = CONF_INT, .target = &s->m, .min = lo, .max = hi                \
+	}
+#define TEXT(m)                                                                                    \
+	{                                                                                          \
+		.name = #m, .type = CONF_STRING, .target = &s->m                                   \
+	}
+	/* default after endpoints, one of which it names. */
+	const struct conf_rule rules[] = {
+	    HANDLED("listen", CONF_STRINGS, on_listen, s),
+	    HANDLED("hostkeys", CONF_STRINGS, on_hostkey, s),
+	    TEXT(allowlist),
+	    HANDLED("endpoints", CONF_GROUPS, on_endpoint, s),
+	    HANDLED("default", CONF_STRING, on_default, s),
+	    TEXT(user),
+	    HANDLED("algorithms", CONF_STRING, on_algorithms, &s->algorithms),
+	    HANDLED("log", CONF_STRING, on_log, &s->log),
+	    HANDLED("verbosity", CONF_STRING, on_verbosity, &s->verbosity),
+	    NUMBER(login_grace, 1, 3600),
+	    NUMBER(keepalive, 4, 3600),
+	    NUMBER(max_unauthenticated, 1, 65535),
+	    NUMBER(max_sessions, 1, 65535),
+	    NUMBER(max_channels, 1, SESSION_CHANNELS_MAX),
+	    {.name = NULL},
+	};
+
+	return conf_read(path, rules, fault, arg);
+}
+
+/* log_escape's \xNN is what libconfig reads in a string. */
+static void print_text(const char *before, const char *text, const char *after)
+{
+	char escaped[4 * PATH_MAX];
+
+	if (text)
+		printf("%s\"%s\"%s", before,
+		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
+}
+
+static void print_endpoint(const struct endpoint *e)
+{
+	char at[ADDRESS_TEXT];
+
+	printf("\t{ name = \"%s\"; %s = \"%s\"; kind = \"%s\";", e->name,
+	       address_is_unix(&e->address) ? "path" : "address",
+	       address_format(&e->address, at, sizeof(at)), endpoint_kind_text(e->kind));
+	for (size_t i = 0; i < e->n_accept; i++)
+		print_text(i ? ", " : " accept = [ ", e->accept[i], "");
+	printf("%s }", e->n_accept ? " ];" : "");
+}
+
+void settings_print(const struct settings *s)
+{
+	char at[ADDRESS_TEXT];
+
+	printf("listen = [ ");
+	for (size_t i = 0; i < s->n_listen; i++)
+		printf("%s\"%s\"", i ? ", " : "", address_format(&s->listen[i], at, sizeof(at)));
+	printf(" ];\nhostkeys = [ ");
+	for (size_t i = 0; i < s->n_hostkeys; i++)
+		print_text(i ? ", " : "", s->hostkeys[i], "");
+	printf(" ];\n");
+	print_text("allowlist = ", s->allowlist, ";\n");
+	printf("endpoints = (\n");
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		print_endpoint(&s->endpoints[i]);
+		printf(i + 1 < s->n_endpoints ? ",\n" : "\n");
+	}
+	printf(");\n");
+	print_text("default = ", s->default_endpoint, ";\n");
+	print_text("user = ", s->user, ";\n");
+	printf("algorithms = \"%s\";\nlog = \"%s\";\n", algorithms_text(s->algorithms),
+	       sinks[s->log]);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		if (levels[i].threshold == s->verbosity)
+			printf("verbosity = \"%s\";\n", levels[i].text);
+	}
+	printf("login_grace = %d;\nkeepalive = %d;\nmax_unauthenticated = %d;\n", s->login_grace,
+	       s->keepalive, s->max_unauthenticated);
+	printf("max_sessions = %d;\nmax_channels = %d;\n", s->max_sessions, s->max_channels);
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "spawner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "keyfile.h"
+#include "selftest.h"
+#include "session.h"
+#include "streamlocal.h"
+#include "wire.h"
+
+/* ---- seen from the monitor ---- */
+
+struct spawner {
+	struct spawner_ops ops;
+	struct event *event;
+	int sock;
+	size_t live; /* sessions handed over that have not ended */
+	bool retired;
+	char last_words[256];
+};
+
+static void on_spawner(evutil_socket_t sock, short what, void *arg)
+{
+	struct spawner *s = arg;
+	struct wire w;
+	char version[64], why[256];
+	uint32_t a, b;
+
+	(void)what;
+	if (wire_recv(sock, &w, 1) != 1) {
+		event_del(s->event);
+		s->ops.lost(s->ops.arg, s, s->last_words);
+		return;
+	}
+	switch (wire_type(&w)) {
+	case WIRE_READY:
+		wire_get_text(&w, version, sizeof(version));
+		wire_get_text(&w, why, sizeof(why));
+		s->ops.ready(s->ops.arg, s, version, why);
+		break;
+	case WIRE_SPAWNED:
+		a = wire_get_u32(&w);
+		b = wire_get_u32(&w);
+		s->ops.spawned(s->ops.arg, a, (int)b, wire_take_fd(&w, 0));
+		break;
+	case WIRE_EXITED:
+		a = wire_get_u32(&w);
+		b = wire_get_u32(&w);
+		s->live--;
+		s->ops.exited(s->ops.arg, a, (int)b);
+		if (s->retired && s->live == 0) {
+			spawner_free(s);
+			return;
+		}
+		break;
+	case WIRE_FAILED:
+		wire_get_text(&w, s->last_words, sizeof(s->last_words));
+		break;
+	default:
+		break;
+	}
+	wire_close_fds(&w);
+}
+
+static int send_setup(int sock, const struct spawner_setup *setup)
+{
+	struct wire w;
+	int rc;
+
+	wire_start(&w, WIRE_SETUP);
+	wire_put_u32(&w, setup->algorithms);
+	wire_put_u32(&w, (uint32_t)setup->keepalive);
+	wire_put_u32(&w, setup->sandbox);
+	rc = wire_send(sock, &w);
+	for (size_t i = 0; rc == 0 && i < setup->n_hostkeys; i++) {
+		wire_start(&w, WIRE_HOSTKEY);
+		wire_put_text(&w, setup->hostkeys[i]);
+		rc = wire_send(sock, &w);
+		explicit_bzero(&w, sizeof(w));
+	}
+	wire_start(&w, WIRE_START);
+	return rc == 0 ? wire_send(sock, &w) : rc;
+}
+
+struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
+			      const struct helper_user *user, const struct spawner_ops *ops)
+{
+	struct spawner *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->ops = *ops;
+	s->sock = -1;
+	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0)
+		goto fail;
+	fcntl(s->sock, F_SETFL, O_NONBLOCK);
+	s->event = event_new(base, s->sock, EV_READ | EV_PERSIST, on_spawner, s);
+	if (!s->event || event_add(s->event, NULL) != 0)
+		goto fail;
+	return s;
+fail:
+	spawner_free(s);
+	return NULL;
+}
+
+int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_SPAWN);
+	wire_put_u32(&w, conn);
+	wire_attach(&w, ssh_fd);
+	wire_attach(&w, broker);
+	if (wire_send(s->sock, &w) != 0)
+		return -1;
+	s->live++;
+	return 0;
+}
+
+void spawner_retire(struct spawner *s)
+{
+	s->retired = true;
+	if (s->live == 0)
+		spawner_free(s);
+}
+
+void spawner_free(struct spawner *s)
+{
+	if (!s)
+		return;
+	if (s->event)
+		event_free(s->event);
+	if (s->sock >= 0)
+		close(s->sock);
+	free(s);
+}
+
+/* ---- the helper itself ---- */
+
+struct child {
+	pid_t pid;
+	uint32_t conn;
+};
+
+static struct {
+	struct session_setup session;
+	enum algorithms_profile profile;
+	ssh_key keys[4];
+	size_t n_keys;
+	struct child *children;
+	size_t n_children, room;
+	bool monitor_ended;
+} sp;
+
+static void die(const char *text)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_FAILED);
+	wire_put_text(&w, text);
+	wire_send(HELPER_SOCKET, &w);
+	_exit(70);
+}
+
+static void read_setup(void)
+{
+	struct wire w;
+	char text[KEYFILE_MAX];
+
+	while (wire_recv(HELPER_SOCKET, &w, 0) == 1) {
+		switch (wire_type(&w)) {
+		case WIRE_SETUP:
+			sp.profile = (enum algorithms_profile)wire_get_u32(&w);
+			sp.session.keepalive = (int)wire_get_u32(&w);
+			sp.session.sandbox = wire_get_u32(&w) != 0;
+			break;
+		case WIRE_HOSTKEY:
+			wire_get_text(&w, text, sizeof(text));
+			explicit_bzero(w.buf, sizeof(w.buf));
+			if (sp.n_keys == sizeof(sp.keys) / sizeof(sp.keys[0]) ||
+			    ssh_pki_import_privkey_base64(text, NULL, NULL, NULL,
+							  &sp.keys[sp.n_keys]) != SSH_OK)
+				die("a host key cannot be used: it must be an unencrypted private "
+				    "key");
+			sp.n_keys++;
+			explicit_bzero(text, sizeof(text));
+			break;
+		case WIRE_START:
+			return;
+		default:
+			die("unexpected message");
+		}
+	}
+	_exit(0);
+}
+
+static void prepare(void)
+{
+	struct selftest test;
+	struct wire w;
+
+	/* The first use of libssh and OpenSSL: whatever files they want, they read now. */
+	selftest_run(streamlocal_seen_path, &test);
+	if (!test.works)
+		die("the self-test of libssh failed: no session could be made with this version");
+	sp.session.streamlocal = test.streamlocal;
+	sp.session.parent = getpid();
+	sp.session.bind = ssh_bind_new();
+	if (!sp.session.bind || algorithms_set_bind(sp.session.bind, sp.profile, test.gcm) != 0)
+		die("libssh does not take our algorithm lists");
+	for (size_t i = 0; i < sp.n_keys; i++)
+		if (ssh_bind_options_set(sp.session.bind, SSH_BIND_OPTIONS_IMPORT_KEY,
+					 sp.keys[i]) != SSH_OK)
+			die("libssh does not take a host key");
+	wire_start(&w, WIRE_READY);
+	wire_put_text(&w, ssh_version(0));
+	wire_put_text(&w, test.why);
+	if (wire_send(HELPER_SOCKET, &w) != 0)
+		_exit(0);
+}
+
+static void report_child(struct child *c, int pidfd)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_SPAWNED);
+	wire_put_u32(&w, c->conn);
+	wire_put_u32(&w, (uint32_t)c->pid);
+	if (pidfd >= 0)
+		wire_attach(&w, pidfd);
+	wire_send(HELPER_SOCKET, &w);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+static void report_exit(uint32_t conn, int status)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_EXITED);
+	wire_put_u32(&w, conn);
+	wire_put_u32(&w, (uint32_t)status);
+	if (!sp.monitor_ended)
+		wire_send(HELPER_SOCKET, &w);
+}
+
+static void spawn(struct wire *w, const sigset_t *unblocked)
+{
+	struct child c = {.conn = wire_get_u32(w)};
+
+	if (w->fds[0] < 0 || w->fds[1] < 0)
+		return;
+	if (sp.n_children == sp.room) {
+		sp.room = sp.room ? sp.room * 2 : 64;
+		sp.children = realloc(sp.children, sp.room * sizeof(*sp.children));
+		if (!sp.children)
+			abort();
+	}
+	c.pid = fork();
+	if (c.pid == 0) {
+		signal(SIGCHLD, SIG_DFL);
+		sigprocmask(SIG_SETMASK, unblocked, NULL);
+		close(HELPER_SOCKET);
+		session_run(&sp.session, w->fds[0], w->fds[1]);
+	}
+	if (c.pid < 0) {
+		report_exit(c.conn, EX_OSERR << 8);
+		return;
+	}
+	sp.children[sp.n_children++] = c;
+	report_child(&c, (int)syscall(SYS_pidfd_open, c.pid, 0));
+}
+
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		size_t i = 0;
+
+		while (i < sp.n_children && sp.children[i].pid != pid)
+			i++;
+		if (i == sp.n_children)
+			continue;
+		report_exit(sp.children[i].conn, status);
+		sp.children[i] = sp.children[--sp.n_children];
+	}
+}
+
+static void on_child(int sig)
+{
+	(void)sig; /* only to end ppoll */
+}
+
+void spawner_main(void)
+{
+	struct sigaction sa = {.sa_handler = on_child};
+	sigset_t chld, unblocked;
+	struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
+
+	if (helper_settle() != 0)
+		_exit(71);
+	sigaction(SIGCHLD, &sa, NULL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, &unblocked);
+	confine_raise_nofile();
+	if (ssh_init() != SSH_OK)
+		die("libssh cannot be initialised");
+	read_setup();
+	prepare();
+	while (!sp.monitor_ended || sp.n_children > 0) {
+		struct wire w;
+
+		if (ppoll(&p, sp.monitor_ended ? 0 : 1, NULL, &unblocked) > 0) {
+			if (wire_recv(HELPER_SOCKET, &w, 2) != 1) {
+				sp.monitor_ended = true;
+			} else {
+				if (wire_type(&w) == WIRE_SPAWN)
+					spawn(&w, &unblocked);
+				wire_close_fds(&w);
+			}
+		}
+		reap();
+	}
+	_exit(0);
+}

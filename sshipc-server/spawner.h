@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SPAWNER_H
+#define SSHIPC_SERVER_SPAWNER_H
+/*
+ * The helper that forks the session processes: exec'd, so nothing of the monitor is in it; libssh
+ * and OpenSSL are warm and tested.  It hears no peer.  When its socket ends it lets its sessions
+ * finish and goes; when the monitor dies, all die.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "algorithms.h"
+#include "helper.h"
+
+struct spawner;
+
+struct spawner_setup {
+	enum algorithms_profile algorithms;
+	int keepalive;
+	bool sandbox;
+	char *const *hostkeys; /* private key texts */
+	size_t n_hostkeys;
+};
+
+struct spawner_ops {
+	/* It can take connections; why: what this libssh cannot do ("" when nothing is amiss). */
+	void (*ready)(void *arg, struct spawner *s, const char *libssh, const char *why);
+	/* A session was forked; pidfd is the receiver's. */
+	void (*spawned)(void *arg, uint32_t conn, int pid, int pidfd);
+	/* A session ended, or could not be forked; status as of waitpid(2). */
+	void (*exited)(void *arg, uint32_t conn, int status);
+	/* The spawner is gone (text: its last words, may be empty), and its sessions with it:
+	 * spawner_free it. */
+	void (*lost)(void *arg, struct spawner *s, const char *text);
+	void *arg;
+};
+
+struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
+			      const struct helper_user *user, const struct spawner_ops *ops);
+
+/* Hands over an accepted connection and the session's end of its pair (both are copied: close
+ * them).  0, or -1 with errno. */
+int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
+
+/* No further sessions: it is freed by itself, without lost being called, when its last one has
+ * ended. */
+void spawner_retire(struct spawner *s);
+
+void spawner_free(struct spawner *s);
+
+/* The helper process; never returns. */
+void spawner_main(void) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Whether a socket file stands there; never a connect: IPC daemons take every one for a client. */
+static const char *presence(const struct address *a)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	struct stat st;
+
+	if (!address_is_unix(a) || un->sun_path[0] == '\0')
+		return "null";
+	return stat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) ? "true" : "false";
+}
+
+static void format_dial(const struct dial_record *d, char *buf, size_t size)
+{
+	struct timespec now;
+
+	if (d->at == 0) {
+		snprintf(buf, size, "null");
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(buf, size, "{\"result\":\"%s\",\"age_seconds\":%lld}",
+		 d->error ? strerror(d->error) : "connected", (long long)(now.tv_sec - d->at));
+}
+
+int status_socket(const struct status_view *v)
+{
+	const struct endpoint *e = v->entry->endpoint;
+	char source[ADDRESS_TEXT], dial[256], name[2 * KEYLINE_NAME], refusal[1024], text[4096];
+	int pair[2], n;
+
+	address_format_host(&v->source, source, sizeof(source));
+	format_dial(v->dial, dial, sizeof(dial));
+	log_json_escape(name, sizeof(name), v->entry->key.name, strlen(v->entry->key.name));
+	log_json_escape(refusal, sizeof(refusal), v->last_refusal, strlen(v->last_refusal));
+	n = snprintf(
+	    text, sizeof(text),
+	    "{\"version\":\"%s\",\"connection\":%u,"
+	    "\"endpoint\":{\"name\":\"%s\",\"kind\":\"%s\",\"present\":%s,\"last_dial\":%s},"
+	    "\"key\":{\"name\":\"%s\",\"fingerprint\":\"%s\",\"expires\":null},"
+	    "\"source\":\"%s\",\"channels\":%zu,\"max_channels\":%zu,\"last_refusal\":%s%s%s}\n",
+	    SSHIPC_VERSION, v->conn, e->name, endpoint_kind_text(e->kind), presence(&e->address),
+	    dial, name, v->entry->key.fingerprint, source, v->channels, v->max_channels,
+	    refusal[0] ? "\"" : "", refusal[0] ? refusal : "null", refusal[0] ? "\"" : "");
+	if (n < 0 || (size_t)n >= sizeof(text)) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return -1;
+	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
+	if (send(pair[1], text, (size_t)n, MSG_NOSIGNAL) != n) {
+		close(pair[0]);
+		pair[0] = -1;
+	}
+	close(pair[1]);
+	return pair[0];
+}

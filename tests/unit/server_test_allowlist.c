@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/allowlist.h"
+
+/* A well-formed Ed25519 key for each text of 42 digits. */
+#define KEY(digits) "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA" digits
+#define K1	    KEY("000000000000000000000000000000000000000001")
+#define K2	    KEY("000000000000000000000000000000000000000002")
+#define K3	    KEY("000000000000000000000000000000000000000003")
+
+static char dir[] = "/tmp/sshipc-allowlist-XXXXXX";
+static char path[64];
+static char faults[8192];
+static int count;
+static struct endpoint endpoints[2];
+
+static void set_up(void)
+{
+	const char *why = NULL;
+
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/list", dir);
+	cr_assert_eq(endpoint_parse("confd=127.0.0.1:4565", &endpoints[0], &why), 0);
+	cr_assert_eq(endpoint_parse("nso=/run/nso.sock", &endpoints[1], &why), 0);
+}
+
+static void tear_down(void)
+{
+	unlink(path);
+	cr_expect_eq(rmdir(dir), 0, "a file was left behind");
+}
+
+TestSuite(allowlist, .init = set_up, .fini = tear_down);
+
+/* Faults without the folder, one a line. */
+static void on_fault(void *arg, const char *fault)
+{
+	size_t len = strlen(faults);
+
+	cr_expect_eq(arg, &count, "the caller's argument");
+	cr_expect_eq(strncmp(fault, dir, strlen(dir)), 0, "%s", fault);
+	snprintf(faults + len, sizeof(faults) - len, "%s\n", fault + strlen(dir) + 1);
+	count++;
+}
+
+static struct allowlist *load(size_t n, const char *default_endpoint)
+{
+	faults[0] = '\0';
+	count = 0;
+	return allowlist_load(path, endpoints, n, default_endpoint, on_fault, &count);
+}
+
+static void write_list(const char *content, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	cr_assert(f);
+	cr_assert_eq(fwrite(content, 1, len, f), len);
+	cr_assert_eq(fclose(f), 0);
+	cr_assert_eq(chmod(path, 0644), 0);
+}
+
+/* names: "NAME@ENDPOINT:LINE " per entry. */
+static const struct {
+	const char *content;
+	size_t n;
+	const char *default_endpoint, *names;
+} taken[] = {
+    {"", 1, NULL, ""},
+    {"", 2, NULL, ""},
+    {"\n# nobody yet\n\n", 1, NULL, ""},
+    {K1 " a\n", 1, NULL, "a@confd:1 "},
+    {K1 " a", 1, NULL, "a@confd:1 "}, /* no newline at the end */
+    {K1 " a\n\n#x\n" K2 " b\n", 1, NULL, "a@confd:1 b@confd:4 "},
+    {"endpoint=\"confd\" " K1 " a\n", 1, NULL, "a@confd:1 "},
+    {"endpoint=\"nso\" " K1 " a\nendpoint=\"confd\" " K2 " b\n", 2, NULL, "a@nso:1 b@confd:2 "},
+    {K1 " a\nendpoint=\"confd\" " K2 " b\n", 2, "nso", "a@nso:1 b@confd:2 "},
+    {"permitopen=\"127.0.0.1:4565\" " K1 " a\n", 1, NULL, "a@confd:1 "},
+    {"permitopen=\"confd:*\" " K1 " a\n", 1, NULL, "a@confd:1 "},
+    /* One of several will do. */
+    {"permitopen=\"127.0.0.1:1\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL, "a@confd:1 "},
+    {"endpoint=\"nso\",permitopen=\"nso:1\" " K1 " a\n", 2, NULL, "a@nso:1 "},
+};
+
+Test(allowlist, taken)
+{
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++) {
+		struct allowlist *l = NULL;
+		char names[256] = "";
+		size_t len = 0;
+
+		write_list(taken[i].content, strlen(taken[i].content));
+		l = load(taken[i].n, taken[i].default_endpoint);
+		cr_assert(l, "%zu: %s", i, faults);
+		cr_expect_eq(count, 0);
+		for (size_t e = 0; e < allowlist_count(l); e++) {
+			const struct allow_entry *entry = allowlist_get(l, e);
+
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s@%s:%u ",
+						entry->key.name, entry->endpoint->name,
+						entry->key.line);
+			cr_expect_eq(allowlist_find(l, entry->key.blob, entry->key.blob_len), entry,
+				     "%zu", i);
+		}
+		cr_expect_str_eq(names, taken[i].names, "%zu", i);
+		allowlist_free(l);
+	}
+}
+
+#define ADD_ENDPOINT                                                                               \
+	"the line names no endpoint, add endpoint=\"NAME\" (one of: confd, nso) or set default "   \
+	"in server.conf\n"
+
+static const struct {
+	const char *content;
+	size_t n;
+	const char *default_endpoint, *faults;
+} refused[] = {
+    {K1 "\n", 2, NULL, "list:1: " ADD_ENDPOINT},
+    {"# x\n" K1 "\nendpoint=\"nso\" " K2 "\n" K3 "\n", 2, NULL,
+     "list:2: " ADD_ENDPOINT "list:4: " ADD_ENDPOINT},
+    {"endpoint=\"nso\" " K1 "\n", 1, NULL,
+     "list:1: no endpoint is named \"nso\", write one of: confd\n"},
+    /* A default is no way out for a name that is wrong. */
+    {"endpoint=\"other\" " K1 "\n", 2, "nso",
+     "list:1: no endpoint is named \"other\", write one of: confd, nso\n"},
+    {"endpoint=\"Confd\" " K1 "\n", 2, "nso",
+     "list:1: no endpoint is named \"Confd\", write one of: confd, nso\n"},
+    {"permitopen=\"127.0.0.1:4566\" " K1 "\n", 1, NULL,
+     "list:1: permitopen does not name the key's endpoint confd (127.0.0.1:4565), remove it\n"},
+    {"endpoint=\"nso\",permitopen=\"127.0.0.1:4565\" " K1 "\n", 2, NULL,
+     "list:1: permitopen does not name the key's endpoint nso (/run/nso.sock), remove it\n"},
+    {"endpoint=\"nope\" " K1 "\ncommand=\"x\" " K2 "\n" K3, 1, NULL,
+     "list:1: no endpoint is named \"nope\", write one of: confd\n"
+     "list:2: option command asks for what sshipc does not have\n"},
+};
+
+Test(allowlist, refused)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		write_list(refused[i].content, strlen(refused[i].content));
+		cr_expect_null(load(refused[i].n, refused[i].default_endpoint), "%zu", i);
+		cr_expect_str_eq(faults, refused[i].faults, "%zu", i);
+	}
+}
+
+/* Other comments, options or endpoints do not make it another key. */
+Test(allowlist, the_same_key_twice)
+{
+	const char list[] = K1 " a\n" K2 "\nendpoint=\"confd\",name=\"b\" " K1 " c\n" K1 "\n";
+
+	write_list(list, sizeof(list) - 1);
+	cr_expect_null(load(1, NULL));
+	cr_expect_eq(count, 2);
+	cr_expect(strstr(faults, "list:3: the key SHA256:") == faults, "%s", faults);
+	cr_expect(strstr(faults, "list:4: the key SHA256:"), "%s", faults);
+	cr_expect(strstr(faults, "stands on line 1 already"), "%s", faults);
+}
+
+static const struct {
+	const char *content;
+	size_t len;
+} damaged[] = {
+    {K1 "\0\n", sizeof(K1) + 1},
+    {K1 "\r\n", sizeof(K1) + 1},
+    {K1 " " K2 "\n", sizeof(K1 " " K2)},  /* a newline was lost */
+    {K1 "\n" K2, sizeof(K1 "\n" K2) - 9}, /* cut within a key */
+    {"garbage\n", 8},
+    {"\xef\xbb\xbf" K1 "\n", sizeof(K1) + 3},
+};
+
+Test(allowlist, damaged)
+{
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(*damaged); i++) {
+		write_list(damaged[i].content, damaged[i].len);
+		cr_expect_null(load(1, NULL), "%zu", i);
+		cr_expect_eq(count, 1, "%zu: %s", i, faults);
+	}
+}
+
+Test(allowlist, the_file_itself)
+{
+	cr_expect_null(load(1, NULL));
+	cr_expect_str_eq(faults, "list: No such file or directory\n");
+
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_expect_null(load(1, NULL));
+	cr_expect_str_eq(faults, "list: not a regular file\n");
+	unlink(path);
+
+	cr_assert_eq(mkdir(path, 0700), 0);
+	cr_expect_null(load(1, NULL));
+	cr_expect_str_eq(faults, "list: not a regular file\n");
+	rmdir(path);
+
+	write_list(K1 "\n", sizeof(K1));
+	cr_assert_eq(chmod(path, 0664), 0);
+	cr_expect_null(load(1, NULL));
+	cr_expect(strstr(faults, "list: mode 0664 lets others write it"), "%s", faults);
+	cr_expect_eq(count, 1);
+
+	cr_assert_eq(chmod(path, 0644), 0);
+	cr_assert_eq(truncate(path, (64 << 20) + 1), 0);
+	cr_expect_null(load(1, NULL));
+	cr_expect_str_eq(faults, "list: larger than 64 MiB\n");
+}
+
+static size_t blob_of(unsigned i, uint8_t blob[64])
+{
+	char base64[128];
+	long n = 0;
+
+	snprintf(base64, sizeof(base64), "AAAAC3NzaC1lZDI1NTE5AAAAIA%042u", i);
+	n = keyline_base64(base64, strlen(base64), blob, 64);
+	cr_assert_eq(n, 51);
+	return (size_t)n;
+}
+
+Test(allowlist, find_among_many)
+{
+	enum { MANY = 5000 };
+	struct allowlist *l = NULL;
+	uint8_t blob[64];
+	FILE *f = fopen(path, "w");
+
+	cr_assert(f);
+	for (unsigned i = 0; i < MANY; i++)
+		fprintf(f, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA%042u k%u\n", i, i);
+	fclose(f);
+	cr_assert_eq(chmod(path, 0600), 0);
+	l = load(1, NULL);
+	cr_assert(l, "%s", faults);
+	cr_assert_eq(allowlist_count(l), MANY);
+	for (unsigned i = 0; i < 2 * MANY; i++) {
+		const struct allow_entry *e = allowlist_find(l, blob, blob_of(i, blob));
+
+		cr_assert_eq(e, i < MANY ? allowlist_get(l, i) : NULL, "key %u", i);
+		cr_assert(!e || e->key.line == i + 1);
+	}
+	allowlist_free(l);
+}
+
+Test(allowlist, find_is_exact)
+{
+	struct allowlist *l = NULL;
+	uint8_t blob[64];
+	size_t len = blob_of(1, blob);
+
+	write_list(K1 "\n" K2 "\n", sizeof(K1 "\n" K2));
+	l = load(1, NULL);
+	cr_assert(l, "%s", faults);
+	cr_expect(allowlist_find(l, blob, len));
+	cr_expect_null(allowlist_find(l, blob, len - 1));
+	blob[len] = 0;
+	cr_expect_null(allowlist_find(l, blob, len + 1));
+	for (size_t i = 0; i < len; i++) {
+		blob[i] ^= 1;
+		cr_expect_null(allowlist_find(l, blob, len), "byte %zu", i);
+		blob[i] ^= 1;
+	}
+	cr_expect_null(allowlist_find(l, (const uint8_t *)"", 0));
+	allowlist_free(l);
+
+	write_list("", 0);
+	l = load(1, NULL);
+	cr_assert(l, "%s", faults);
+	cr_expect_null(allowlist_find(l, blob, len));
+	allowlist_free(l);
+	allowlist_free(NULL);
+}

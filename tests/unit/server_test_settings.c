@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/settings.h"
+
+#define NEEDED "hostkeys = [ \"k\" ]; allowlist = \"a\";\n"
+#define CONFD  "endpoints = ( { name = \"confd\"; address = \"127.0.0.1:4565\"; } );\n"
+#define GO_ON  (-1)
+
+static char dir[] = "/tmp/sshipc-settings-XXXXXX";
+static char path[64], captured[64];
+static char out[16384]; /* what was printed last */
+static struct settings s;
+
+static void make_dir(void)
+{
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/f", dir);
+	snprintf(captured, sizeof(captured), "%s/out", dir);
+}
+
+static void remove_dir(void)
+{
+	settings_free(&s);
+	unlink(path);
+	unlink(captured);
+	cr_expect_eq(rmdir(dir), 0, "a file was left behind");
+}
+
+TestSuite(settings, .init = make_dir, .fini = remove_dir);
+
+static void write_conf(const char *content)
+{
+	FILE *f = fopen(path, "w");
+
+	cr_assert(f);
+	fputs(content, f);
+	cr_assert_eq(fclose(f), 0);
+}
+
+/* Catches what is printed on fd until release. */
+static int capture(int fd)
+{
+	int saved = dup(fd), to = open(captured, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert(saved >= 0 && to >= 0);
+	fflush(NULL);
+	dup2(to, fd);
+	close(to);
+	return saved;
+}
+
+static void release(int fd, int saved)
+{
+	FILE *f = NULL;
+
+	fflush(NULL);
+	dup2(saved, fd);
+	close(saved);
+	f = fopen(captured, "r");
+	cr_assert(f);
+	out[fread(out, 1, sizeof(out) - 1, f)] = '\0';
+	fclose(f);
+}
+
+/* Words are parted by blanks; F stands for the file, E for an empty word. */
+static int read_words(const char *line, int fd)
+{
+	static char program[] = "sshipc-server", empty[] = "";
+	char copy[2048], *argv[128] = {program}, *save = NULL;
+	int argc = 1, saved = 0, rc = 0;
+
+	settings_free(&s);
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = !strcmp(w, "F") ? path : !strcmp(w, "E") ? empty : w;
+	saved = capture(fd);
+	rc = settings_read(argc, argv, &s);
+	release(fd, saved);
+	return rc;
+}
+
+static int read_line(const char *line)
+{
+	return read_words(line, STDERR_FILENO);
+}
+
+static const char *show(const struct address *a)
+{
+	static char text[ADDRESS_TEXT];
+
+	return address_format(a, text, sizeof(text));
+}
+
+static void expect_defaults(void)
+{
+	cr_expect_eq(s.n_listen, 1);
+	cr_expect_str_eq(show(&s.listen[0]), "[::]:2245");
+	cr_expect_null(s.default_endpoint);
+	cr_expect_null(s.user);
+	cr_expect_eq(s.algorithms, ALGORITHMS_DEFAULT);
+	cr_expect_eq(s.log, LOG_SINK_STDERR);
+	cr_expect_eq(s.verbosity, LOG_INFO);
+	cr_expect_eq(s.login_grace, 30);
+	cr_expect_eq(s.keepalive, 15);
+	cr_expect_eq(s.max_unauthenticated, 100);
+	cr_expect_eq(s.max_sessions, 1000);
+	cr_expect_eq(s.max_channels, 1024);
+	cr_expect(!s.test && !s.print && !s.unsafe_no_sandbox && !s.generate_hostkey);
+}
+
+Test(settings, without_a_file)
+{
+	cr_assert_eq(read_line("-k hostkey -a allowed_keys -e confd=127.0.0.1:4565"), GO_ON, "%s",
+		     out);
+	cr_expect_str_eq(out, "");
+	expect_defaults();
+	cr_expect_null(s.config);
+	cr_expect(s.n_hostkeys == 1 && !strcmp(s.hostkeys[0], "hostkey"));
+	cr_expect_str_eq(s.allowlist, "allowed_keys");
+	cr_assert_eq(s.n_endpoints, 1);
+	cr_expect_str_eq(s.endpoints[0].name, "confd");
+	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
+	cr_expect_str_eq(show(&s.endpoints[0].address), "127.0.0.1:4565");
+}
+
+Test(settings, every_option)
+{
+	cr_assert_eq(read_line("-l 127.0.0.1:0 --listen [::1]:22 -k a --hostkey b --allowlist=c "
+			       "-e /x --endpoint nso=@y --user u -tT -vvq --log json "
+			       "--unsafe-no-sandbox"),
+		     GO_ON, "%s", out);
+	cr_expect_eq(s.n_listen, 2);
+	cr_expect_str_eq(show(&s.listen[0]), "127.0.0.1:0");
+	cr_expect_str_eq(show(&s.listen[1]), "[::1]:22");
+	cr_expect(s.n_hostkeys == 2 && !strcmp(s.hostkeys[1], "b"));
+	cr_expect_str_eq(s.allowlist, "c");
+	cr_expect_eq(s.n_endpoints, 2);
+	cr_expect_str_eq(s.endpoints[0].name, "endpoint");
+	cr_expect_str_eq(show(&s.endpoints[1].address), "@y");
+	cr_expect_str_eq(s.user, "u");
+	cr_expect(s.test && s.print && s.unsafe_no_sandbox);
+	cr_expect_eq(s.verbosity, LOG_DEBUG);
+	cr_expect_eq(s.log, LOG_SINK_JSON);
+}
+
+Test(settings, verbosity_ends)
+{
+	const char all[] = "-k k -a a -e /x ";
+	const struct {
+		const char *flags;
+		int threshold;
+	} table[] = {{"", LOG_INFO},	 {"-v", LOG_DEBUG},    {"-vvvv", LOG_DEBUG},
+		     {"-q", LOG_NOTICE}, {"-qq", LOG_WARNING}, {"--quiet -qqqqq", LOG_ERR},
+		     {"-vq", LOG_INFO}};
+	char line[64];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		snprintf(line, sizeof(line), "%s%s", all, table[i].flags);
+		cr_expect_eq(read_line(line), GO_ON);
+		cr_expect_eq(s.verbosity, table[i].threshold, "%s", table[i].flags);
+	}
+}
+
+/* Exit code 64, one line. */
+static const struct {
+	const char *line, *text;
+} misused[] = {
+    {"-x", "unknown option '-x'"},
+    {"-t -x", "unknown option '-x'"},
+    {"--test -Tx", "unknown option '-x'"},
+    {"--test -xT", "unknown option '-x'"},
+    {"-:", "unknown option '-:'"},
+    {"--frobnicate", "unknown option '--frobnicate'"},
+    {"--frobnicate=1", "unknown option '--frobnicate=1'"},
+    {"--l x", "unknown option '--l'"}, /* listen or log? */
+    {"--test=1", "option '--test=1': no value is taken"},
+    {"-k", "option '-k' needs a value"},
+    {"-t --hostkey", "option '--hostkey' needs a value"},
+    {"-k E", "an option's value is empty"},
+    {"--log=", "an option's value is empty"},
+    {"-f a -f a", "option '-f' is given twice"},
+    {"-a a --allowlist b", "option '-a' is given twice"},
+    {"-u a -u b", "option '-u' is given twice"},
+    {"--generate-hostkey a --generate-hostkey b", "option '--generate-hostkey' is given twice"},
+    {"-l 127.0.0.1", "-l '127.0.0.1': expected HOST:PORT, [V6]:PORT or /path"},
+    {"-l host.example:22", "-l 'host.example:22': the host is not a numeric address"},
+    {"-l /run/x", "-l '/run/x': expected HOST:PORT, [V6]:PORT or PORT"},
+    {"-l @x", "-l '@x': expected HOST:PORT, [V6]:PORT or PORT"},
+    {"-l 1 -l 2 -l 3 -l 4 -l 5 -l 6 -l 7 -l 8 -l 9 -l 10 -l 11 -l 12 -l 13 -l 14 -l 15 -l 16 -l 17",
+     "-l '17': there are too many addresses"},
+    {"-k 1 -k 2 -k 3 -k 4 -k 5", "-k '5': there are too many host keys, one of each type will do"},
+    {"-e confd=127.0.0.1", "-e 'confd=127.0.0.1': expected HOST:PORT, [V6]:PORT or /path"},
+    {"-e confd=127.0.0.1:0", "-e 'confd=127.0.0.1:0': port 0 has no meaning here"},
+    {"-e *:1", "-e '*:1': the host is not a numeric address"},
+    {"-e 1x=/x", "-e '1x=/x': an endpoint's name begins with a letter"},
+    {"-e a=/x -e a=/y", "-e 'a=/y': another endpoint has this name"},
+    {"-e /x -e /y", "-e '/y': another endpoint has this name"},
+    {"-e a=/x -e b=/x", "-e 'b=/x': another endpoint has this address"},
+    {"-e a=127.0.0.1:1 -e b=[::ffff:127.0.0.1]:1",
+     "-e 'b=[::ffff:127.0.0.1]:1': another endpoint has this address"},
+    {"--log file", "--log 'file': expected stderr, syslog or json"},
+    {"--control /run/x", "option '--control' is not built yet"},
+    {"ctl", "the command 'ctl' is not built yet"},
+    {"ctl list -x", "the command 'ctl' is not built yet"},
+    {"-t start", "unexpected argument 'start'"},
+};
+
+Test(settings, misused)
+{
+	char expected[256];
+
+	for (size_t i = 0; i < sizeof(misused) / sizeof(*misused); i++) {
+		cr_expect_eq(read_line(misused[i].line), 64, "%s", misused[i].line);
+		snprintf(expected, sizeof(expected),
+			 "sshipc-server: %s; see sshipc-server --help\n", misused[i].text);
+		cr_expect_str_eq(out, expected, "%s", misused[i].line);
+	}
+}
+
+Test(settings, too_many_endpoints)
+{
+	char line[2048] = "";
+	size_t n = 0;
+
+	for (int i = 0; i < SETTINGS_ENDPOINTS + 1; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "-e e%d=/%d ", i, i);
+	cr_expect_eq(read_line(line), 64);
+	cr_expect(strstr(out, "-e 'e64=/64': there are too many endpoints"), "%s", out);
+}
+
+static const struct {
+	const char *line, *missing;
+} incomplete[] = {
+    {"-a a -e /x", "sshipc-server: no host key: give -k FILE "},
+    {"-k k -e /x", "sshipc-server: no allow list: give -a FILE "},
+    {"-k k -a a", "sshipc-server: no endpoint: give -e confd=127.0.0.1:4565 "},
+    {"-f F -k k -a a", "/f: no endpoint: "},
+};
+
+Test(settings, incomplete)
+{
+	write_conf("");
+	for (size_t i = 0; i < sizeof(incomplete) / sizeof(*incomplete); i++) {
+		cr_expect_eq(read_line(incomplete[i].line), 78, "%s", incomplete[i].line);
+		cr_expect(strstr(out, incomplete[i].missing), "%s", out);
+		cr_expect_eq(strchr(out, '\n'), out + strlen(out) - 1, "%s", out);
+	}
+	cr_expect_eq(read_line("-f F"), 78);
+	cr_expect(strstr(out, "no host key") && strstr(out, "no allow list") &&
+		  strstr(out, "no endpoint"));
+}
+
+Test(settings, whole_file)
+{
+	write_conf("default = \"ncs\"; listen = [ \"127.0.0.1:1\", \"2\" ];\n"
+		   "hostkeys = \"k\"; allowlist = \"rel/a\"; user = \"u\";\n"
+		   "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
+		   "\"/p\"; },\n"
+		   "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
+		   "{ name = \"x\"; address = \"[::1]:9\"; } );\n"
+		   "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
+		   "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
+		   "max_sessions = 3; max_channels = 16384;\n");
+	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
+	cr_expect_str_eq(s.config, path);
+	cr_expect_str_eq(s.default_endpoint, "ncs");
+	cr_expect_eq(s.n_listen, 2);
+	cr_expect_str_eq(show(&s.listen[1]), "[::]:2");
+	cr_expect_eq(s.n_hostkeys, 1);
+	cr_expect_str_eq(s.allowlist, "rel/a");
+	cr_expect_str_eq(s.user, "u");
+	cr_assert_eq(s.n_endpoints, 3);
+	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_NSO);
+	cr_expect_str_eq(s.endpoints[0].accept[0], "h:1");
+	cr_expect_eq(s.endpoints[1].kind, ENDPOINT_DBUS);
+	cr_expect_eq(s.endpoints[1].n_accept, 2);
+	cr_expect_eq(s.endpoints[2].kind, ENDPOINT_OTHER);
+	cr_expect_eq(s.algorithms, ALGORITHMS_COMPATIBLE);
+	cr_expect_eq(s.log, LOG_SINK_SYSLOG);
+	cr_expect_eq(s.verbosity, LOG_NOTICE);
+	cr_expect(s.login_grace == 1 && s.keepalive == 4 && s.max_unauthenticated == 2);
+	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
+}
+
+/* Options replace the file's values, lists as a whole, and default goes with endpoints. */
+Test(settings, options_replace)
+{
+	write_conf("listen = [ \"1\", \"2\" ]; hostkeys = [ \"k\", \"l\" ]; allowlist = \"a\";\n"
+		   "default = \"confd\"; user = \"u\"; log = \"json\";\n" CONFD);
+	cr_assert_eq(read_line("-f F -l 3 -k m -a b -e nso=/n -u v --log stderr"), GO_ON, "%s",
+		     out);
+	cr_expect(s.n_listen == 1 && address_port(&s.listen[0]) == 3);
+	cr_expect(s.n_hostkeys == 1 && !strcmp(s.hostkeys[0], "m"));
+	cr_expect_str_eq(s.allowlist, "b");
+	cr_expect(s.n_endpoints == 1 && !strcmp(s.endpoints[0].name, "nso"));
+	cr_expect_null(s.default_endpoint);
+	cr_expect_str_eq(s.user, "v");
+	cr_expect_eq(s.log, LOG_SINK_STDERR);
+	/* What is not given stays the file's. */
+	cr_assert_eq(read_line("-f F -k m"), GO_ON, "%s", out);
+	cr_expect_eq(s.n_listen, 2);
+	cr_expect_str_eq(s.default_endpoint, "confd");
+	cr_expect_eq(s.log, LOG_SINK_JSON);
+}
+
+#define EP(body) "endpoints = ( { " body " } );"
+
+/* Faults without the file's name. */
+static const struct {
+	const char *content, *fault;
+} faulty[] = {
+    {"colour = 1;", "1: unknown setting 'colour'; known are: listen, hostkeys, "},
+    {"\nlisten = \"x\";", "2: listen \"x\": expected HOST:PORT"},
+    {"listen = [ \"1\",\n\"/x\" ];", "2: listen \"/x\": expected HOST:PORT, [V6]:PORT or PORT"},
+    {"hostkeys = [ \"1\", \"2\", \"3\", \"4\", \"5\" ];", "1: hostkeys \"5\": there are too many"},
+    {"allowlist = [ \"a\" ];", "1: allowlist: expected a text"},
+    {"algorithms = \"all\";", "1: algorithms \"all\": expected default or compatible"},
+    {"log = \"file\";", "1: log \"file\": expected stderr, syslog or json"},
+    {"log = [ \"json\", \"json\" ];", "1: log: expected a text"},
+    {"verbosity = \"loud\";", "1: verbosity \"loud\": expected error, "},
+    {"verbosity = \"a\\x0ab\";", "1: verbosity \"a\\x0ab\": expected error, "},
+    {"login_grace = 0;", "1: login_grace: expected a number from 1 to 3600"},
+    {"keepalive = 3;", "1: keepalive: expected a number from 4 to 3600"},
+    {"max_unauthenticated = 0;", "1: max_unauthenticated: expected a number from 1 to 65535"},
+    {"max_sessions = 65536;", "1: max_sessions: expected a number from 1 to 65535"},
+    {"max_channels = 16385;", "1: max_channels: expected a number from 1 to 16384"},
+    {"default = \"nix\";", "1: default \"nix\": no endpoint has this name"},
+    {EP("address = \"127.0.0.1:1\";"), "1: an endpoint needs a name"},
+    {EP("name = \"a\";"), "1: an endpoint needs either address or path"},
+    {EP("name = \"a\"; path = \"/x\"; address = \"127.0.0.1:1\";"),
+     "1: an endpoint needs either address or path"},
+    {EP("name = \"a b\"; path = \"/x\";"), "1: name \"a b\": an endpoint's name has only"},
+    {EP("name = \"a\"; path = \"x\";"), "1: path \"x\": expected"},
+    {EP("name = \"a\"; path = \"127.0.0.1:1\";"),
+     "1: path \"127.0.0.1:1\": expected /path or @abstract"},
+    {EP("name = \"a\"; address = \"/x\";"), "1: address \"/x\": a socket's setting is path"},
+    {EP("name = \"a\"; address = \"h.example:1\";"),
+     "1: address \"h.example:1\": the host is not a numeric address"},
+    {EP("name = \"a\"; address = \"0.0.0.0:1\";"),
+     "1: address \"0.0.0.0:1\": a wildcard has no meaning here"},
+    {EP("name = \"a\"; path = \"/x\"; kind = \"ftp\";"), "1: kind \"ftp\": expected confd, nso"},
+    {EP("name = \"a\"; path = \"/x\"; accept = \"host\";"), "1: accept \"host\": expected"},
+    {EP("name = \"a\"; path = \"/x\"; accept = \".status:1\";"), "1: accept \".status:1\": "},
+    {EP("name = \"a\"; path = \"/x\"; accept = [ \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", "
+	"\"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/1\", \"/17\" "
+	"];"),
+     "1: accept \"/17\": there are too many aliases"},
+    {EP("name = \"a\"; path = \"/x\"; port = 1;"),
+     "1: unknown setting 'port'; known are: name, address, path, kind, accept"},
+    {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"a\"; path = \"/y\"; } );",
+     "2: endpoint \"a\": another endpoint has this name"},
+    {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"b\"; path = \"/x\"; } );",
+     "2: endpoint \"b\": another endpoint has this address"},
+    {"endpoints = { name = \"a\"; path = \"/x\"; };", "1: endpoints: expected a list of groups"},
+};
+
+Test(settings, faulty_file)
+{
+	for (size_t i = 0; i < sizeof(faulty) / sizeof(*faulty); i++) {
+		size_t skip = strlen(path) + 1;
+
+		write_conf(faulty[i].content);
+		/* Also a value that the command line replaces must be right. */
+		cr_expect_eq(read_line("-f F -l 1 -k k -a a -e confd=/x --log json"), 78, "%s",
+			     faulty[i].content);
+		cr_assert_eq(strncmp(out, path, skip - 1), 0, "%s", out);
+		cr_expect_eq(strncmp(out + skip, faulty[i].fault, strlen(faulty[i].fault)), 0,
+			     "%s\n%s", faulty[i].content, out);
+		cr_expect_eq(strchr(out, '\n'), out + strlen(out) - 1, "more than one: %s", out);
+	}
+}
+
+Test(settings, all_faults_are_told)
+{
+	write_conf("x = 1;\nlog = 1;\nkeepalive = 0;\n");
+	cr_expect_eq(read_line("-f F"), 78);
+	cr_expect(strstr(out, "f:1: ") && strstr(out, "f:2: ") && strstr(out, "f:3: "), "%s", out);
+	cr_expect_null(strstr(out, "no host key"), "%s", out);
+	unlink(path);
+	cr_expect_eq(read_line("-f F -k k -a a -e /x"), 78);
+	cr_expect(strstr(out, "No such file or directory"), "%s", out);
+}
+
+Test(settings, generate_needs_nothing_else)
+{
+	cr_assert_eq(read_line("--generate-hostkey new"), GO_ON, "%s", out);
+	cr_expect_str_eq(s.generate_hostkey, "new");
+	cr_expect_null(s.config);
+}
+
+static void print_details(void)
+{
+	printf("details\n");
+}
+
+Test(settings, help_and_version)
+{
+	cr_expect_eq(read_words("-t --help", STDOUT_FILENO), 0);
+	for (const char *line = out; *line; line += strcspn(line, "\n") + 1)
+		cr_expect_lt(strcspn(line, "\n"), 80, "%.80s", line);
+	cr_expect(strstr(out, "--generate-hostkey FILE") && strstr(out, "Exit codes"));
+	cr_expect_eq(read_words("-V", STDOUT_FILENO), 0);
+	cr_expect_str_eq(out, "sshipc-server " SSHIPC_VERSION "\n");
+	settings_version_details = print_details;
+	cr_expect_eq(read_words("--version", STDOUT_FILENO), 0);
+	cr_expect_str_eq(out, "sshipc-server " SSHIPC_VERSION "\ndetails\n");
+}
+
+/* What is printed is a file that reads back as the same. */
+Test(settings, print_reads_back)
+{
+	static char first[sizeof(out)];
+
+	write_conf("listen = [ \"*:1\", \"[::1]:2\" ]; default = \"b\"; user = \"u\";\n"
+		   "hostkeys = [ \"k\", \"a\\\"b\\\\c\\x07\" ]; allowlist = \"\xc3\xa4\";\n"
+		   "endpoints = ( { name = \"a\"; path = \"/x\\\"y\"; accept = [ \"h:1\", "
+		   "\"/q\\\\\" ]; },\n"
+		   "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; } );\n"
+		   "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
+		   "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
+		   "max_channels = 11;\n");
+	for (int round = 0; round < 2; round++) {
+		int saved = 0;
+
+		cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
+		cr_expect_str_eq(s.hostkeys[1], "a\"b\\c\x07");
+		cr_expect_str_eq(s.endpoints[0].accept[1], "/q\\");
+		cr_expect_eq(s.endpoints[1].kind, ENDPOINT_NSO);
+		cr_expect_eq(s.max_channels, 11);
+		cr_expect_eq(s.verbosity, LOG_ERR);
+		saved = capture(STDOUT_FILENO);
+		settings_print(&s);
+		release(STDOUT_FILENO, saved);
+		if (round)
+			cr_expect_str_eq(out, first);
+		memcpy(first, out, sizeof(first));
+		write_conf(out);
+	}
+}
+
+/* etc/server.conf loads; and each "#name = ..." in it is a setting with its default. */
+Test(settings, example)
+{
+	char line[256], content[8192] = "";
+	size_t n = 0;
+	int shown = 0;
+	FILE *f = fopen("etc/server.conf", "r");
+
+	cr_assert(f, "run the tests from the top of the tree");
+	while (fgets(line, sizeof(line), f)) {
+		bool setting = line[0] == '#' && islower((unsigned char)line[1]);
+
+		shown += setting;
+		n += (size_t)snprintf(content + n, sizeof(content) - n, "%s", line + setting);
+	}
+	fclose(f);
+	cr_assert_eq(read_line("-f etc/server.conf"), GO_ON, "%s", out);
+	expect_defaults();
+	write_conf(content);
+	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
+	expect_defaults();
+	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
+	cr_expect_eq(shown, 9);
+}

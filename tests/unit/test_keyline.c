@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyline.h"
+#include "keys.h"
+
+#define N32 "a2345678901234567890123456789012"
+#define N63 "123456789012345678901234567890123456789012345678901234567890123"
+#define P4  "permitopen=\"a:1\",permitopen=\"b:1\",permitopen=\"c:1\",permitopen=\"d:1\""
+
+static const struct {
+	const char *line, *name, *endpoint, *type;
+	size_t n_permitopen;
+} good[] = {
+    {KEY_ED, "SHA256:dOpLhuOXC", "", "ssh-ed25519", 0},
+    {KEY_ED " ", "SHA256:dOpLhuOXC", "", "ssh-ed25519", 0},
+    {KEY_ED " me@host", "me@host", "", "ssh-ed25519", 0},
+    {KEY_ED " me@host  and more", "me@host", "", "ssh-ed25519", 0},
+    {KEY_ED "\tme", "me", "", "ssh-ed25519", 0},
+    {" \t" KEY_ED "  me ", "me", "", "ssh-ed25519", 0},
+    {"ssh-ed25519 \t " BLOB_ED " me", "me", "", "ssh-ed25519", 0},
+    {KEY_ED " m\xc3\xbcller", "m??ller", "", "ssh-ed25519", 0},
+    {KEY_ED " a\"b\\c", "a?b?c", "", "ssh-ed25519", 0},
+    {KEY_ED " " N63 "4", N63, "", "ssh-ed25519", 0},
+    {KEY_ED " # not a comment", "#", "", "ssh-ed25519", 0},
+    {KEY_ED " my ssh-ed25519 key", "my", "", "ssh-ed25519", 0},
+    {KEY_ED " me AAAA", "me", "", "ssh-ed25519", 0},
+    {KEY_P256 " me", "me", "", "ecdsa-sha2-nistp256", 0},
+    {KEY_P384 " me", "me", "", "ecdsa-sha2-nistp384", 0},
+    {KEY_P521 " me", "me", "", "ecdsa-sha2-nistp521", 0},
+    {KEY_RSA2048 " me", "me", "", "ssh-rsa", 0},
+    {KEY_SK_ED " me", "me", "", "sk-ssh-ed25519@openssh.com", 0},
+    {KEY_SK_P256 " me", "me", "", "sk-ecdsa-sha2-nistp256@openssh.com", 0},
+    {"restrict " KEY_ED " me", "me", "", "ssh-ed25519", 0},
+    {"ReStRiCt,PORT-forwarding " KEY_ED " me", "me", "", "ssh-ed25519", 0},
+    {"no-pty,no-user-rc,no-agent-forwarding,no-X11-forwarding \t" KEY_ED " me", "me", "",
+     "ssh-ed25519", 0},
+    {"endpoint=\"confd\" " KEY_ED " me", "me", "confd", "ssh-ed25519", 0},
+    {"Endpoint=\"" N32 "\" " KEY_ED " me", "me", N32, "ssh-ed25519", 0},
+    {"name=\"blade7\" " KEY_ED " me", "blade7", "", "ssh-ed25519", 0},
+    {"name=\"" N63 "\" " KEY_ED, N63, "", "ssh-ed25519", 0},
+    {"name=\"a,b=#\" " KEY_ED " me", "a,b=#", "", "ssh-ed25519", 0},
+    {"permitopen=\"127.0.0.1:4565\" " KEY_ED " me", "me", "", "ssh-ed25519", 1},
+    {"permitopen=\"[::1]:*\",permitopen=\"localhost:*\" " KEY_ED " me", "me", "", "ssh-ed25519", 2},
+    {"permitopen=\"" N63 N63 N63 N63 ":1\" " KEY_ED " me", "me", "", "ssh-ed25519", 1},
+    {P4 "," P4 "," P4 "," P4 " " KEY_ED " me", "me", "", "ssh-ed25519", 16},
+    {"restrict,port-forwarding,permitopen=\"h:1\",endpoint=\"nso\",name=\"n\" " KEY_RSA2048 " c",
+     "n", "nso", "ssh-rsa", 1},
+};
+
+Test(keyline, good)
+{
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct keyline k;
+		char err[KEYLINE_ERROR] = "";
+
+		cr_expect_eq(keyline_parse(good[i].line, strlen(good[i].line), &k, err), 1,
+			     "%s: %s", good[i].line, err);
+		cr_expect_str_eq(k.name, good[i].name);
+		cr_expect_str_eq(k.endpoint, good[i].endpoint);
+		cr_expect_str_eq(k.type, good[i].type);
+		cr_expect_eq(k.n_permitopen, good[i].n_permitopen);
+		keyline_free(&k);
+		keyline_free(&k);
+	}
+}
+
+Test(keyline, entry_holds_the_key)
+{
+	const char *line = "permitopen=\"127.0.0.1:4565\",endpoint=\"e\" " KEY_ED " me";
+	uint8_t blob[64], digest[KEYLINE_DIGEST];
+	struct keyline k;
+	char err[KEYLINE_ERROR];
+	long n = keyline_base64(BLOB_ED, strlen(BLOB_ED), blob, sizeof(blob));
+
+	cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1);
+	keyline_digest(blob, (size_t)n, digest);
+	cr_expect_str_eq(k.permitopen[0], "127.0.0.1:4565");
+	cr_expect_str_eq(k.fingerprint, FP_ED);
+	cr_assert_eq(k.blob_len, (size_t)n);
+	cr_expect_eq(memcmp(k.blob, blob, (size_t)n), 0);
+	cr_expect_eq(memcmp(k.digest, digest, sizeof(digest)), 0);
+	keyline_free(&k);
+}
+
+Test(keyline, no_entry)
+{
+	static const char *const lines[] = {"",		 " ",		"\t \t",   "#",
+					    "# comment", "  # " KEY_ED, "#" KEY_ED};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		struct keyline k;
+		char err[KEYLINE_ERROR];
+
+		cr_expect_eq(keyline_parse(lines[i], strlen(lines[i]), &k, err), 0, "%s", lines[i]);
+		cr_expect_null(k.blob);
+	}
+}
+
+static const struct {
+	const char *line, *because;
+} bad[] = {
+    /* options */
+    {"foo " KEY_ED, "unknown option \"foo\""},
+    {"foo=\"bar\" " KEY_ED, "unknown option \"foo\""},
+    {"restrictx " KEY_ED, "unknown option \"restrictx\""},
+    {"restric " KEY_ED, "unknown option \"restric\""},
+    {"restrict,f\xc3\xbc " KEY_ED, "unknown option \"f\\xc3\\xbc\""},
+    {"no-touch-required " KEY_SK_ED, "unknown option"},
+    {"verify-required " KEY_SK_ED, "unknown option"},
+    {"2048 65537 123456789 me", "unknown option \"2048\""},
+    {"-----BEGIN OPENSSH PRIVATE KEY-----", "unknown option"},
+    {"restrict,restrict " KEY_ED, "option restrict is repeated"},
+    {"restrict,no-pty,RESTRICT " KEY_ED, "option restrict is repeated"},
+    {"endpoint=\"a\",endpoint=\"a\" " KEY_ED, "option endpoint is repeated"},
+    {"name=\"a\",name=\"b\" " KEY_ED, "option name is repeated"},
+    {",restrict " KEY_ED, "stray comma"},
+    {"restrict, " KEY_ED, "stray comma"},
+    {"restrict, no-pty " KEY_ED, "stray comma"},
+    {"restrict,,no-pty " KEY_ED, "stray comma"},
+    {"=\"a\" " KEY_ED, "missing its name"},
+    {"\"a\" " KEY_ED, "missing its name"},
+    {"restrict=\"yes\" " KEY_ED, "expected a comma or a blank"},
+    {"restrict\"x\" " KEY_ED, "expected a comma or a blank"},
+    {"endpoint=\"a\"name=\"b\" " KEY_ED, "expected a comma or a blank"},
+    {"endpoint=\"a\"" KEY_ED, "expected a comma or a blank"},
+    {"endpoint " KEY_ED, "needs a value"},
+    {"endpoint", "needs a value"},
+    {"endpoint,restrict " KEY_ED, "needs a value"},
+    {"endpoint=", "needs double quotes"},
+    {"endpoint=confd " KEY_ED, "needs double quotes"},
+    {"endpoint='confd' " KEY_ED, "needs double quotes"},
+    {"endpoint= \"confd\" " KEY_ED, "needs double quotes"},
+    {"endpoint=\"confd " KEY_ED, "no closing quote"},
+    {"endpoint=\"confd\\\" " KEY_ED, "no closing quote"},
+    {"endpoint=\"\" " KEY_ED, "begins with a letter"},
+    {"endpoint=\"9\" " KEY_ED, "begins with a letter"},
+    {"endpoint=\"a b\" " KEY_ED, "only letters"},
+    {"endpoint=\"a\\\"\" " KEY_ED, "only letters"},
+    {"endpoint=\"" N32 "3\" " KEY_ED, "at most 32"},
+    {"name=\"\" " KEY_ED, "printable"},
+    {"name=\"a b\" " KEY_ED, "printable"},
+    {"name=\"a\\\"b\" " KEY_ED, "printable"},
+    {"name=\"a\\b\" " KEY_ED, "printable"},
+    {"name=\"\xc3\xbc\" " KEY_ED, "printable"},
+    {"name=\"" N63 "4\" " KEY_ED, "1 to 63"},
+    {"name=\"" N63 N63 N63 N63 N63 N63 N63 N63 N63 "\" " KEY_ED, "too long"},
+    {"permitopen=\"\" " KEY_ED, "permitopen: expected HOST:PORT"},
+    {"permitopen=\"4565\" " KEY_ED, "permitopen: expected HOST:PORT"},
+    {"permitopen=\"h:\" " KEY_ED, "permitopen: the port"},
+    {"permitopen=\"h:0\" " KEY_ED, "permitopen: the port"},
+    {"permitopen=\"h:70000\" " KEY_ED, "permitopen: the port"},
+    {"permitopen=\"h:1,h:2\" " KEY_ED, "permitopen: an IPv6 address"},
+    {"permitopen=\"::1:22\" " KEY_ED, "permitopen:"},
+    {"permitopen=h:1 " KEY_ED, "needs double quotes"},
+    {P4 "," P4 "," P4 "," P4 ",permitopen=\"e:1\" " KEY_ED, "at most 16"},
+    /* not built yet, each by its name */
+    {"expiry-time=\"20300101\" " KEY_ED, "option expiry-time is not built yet"},
+    {"valid=\"Mon 00:00-01:00\" " KEY_ED, "option valid is not built yet"},
+    {"from=\"10.0.0.0/8\" " KEY_ED, "option from is not built yet"},
+    {"restrict,FROM=10.0.0.0/8 " KEY_ED, "option from is not built yet"},
+    {"max-sessions=1 " KEY_ED, "option max-sessions is not built yet"},
+    {"max-channels=1 " KEY_ED, "option max-channels is not built yet"},
+    {"replace-old " KEY_ED, "option replace-old is not built yet"},
+    {"source=\"127.1.1.1\" " KEY_ED, "option source is not built yet"},
+    {"connect-as=\"root\" " KEY_ED, "option connect-as is not built yet"},
+    /* what we cannot give */
+    {"command=\"/bin/sh\" " KEY_ED, "option command asks"},
+    {"environment=\"A=b\" " KEY_ED, "option environment asks"},
+    {"tunnel=\"0\" " KEY_ED, "option tunnel asks"},
+    {"permitlisten=\"1\" " KEY_ED, "option permitlisten asks"},
+    {"pty " KEY_ED, "option pty asks"},
+    {"user-rc " KEY_ED, "option user-rc asks"},
+    {"agent-forwarding " KEY_ED, "option agent-forwarding asks"},
+    {"X11-forwarding " KEY_ED, "option x11-forwarding asks"},
+    {"cert-authority " KEY_ED, "option cert-authority asks"},
+    {"cert-authority,principals=\"a\" " KEY_ED, "option cert-authority asks"},
+    {"principals=\"a\" " KEY_ED, "option principals asks"},
+    {"no-port-forwarding " KEY_ED, "remove the line"},
+    /* keys */
+    {"restrict", "no key follows"},
+    {"restrict ", "no key follows"},
+    {"ssh-ed25519", "not base64"},
+    {"ssh-ed25519 ", "not base64"},
+    {"ssh-ed25519" BLOB_ED, "is not supported"},
+    {"ssh-ed25519," BLOB_ED, "is not supported"},
+    {"SSH-ED25519 " BLOB_ED, "unknown option \"SSH-ED25519\""},
+    {"restrict SSH-ED25519 " BLOB_ED, "key type \"SSH-ED25519\" is not supported"},
+    {"restrict restrict " KEY_ED, "key type \"restrict\" is not supported"},
+    {"ssh-ed25519 " BLOB_ED "AAAA me", "something follows the key"},
+    {"ssh-ed25519 AAAA me", "the key is malformed"},
+    {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me", "wrong size"},
+    {"ssh-ed25519 " BLOB_ED "= me", "not base64"},
+    {"ssh-ed25519 x" BLOB_ED " me", "not base64"},
+    {"ssh-ed25519 \"" BLOB_ED "\" me", "not base64"},
+    {"ecdsa-sha2-nistp256 " BLOB_P384,
+     "the line says ecdsa-sha2-nistp256, the key is ecdsa-sha2-nistp384"},
+    {"ssh-rsa " BLOB_ED, "the line says ssh-rsa, the key is ssh-ed25519"},
+    {"ssh-ed25519 " BLOB_RSA2048, "the line says ssh-ed25519, the key is ssh-rsa"},
+    {"ssh-ed25519 " BLOB_SK_ED, "the key is sk-ssh-ed25519@openssh.com"},
+    {"rsa-sha2-256 " BLOB_RSA2048, "unknown option \"rsa-sha2-256\""},
+    {KEY_DSA " me", "key type \"ssh-dss\" is not supported"},
+    {"ssh-ed25519 " BLOB_DSA, "the key's type is not supported"},
+    {KEY_RSA1024 " me", "at least 2048 bits"},
+    {KEY_RSA2047 " me", "at least 2048 bits"},
+    {KEY_CERT " me", "certificates are not supported"},
+    {"restrict " KEY_CERT " me", "certificates are not supported"},
+    {"ssh-xmss@openssh.com AAAA", "is not supported"},
+    /* a second key in the comment */
+    {KEY_ED " " KEY_ED2, "second key"},
+    {KEY_ED " me@host" KEY_ED2 " you", "second key"},
+    {KEY_ED " me\trestrict " KEY_RSA2048, "second key"},
+    {KEY_ED " " BLOB_ED2, "second key"},
+    {"name=\"n\" " KEY_ED " me " KEY_P256, "second key"},
+    /* bytes */
+    {KEY_ED " me\r", "DOS line end"},
+    {KEY_ED " me\n" KEY_ED2, "control byte 0x0a"},
+    {KEY_ED " \x1b[2J", "control byte 0x1b"},
+    {KEY_ED " \x7f", "control byte 0x7f"},
+    {"# \x01", "control byte 0x01"},
+};
+
+Test(keyline, bad)
+{
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct keyline k;
+		char err[KEYLINE_ERROR] = "";
+
+		cr_expect_eq(keyline_parse(bad[i].line, strlen(bad[i].line), &k, err), -1, "%s",
+			     bad[i].line);
+		cr_expect(strstr(err, bad[i].because), "%s: \"%s\" does not say: %s", bad[i].line,
+			  err, bad[i].because);
+		cr_expect_null(k.blob);
+		cr_expect_eq(k.n_permitopen, 0);
+	}
+}
+
+Test(keyline, nul_and_length)
+{
+	static const char nul[] = KEY_ED " me\0you";
+	struct keyline k;
+	char err[KEYLINE_ERROR], *line = malloc(KEYLINE_MAX + 1);
+
+	cr_assert(line);
+	cr_expect_eq(keyline_parse(nul, sizeof(nul) - 1, &k, err), -1);
+	cr_expect(strstr(err, "0x00"));
+	cr_expect_eq(keyline_parse("\0", 1, &k, err), -1);
+
+	memset(line, 'x', KEYLINE_MAX + 1);
+	memcpy(line, KEY_ED " ", strlen(KEY_ED " "));
+	cr_expect_eq(keyline_parse(line, KEYLINE_MAX, &k, err), 1, "the longest line");
+	keyline_free(&k);
+	cr_expect_eq(keyline_parse(line, KEYLINE_MAX + 1, &k, err), -1);
+	cr_expect(strstr(err, "longer than"));
+	free(line);
+}
+
+/* Only the len bytes given are read: no terminator is needed (asan sees the rest). */
+Test(keyline, every_cut)
+{
+	static const char line[] = "restrict,endpoint=\"a\",permitopen=\"h:1\" " KEY_P256 " me";
+
+	for (size_t n = 1; n < sizeof(line); n++) {
+		struct keyline k;
+		char err[KEYLINE_ERROR] = "", *cut = malloc(n);
+		bool whole = n >= sizeof(line) - sizeof(" me"); /* the comment may be missing */
+
+		cr_assert(cut);
+		memcpy(cut, line, n);
+		cr_expect_eq(keyline_parse(cut, n, &k, err), whole ? 1 : -1, "cut to %zu: %s", n,
+			     err);
+		keyline_free(&k);
+		free(cut);
+	}
+}

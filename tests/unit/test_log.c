@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static char got[65536];
+static int saved_stderr = -1;
+static FILE *capture;
+
+static void capture_start(void)
+{
+	capture = tmpfile();
+	cr_assert(capture);
+	saved_stderr = dup(STDERR_FILENO);
+	cr_assert_geq(dup2(fileno(capture), STDERR_FILENO), 0);
+}
+
+static void capture_end(void)
+{
+	ssize_t n = pread(fileno(capture), got, sizeof(got) - 1, 0);
+
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	fclose(capture);
+	cr_assert_geq(n, 0);
+	got[n] = '\0';
+}
+
+static void expect_matches(const char *pattern)
+{
+	regex_t re;
+
+	cr_assert_eq(regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	cr_expect_eq(regexec(&re, got, 0, NULL, 0), 0, "%s does not match %s", got, pattern);
+	regfree(&re);
+}
+
+static const struct {
+	const char *in, *escaped, *json, *line;
+	size_t len;
+} texts[] = {
+#define T(in, escaped, json, line)                                                                 \
+	{                                                                                          \
+		in, escaped, json, line, sizeof(in) - 1                                            \
+	}
+    T("", "", "", ""),
+    T("plain ~!", "plain ~!", "plain ~!", "plain ~!"),
+    T("a\"b\\c", "a\\x22b\\x5cc", "a\\\"b\\\\c", "a\"b\\c"),
+    T("a\nb\r\t", "a\\x0ab\\x0d\\x09", "a\\u000ab\\u000d\\u0009", "a\\x0ab\\x0d\\x09"),
+    T("\x1b[2J\x7f", "\\x1b[2J\\x7f", "\\u001b[2J\\u007f", "\\x1b[2J\\x7f"),
+    T("\xc3\xa4", "\\xc3\\xa4", "\xc3\xa4", "\xc3\xa4"),
+    T("\xc2\x9b", "\\xc2\\x9b", "\\u009b", "\\xc2\\x9b"),		  /* C1: CSI */
+    T("\xc2\xa0", "\\xc2\\xa0", "\xc2\xa0", "\xc2\xa0"),		  /* just past C1 */
+    T("\xe2\x82\xac", "\\xe2\\x82\\xac", "\xe2\x82\xac", "\xe2\x82\xac"), /* euro */
+    T("\xf0\x9f\x98\x80", "\\xf0\\x9f\\x98\\x80", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"),
+    T("\xff", "\\xff", "\\ufffd", "\\xff"),
+    T("\x80z", "\\x80z", "\\ufffdz", "\\x80z"),			 /* stray continuation */
+    T("\xc3", "\\xc3", "\\ufffd", "\\xc3"),			 /* cut short */
+    T("\xc3z", "\\xc3z", "\\ufffdz", "\\xc3z"),			 /* no continuation */
+    T("\xc0\x8a", "\\xc0\\x8a", "\\ufffd\\ufffd", "\\xc0\\x8a"), /* overlong newline */
+    T("\xe0\x80\x8a", "\\xe0\\x80\\x8a", "\\ufffd\\ufffd\\ufffd", "\\xe0\\x80\\x8a"),
+    T("\xed\xa0\x80", "\\xed\\xa0\\x80", "\\ufffd\\ufffd\\ufffd",
+      "\\xed\\xa0\\x80"), /* surrogate */
+    T("\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf", "\\ufffd\\ufffd\\ufffd\\ufffd",
+      "\\xf0\\x8f\\xbf\\xbf"),
+    T("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", "\\ufffd\\ufffd\\ufffd\\ufffd",
+      "\\xf4\\x90\\x80\\x80"),
+};
+
+Test(log, escape_tables)
+{
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct log_text t;
+		char json[128], want[128];
+		size_t n = log_json_escape(json, sizeof(json), texts[i].in, texts[i].len);
+
+		cr_expect_str_eq(log_escape(&t, texts[i].in, texts[i].len), texts[i].escaped);
+		cr_expect_str_eq(json, texts[i].json);
+		cr_expect_eq(n, strlen(texts[i].json));
+
+		capture_start();
+		log_init("prog", LOG_SINK_STDERR, LOG_INFO);
+		log_msg(LOG_INFO, "%s", texts[i].in);
+		capture_end();
+		snprintf(want, sizeof(want), "prog: %s\n", texts[i].line);
+		cr_expect_str_eq(got, want);
+	}
+}
+
+Test(log, escape_nul)
+{
+	struct log_text t;
+	char json[32];
+
+	cr_expect_str_eq(log_escape(&t, "a\0b", 3), "a\\x00b");
+	log_json_escape(json, sizeof(json), "a\0b", 3);
+	cr_expect_str_eq(json, "a\\u0000b");
+}
+
+Test(log, escape_is_cut_between_pieces)
+{
+	struct log_text t;
+	char in[1000], out[16];
+
+	memset(in, 'x', sizeof(in));
+	cr_expect_eq(strlen(log_escape(&t, in, LOG_ESCAPED - 1)), LOG_ESCAPED - 1,
+		     "fits to the byte");
+	cr_expect_not(strstr(t.s, "..."));
+	cr_expect_eq(strlen(log_escape(&t, in, LOG_ESCAPED)), LOG_ESCAPED - 1);
+	cr_expect_str_eq(t.s + LOG_ESCAPED - 4, "...");
+	memset(in, 0, sizeof(in));
+	log_escape(&t, in, sizeof(in));
+	cr_expect_str_eq(t.s + strlen(t.s) - 7, "\\x00...");
+
+	cr_expect_str_eq(log_escape_to(out, 4, "abc", 3), "abc");
+	cr_expect_str_eq(log_escape_to(out, 4, "abcd", 4), "...");
+	cr_expect_str_eq(log_escape_to(out, 8, "ab\ncd", 5), "ab...");
+}
+
+Test(log, json_is_cut_at_a_character)
+{
+	char out[8];
+
+	cr_expect_eq(log_json_escape(out, sizeof(out), "abcdef\xc3\xa4", 8), 6);
+	cr_expect_str_eq(out, "abcdef");
+	cr_expect_eq(log_json_escape(out, sizeof(out), "ab\ncd", 5), 2,
+		     "nothing after what did not fit");
+	cr_expect_eq(log_json_escape(out, sizeof(out), "abcdefgh", 8), 7);
+	cr_expect_eq(log_json_escape(out, 1, "a", 1), 0);
+	cr_expect_str_eq(out, "");
+}
+
+Test(log, sink_names)
+{
+	enum log_sink sink = LOG_SINK_STDERR;
+
+	cr_expect_eq(log_sink_parse("json", &sink), 0);
+	cr_expect_eq(sink, LOG_SINK_JSON);
+	cr_expect_eq(log_sink_parse("syslog", &sink), 0);
+	cr_expect_eq(sink, LOG_SINK_SYSLOG);
+	cr_expect_eq(log_sink_parse("stderr", &sink), 0);
+	cr_expect_eq(sink, LOG_SINK_STDERR);
+	cr_expect_eq(log_sink_parse("", &sink), -1);
+	cr_expect_eq(log_sink_parse("JSON", &sink), -1);
+	cr_expect_eq(log_sink_parse("file", &sink), -1);
+}
+
+Test(log, before_init_and_threshold)
+{
+	capture_start();
+	log_msg(LOG_DEBUG, "no");
+	log_msg(LOG_INFO, "yes");
+	capture_end();
+	cr_expect_str_eq(got, "sshipc: yes\n");
+
+	log_init("p", LOG_SINK_STDERR, LOG_ERR);
+	cr_expect(log_enabled(LOG_ERR));
+	cr_expect_not(log_enabled(LOG_WARNING));
+	capture_start();
+	log_msg(LOG_WARNING, "no");
+	log_msg(LOG_ERR, "yes %d", 1);
+	capture_end();
+	cr_expect_str_eq(got, "p: yes 1\n");
+}
+
+Test(log, errno_is_kept)
+{
+	capture_start();
+	close(STDERR_FILENO); /* so that the write fails */
+	errno = ENOTTY;
+	log_msg(LOG_INFO, "%m");
+	cr_expect_eq(errno, ENOTTY);
+	capture_end();
+}
+
+Test(log, long_messages)
+{
+	char big[20000];
+
+	memset(big, '\n', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	for (int sink = 0; sink < 2; sink++) {
+		capture_start();
+		log_init("p", sink ? LOG_SINK_JSON : LOG_SINK_STDERR, LOG_INFO);
+		log_msg(LOG_INFO, "%s", big);
+		capture_end();
+		cr_expect_eq(strcspn(got, "\n"), strlen(got) - 1, "one line");
+		cr_expect(strstr(got, sink ? "\\\\x0a...\"}\n" : "\\x0a...\n"));
+	}
+}
+
+Test(log, json_line)
+{
+	capture_start();
+	log_init("sshipc-server", LOG_SINK_JSON, LOG_DEBUG);
+	log_msg(LOG_WARNING, "who \"%s\" \x01", "me");
+	capture_end();
+	expect_matches("^\\{\"time\":\"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6]["
+		       "0-9]\\.[0-9]{3}Z\","
+		       "\"level\":\"warning\",\"program\":\"sshipc-server\",\"pid\":[0-9]+,"
+		       "\"msg\":\"who \\\\\"me\\\\\" \\\\\\\\x01\"\\}\n$");
+}
+
+Test(log, journal_priority)
+{
+	char stream[64];
+	struct stat st;
+
+	capture_start();
+	cr_assert_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("p", LOG_SINK_STDERR, LOG_DEBUG);
+	log_msg(LOG_ERR, "a");
+	log_msg(LOG_DEBUG, "b");
+	capture_end();
+	cr_expect_str_eq(got, "<3>p: a\n<7>p: b\n");
+
+	/* The variable is inherited, but stderr is elsewhere. */
+	capture_start();
+	cr_assert_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("p", LOG_SINK_STDERR, LOG_DEBUG);
+	log_msg(LOG_ERR, "a");
+	capture_end();
+	cr_expect_str_eq(got, "p: a\n");
+}
