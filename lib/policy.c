@@ -20,7 +20,10 @@ static bool host_matches(const char *host, const struct address *a)
 
 	if (!strcasecmp(host, "localhost") && address_is_loopback(a))
 		return true;
-	return address_from_host(host, address_port(a), &b) == 0 && address_equal(a, &b);
+	/* A scope would have to be looked up among the interfaces: the policy asks nothing but its
+	 * arguments. */
+	return !strchr(host, '%') && address_from_host(host, address_port(a), &b) == 0 &&
+	       address_equal(a, &b);
 }
 
 /* A TCP destination and the endpoint's own address. */

@@ -39,8 +39,8 @@ static const char help[] =
     "      --unsafe-listen         allow -L addresses that are not loopback\n"
     "  -f, --config FILE           (" SYSTEM_CONF ", else\n"
     "                              ~/.config/sshipc/client.conf)\n"
-    "  -t, --test                  check configuration and keys; exit 0 or 78\n"
-    "  -T, --print                 print the effective configuration\n"
+    "  -t, --test                  check the configuration, then exit\n"
+    "  -T, --print                 print the effective configuration, then exit\n"
     "      --keygen FILE           make a key pair, print its allow list line\n"
     "      --log SINK              stderr, syslog or json (stderr)\n"
     "  -v, --verbose               say more; repeatable\n"
@@ -82,9 +82,9 @@ static const struct option long_options[] = {
     {"unsafe-listen", no_argument, NULL, OPT_UNSAFE},
     {"log", required_argument, NULL, OPT_LOG},
     {"keygen", required_argument, NULL, OPT_KEYGEN},
-    {"check", no_argument, NULL, OPT_UNBUILT},
-    {"stdio", no_argument, NULL, OPT_UNBUILT},
-    {"agent-key", required_argument, NULL, OPT_UNBUILT},
+    {"check", optional_argument, NULL, OPT_UNBUILT},
+    {"stdio", optional_argument, NULL, OPT_UNBUILT},
+    {"agent-key", optional_argument, NULL, OPT_UNBUILT},
     {NULL, 0, NULL, 0},
 };
 
@@ -151,17 +151,17 @@ static int add_word(struct words *w, int option, const char *value)
 	return GO_ON;
 }
 
-/* arg is the word that getopt stumbled over; a short option may stand within it. */
-static int refuse(int c, const char *arg)
+/* word is the one before optind, which stays behind while getopt is within "-xyz". */
+static int refuse(int c, const char *word)
 {
-	char letter[] = {'-', (char)optopt, '\0'};
-	bool is_long = strncmp(arg, "--", 2) == 0;
+	const char *name = long_name(optopt);
 
-	if (c == ':')
-		return usage("option '%s' needs a value", is_long ? arg : letter);
-	if (is_long && optopt)
-		return usage("option '%s': no value is taken", arg);
-	return usage("unknown option '%s'", is_long ? arg : letter);
+	if (name)
+		return usage("option '--%s' %s", name,
+			     c == ':' ? "needs a value" : "takes no value");
+	if (optopt)
+		return usage("unknown option '-%c'", optopt);
+	return usage("unknown option '%s'", word);
 }
 
 static int read_words(int argc, char **argv, struct words *w)

@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,10 @@
 #include "confine.h"
 
 static const char title[] = "sshipc-server: ";
+
+static const char helper_option[] = "--helper=";
+
+static char *own_role; /* in argv[0] */
 
 int helper_user_find(const char *name, struct helper_user *out, const char **errstr)
 {
@@ -54,8 +59,9 @@ static void become(const char *role, const struct helper_user *user, int sock)
 {
 	/* Only what a sanitizer wants to know is passed on. */
 	static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL};
-	char name[64];
-	char *argv[] = {name, NULL};
+	char name[64], path[PATH_MAX];
+	char option[64];
+	char *argv[] = {name, NULL, NULL};
 	char values[3][512];
 	char *env[4] = {NULL};
 	size_t n = 0;
@@ -78,6 +84,15 @@ static void become(const char *role, const struct helper_user *user, int sock)
 	confine_close_from(HELPER_SOCKET + 1);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
 		_exit(77);
+	if (user->debug &&
+	    (n = (size_t)readlink("/proc/self/exe", path, sizeof(path) - 1)) < sizeof(path)) {
+		path[n] = '\0';
+		/* valgrind puts its own words into argv[0] */
+		snprintf(option, sizeof(option), "%s%s", helper_option, role);
+		argv[1] = option;
+		execve(path, argv, environ);
+	}
+	/* Our own inode, though the file may have been replaced since. */
 	execve("/proc/self/exe", argv, env);
 	_exit(71);
 }
@@ -103,9 +118,20 @@ pid_t helper_start(const char *role, const struct helper_user *user, int *sock)
 
 const char *helper_role(char *const *argv)
 {
+	if (argv[0] && argv[1] && strncmp(argv[1], helper_option, sizeof(helper_option) - 1) == 0)
+		return argv[1] + sizeof(helper_option) - 1;
 	if (!argv[0] || argv[1] || strncmp(argv[0], title, sizeof(title) - 1) != 0)
 		return NULL;
-	return argv[0] + sizeof(title) - 1;
+	own_role = argv[0] + sizeof(title) - 1;
+	return own_role;
+}
+
+void helper_retitle(const char *role)
+{
+	const size_t room = own_role ? strlen(own_role) : 0;
+
+	if (strlen(role) <= room)
+		snprintf(own_role, room + 1, "%s", role);
 }
 
 int helper_settle(void)

@@ -16,6 +16,7 @@ struct helper_user {
 	uid_t uid;
 	gid_t gid;
 	bool demote; /* false: not root, nothing to give up */
+	bool debug;  /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
 };
 
 /* Looks up name (NULL: sshipc, else nobody).  Not root: demote is false and name must be NULL or
@@ -28,6 +29,9 @@ pid_t helper_start(const char *role, const struct helper_user *user, int *sock);
 
 /* main's first question: are we a helper?  Its role ("spawner", "dialler"), else NULL. */
 const char *helper_role(char *const *argv);
+
+/* In a process forked from a helper: its title becomes "sshipc-server: ROLE" (at most as long as the helper's own). */
+void helper_retitle(const char *role);
 
 /* A helper's first step: its signals, 0-2 on /dev/null, confine_process.  0, or -1. */
 int helper_settle(void);

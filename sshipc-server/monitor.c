@@ -250,6 +250,7 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 {
 	struct monitor *m = arg;
 	struct node *n, *next;
+	const bool explained = text[0] != '\0';
 
 	log_msg(LOG_ERR, "the spawner is gone%s%s%s", text[0] ? ": " : "", text,
 		m->ready ? "; its sessions end" : "");
@@ -264,7 +265,7 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 		return;
 	m->spawner = NULL;
 	if (!m->ready)
-		quit(m, text[0] ? EX_CONFIG : EX_SOFTWARE);
+		quit(m, explained ? EX_CONFIG : EX_SOFTWARE);
 	else if (!m->stopping)
 		start_spawner(m);
 }
@@ -337,6 +338,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 		log_msg(LOG_ERR, "user %s: %s", s->user ? s->user : "sshipc or nobody", errstr);
 		goto fail;
 	}
+	m->user.debug = s->unsafe_no_sandbox;
 	*exit_code = EX_UNAVAILABLE;
 	if (!bind_all(m))
 		goto fail;

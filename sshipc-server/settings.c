@@ -80,7 +80,9 @@ static const char help[] =
     "Exit codes:  0  ended in order, or nothing is wrong (-t)\n"
     "            64  wrong usage\n"
     "            69  an address cannot be listened on\n"
+    "            70  a helper process ended unexpectedly\n"
     "            71  the system refused what is needed to run\n"
+    "            73  a key file cannot be made (--generate-hostkey)\n"
     "            78  wrong settings, keys or allow list\n";
 
 static int __attribute__((format(printf, 1, 2))) usage(const char *fmt, ...)

@@ -215,11 +215,11 @@ int settings_read_file(const char *path, struct settings *s,
 {
 #define HANDLED(n, t, h, a)                                                                        \
 	{                                                                                          \
-		.name = n, .type = t, .handle = h, .arg = a                                        \
+		.name = (n), .type = (t), .handle = (h), .arg = (a)                                \
 	}
 #define NUMBER(m, lo, hi)                                                                          \
 	{                                                                                          \
-		.name = #m, .type = CONF_INT, .target = &s->m, .min = lo, .max = hi                \
+		.name = #m, .type = CONF_INT, .target = &s->m, .min = (lo), .max = (hi)            \
 	}
 #define TEXT(m)                                                                                    \
 	{                                                                                          \

@@ -273,6 +273,7 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 		signal(SIGCHLD, SIG_DFL);
 		sigprocmask(SIG_SETMASK, unblocked, NULL);
 		close(HELPER_SOCKET);
+		helper_retitle("session");
 		session_run(&sp.session, w->fds[0], w->fds[1]);
 	}
 	if (c.pid < 0) {

@@ -16,7 +16,7 @@ import threading
 
 from basics import Failure, alive, check, children, descendants, descriptors, heap, proc, same, skip, status, title, wait_for
 from programs import Client, Process, Server, Sshd, Terminal
-from sockets import LONG, Endpoint, dial, free_port, outcome, parse_address, reset
+from sockets import LONG, Endpoint, dial, fate, free_port, outcome, parse_address, reset
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
@@ -25,7 +25,7 @@ AS_ROOT = os.geteuid() == 0
 USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name  # who endpoints see
 USER_ID = pwd.getpwnam(USER).pw_uid
 __all__ = ["LONG", "Client", "Failure", "Scene", "Server", "Terminal", "alive", "check", "children", "descendants", "descriptors",
-           "dial", "free_port", "heap", "outcome", "parse_address", "proc", "reset", "same", "skip", "status", "title", "wait_for"]
+           "dial", "fate", "free_port", "heap", "outcome", "parse_address", "proc", "reset", "same", "skip", "status", "title", "wait_for"]
 CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|SIGSYS|SIGSEGV|SIGABRT|signal (?:6|11|31)\b")
 
 

@@ -52,6 +52,15 @@ def outcome(s):
         return "reset"
 
 
+def fate(address):
+    """What becomes of a connection that says nothing; it may be reset before connect(2) has returned."""
+    try:
+        with dial(address) as s:
+            return outcome(s)
+    except ConnectionResetError:
+        return "reset"
+
+
 class Endpoint:
     """Listens on "tcp", "tcp6" or "unix"; hands each connection to serve(connection) in a thread, or to accept()."""
 

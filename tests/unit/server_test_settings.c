@@ -74,13 +74,15 @@ static void release(int fd, int saved)
 static int read_words(const char *line, int fd)
 {
 	static char program[] = "sshipc-server", empty[] = "";
-	char copy[2048], *argv[128] = {program}, *save = NULL;
+	char copy[2048], *argv[160] = {program}, *save = NULL;
 	int argc = 1, saved = 0, rc = 0;
 
 	settings_free(&s);
 	snprintf(copy, sizeof(copy), "%s", line);
-	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
+	for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+		cr_assert_lt(argc, 159);
 		argv[argc++] = !strcmp(w, "F") ? path : !strcmp(w, "E") ? empty : w;
+	}
 	saved = capture(fd);
 	rc = settings_read(argc, argv, &s);
 	release(fd, saved);
@@ -199,7 +201,7 @@ static const struct {
     {"-k 1 -k 2 -k 3 -k 4 -k 5", "-k '5': there are too many host keys, one of each type will do"},
     {"-e confd=127.0.0.1", "-e 'confd=127.0.0.1': expected HOST:PORT, [V6]:PORT or /path"},
     {"-e confd=127.0.0.1:0", "-e 'confd=127.0.0.1:0': port 0 has no meaning here"},
-    {"-e *:1", "-e '*:1': the host is not a numeric address"},
+    {"-e *:1", "-e '*:1': a wildcard has no meaning here"},
     {"-e 1x=/x", "-e '1x=/x': an endpoint's name begins with a letter"},
     {"-e a=/x -e a=/y", "-e 'a=/y': another endpoint has this name"},
     {"-e /x -e /y", "-e '/y': another endpoint has this name"},

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../sshipc-client/spec.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define P107	 "/23456789" PATH90 "12345678"
+#define PATH90	 TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define TEN	 "0123456789"
+#define NAME32	 "n1234567890123456789012345678901"
+
+static const struct {
+	const char *text, *listen, *to;
+	enum destination_kind kind;
+} good[] = {
+    {"4565", "127.0.0.1:4565", "default endpoint", DESTINATION_DEFAULT},
+    {"0", "127.0.0.1:0", "default endpoint", DESTINATION_DEFAULT},
+    {"127.0.0.1:4565", "127.0.0.1:4565", "default endpoint", DESTINATION_DEFAULT},
+    {"127.8.9.10:1", "127.8.9.10:1", "default endpoint", DESTINATION_DEFAULT},
+    {"[::1]:4565", "[::1]:4565", "default endpoint", DESTINATION_DEFAULT},
+    {"localhost:4565", "127.0.0.1:4565", "default endpoint", DESTINATION_DEFAULT},
+    {"4565:confd", "127.0.0.1:4565", "confd", DESTINATION_NAME},
+    {"[::1]:4565:confd", "[::1]:4565", "confd", DESTINATION_NAME},
+    {"4565:" NAME32, "127.0.0.1:4565", NAME32, DESTINATION_NAME},
+    {"4565:10.0.0.1:80", "127.0.0.1:4565", "10.0.0.1:80", DESTINATION_TCP},
+    {"4565:db.example.org:65535", "127.0.0.1:4565", "db.example.org:65535", DESTINATION_TCP},
+    {"127.0.0.1:4565:localhost:80", "127.0.0.1:4565", "localhost:80", DESTINATION_TCP},
+    {"4565:[::1]:80", "127.0.0.1:4565", "[::1]:80", DESTINATION_TCP},
+    {"[::1]:4565:[fd00::1]:80", "[::1]:4565", "[fd00::1]:80", DESTINATION_TCP},
+    {"4565:/run/x.sock", "127.0.0.1:4565", "/run/x.sock", DESTINATION_UNIX},
+    {"localhost:0:/run/a:b", "127.0.0.1:0", "/run/a:b", DESTINATION_UNIX},
+    {"/run/a.sock", "/run/a.sock", "default endpoint", DESTINATION_DEFAULT},
+    {"/run/a.sock:confd", "/run/a.sock", "confd", DESTINATION_NAME},
+    {"/run/a.sock:127.0.0.1:80", "/run/a.sock", "127.0.0.1:80", DESTINATION_TCP},
+    {"/run/a.sock:[::1]:80", "/run/a.sock", "[::1]:80", DESTINATION_TCP},
+    {"/run/a.sock:/run/b.sock", "/run/a.sock", "/run/b.sock", DESTINATION_UNIX},
+    {P107 ":" P107, P107, P107, DESTINATION_UNIX},
+    {"@name", "@name", "default endpoint", DESTINATION_DEFAULT},
+    {"@name:confd", "@name", "confd", DESTINATION_NAME},
+};
+
+Test(spec, forms)
+{
+	for (size_t i = 0; i < COUNT(good); i++) {
+		struct spec s;
+		char err[768] = "", buf[ADDRESS_TEXT];
+		int rc = spec_parse(good[i].text, false, &s, err, sizeof(err));
+
+		cr_expect_eq(rc, 0, "\"%s\": %s", good[i].text, err);
+		if (rc < 0)
+			continue;
+		cr_expect_str_eq(s.text, good[i].text);
+		cr_expect_str_eq(address_format(&s.listen, buf, sizeof(buf)), good[i].listen);
+		cr_expect_str_eq(destination_format(&s.to, buf, sizeof(buf)), good[i].to);
+		cr_expect_eq(s.to.kind, good[i].kind, "\"%s\"", good[i].text);
+		cr_expect(s.perm.mode == -1 && s.perm.uid == -1 && s.perm.gid == -1);
+		spec_free(&s);
+	}
+}
+
+static const struct {
+	const char *text;
+	int mode;
+	int64_t uid, gid;
+} permitted[] = {
+    {"/a,mode=0660", 0660, -1, -1},
+    {"/a:confd,mode=600", 0600, -1, -1},
+    {"/a:/b,owner=root", -1, 0, -1},
+    {"/a,group=root", -1, -1, 0},
+    {"/a:h:1,group=70000", -1, -1, 70000},
+    {"/a,owner=4294967294", -1, 4294967294, -1},
+    {"/a,group=1,mode=0777,owner=2", 0777, 2, 1},
+    {"/a,mode=0", 0, -1, -1},
+};
+
+Test(spec, options)
+{
+	for (size_t i = 0; i < COUNT(permitted); i++) {
+		struct spec s;
+		char err[768] = "";
+		int rc = spec_parse(permitted[i].text, false, &s, err, sizeof(err));
+
+		cr_expect_eq(rc, 0, "\"%s\": %s", permitted[i].text, err);
+		if (rc < 0)
+			continue;
+		cr_expect_eq(s.perm.mode, permitted[i].mode, "\"%s\"", permitted[i].text);
+		cr_expect_eq(s.perm.uid, permitted[i].uid, "\"%s\"", permitted[i].text);
+		cr_expect_eq(s.perm.gid, permitted[i].gid, "\"%s\"", permitted[i].text);
+		spec_free(&s);
+	}
+}
+
+/* What the message must hold. */
+static const struct {
+	const char *text, *why;
+} bad[] = {
+    {"", "port"},
+    {":", "port"},
+    {":4565", "port"},
+    {"confd", "expected a port"},
+    {"confd:4565", "numeric address"},
+    {"example.org:4565", "numeric address"},
+    {"65536", "65535"},
+    {"-1", "expected a port"},
+    {"4565x", "expected a port"},
+    {"127.0.0.1", "expected a port"},
+    {"127.0.0.1:", "65535"},
+    {"127.0.0.1:x", "65535"},
+    {"127.0.0.1:-1", "65535"},
+    {"::1:4565", "port"},
+    {"[::1]", "expected a port"},
+    {"[::1", "expected a port"},
+    {"[::1]4565", "expected a port"},
+    {"[127.0.0.1]:4565", "IPv6"},
+    {"a/b.sock", "expected a port"},
+    {"@", "name"},
+    {P107 "x", "107 bytes"},
+    {"4565:", "letter"},
+    {"4565:.", "letter"},
+    {"4565:.status", "letter"},
+    {"4565:.:1", "dot"},
+    {"4565:@name", "letter"},
+    {"4565:1abc", "letter"},
+    {"4565:con fd", "letters, digits"},
+    {"4565:" NAME32 "x", "32 characters"},
+    {"4565:host:0", "1 to 65535"},
+    {"4565:host:", "1 to 65535"},
+    {"4565:host:65536", "1 to 65535"},
+    {"4565:host:name", "1 to 65535"},
+    {"4565::80", "HOST:PORT"},
+    {"4565:::1:80", "HOST:PORT"},
+    {"4565:[::1]", "HOST:PORT"},
+    {"4565:[host]:80", "brackets"},
+    {"4565:h:80:90", "brackets"},
+    {"4565:" P107 "x", "107 bytes"},
+    {"10.0.0.1:4565", "--unsafe-listen"},
+    {"*:4565", "--unsafe-listen"},
+    {"0.0.0.0:4565", "--unsafe-listen"},
+    {"[::]:4565:confd", "--unsafe-listen"},
+    {"[fd00::1]:4565", "--unsafe-listen"},
+    {"[::ffff:10.0.0.1]:4565", "--unsafe-listen"},
+    {"4565,mode=0660", "path"},
+    {"@name,mode=0660", "path"},
+    {"/a,", "listener options are"},
+    {"/a,mode", "listener options are"},
+    {"/a,mode=0660,", "listener options are"},
+    {"/a,color=1", "listener options are"},
+    {"/a,mode=", "octal"},
+    {"/a,mode=0668", "octal"},
+    {"/a,mode=01777", "octal"},
+    {"/a,mode=+660", "octal"},
+    {"/a,mode= 660", "octal"},
+    {"/a,mode=0660x", "octal"},
+    {"/a,mode=0660,mode=0600", "twice"},
+    {"/a,owner=", "user"},
+    {"/a,owner=no-such-user", "user"},
+    {"/a,owner=-1", "user"},
+    {"/a,owner=4294967295", "user"},
+    {"/a,group=", "group"},
+    {"/a,group=no-such-group", "group"},
+    {"/a,group=99999999999", "group"},
+};
+
+Test(spec, refusals)
+{
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct spec s;
+		char err[768] = "", quoted[256];
+		int rc = spec_parse(bad[i].text, false, &s, err, sizeof(err));
+
+		cr_expect_eq(rc, -1, "\"%s\" was taken", bad[i].text);
+		cr_expect(strstr(err, bad[i].why), "\"%s\" gave: %s", bad[i].text, err);
+		snprintf(quoted, sizeof(quoted), "\"%s\": ", bad[i].text);
+		cr_expect_eq(strncmp(err, quoted, strlen(quoted)), 0, "%s", err);
+		cr_expect(strstr(err, "for example 4565:confd"), "%s", err);
+		cr_expect_null(s.text);
+	}
+}
+
+Test(spec, unsafe_listen)
+{
+	static const char *const texts[][2] = {{"*:4565", "[::]:4565"},
+					       {"10.0.0.1:1:confd", "10.0.0.1:1"},
+					       {"[fd00::1]:0:h:1", "[fd00::1]:0"}};
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct spec s;
+		char err[768] = "", buf[ADDRESS_TEXT];
+
+		cr_assert_eq(spec_parse(texts[i][0], true, &s, err, sizeof(err)), 0, "%s", err);
+		cr_expect_str_eq(address_format(&s.listen, buf, sizeof(buf)), texts[i][1]);
+		spec_free(&s);
+	}
+}
+
+Test(spec, message_is_escaped_and_cut)
+{
+	struct spec s;
+	char err[64];
+
+	cr_expect_eq(spec_parse("4\n\"5", false, &s, err, sizeof(err)), -1);
+	cr_expect_eq(strncmp(err, "\"4\\x0a\\x225\": ", 14), 0, "%s", err);
+	cr_expect_eq(strlen(err), sizeof(err) - 1);
+}
