@@ -58,8 +58,8 @@ $(BUILD)/obj/%.o: %.c Makefile
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
 UNIT_SERVER := $(call obj,$(filter-out %/main.c,$(SERVER)))
 UNIT_CLIENT := $(call obj,$(filter-out %/main.c,$(CLIENT)))
-$(BUILD)/unit/server_%: $(UNIT_SERVER)
-$(BUILD)/unit/client_%: $(UNIT_CLIENT)
+$(filter $(BUILD)/unit/server_%,$(UNIT_BIN)): $(UNIT_SERVER)
+$(filter $(BUILD)/unit/client_%,$(UNIT_BIN)): $(UNIT_CLIENT)
 $(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
@@ -67,11 +67,53 @@ $(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT)))
 
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+
+unit: $(UNIT_BIN)
+
+check: ## format, both compilers, lint, unit and end-to-end tests
+	@scripts/run-checks
+
+check-long: ## check, the long end-to-end tests, and both suites under ASan and UBSan
+	@scripts/run-checks --long
+
+asan: ## build in build/asan with ASan and UBSan and run the unit and end-to-end tests
+	@scripts/run-checks asan
+
+format: ## clang-format the C files
+	clang-format -i $(C_FILES)
+
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+
+lint: ## clang-tidy
+	$(Q)printf '%s\n' $(LIB) $(SERVER) $(CLIENT) | xargs -P"$$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS)
+
+demo: ## a real D-Bus client and daemon through the tunnel
+	@scripts/quickstart
+
+DOC := $(DESTDIR)$(PREFIX)/share/doc/sshipc
+MAN := $(DESTDIR)$(PREFIX)/share/man
+INSTALLED = $(DESTDIR)$(PREFIX)/sbin/sshipc-server $(DESTDIR)$(PREFIX)/bin/sshipc-client \
+            $(MAN)/man8/sshipc-server.8 $(MAN)/man1/sshipc-client.1
+
+install: all ## into DESTDIR and PREFIX (/usr/local)
+	install -D -m 755 $(BUILD)/sshipc-server $(DESTDIR)$(PREFIX)/sbin/sshipc-server
+	install -D -m 755 $(BUILD)/sshipc-client $(DESTDIR)$(PREFIX)/bin/sshipc-client
+	install -D -m 644 sshipc-server/sshipc-server.8 $(MAN)/man8/sshipc-server.8
+	install -D -m 644 sshipc-client/sshipc-client.1 $(MAN)/man1/sshipc-client.1
+	install -d $(DOC)
+	install -m 644 README.md CHANGELOG.md LICENSE etc/*.conf $(DOC)
+
+uninstall: ## remove what install put there
+	rm -f $(INSTALLED)
+	rm -rf $(DOC)
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: all clean help
+.PHONY: all unit check check-long asan format format-check lint demo install uninstall clean help
 .SECONDARY:

@@ -156,6 +156,7 @@ static const struct rule rules[] = {
     ALLOW(shutdown),
     ALLOW(close),
     ALLOW2(setsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_LINGER)),
+    ALLOW2(setsockopt, SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_CORK)),
     ALLOW2(getsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR)),
     ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_GETFL)),
     ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_SETFL)),

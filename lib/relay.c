@@ -1,106 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "relay.h"
+#include "relay_internal.h"
 
 #include <errno.h>
-#include <libssh/callbacks.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-
 enum {
-	OVERRUN =
-	    2 * 1024 * 1024 + 64 * 1024, /* the largest window that any libssh grants, and slack */
-	CLOSE_SECONDS = 60,		 /* for the peer's CLOSE after ours */
-};
-
-/* READY: something happened.  WAITING: has data for the session, in the order in which it will be
- * served.  BLOCKED: its window is closed.  CLOSING: waits for the peer's CLOSE. */
-enum place { IDLE, READY, WAITING, BLOCKED, CLOSING, PLACES };
-
-struct relay {
-	TAILQ_ENTRY(relay) all, queue;
-	enum place place; /* which queue it stands in */
-	struct relays *rs;
-	ssh_channel channel;
-	struct ssh_channel_callbacks_struct callbacks;
-	int fd;
-	struct event *readable, *writable;
-	uint8_t *tail; /* read from the socket, not yet taken by the session */
-	size_t tail_len;
-	uint8_t *out; /* taken from libssh, not yet by the socket */
-	size_t out_pos, out_len;
-	size_t held;	/* in libssh's buffer of this channel */
-	size_t counted; /* of both, in the session's sum */
-	time_t closed_at;
-	bool may_read, may_send;   /* what the socket last told */
-	bool socket_eof, eof_sent; /* socket to channel */
-	bool channel_eof, shut;	   /* channel to socket */
-	bool channel_closed, abort, close_sent, pulling, one_way;
-	struct relay_stats stats;
-	void (*done)(void *arg, const struct relay_stats *stats);
-	void *arg;
-};
-
-TAILQ_HEAD(relay_list, relay);
-
-struct relays {
-	struct event_base *base;
-	struct sshloop *loop;
-	struct relay_list all, queues[PLACES];
-	size_t count, held, limit;
-	bool full_logged;
-	uint8_t *buf; /* one read, shared: nothing stays in it between two relays */
-};
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return t.tv_sec;
-}
-
-static void move(struct relay *r, enum place place)
-{
-	if (r->place != IDLE)
-		TAILQ_REMOVE(&r->rs->queues[r->place], r, queue);
-	r->place = place;
-	if (r->place != IDLE)
-		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);
-}
+	OVERRUN = 2 * 1024 * 1024 + 64 * 1024
+}; /* the largest window that any libssh grants, and slack */
 
 /* Callbacks leave their work for the pass. */
 static void mark(struct relay *r)
 {
 	if (r->place != READY)
-		move(r, READY);
+		relays_move(r, READY);
 	sshloop_kick(r->rs->loop);
-}
-
-/* What this relay holds for its socket, in libssh and here, against the session's budget. */
-static void account(struct relay *r)
-{
-	const size_t now = r->held + r->out_len - r->out_pos;
-
-	r->rs->held += now - r->counted;
-	r->counted = now;
-}
-
-static void check_budget(struct relays *rs)
-{
-	const bool full = rs->held > rs->limit;
-
-	if (full && !rs->full_logged)
-		log_msg(LOG_WARNING,
-			"slow readers hold %zu bytes, the most one session may: it waits for them",
-			rs->held);
-	rs->full_logged = full;
-	sshloop_pause(rs->loop, full);
 }
 
 /* ---- channel to socket ---- */
@@ -155,8 +71,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 	if (r->fd >= 0 && r->out_len == 0 && r->may_send && !r->pulling)
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
-	account(r);
-	check_budget(r->rs);
+	relays_account(r);
 	if (n >= 0)
 		return (int)n;
 	mark(r);
@@ -204,10 +119,11 @@ static void drain(struct relay *r)
 		r->out_pos += (size_t)n;
 		if (r->out_pos == r->out_len)
 			drop_out(r);
-		account(r);
+		relays_account(r);
 	}
-	check_budget(r->rs);
-	if (r->channel_eof && !r->shut && !r->abort && r->fd >= 0 && r->counted == 0) {
+	/* EOF and CLOSE together, before our own EOF, are an abort. */
+	if (r->channel_eof && !r->shut && !r->abort && r->fd >= 0 && r->counted == 0 &&
+	    (!r->channel_closed || r->eof_sent)) {
 		r->shut = true;
 		shutdown(r->fd, SHUT_WR);
 	}
@@ -235,14 +151,14 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 
 /* ---- socket to channel ---- */
 
-static bool wants_read(const struct relay *r)
+bool relay_wants_read(const struct relay *r)
 {
 	return r->fd >= 0 && !r->socket_eof && !r->abort && !r->channel_closed;
 }
 
 static void arm_read(struct relay *r, bool on)
 {
-	if (on && wants_read(r))
+	if (on && relay_wants_read(r))
 		event_add(r->readable, NULL);
 	else if (r->readable)
 		event_del(r->readable);
@@ -320,7 +236,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- ends ---- */
 
-static void close_socket(struct relay *r, bool orderly)
+void relay_close_socket(struct relay *r, bool orderly)
 {
 	const struct linger off = {0};
 
@@ -337,53 +253,63 @@ static void close_socket(struct relay *r, bool orderly)
 	r->fd = -1;
 	r->held = 0;
 	drop_out(r);
-	account(r);
-	check_budget(r->rs);
+	relays_account(r);
 }
 
 static void close_channel(struct relay *r)
 {
+	/* An EOF that travels ahead of its CLOSE would reach the endpoint as a clean end: both go
+	 * in one segment. */
+	if (r->abort)
+		sshloop_cork(r->rs->loop, true);
 	/* With output pending a close may need three calls: EOF, CLOSE, done. */
 	for (int i = 0; i < 3 && ssh_channel_close(r->channel) == SSH_AGAIN; i++)
 		;
+	if (r->abort)
+		sshloop_cork(r->rs->loop, false);
 	r->close_sent = r->eof_sent = true;
-	r->closed_at = now_s();
+	r->closed_at = relays_now();
 }
 
-static void finish(struct relay *r)
+void relay_discard(struct relay *r)
 {
-	move(r, IDLE);
+	relays_move(r, IDLE);
 	TAILQ_REMOVE(&r->rs->all, r, all);
 	r->rs->count--;
-	if (r->channel) {
-		ssh_remove_channel_callbacks(r->channel, &r->callbacks);
-		ssh_channel_free(r->channel);
-	}
-	r->done(r->arg, &r->stats);
+	r->held = 0;
+	relays_account(r);
+	ssh_remove_channel_callbacks(r->channel, &r->callbacks);
 	free(r->tail);
 	free(r);
 }
 
-/* Everything that may happen next, in the order in which it may; turn: it is this relay's turn to
- * write.  The relay may be gone afterwards. */
-static void step(struct relay *r, bool turn)
+void relay_finish(struct relay *r)
+{
+	ssh_channel channel = r->channel;
+
+	r->done(r->arg, &r->stats);
+	relay_discard(r);
+	ssh_channel_free(channel);
+}
+
+void relay_step(struct relay *r, bool turn)
 {
 	struct relays *rs = r->rs;
 	bool more = false;
 
-	move(r, IDLE);
+	relays_move(r, IDLE);
 	if (r->close_sent) {
 		if (r->channel_closed)
-			finish(r);
+			relay_finish(r);
 		else
-			move(r, CLOSING);
+			relays_move(r, CLOSING);
 		return;
 	}
 	drain(r);
-	if (wants_read(r) && (r->may_read || r->tail_len > 0)) {
+	if (relay_wants_read(r) && (r->may_read || r->tail_len > 0)) {
 		if (ssh_channel_window_size(r->channel) == 0) {
 			arm_read(r, false);
-			move(r, BLOCKED);
+			relays_move(r, BLOCKED);
 			return;
 		}
 		turn = turn || TAILQ_EMPTY(&rs->queues[WAITING]);
@@ -405,79 +331,14 @@ static void step(struct relay *r, bool turn)
 		drain(r);
 	}
 	if (r->abort || (r->eof_sent && (r->shut || r->one_way))) {
-		close_socket(r, !r->abort);
+		relay_close_socket(r, !r->abort);
 		close_channel(r);
-		move(r, READY);
+		relays_move(r, READY);
 		return;
 	}
 	arm_read(r, !more);
 	if (more)
-		move(r, WAITING);
-}
-
-void relays_pass(struct relays *rs)
-{
-	struct relay *r, *next;
-
-	/* A window may have opened; nothing tells but the look. */
-	for (r = TAILQ_FIRST(&rs->queues[BLOCKED]); r; r = next) {
-		next = TAILQ_NEXT(r, queue);
-		if (ssh_channel_window_size(r->channel) > 0 || !wants_read(r))
-			move(r, READY);
-	}
-	while ((r = TAILQ_FIRST(&rs->queues[READY])))
-		step(r, false);
-	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop))
-		step(r, true);
-	r = TAILQ_FIRST(&rs->queues[CLOSING]);
-	if (r && now_s() - r->closed_at > CLOSE_SECONDS)
-		sshloop_fail(rs->loop, "peer does not answer a channel close");
-}
-
-/* ---- life ---- */
-
-struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit)
-{
-	struct relays *rs = calloc(1, sizeof(*rs));
-
-	if (!rs)
-		return NULL;
-	rs->buf = malloc(sshloop_chunk());
-	if (!rs->buf) {
-		free(rs);
-		return NULL;
-	}
-	rs->base = base;
-	rs->loop = loop;
-	rs->limit = limit;
-	TAILQ_INIT(&rs->all);
-	for (int i = 0; i < PLACES; i++)
-		TAILQ_INIT(&rs->queues[i]);
-	return rs;
-}
-
-void relays_free(struct relays *rs)
-{
-	struct relay *r;
-
-	if (!rs)
-		return;
-	while ((r = TAILQ_FIRST(&rs->all))) {
-		if (!r->close_sent)
-			r->stats.end = RELAY_END_SESSION;
-		close_socket(r, false);
-		/* The session's end frees the channel. */
-		ssh_remove_channel_callbacks(r->channel, &r->callbacks);
-		r->channel = NULL;
-		finish(r);
-	}
-	free(rs->buf);
-	free(rs);
-}
-
-size_t relays_count(const struct relays *rs)
-{
-	return rs->count;
+		relays_move(r, WAITING);
 }
 
 struct relay *relay_new(struct relays *rs, ssh_channel channel,

@@ -50,16 +50,20 @@ void relays_pass(struct relays *rs);
 
 size_t relays_count(const struct relays *rs); /* with those still waiting for the peer's CLOSE */
 
-/* A relay for an open channel; its data is held until relay_attach.  May be called in the
- * channel-open callback. done is called once, from relays_pass or relays_free, when the socket is
- * closed and the channel gone; the relay is freed after it.  NULL: out of memory (channel
- * untouched). */
+/* A relay for a channel that is open, or about to be: what comes with the confirmation is not
+ * missed.  Its data is held until relay_attach.  May be called in the channel-open callback. done
+ * is called once, from relays_pass or relays_free, when the socket is closed and the channel gone;
+ * the relay is freed after it.  NULL: out of memory (channel untouched). */
 struct relay *relay_new(struct relays *rs, ssh_channel channel,
 			void (*done)(void *arg, const struct relay_stats *stats), void *arg);
 
 /* The connected, non-blocking socket; taken over.  one_way: the socket only speaks (the status
  * answer): its end is the end. */
 void relay_attach(struct relay *r, int fd, bool one_way);
+
+/* Forgets it before relay_attach, without done: the channel was not opened, or goes with its
+ * session; it is the caller's again. */
+void relay_discard(struct relay *r);
 
 /* Ends it as a failure: EOF and CLOSE towards the channel, reset or close of the socket. */
 void relay_abort(struct relay *r);

@@ -274,6 +274,13 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 	return rc;
 }
 
+void sshloop_cork(struct sshloop *l, bool on)
+{
+	const int value = on;
+
+	setsockopt(l->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
 size_t sshloop_chunk(void)
 {
 	/* 0.10 makes packets of 32758 bytes for a peer that takes 32768: a full write must not

@@ -54,6 +54,9 @@ bool sshloop_writable(struct sshloop *l);
  */
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n);
 
+/* Until it is taken off, small packets go out together. */
+void sshloop_cork(struct sshloop *l, bool on);
+
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);
 

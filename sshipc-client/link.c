@@ -232,9 +232,20 @@ static bool forms_fit(struct link *l)
 	return true;
 }
 
+/* libssh 0.10 chooses the signature algorithm before it asks for the service, so perhaps before the
+ * server's EXT_INFO (RFC 8308) is there, and then refuses an RSA key itself. */
+static int log_in(struct link *l)
+{
+	const int rc = ssh_service_request(l->ssh, "ssh-userauth");
+
+	if (rc == SSH_OK)
+		return ssh_userauth_publickey(l->ssh, NULL, l->identity);
+	return rc == SSH_AGAIN ? SSH_AUTH_AGAIN : SSH_AUTH_ERROR;
+}
+
 static void authenticate(struct link *l)
 {
-	const int rc = ssh_userauth_publickey(l->ssh, NULL, l->identity);
+	const int rc = log_in(l);
 	char why[512];
 	char *banner;
 	struct log_text text;

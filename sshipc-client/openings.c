@@ -23,7 +23,9 @@ struct opening {
 	char id[17]; /* of the connection, in the log of both sides */
 	int fd;
 	time_t since;
+	struct openings *os; /* while the answer is awaited */
 	ssh_channel channel;
+	struct relay *relay;
 };
 
 TAILQ_HEAD(opening_list, opening);
@@ -59,11 +61,23 @@ static void refuse(struct opening *o, const char *why)
 	free_opening(o);
 }
 
+static void settle(struct opening *o)
+{
+	TAILQ_REMOVE(&o->os->in_flight, o, entry);
+	o->os->n_in_flight--;
+	o->os = NULL;
+}
+
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
 	struct opening *o = arg;
 	char to[DESTINATION_HOST + 16];
 
+	if (o->os) { /* opened and closed before anyone looked */
+		settle(o);
+		refuse(o, "the server closed the channel at once");
+		return;
+	}
 	log_msg(LOG_INFO, "connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
 		o->id, o->local, destination_format(&o->to, to, sizeof(to)),
 		relay_end_text(stats->end), (unsigned long long)stats->from_socket,
@@ -115,19 +129,15 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 	os->why[0] = '\0';
 	for (o = TAILQ_FIRST(&os->in_flight); o; o = next) {
 		const int rc = look_at(o, sshipc, denials);
-		struct relay *r;
 
 		next = TAILQ_NEXT(o, entry);
 		if (rc == SSH_AGAIN)
 			continue;
-		TAILQ_REMOVE(&os->in_flight, o, entry);
-		os->n_in_flight--;
+		settle(o);
 		if (rc == SSH_OK) {
-			r = relay_new(relays, o->channel, on_relay_done, o);
-			if (!r)
-				abort();
-			relay_attach(r, o->fd, false);
+			relay_attach(o->relay, o->fd, false);
 		} else {
+			relay_discard(o->relay);
 			ssh_channel_free(o->channel);
 			refuse(o, "the server refused the channel; its log names the reason");
 		}
@@ -137,8 +147,10 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		TAILQ_INSERT_TAIL(&os->in_flight, o, entry);
 		os->n_in_flight++;
 		o->channel = ssh_channel_new(ssh);
-		if (!o->channel)
+		o->relay = o->channel ? relay_new(relays, o->channel, on_relay_done, o) : NULL;
+		if (!o->relay)
 			abort();
+		o->os = os;
 		ask_open(o, sshipc);
 	}
 }
@@ -191,11 +203,10 @@ void openings_requeue(struct openings *os)
 	struct opening *o;
 
 	while ((o = TAILQ_LAST(&os->in_flight, opening_list))) {
-		TAILQ_REMOVE(&os->in_flight, o, entry);
+		relay_discard(o->relay);
+		settle(o);
 		TAILQ_INSERT_HEAD(&os->waiting, o, entry);
-		o->channel = NULL;
 	}
-	os->n_in_flight = 0;
 }
 
 void openings_hold(struct openings *os, const char *why)

@@ -211,7 +211,7 @@ static int set_text(struct settings *s, const struct word *w, const char *settin
 	return GO_ON;
 }
 
-static int apply_word(struct settings *s, const struct word *w)
+static int apply_value(struct settings *s, const struct word *w)
 {
 	int port = 0, rc = GO_ON;
 
@@ -238,6 +238,13 @@ static int apply_word(struct settings *s, const struct word *w)
 	case OPT_KEYGEN:
 		s->keygen = strdup(w->value);
 		return s->keygen ? GO_ON : usage("out of memory");
+	}
+	return rc;
+}
+
+static void apply_flag(struct settings *s, int option)
+{
+	switch (option) {
 	case 't':
 		s->test = true;
 		break;
@@ -251,7 +258,6 @@ static int apply_word(struct settings *s, const struct word *w)
 		s->verbosity -= s->verbosity > LOG_ERR;
 		break;
 	}
-	return rc;
 }
 
 static void free_specs(struct settings *s)
@@ -279,8 +285,12 @@ static int apply_words(struct settings *s, const struct words *w)
 		free_specs(s);
 	if (find(w, OPT_HOSTKEY))
 		free_pins(s);
-	for (size_t i = 0; rc == GO_ON && i < w->n; i++)
-		rc = apply_word(s, &w->all[i]);
+	for (size_t i = 0; rc == GO_ON && i < w->n; i++) {
+		if (w->all[i].value)
+			rc = apply_value(s, &w->all[i]);
+		else
+			apply_flag(s, w->all[i].option);
+	}
 	return rc;
 }
 

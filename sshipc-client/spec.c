@@ -72,6 +72,14 @@ static int parse_destination(const char *text, struct destination *out, const ch
 		   : address_parse_port(port, &out->port);
 }
 
+/* For a server that knows no ".": what we stand in for here is there, too. */
+static void set_default(struct destination *out, const struct address *listen)
+{
+	out->port = address_port(listen);
+	if (out->port && address_is_loopback(listen))
+		address_format_host(listen, out->host, sizeof(out->host));
+}
+
 static int parse_number(const char *text, int base, unsigned long max, unsigned long *out)
 {
 	char *end = NULL;
@@ -163,6 +171,8 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 		return -1;
 	if (*rest && parse_destination(rest + 1, &out->to, errstr) < 0)
 		return -1;
+	if (!*rest)
+		set_default(&out->to, &out->listen);
 	if (comma && (text[0] != '/')) {
 		*errstr = "only a listener with a path has options";
 		return -1;
@@ -182,10 +192,6 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 	if (copy && out->text)
 		rc = parse(copy, unsafe_listen, out, &errstr);
 	free(copy);
-	if (rc == 0 && out->to.kind == DESTINATION_DEFAULT && address_port(&out->listen) != 0) {
-		address_format_host(&out->listen, out->to.host, sizeof(out->to.host));
-		out->to.port = address_port(&out->listen);
-	}
 	if (rc == 0)
 		return 0;
 	spec_free(out);

@@ -10,16 +10,18 @@
 #define DESTINATION_HOST 256
 
 enum destination_kind {
-	DESTINATION_DEFAULT, /* "my key's one endpoint": "." at an sshipc-server; host and port are those of a fixed TCP listener, for any other */
-	DESTINATION_NAME,    /* an endpoint's name */
-	DESTINATION_TCP,     /* host and port */
-	DESTINATION_UNIX,    /* a socket path */
+	/* "my key's one endpoint": "." at an sshipc-server.  For any other server host and port are
+	 * those of the listener, where it is TCP on loopback with a fixed port; else host is "". */
+	DESTINATION_DEFAULT,
+	DESTINATION_NAME, /* an endpoint's name */
+	DESTINATION_TCP,  /* host and port */
+	DESTINATION_UNIX, /* a socket path */
 };
 
 struct destination {
 	enum destination_kind kind;
 	char host[DESTINATION_HOST]; /* name, host, or path */
-	uint16_t port;		     /* DESTINATION_TCP */
+	uint16_t port;		     /* DESTINATION_TCP, DESTINATION_DEFAULT */
 };
 
 struct spec {

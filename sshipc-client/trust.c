@@ -239,14 +239,11 @@ static ssize_t read_answer(int tty, char *answer, size_t size)
 	return n;
 }
 
-static bool ask(const char *name, const char *type, const char *print)
+static bool ask(int tty, const char *name, const char *type, const char *print)
 {
-	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	bool yes = false;
 	char answer[128];
 
-	if (tty < 0)
-		return false;
 	dprintf(tty,
 		"The host key of %s is not known yet.\nIts %s key has the fingerprint %s.\nTrust "
 		"it and go on (yes/no/fingerprint)? ",
@@ -257,7 +254,6 @@ static bool ask(const char *name, const char *type, const char *print)
 			break;
 		dprintf(tty, "Please type yes, no or the fingerprint: ");
 	}
-	close(tty);
 	return yes;
 }
 
@@ -265,14 +261,17 @@ static enum trust_verdict judge_unknown(const struct trust *t, const struct judg
 					const char *name, const char *print, char text[TRUST_TEXT])
 {
 	const char *type = ssh_key_type_to_char(ssh_key_type(j->key));
+	int tty = t->may_ask ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+	bool yes = tty >= 0 && ask(tty, name, type, print);
 
-	if (!t->may_ask)
+	if (tty < 0)
 		return say(text, TRUST_UNKNOWN,
 			   "the host key of %s is not known: it shows %s %s; if that is the right "
 			   "one, add --hostkey %s%s%s%s",
 			   name, type, print, print, j->where[0] ? " (" : "", j->where,
 			   j->where[0] ? " names the host, but its key cannot be read)" : "");
-	if (!ask(name, type, print))
+	close(tty);
+	if (!yes)
 		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", print,
 			   name);
 	if (record_key(t, name, j->key) < 0)

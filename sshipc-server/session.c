@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "session.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <libssh/callbacks.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "algorithms.h"
+#include "broker.h"
 #include "confine.h"
 #include "keyblob.h"
 #include "log.h"
@@ -21,7 +20,6 @@
 #include "wire.h"
 
 enum {
-	MONITOR_SECONDS = 5,   /* until a silent monitor is given up */
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
 };
 
@@ -39,43 +37,22 @@ struct session {
 	struct sshloop *loop;
 	struct relays *relays;
 	struct event *broker_event;
-	int broker;
-	bool authorized, ended, monitor_gone;
+	struct broker broker;
+	bool authorized, ended;
 	char end_reason[256]; /* given by the monitor */
 	char dead_why[256];
 	struct chan **slots; /* max_channels of them */
 	uint32_t *free_slots, n_free, max, generation;
 	struct ssh_server_callbacks_struct callbacks;
-	struct wire out, in;
 };
 
 /* ---- the monitor ---- */
-
-static void monitor_lost(struct session *s)
-{
-	s->monitor_gone = true;
-	sshloop_fail(s->loop, "the monitor is gone");
-}
-
-static void tell(struct session *s)
-{
-	if (!s->monitor_gone && wire_send(s->broker, &s->out) != 0)
-		monitor_lost(s);
-}
-
-static void note(struct session *s, int priority, const char *text)
-{
-	wire_start(&s->out, WIRE_NOTE);
-	wire_put_u32(&s->out, (uint32_t)priority);
-	wire_put_bytes(&s->out, text, strnlen(text, 512));
-	tell(s);
-}
 
 static struct session *the_session; /* for log lines only */
 
 static void log_to_monitor(int priority, const char *text)
 {
-	note(the_session, priority, text);
+	broker_note(&the_session->broker, priority, text);
 }
 
 static struct chan *chan_by_id(struct session *s, uint32_t id)
@@ -86,10 +63,9 @@ static struct chan *chan_by_id(struct session *s, uint32_t id)
 	return c && c->id == id ? c : NULL;
 }
 
-/* An answer that was not waited for: the dial of a pending channel is over, or the session is. */
-static void on_late(struct session *s)
+static void on_late(void *arg, struct wire *w)
 {
-	struct wire *w = &s->in;
+	struct session *s = arg;
 	const enum wire_type type = wire_type(w);
 	struct chan *c;
 
@@ -104,48 +80,22 @@ static void on_late(struct session *s)
 		relay_attach(c->relay, wire_take_fd(w, 0), wire_get_u32(w) != 0);
 	else if (type == WIRE_REFUSED && c)
 		relay_abort(c->relay);
-	wire_close_fds(w);
 }
 
-/* Receives one message; 1, or 0 when there is none now, or -1 when the monitor is gone. */
-static int receive(struct session *s, int flags_timeout_ms)
+static void tell(struct session *s)
 {
-	struct pollfd p = {.fd = s->broker, .events = POLLIN};
-	int rc;
-
-	do
-		rc = poll(&p, 1, flags_timeout_ms);
-	while (rc < 0 && errno == EINTR);
-	if (rc == 0)
-		return 0;
-	if (rc < 0 || wire_recv(s->broker, &s->in, 1) != 1) {
-		monitor_lost(s);
-		return -1;
-	}
-	return 1;
+	broker_tell(&s->broker);
+	if (s->broker.gone)
+		sshloop_fail(s->loop, "the monitor is gone");
 }
 
-/* Sends s->out and waits for the answer that has one of two types (and, for channels, this id). */
-static bool ask(struct session *s, enum wire_type a, enum wire_type b, enum wire_type c,
-		const uint32_t *id)
+/* Waits for one of up to three answers. */
+static bool ask(struct session *s, const enum wire_type types[3], const uint32_t *id)
 {
-	tell(s);
-	while (!s->monitor_gone) {
-		const int rc = receive(s, MONITOR_SECONDS * 1000);
-		enum wire_type type;
-
-		if (rc == 0)
-			monitor_lost(s);
-		if (rc != 1)
-			break;
-		type = wire_type(&s->in);
-		if ((type == a || type == b || type == c) && (!id || wire_get_u32(&s->in) == *id))
-			return true;
-		s->in.pos = 1;
-		on_late(s);
-		if (s->ended)
-			break;
-	}
+	if (broker_ask(&s->broker, types, id, &s->ended))
+		return true;
+	if (s->broker.gone)
+		sshloop_fail(s->loop, "the monitor is gone");
 	return false;
 }
 
@@ -155,8 +105,9 @@ static void on_broker(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while (!s->ended && !s->monitor_gone && receive(s, 0) == 1)
-		on_late(s);
+	broker_poll(&s->broker, &s->ended);
+	if (s->broker.gone)
+		sshloop_fail(s->loop, "the monitor is gone");
 	sshloop_kick(s->loop);
 }
 
@@ -187,9 +138,9 @@ static void put_key(struct session *s, enum wire_type type, ssh_key key, const c
 	if (ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
 		n = keyline_base64(text, strlen(text), blob, sizeof(blob));
 	ssh_string_free_char(text);
-	wire_start(&s->out, type);
-	wire_put_bytes(&s->out, blob, n > 0 ? (size_t)n : 0);
-	wire_put_bytes(&s->out, user, strnlen(user, 256));
+	wire_start(&s->broker.out, type);
+	wire_put_bytes(&s->broker.out, blob, n > 0 ? (size_t)n : 0);
+	wire_put_bytes(&s->broker.out, user, strnlen(user, 256));
 }
 
 /* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
@@ -220,6 +171,10 @@ static void grant(struct session *s, uint32_t max)
 	s->authorized = true;
 }
 
+static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
+static const enum wire_type granted[3] = {WIRE_GRANT, WIRE_DENY, WIRE_DENY};
+static const enum wire_type opened[3] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
+
 static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
 		     void *arg)
 {
@@ -231,22 +186,22 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 		return SSH_AUTH_DENIED;
 	if (state == SSH_PUBLICKEY_STATE_NONE) {
 		put_key(s, WIRE_PROBE, key, user);
-		if (!ask(s, WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN, NULL))
+		if (!ask(s, known, NULL))
 			return SSH_AUTH_DENIED;
-		return wire_get_u32(&s->in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 	}
 	if (state != SSH_PUBLICKEY_STATE_VALID)
 		return SSH_AUTH_DENIED;
 	put_key(s, WIRE_AUTHORIZE, key, user);
 	version = ssh_get_clientbanner(ssh);
-	wire_put_bytes(&s->out, version ? version : "", version ? strnlen(version, 255) : 0);
-	if (!ask(s, WIRE_GRANT, WIRE_DENY, WIRE_DENY, NULL))
+	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);
+	if (!ask(s, granted, NULL))
 		return SSH_AUTH_DENIED;
-	if (wire_type(&s->in) == WIRE_GRANT) {
-		grant(s, wire_get_u32(&s->in));
+	if (wire_type(&s->broker.in) == WIRE_GRANT) {
+		grant(s, wire_get_u32(&s->broker.in));
 		return SSH_AUTH_SUCCESS;
 	}
-	wire_get_text(&s->in, reason, sizeof(reason));
+	wire_get_text(&s->broker.in, reason, sizeof(reason));
 	if (reason[0])
 		send_banner(s, ssh, reason);
 	return SSH_AUTH_DENIED;
@@ -270,11 +225,11 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	struct chan *c = arg;
 	struct session *s = c->s;
 
-	wire_start(&s->out, WIRE_CLOSED);
-	wire_put_u32(&s->out, c->id);
-	wire_put_u64(&s->out, stats->to_socket);
-	wire_put_u64(&s->out, stats->from_socket);
-	wire_put_u32(&s->out, stats->end);
+	wire_start(&s->broker.out, WIRE_CLOSED);
+	wire_put_u32(&s->broker.out, c->id);
+	wire_put_u64(&s->broker.out, stats->to_socket);
+	wire_put_u64(&s->broker.out, stats->from_socket);
+	wire_put_u32(&s->broker.out, stats->end);
 	tell(s);
 	s->slots[c->id & 0xffff] = NULL;
 	s->free_slots[s->n_free++] = c->id & 0xffff;
@@ -292,15 +247,14 @@ static bool ask_open(struct session *s, const struct open_request *o, uint32_t i
 	const char *host = o->host ? o->host : "";
 	const char *origin = o->origin ? o->origin : "";
 
-	wire_start(&s->out, WIRE_OPEN);
-	wire_put_u32(&s->out, id);
-	wire_put_u32(&s->out, o->action);
-	wire_put_bytes(&s->out, host, strnlen(host, 512));
-	wire_put_u32(&s->out, o->port);
-	wire_put_bytes(&s->out, origin, strnlen(origin, 64));
-	wire_put_u32(&s->out, o->origin_port);
-	return ask(s, WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED, &id) &&
-	       wire_type(&s->in) != WIRE_REFUSED;
+	wire_start(&s->broker.out, WIRE_OPEN);
+	wire_put_u32(&s->broker.out, id);
+	wire_put_u32(&s->broker.out, o->action);
+	wire_put_bytes(&s->broker.out, host, strnlen(host, 512));
+	wire_put_u32(&s->broker.out, o->port);
+	wire_put_bytes(&s->broker.out, origin, strnlen(origin, 64));
+	wire_put_u32(&s->broker.out, o->origin_port);
+	return ask(s, opened, &id) && wire_type(&s->broker.in) != WIRE_REFUSED;
 }
 
 /* 0 when the channel was confirmed; 1 makes libssh refuse it. */
@@ -314,13 +268,13 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	if (!s->authorized || s->ended)
 		return 1;
 	if (o->max_packet > 0 && o->max_packet < MIN_MAX_PACKET) {
-		note(s, LOG_WARNING,
-		     "channel refused: its maximum packet size is below 1024 bytes");
+		broker_note(&s->broker, LOG_WARNING,
+			    "channel refused: its maximum packet size is below 1024 bytes");
 		return 1;
 	}
 	if (s->n_free == 0) {
-		note(s, LOG_WARNING,
-		     "channel refused: the session has as many as it may (max_channels)");
+		broker_note(&s->broker, LOG_WARNING,
+			    "channel refused: the session has as many as it may (max_channels)");
 		return 1;
 	}
 	c = calloc(1, sizeof(*c));
@@ -333,8 +287,8 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		free(c);
 		return 1;
 	}
-	fd = wire_take_fd(&s->in, 0);
-	one_way = fd >= 0 && wire_get_u32(&s->in) != 0;
+	fd = wire_take_fd(&s->broker.in, 0);
+	one_way = fd >= 0 && wire_get_u32(&s->broker.in) != 0;
 	channel = ssh_message_channel_request_open_reply_accept(message);
 	if (channel)
 		c->relay = relay_new(s->relays, channel, on_relay_done, c);
@@ -389,9 +343,9 @@ static int on_open(struct session *s, ssh_message message)
 
 static void refuse(struct session *s, enum policy_action action, const char *what)
 {
-	wire_start(&s->out, WIRE_REFUSE);
-	wire_put_u32(&s->out, action);
-	wire_put_text(&s->out, what);
+	wire_start(&s->broker.out, WIRE_REFUSE);
+	wire_put_u32(&s->broker.out, action);
+	wire_put_text(&s->broker.out, what);
 	tell(s);
 }
 
@@ -477,7 +431,7 @@ static int start(struct session *s, int ssh_fd)
 		return -1;
 	s->loop = sshloop_new(s->base, ssh, ssh_fd, &config, &ops);
 	s->relays = s->loop ? relays_new(s->base, s->loop, SESSION_HELD_MAX) : NULL;
-	s->broker_event = event_new(s->base, s->broker, EV_READ | EV_PERSIST, on_broker, s);
+	s->broker_event = event_new(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
 	if (!s->relays || !s->broker_event || event_add(s->broker_event, NULL) != 0)
 		return -1;
 	sshloop_start(s->loop);
@@ -491,21 +445,23 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	if (!s)
 		_exit(1);
 	s->setup = setup;
-	s->broker = broker;
+	s->broker.fd = broker;
+	s->broker.late = on_late;
+	s->broker.arg = s;
 	the_session = s;
 	log_redirect(log_to_monitor);
 	if ((!confine_is_sanitized() && confine_null_stdio() != 0) || start(s, ssh_fd) != 0) {
-		note(s, LOG_ERR, "the session could not be set up");
+		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);
 	}
 	sshloop_watchdog("");
 	if (confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
-		note(s, LOG_ERR, "the session could not be confined");
+		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}
 	event_base_dispatch(s->base);
 	if (!s->ended)
-		note(s, LOG_DEBUG, s->dead_why);
+		broker_note(&s->broker, LOG_DEBUG, s->dead_why);
 	relays_free(s->relays);
 	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);
 	_exit(0);

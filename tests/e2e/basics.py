@@ -66,7 +66,11 @@ def title(pid):
 def descriptors(pid):
     """fd -> what it is."""
     found = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+    except PermissionError:
+        skip(f"must be allowed to read /proc/PID/fd of {title(pid)}")
+    for fd in fds:
         with contextlib.suppress(FileNotFoundError):
             found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
     return found

@@ -50,6 +50,7 @@ class Scene:
         self.folder = tempfile.mkdtemp(prefix="sshipc-e2e-")
         os.chmod(self.folder, 0o755)  # the user that endpoints see must reach their sockets
         self.processes, self.closers, self.keys, self.allow_crash = [], [], {}, False
+        self.user, self.programs = None, (SERVER, CLIENT)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else max(soft, 65536), hard))
         threading.stack_size(256 * 1024)
@@ -126,25 +127,37 @@ class Scene:
         p.code = p.wait(timeout)
         return p
 
+    def ordinary_user(self):
+        """From here on our two programs are started by USER, who owns all files of the scene."""
+        if AS_ROOT:
+            self.programs = tuple(shutil.copy(p, self.folder) for p in self.programs)  # theirs may be out of reach
+            self.user = USER
+
+    def _hand_over(self):
+        if self.user:
+            for path in (self.folder, *map(self.path, os.listdir(self.folder))):
+                os.chown(path, USER_ID, pwd.getpwnam(USER).pw_gid)
+        return self.user
+
     def server_argv(self, endpoints, allow=None, listen="127.0.0.1:0", args=()):
         """endpoints: name -> Endpoint or address.  allow: lines, by default the one key "blade7"."""
         lines = [self.key().line] if allow is None else allow
         allowed = self.write("allowed_keys", "".join(line + "\n" for line in lines))
-        argv = [SERVER, "-k", self.key("hostkey").path, "-a", allowed, "-l", listen]
+        argv = [self.programs[0], "-k", self.key("hostkey").path, "-a", allowed, "-l", listen]
         for name, at in endpoints.items():
             argv += ["-e", f"{name}={getattr(at, 'address', at)}"]
-        return argv + (["-u", USER] if AS_ROOT else []) + list(args)
+        return argv + (["-u", USER] if AS_ROOT and not self.user else []) + list(args)
 
-    def server(self, endpoints, user=None, env=None, **kwargs):
-        return Server(self, self.server_argv(endpoints, **kwargs), self.key("hostkey"), user=user, env=env)
+    def server(self, endpoints, wrap=(), **kwargs):
+        return Server(self, [*wrap, *self.server_argv(endpoints, **kwargs)], self.key("hostkey"), user=self._hand_over())
 
     def client_argv(self, server, *specs, key=None, args=(), pin=True):
-        argv = [CLIENT, "-i", (key or self.key()).path] + [a for spec in specs for a in ("-L", spec)]
+        argv = [self.programs[1], "-i", (key or self.key()).path] + [a for spec in specs for a in ("-L", spec)]
         return argv + (["--hostkey", server.hostkey.fingerprint] if pin else []) + list(args) + [f"{server.host}:{server.port}"]
 
-    def client(self, server, *specs, wait=True, user=None, **kwargs):
-        made = Client(self, self.client_argv(server, *specs, **kwargs), len(specs), user=user)
-        return made.ready() if wait else made
+    def client(self, server, *specs, wrap=(), timeout=15, **kwargs):
+        argv = [*wrap, *self.client_argv(server, *specs, **kwargs)]
+        return Client(self, argv, len(specs), user=self._hand_over()).ready(timeout)
 
     def tunnel(self, kind="tcp", local="127.0.0.1:0", serve=None, **kwargs):
         """The usual scene: one endpoint "confd", a server, a client with one listener."""

@@ -300,28 +300,28 @@ Test(settings, refusals)
 	}
 }
 
-Test(settings, too_many)
+static void expect_too_many(int n, const char *word, const char *says)
 {
-	char line[2048] = "h";
+	char line[2048] = "h -L 0 ";
 
-	for (int i = 0; i <= SETTINGS_SPECS; i++) {
-		cr_expect_eq(i ? read_line(line) : GO_ON, GO_ON, "%d: %s", i, out[1]);
-		strcat(line, " -L 0");
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(line);
+
+		cr_assert_eq(read_line(line), GO_ON, "%d: %s", i, out[1]);
+		snprintf(line + len, sizeof(line) - len, "%s ", word);
 	}
 	cr_expect_eq(read_line(line), 64);
-	cr_expect(strstr(out[1], "too many listeners"), "%s", out[1]);
-	strcpy(line, "h -L 0");
-	for (int i = 0; i <= SETTINGS_PINS; i++)
-		strcat(line, " --hostkey " PIN_A);
-	cr_expect_eq(read_line(line), 64);
-	cr_expect(strstr(out[1], "too many host keys"), "%s", out[1]);
-	strcpy(line, "h -L 0");
-	for (int i = 0; i < 150; i++)
-		strcat(line, " -v");
-	cr_expect_eq(read_line(line), 64);
-	cr_expect(strstr(out[1], "too many options"), "%s", out[1]);
-	memset(line, 'h', 300);
-	strcpy(line + 300, " -L 0");
+	cr_expect(strstr(out[1], says), "%s", out[1]);
+}
+
+Test(settings, too_many)
+{
+	char line[320];
+
+	expect_too_many(SETTINGS_SPECS, "-L 0", "too many listeners");
+	expect_too_many(SETTINGS_PINS + 1, "--hostkey " PIN_A, "too many host keys");
+	expect_too_many(127, "-v", "too many options"); /* with -f and -L: 129 */
+	snprintf(line, sizeof(line), "-L 0 %0300d", 0);
 	cr_expect_eq(read_line(line), 64);
 }
 

@@ -179,6 +179,32 @@ Test(spec, refusals)
 	}
 }
 
+/* Where a short form leads at a server that is not ours. */
+Test(spec, default_elsewhere)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+	} table[] = {{"4565", "127.0.0.1", 4565},
+		     {"127.0.0.2:1", "127.0.0.2", 1},
+		     {"[::1]:2", "::1", 2},
+		     {"0", "", 0},
+		     {"*:4565", "", 4565},
+		     {"/a", "", 0},
+		     {"@a", "", 0}};
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct spec s;
+		char err[768] = "";
+
+		cr_assert_eq(spec_parse(table[i].text, true, &s, err, sizeof(err)), 0, "%s", err);
+		cr_expect_eq(s.to.kind, DESTINATION_DEFAULT);
+		cr_expect_str_eq(s.to.host, table[i].host);
+		cr_expect_eq(s.to.port, table[i].port, "%s: %u", table[i].text, s.to.port);
+		spec_free(&s);
+	}
+}
+
 Test(spec, unsafe_listen)
 {
 	static const char *const texts[][2] = {{"*:4565", "[::]:4565"},

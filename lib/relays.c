@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "relay_internal.h"
+
+#include <stdlib.h>
+
+#include "log.h"
+
+enum { CLOSE_SECONDS = 60 }; /* for the peer's CLOSE after ours */
+
+time_t relays_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec;
+}
+
+void relays_move(struct relay *r, enum place place)
+{
+	if (r->place != IDLE)
+		TAILQ_REMOVE(&r->rs->queues[r->place], r, queue);
+	r->place = place;
+	if (r->place != IDLE)
+		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);
+}
+
+static void check_budget(struct relays *rs)
+{
+	const bool full = rs->held > rs->limit;
+
+	if (full && !rs->full_logged)
+		log_msg(LOG_WARNING,
+			"slow readers hold %zu bytes, the most one session may: it waits for them",
+			rs->held);
+	rs->full_logged = full;
+	sshloop_pause(rs->loop, full);
+}
+
+/* What this relay holds for its socket, in libssh and here, against the session's budget. */
+void relays_account(struct relay *r)
+{
+	const size_t now = r->held + r->out_len - r->out_pos;
+
+	r->rs->held += now - r->counted;
+	r->counted = now;
+	check_budget(r->rs);
+}
+
+void relays_pass(struct relays *rs)
+{
+	struct relay *r, *next;
+
+	/* A window may have opened; nothing tells but the look. */
+	for (r = TAILQ_FIRST(&rs->queues[BLOCKED]); r; r = next) {
+		next = TAILQ_NEXT(r, queue);
+		if (ssh_channel_window_size(r->channel) > 0 || !relay_wants_read(r))
+			relays_move(r, READY);
+	}
+	while ((r = TAILQ_FIRST(&rs->queues[READY])))
+		relay_step(r, false);
+	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop))
+		relay_step(r, true);
+	r = TAILQ_FIRST(&rs->queues[CLOSING]);
+	if (r && relays_now() - r->closed_at > CLOSE_SECONDS)
+		sshloop_fail(rs->loop, "peer does not answer a channel close");
+}
+
+struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit)
+{
+	struct relays *rs = calloc(1, sizeof(*rs));
+
+	if (!rs)
+		return NULL;
+	rs->buf = malloc(sshloop_chunk());
+	if (!rs->buf) {
+		free(rs);
+		return NULL;
+	}
+	rs->base = base;
+	rs->loop = loop;
+	rs->limit = limit;
+	TAILQ_INIT(&rs->all);
+	for (int i = 0; i < PLACES; i++)
+		TAILQ_INIT(&rs->queues[i]);
+	return rs;
+}
+
+void relays_free(struct relays *rs)
+{
+	struct relay *r;
+
+	if (!rs)
+		return;
+	while ((r = TAILQ_FIRST(&rs->all))) {
+		if (!r->close_sent)
+			r->stats.end = RELAY_END_SESSION;
+		relay_close_socket(r, false);
+		r->done(r->arg, &r->stats);
+		relay_discard(r); /* the session's end frees the channel */
+	}
+	free(rs->buf);
+	free(rs);
+}
+
+size_t relays_count(const struct relays *rs)
+{
+	return rs->count;
+}
