@@ -115,29 +115,13 @@ struct rule {
 	struct scmp_arg_cmp args[2];
 };
 
-#define ALLOW(name)                                                                                \
-	{                                                                                          \
-		SCMP_SYS(name), 0,                                                                 \
-		{                                                                                  \
-			{                                                                          \
-				0                                                                  \
-			}                                                                          \
-		}                                                                                  \
-	}
-#define ALLOW1(name, a)                                                                            \
-	{                                                                                          \
-		SCMP_SYS(name), 1,                                                                 \
-		{                                                                                  \
-			a                                                                          \
-		}                                                                                  \
-	}
-#define ALLOW2(name, a, b)                                                                         \
-	{                                                                                          \
-		SCMP_SYS(name), 2,                                                                 \
-		{                                                                                  \
-			a, b                                                                       \
-		}                                                                                  \
-	}
+/* clang-format off */
+#define ALLOW(name)	   {SCMP_SYS(name), 0, {{0, SCMP_CMP_EQ, 0, 0}}}
+#define ALLOW1(name, a)	   {SCMP_SYS(name), 1, {a}}
+#define ALLOW2(name, a, b) {SCMP_SYS(name), 2, {a, b}}
+#define IS(arg, value)	   {arg, SCMP_CMP_EQ, value, 0}
+#define LACKS(arg, bits)   {arg, SCMP_CMP_MASKED_EQ, bits, 0}
+/* clang-format on */
 
 static const struct rule rules[] = {
     /* the loop */
@@ -152,18 +136,18 @@ static const struct rule rules[] = {
     /* bytes; with an address sendto could connect an unconnected socket (MSG_FASTOPEN) */
     ALLOW(recvfrom),
     ALLOW(recvmsg),
-    ALLOW1(sendto, SCMP_A4(SCMP_CMP_EQ, 0)),
+    ALLOW1(sendto, IS(4, 0)),
     ALLOW(shutdown),
     ALLOW(close),
-    ALLOW2(setsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_LINGER)),
-    ALLOW2(setsockopt, SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_CORK)),
-    ALLOW2(getsockopt, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_ERROR)),
-    ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_GETFL)),
-    ALLOW1(fcntl, SCMP_A1(SCMP_CMP_EQ, F_SETFL)),
+    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
+    ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),
+    ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+    ALLOW1(fcntl, IS(1, F_GETFL)),
+    ALLOW1(fcntl, IS(1, F_SETFL)),
     /* memory, never executable */
     ALLOW(brk),
-    ALLOW1(mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
-    ALLOW1(mprotect, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)),
+    ALLOW1(mmap, LACKS(2, PROT_EXEC)),
+    ALLOW1(mprotect, LACKS(2, PROT_EXEC)),
     ALLOW(munmap),
     ALLOW(mremap),
     ALLOW(madvise),

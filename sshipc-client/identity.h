@@ -6,7 +6,8 @@
  */
 #include <libssh/libssh.h>
 
-/* NULL after logging why (unreadable, wrong mode, not a key, wrong passphrase, no terminal to ask on).  ssh_key_free it. */
+/* NULL after logging why (unreadable, wrong mode, not a key, wrong passphrase, no terminal to ask
+ * on).  ssh_key_free it. */
 ssh_key identity_load(const char *path);
 
 #endif

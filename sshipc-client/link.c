@@ -187,12 +187,16 @@ static void check_host_key(struct link *l)
 		verdict = trust_check(&t, key, text);
 	ssh_key_free(key);
 	if (verdict == TRUST_OK) {
+		const struct timeval limit = {.tv_sec = l->s->connect_timeout};
+
 		if (text[0])
 			log_msg(LOG_NOTICE, "%s", text);
+		event_add(l->deadline, &limit); /* a person may have been asked meanwhile */
 		l->state = AUTHENTICATING;
 		return;
 	}
-	refuse_link(l, EX_PROTOCOL, text[0] ? text : "the server's host key could not be read");
+	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
+		    text[0] ? text : "the server's host key could not be read");
 }
 
 static void announce(struct link *l)
