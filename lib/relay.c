@@ -62,7 +62,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 
 	(void)session;
 	(void)channel;
-	if (is_stderr || r->abort || r->shut)
+	if (is_stderr || r->abort || r->shut || r->one_way)
 		return (int)len;
 	if (len > OVERRUN) {
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
@@ -146,6 +146,7 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 	(void)session;
 	(void)channel;
 	r->channel_closed = true;
+	r->closed_at = relays_now();
 	mark(r);
 }
 
@@ -268,7 +269,6 @@ static void close_channel(struct relay *r)
 	if (r->abort)
 		sshloop_cork(r->rs->loop, false);
 	r->close_sent = r->eof_sent = true;
-	r->closed_at = relays_now();
 }
 
 void relay_discard(struct relay *r)
@@ -299,10 +299,9 @@ void relay_step(struct relay *r, bool turn)
 
 	relays_move(r, IDLE);
 	if (r->close_sent) {
+		/* A peer may take its time: a slow reader there closes when it has read all. */
 		if (r->channel_closed)
 			relay_finish(r);
-		else
-			relays_move(r, CLOSING);
 		return;
 	}
 	drain(r);
@@ -337,8 +336,12 @@ void relay_step(struct relay *r, bool turn)
 		return;
 	}
 	arm_read(r, !more);
+	if (r->place != IDLE)
+		return; /* a callback marked it meanwhile */
 	if (more)
 		relays_move(r, WAITING);
+	else if (r->channel_closed)
+		relays_move(r, DRAINING);
 }
 
 struct relay *relay_new(struct relays *rs, ssh_channel channel,

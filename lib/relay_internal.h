@@ -12,8 +12,9 @@
 #include "relay.h"
 
 /* READY: something happened.  WAITING: has data for the session, in the order in which it will be
- * served.  BLOCKED: its window is closed.  CLOSING: waits for the peer's CLOSE. */
-enum place { IDLE, READY, WAITING, BLOCKED, CLOSING, PLACES };
+ * served.  BLOCKED: its window is closed.  DRAINING: the peer closed, the socket still takes what
+ * it left. */
+enum place { IDLE, READY, WAITING, BLOCKED, DRAINING, PLACES };
 
 struct relay {
 	TAILQ_ENTRY(relay) all, queue;
@@ -46,7 +47,7 @@ struct relays {
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
 	size_t count, held, limit;
-	bool full_logged;
+	time_t logged_at;
 	uint8_t *buf; /* one read, shared: nothing stays in it between two relays */
 };
 

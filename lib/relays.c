@@ -5,7 +5,11 @@
 
 #include "log.h"
 
-enum { CLOSE_SECONDS = 60 }; /* for the peer's CLOSE after ours */
+enum {
+	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
+	TURNS = 64,	    /* writes in one pass, then the other descriptors get theirs */
+	LOG_SECONDS = 60,   /* between two lines about the budget */
+};
 
 time_t relays_now(void)
 {
@@ -28,11 +32,12 @@ static void check_budget(struct relays *rs)
 {
 	const bool full = rs->held > rs->limit;
 
-	if (full && !rs->full_logged)
+	if (full && (rs->logged_at == 0 || relays_now() - rs->logged_at >= LOG_SECONDS)) {
+		rs->logged_at = relays_now();
 		log_msg(LOG_WARNING,
 			"slow readers hold %zu bytes, the most one session may: it waits for them",
 			rs->held);
-	rs->full_logged = full;
+	}
 	sshloop_pause(rs->loop, full);
 }
 
@@ -49,6 +54,7 @@ void relays_account(struct relay *r)
 void relays_pass(struct relays *rs)
 {
 	struct relay *r, *next;
+	int turns = 0;
 
 	/* A window may have opened; nothing tells but the look. */
 	for (r = TAILQ_FIRST(&rs->queues[BLOCKED]); r; r = next) {
@@ -58,11 +64,19 @@ void relays_pass(struct relays *rs)
 	}
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		relay_step(r, false);
-	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop))
+	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
+		if (turns++ == TURNS) {
+			sshloop_yield(rs->loop);
+			break;
+		}
 		relay_step(r, true);
-	r = TAILQ_FIRST(&rs->queues[CLOSING]);
-	if (r && relays_now() - r->closed_at > CLOSE_SECONDS)
-		sshloop_fail(rs->loop, "peer does not answer a channel close");
+	}
+	/* The peer has gone, and the socket does not take what it left. */
+	for (r = TAILQ_FIRST(&rs->queues[DRAINING]); r; r = next) {
+		next = TAILQ_NEXT(r, queue);
+		if (relays_now() - r->closed_at > DRAIN_SECONDS)
+			relay_abort(r);
+	}
 }
 
 struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit)

@@ -199,8 +199,14 @@ static void stop(struct test *t)
 			ssh_event_free(events[i]);
 		}
 		if (both[i]) {
+			/* libssh leaves a descriptor that it was given to the giver, and forgets
+			 * it. */
+			const int own = i == 0 ? ssh_get_fd(both[i]) : -1;
+
 			ssh_disconnect(both[i]);
 			ssh_free(both[i]);
+			if (own >= 0)
+				close(own);
 		}
 		if (t->wire[i] >= 0)
 			close(t->wire[i]);

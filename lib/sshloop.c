@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,26 +38,42 @@ struct sshloop {
 	struct sshloop_ops ops;
 	struct ssh_counter_struct socket, packets;
 	uint64_t seen_in, seen_out; /* socket bytes at the last tick */
-	uint64_t flushed_out;	    /* packets.out_bytes when nothing was pending */
+	struct {
+		uint64_t payload, packets, sent;
+	} flushed;	       /* the counters when nothing was pending */
+	uint64_t refused_at;   /* packets.in_packets when libssh took nothing; the next packet may
+				  change that */
 	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
 				  0: none */
 	unsigned silent, stalled; /* ticks */
 	const char *failed;
-	bool keyed, passing, again, paused, choked, was_pending, dead;
+	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, dead;
 };
 
 /* Moved by every turn of the loop, read by the watchdog's signal handler. */
-static volatile sig_atomic_t turns;
+static volatile sig_atomic_t turns, inside;
+
+/* What waits to be sent, at least: a packet is 24 bytes longer than its payload, or more. */
+static uint64_t queued_bytes(const struct sshloop *l)
+{
+	const uint64_t made = l->packets.out_bytes - l->flushed.payload +
+			      24 * (l->packets.out_packets - l->flushed.packets);
+	const uint64_t sent = l->socket.out_bytes - l->flushed.sent;
+
+	return made > sent ? made - sent : 0;
+}
 
 static void arm_write(struct sshloop *l)
 {
 	const bool pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
 
-	if (!pending)
-		l->flushed_out = l->packets.out_bytes;
+	if (!pending) {
+		l->flushed.payload = l->packets.out_bytes;
+		l->flushed.packets = l->packets.out_packets;
+		l->flushed.sent = l->socket.out_bytes;
+	}
 	/* A peer that asks without reading the answers is not read from either, until it does. */
-	l->choked =
-	    pending && l->packets.out_bytes - l->flushed_out > sshloop_chunk() + ANSWERS_MAX;
+	l->choked = pending && queued_bytes(l) > sshloop_chunk() + ANSWERS_MAX;
 	if (pending)
 		event_add(l->writable, NULL);
 	else
@@ -122,6 +139,7 @@ static void turn(struct sshloop *l)
 		return;
 	}
 	turns = turns + 1;
+	inside = 1;
 	l->passing = true;
 	do {
 		l->again = false;
@@ -131,6 +149,7 @@ static void turn(struct sshloop *l)
 			l->ops.pass(l->ops.arg);
 	} while (!death(l) && (l->again || l->packets.in_packets != before));
 	l->passing = false;
+	inside = 0;
 	why = death(l);
 	if (why)
 		report_death(l, why);
@@ -149,13 +168,15 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	l->passing = true; /* callbacks may kick */
+	turns = turns + 1;
+	inside = 1;
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		const uint64_t before = l->socket.in_bytes;
 		const int rc = ssh_event_dopoll(l->event, 0);
 
 		if (rc == SSH_ERROR && !death(l))
 			l->failed = "connection lost";
-		if (death(l) || l->socket.in_bytes - before < READ_SIZE)
+		if (death(l) || l->socket.in_bytes - before < READ_SIZE || l->paused || l->choked)
 			break;
 	}
 	l->passing = false;
@@ -181,14 +202,23 @@ static void probe(struct sshloop *l)
 	l->passing = false;
 }
 
-/* Four times in the keepalive period: the fourth tick without a sign of life is the end.  Output
- * that leaves a full buffer is one: on a slow line a probe waits behind it. */
+/* While nothing is read from it, only a look tells. */
+static bool hung_up(const struct sshloop *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/* Four times in the keepalive period: the third tick in a row without a sign of life is the end.
+ * Output that leaves a full buffer is one: on a slow line a probe waits behind it. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 	const bool took = l->socket.out_bytes != l->seen_out;
+	const bool deaf = l->paused || l->choked;
 	const bool alive =
-	    l->socket.in_bytes != l->seen_in || (l->was_pending && took) || l->paused || l->choked;
+	    !l->logged_in || l->socket.in_bytes != l->seen_in || (l->was_pending && took) || deaf;
 
 	(void)fd;
 	(void)what;
@@ -197,11 +227,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	l->seen_in = l->socket.in_bytes;
 	l->seen_out = l->socket.out_bytes;
 	l->was_pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
-	if (l->silent >= PROBES)
+	if (deaf && hung_up(l))
+		l->failed = "connection lost";
+	else if (l->silent >= PROBES)
 		l->failed = "peer does not answer: connection given up";
 	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
 		l->failed = "peer takes no data: connection given up";
-	else if (l->silent > 0 && l->keyed)
+	else if (l->silent > 0)
 		probe(l);
 	turn(l);
 }
@@ -230,6 +262,14 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 	return l;
 }
 
+void sshloop_yield(struct sshloop *l)
+{
+	const struct timeval now = {0};
+
+	/* A timer of no time: the loop looks at its descriptors first. */
+	event_add(l->later, &now);
+}
+
 void sshloop_start(struct sshloop *l)
 {
 	const long ms = l->config.keepalive * 1000L / 4;
@@ -237,7 +277,12 @@ void sshloop_start(struct sshloop *l)
 
 	event_add(l->tick, &tick);
 	event_add(l->readable, NULL);
-	event_active(l->later, 0, 0);
+	sshloop_yield(l);
+}
+
+void sshloop_logged_in(struct sshloop *l)
+{
+	l->logged_in = true;
 }
 
 bool sshloop_keyed(const struct sshloop *l)
@@ -258,7 +303,10 @@ bool sshloop_writable(struct sshloop *l)
 		return false;
 	if (l->queued_until && l->packets.out_bytes >= l->queued_until)
 		l->queued_until = 0;
-	return !l->queued_until && (ssh_get_status(l->session) & SSH_WRITE_PENDING) == 0;
+	if (l->refused && l->packets.in_packets == l->refused_at)
+		return false;
+	return !l->queued_until && !l->paused &&
+	       (ssh_get_status(l->session) & SSH_WRITE_PENDING) == 0;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
@@ -268,6 +316,9 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 
 	if (rc < 0)
 		return -1;
+	/* During the peer's key exchange it takes nothing. */
+	l->refused = rc == 0;
+	l->refused_at = l->packets.in_packets;
 	/* Between our KEXINIT and the peer's, packets go into a queue that no status shows. */
 	if (l->packets.out_bytes - before < (uint64_t)rc)
 		l->queued_until = before + (uint64_t)rc;
@@ -306,7 +357,7 @@ void sshloop_fail(struct sshloop *l, const char *why)
 	if (l->dead || l->failed)
 		return;
 	l->failed = why;
-	event_active(l->later, 0, 0);
+	sshloop_yield(l);
 }
 
 uint64_t sshloop_bytes_in(const struct sshloop *l)
@@ -340,6 +391,8 @@ static void drain(struct sshloop *l)
 
 void sshloop_free(struct sshloop *l, const char *message)
 {
+	int own = -1;
+
 	if (!l)
 		return;
 	l->dead = true;
@@ -351,8 +404,14 @@ void sshloop_free(struct sshloop *l, const char *message)
 		}
 		if (message)
 			ssh_session_set_disconnect_message(l->session, message);
+		/* libssh leaves a descriptor that it was given (SSH_OPTIONS_FD) to the giver, and
+		 * forgets it. */
+		if (l->config.client)
+			own = ssh_get_fd(l->session);
 		ssh_disconnect(l->session);
 		ssh_free(l->session);
+		if (own >= 0)
+			close(own);
 	}
 	if (l->readable)
 		event_free(l->readable);
@@ -369,10 +428,13 @@ void sshloop_free(struct sshloop *l, const char *message)
 
 void sshloop_tune(int fd, int keepalive)
 {
-	const int one = 1, unsent = UNSENT_BYTES;
+	const int one = 1, unsent = UNSENT_BYTES, third = 1 + keepalive / 3;
 	const unsigned timeout_ms = (unsigned)keepalive * 1000;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &third, sizeof(third));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &third, sizeof(third));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }
@@ -385,10 +447,12 @@ static void on_watchdog(int sig)
 	const int saved = errno;
 
 	(void)sig;
-	if (turns == watchdog_seen) {
-		if (write(STDERR_FILENO, watchdog_text, strlen(watchdog_text)) < 0)
-			_exit(70);
-		_exit(70);
+	if (inside && turns == watchdog_seen) {
+		/* A confined session has nothing to say, and may not. */
+		if (watchdog_text[0] &&
+		    write(STDERR_FILENO, watchdog_text, strlen(watchdog_text)) < 0)
+			_exit(EX_SOFTWARE);
+		_exit(EX_SOFTWARE);
 	}
 	watchdog_seen = turns;
 	errno = saved;

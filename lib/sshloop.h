@@ -40,12 +40,19 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 /* Starts the key exchange.  From now on pass and dead are called. */
 void sshloop_start(struct sshloop *l);
 
+/* Authentication is over: from now on silence is measured, and keepalives are sent (before, they
+ * would be protocol errors). */
+void sshloop_logged_in(struct sshloop *l);
+
 /* True once the key exchange is over. */
 bool sshloop_keyed(const struct sshloop *l);
 
 /* Runs pass: at once, or, from within pass or a libssh callback, again when the present one is
  * over. */
 void sshloop_kick(struct sshloop *l);
+
+/* Lets the loop look at its other descriptors, then runs pass again. */
+void sshloop_yield(struct sshloop *l);
 
 /* May channel data be written now?  Not while output is pending or a rekey holds packets back. */
 bool sshloop_writable(struct sshloop *l);

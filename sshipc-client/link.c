@@ -208,6 +208,7 @@ static void announce(struct link *l)
 	l->ever_up = true;
 	l->up_since = now_s();
 	event_del(l->deadline);
+	sshloop_logged_in(l->loop);
 	l->why[0] = '\0';
 	log_msg(LOG_INFO, "connected to %s (\"%s\", %s, %s)", l->server,
 		log_escape(&text, banner ? banner : "", banner ? strlen(banner) : 0),
@@ -363,11 +364,9 @@ static void start_session(struct link *l, int fd)
 static void on_connected(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
-	const int error = address_connect_result(l->fd);
+	const int error = what & EV_WRITE ? address_connect_result(l->fd) : ETIMEDOUT;
 	char text[ADDRESS_TEXT];
 
-	(void)fd;
-	(void)what;
 	event_free(l->connecting);
 	l->connecting = NULL;
 	fd = l->fd;
@@ -385,6 +384,9 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 
 static void try_address(struct link *l)
 {
+	/* One address that swallows packets must not use up the time of all. */
+	const struct timeval share = {.tv_sec =
+					  1 + l->s->connect_timeout / (int)(l->n_addresses + 1)};
 	bool pending = false;
 	char text[ADDRESS_TEXT];
 
@@ -398,7 +400,7 @@ static void try_address(struct link *l)
 			continue;
 		}
 		l->connecting = event_new(l->base, l->fd, EV_WRITE, on_connected, l);
-		if (!l->connecting || event_add(l->connecting, NULL) != 0)
+		if (!l->connecting || event_add(l->connecting, &share) != 0)
 			abort();
 		return;
 	}

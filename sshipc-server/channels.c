@@ -41,6 +41,7 @@ static void release(struct channel *ch)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
 	c->n_channels--;
+	c->use->channels--;
 	free(ch);
 }
 
@@ -100,23 +101,20 @@ static void answer(struct channel *ch)
 	event_add(c->writable, NULL);
 }
 
-void channels_on_writable(evutil_socket_t fd, short what, void *conn)
+bool channels_flush(struct conn *c)
 {
-	struct conn *c = conn;
 	struct channel *ch;
 
-	(void)fd;
-	(void)what;
 	while ((ch = TAILQ_FIRST(&c->unsent))) {
 		TAILQ_REMOVE(&c->unsent, ch, unsent);
 		ch->waiting = false;
 		if (!send_answer(ch)) {
 			ch->waiting = true;
 			TAILQ_INSERT_HEAD(&c->unsent, ch, unsent);
-			return;
+			return false;
 		}
 	}
-	event_del(c->writable);
+	return true;
 }
 
 /* ---- opens ---- */
@@ -125,8 +123,7 @@ static void on_dialled(void *arg, int fd, int error)
 {
 	struct channel *ch = arg;
 	struct conn *c = ch->c;
-	struct dial_record *record =
-	    &c->view->dials[c->entry->endpoint - c->view->settings->endpoints];
+	struct dial_record *record = &c->view->dials[c->endpoint - c->view->settings->endpoints];
 
 	ch->dial = NULL;
 	ch->fd = fd;
@@ -135,7 +132,7 @@ static void on_dialled(void *arg, int fd, int error)
 	record->error = error;
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
-			 c->entry->endpoint->name, strerror(error));
+			 c->endpoint->name, strerror(error));
 		log_msg(LOG_WARNING, "%s: channel %u failed: %s", c->who, (unsigned)(ch->id >> 16),
 			c->last_refusal);
 	}
@@ -159,12 +156,13 @@ static void dial(struct channel *ch)
 {
 	const struct timeval wait = {.tv_usec = PENDING_MS * 1000};
 	struct monitor_view *view = ch->c->view;
+	struct dial *d;
 
-	ch->dial = dialler_dial(view->dialler,
-				(size_t)(ch->c->entry->endpoint - view->settings->endpoints),
-				on_dialled, ch);
-	if (!ch->dial)
-		return;
+	d = dialler_dial(view->dialler, (size_t)(ch->c->endpoint - view->settings->endpoints),
+			 on_dialled, ch);
+	if (!d)
+		return; /* answered already, and the channel may be gone */
+	ch->dial = d;
 	ch->timer = event_new(view->base, -1, 0, on_pending, ch);
 	if (!ch->timer || event_add(ch->timer, &wait) != 0)
 		abort();
@@ -175,7 +173,7 @@ static void serve_status(struct channel *ch)
 	struct conn *c = ch->c;
 	const struct status_view v = {
 	    .entry = c->entry,
-	    .dial = &c->view->dials[c->entry->endpoint - c->view->settings->endpoints],
+	    .dial = &c->view->dials[c->endpoint - c->view->settings->endpoints],
 	    .source = c->peer,
 	    .channels = c->n_channels - 1,
 	    .max_channels = (size_t)c->view->settings->max_channels,
@@ -215,7 +213,7 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
 		 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
 	log_msg(LOG_NOTICE, "%s: refused %s (key %s); %s", c->who, c->last_refusal,
-		c->entry->key.fingerprint, policy_remedy(verdict));
+		c->use->fingerprint, policy_remedy(verdict));
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
@@ -240,13 +238,13 @@ void channels_on_open(struct conn *c, struct wire *w)
 	o = wire_get_bytes(w, &n_origin, 64);
 	log_escape(&origin, o, n_origin);
 	wire_get_u32(w);
-	if (!wire_done(w) || !c->entry || !slot || *slot || id == 0 ||
+	if (!wire_done(w) || !c->authorized || !slot || *slot || id == 0 ||
 	    r.action > POLICY_GLOBAL_REQUEST || r.action == POLICY_LOGIN) {
 		conn_violation(c, "OPEN");
 		return;
 	}
 	r.now = time(NULL);
-	verdict = policy_decide(&c->entry->key, c->entry->endpoint, &r);
+	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
 		channels_refuse(c, w, id, &r, verdict);
 		return;
@@ -259,14 +257,15 @@ void channels_on_open(struct conn *c, struct wire *w)
 	ch->fd = -1;
 	ch->opened = now_s();
 	c->n_channels++;
+	c->use->channels++;
 	c->n_opened++;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);
 		return;
 	}
 	log_msg(LOG_INFO, "%s: channel %u to endpoint %s (asked for \"%s\", origin \"%s\")", c->who,
-		(unsigned)(id >> 16), c->entry->endpoint->name,
-		log_escape(&host, r.host, r.host_len), origin.s);
+		(unsigned)(id >> 16), c->endpoint->name, log_escape(&host, r.host, r.host_len),
+		origin.s);
 	dial(ch);
 }
 

@@ -18,7 +18,8 @@ enum {
 	KILL_MS = 500,	  /* from END to SIGKILL */
 	PROBES_MAX = 20,  /* keys a peer may ask about */
 	ATTEMPTS_MAX = 6, /* signatures it may send */
-	NOTES_MAX = 100,  /* lines that a session may have logged */
+	NOTES_MAX = 100,  /* lines a minute that a session may have logged */
+	UNSENT_MAX = 64,  /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
 };
 
@@ -27,8 +28,8 @@ static void name_it(struct conn *c)
 	char peer[ADDRESS_TEXT];
 
 	snprintf(c->who, sizeof(c->who), "session %" PRIu32 ", %s%s%s", c->id,
-		 address_format(&c->peer, peer, sizeof(peer)), c->entry ? ", " : "",
-		 c->entry ? c->entry->key.name : "");
+		 address_format(&c->peer, peer, sizeof(peer)), c->use ? ", " : "",
+		 c->use ? c->use->name : "");
 }
 
 static void doom(struct conn *c)
@@ -47,10 +48,54 @@ void conn_violation(struct conn *c, const char *what)
 
 void conn_send(struct conn *c, const struct wire *w)
 {
-	if (wire_send(c->sock, w) == 0 || errno != EAGAIN)
+	struct unsent *u;
+
+	if (STAILQ_EMPTY(&c->messages) && (wire_send(c->sock, w) == 0 || errno != EAGAIN))
 		return; /* when it is gone its socket will say so */
-	/* One answer to one question always fits: this session asks without listening. */
-	conn_violation(c, "does not read");
+	if (c->n_messages == UNSENT_MAX) {
+		conn_violation(c, "does not read");
+		return;
+	}
+	u = malloc(sizeof(*u));
+	if (!u)
+		abort();
+	u->w = *w;
+	STAILQ_INSERT_TAIL(&c->messages, u, entry);
+	c->n_messages++;
+	event_add(c->writable, NULL);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	struct unsent *u;
+
+	(void)fd;
+	(void)what;
+	while ((u = STAILQ_FIRST(&c->messages))) {
+		if (wire_send(c->sock, &u->w) != 0 && errno == EAGAIN)
+			return;
+		STAILQ_REMOVE_HEAD(&c->messages, entry);
+		c->n_messages--;
+		free(u);
+	}
+	if (channels_flush(c))
+		event_del(c->writable);
+}
+
+/* So many lines a minute may a session have logged; the first that is too much is replaced by a
+ * word about it. */
+static bool may_log(struct conn *c)
+{
+	const time_t minute = time(NULL) / 60;
+
+	if (minute != c->minute)
+		c->notes = 0;
+	c->minute = minute;
+	if (++c->notes == NOTES_MAX)
+		log_msg(LOG_WARNING, "%s: more than %d lines in a minute: the rest is dropped",
+			c->who, NOTES_MAX);
+	return c->notes < NOTES_MAX;
 }
 
 /* ---- login ---- */
@@ -75,7 +120,7 @@ static void on_probe(struct conn *c, struct wire *w)
 	size_t n;
 	const void *name = wire_get_bytes(w, &n, 256);
 
-	if (!wire_done(w) || c->entry) {
+	if (!wire_done(w) || c->authorized) {
 		conn_violation(c, "PROBE");
 		return;
 	}
@@ -94,6 +139,35 @@ static void on_probe(struct conn *c, struct wire *w)
 	conn_send(c, w);
 }
 
+static void take_use(struct conn *c, const struct keyline *key)
+{
+	struct key_use *u;
+
+	LIST_FOREACH(u, &c->view->uses, entry)
+	if (memcmp(u->digest, key->digest, sizeof(u->digest)) == 0)
+		break;
+	if (!u) {
+		u = calloc(1, sizeof(*u));
+		if (!u)
+			abort();
+		memcpy(u->digest, key->digest, sizeof(u->digest));
+		memcpy(u->name, key->name, sizeof(u->name));
+		memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
+		LIST_INSERT_HEAD(&c->view->uses, u, entry);
+	}
+	u->sessions++;
+	c->use = u;
+}
+
+static void release_use(struct conn *c)
+{
+	if (!c->use || --c->use->sessions > 0)
+		return;
+	LIST_REMOVE(c->use, entry);
+	free(c->use);
+	c->use = NULL;
+}
+
 static void grant(struct conn *c, const struct allow_entry *entry)
 {
 	struct wire w;
@@ -101,7 +175,10 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->channels = calloc((size_t)c->view->settings->max_channels, sizeof(struct channel *));
 	if (!c->channels)
 		abort();
+	c->authorized = true;
 	c->entry = entry;
+	c->endpoint = entry->endpoint;
+	take_use(c, &entry->key);
 	name_it(c);
 	event_del(c->timer);
 	c->view->n_unauthenticated--;
@@ -122,7 +199,7 @@ static void on_authorize(struct conn *c, struct wire *w)
 	const void *v = wire_get_bytes(w, &n_version, 255);
 	enum policy_verdict verdict;
 
-	if (!wire_done(w) || c->entry) {
+	if (!wire_done(w) || c->authorized) {
 		conn_violation(c, "AUTHORIZE");
 		return;
 	}
@@ -164,10 +241,8 @@ static void on_note(struct conn *c, struct wire *w)
 		conn_violation(c, "NOTE");
 		return;
 	}
-	if (++c->notes > NOTES_MAX) {
-		conn_violation(c, "too many notes");
+	if (!may_log(c))
 		return;
-	}
 	log_msg(priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
 		"%s: session says: %s", c->who, log_escape(&text, p, n));
 }
@@ -179,12 +254,15 @@ static void on_refuse(struct conn *c, struct wire *w)
 	size_t used = strlen(c->methods);
 
 	r.host = wire_get_bytes(w, &r.host_len, 63);
-	if (!wire_done(w) || ++c->notes > NOTES_MAX) {
+	if (!wire_done(w)) {
 		conn_violation(c, "REFUSE");
 		return;
 	}
-	if (r.action == POLICY_GLOBAL_REQUEST && c->entry) {
-		channels_refuse(c, w, 0, &r, policy_decide(&c->entry->key, c->entry->endpoint, &r));
+	if (!may_log(c))
+		return;
+	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
+		channels_refuse(c, w, 0, &r,
+				policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r));
 		return;
 	}
 	log_escape(&what, r.host, r.host_len);
@@ -197,6 +275,9 @@ static void on_refuse(struct conn *c, struct wire *w)
 
 static void on_message(struct conn *c, struct wire *w)
 {
+	/* It was told to end: what it asks for now, it does not get. */
+	if (c->ending && wire_type(w) != WIRE_CLOSED && wire_type(w) != WIRE_NOTE)
+		return;
 	switch (wire_type(w)) {
 	case WIRE_PROBE:
 		on_probe(c, w);
@@ -223,7 +304,7 @@ static void on_message(struct conn *c, struct wire *w)
 
 static void log_end(const struct conn *c)
 {
-	if (c->entry)
+	if (c->authorized)
 		log_msg(LOG_INFO, "%s: ended after %zu channels", c->who, c->n_opened);
 	else
 		log_msg(c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO,
@@ -242,6 +323,8 @@ static void dispose(struct conn *c)
 
 void conn_kill(struct conn *c)
 {
+	struct unsent *u;
+
 	if (c->gone)
 		return;
 	c->gone = true;
@@ -250,8 +333,13 @@ void conn_kill(struct conn *c)
 	if (c->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
 	channels_release_all(c);
-	if (!c->entry)
+	while ((u = STAILQ_FIRST(&c->messages))) {
+		STAILQ_REMOVE_HEAD(&c->messages, entry);
+		free(u);
+	}
+	if (!c->authorized)
 		c->view->n_unauthenticated--;
+	release_use(c);
 	c->view->n_sessions--;
 	event_free(c->readable);
 	event_free(c->writable);
@@ -328,9 +416,10 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->closed = closed;
 	c->arg = arg;
 	TAILQ_INIT(&c->unsent);
+	STAILQ_INIT(&c->messages);
 	name_it(c);
 	c->readable = event_new(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
-	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, channels_on_writable, c);
+	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = event_new(view->base, -1, 0, on_timer, c);
 	if (!c->readable || !c->writable || !c->timer || event_add(c->readable, NULL) != 0 ||
 	    event_add(c->timer, &grace) != 0)

@@ -26,6 +26,21 @@ struct channel {
 
 TAILQ_HEAD(channel_list, channel);
 
+/* A message that the session's socket did not take at once. */
+struct unsent {
+	STAILQ_ENTRY(unsent) entry;
+	struct wire w;
+};
+
+/* What limits of one key count.  Shared by its sessions, freed with the last. */
+struct key_use {
+	LIST_ENTRY(key_use) entry;
+	uint8_t digest[KEYLINE_DIGEST];
+	char name[KEYLINE_NAME];
+	char fingerprint[KEYLINE_FINGERPRINT];
+	size_t sessions, channels;
+};
+
 struct conn {
 	struct monitor_view *view;
 	uint32_t id;
@@ -35,19 +50,27 @@ struct conn {
 	bool ending; /* END was said, or it is doomed: the timer kills */
 	bool gone;   /* everything is given back; only the exit status is awaited */
 	bool exited, killed, login_refused;
-	const struct allow_entry *entry; /* once authorized */
-	unsigned probes, attempts, notes;
+	bool authorized;
+	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
+					    key was taken off the list */
+	struct key_use *use;		 /* what this key has open, over all its sessions */
+	struct endpoint const *endpoint; /* that the login was for */
+	unsigned probes, attempts;
+	unsigned notes; /* lines in this minute */
+	time_t minute;
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
 	char last_refusal[512];
 	struct channel **channels; /* max_channels of them, by slot */
 	size_t n_channels, n_opened;
 	struct channel_list unsent;
+	STAILQ_HEAD(, unsent) messages;
+	size_t n_messages;
 	void (*closed)(void *arg, struct conn *c);
 	void *arg;
 };
 
-/* Sends; a session that does not read is doomed. */
+/* Sends, or queues; a session that lets too many wait is doomed. */
 void conn_send(struct conn *c, const struct wire *w);
 
 /* Logs that the session broke the protocol, and has it killed from the loop. */
@@ -61,8 +84,8 @@ void channels_on_closed(struct conn *c, struct wire *w);
 void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
 		     enum policy_verdict verdict);
 
-/* Answers that wait for the session's socket. */
-void channels_on_writable(evutil_socket_t fd, short what, void *conn);
+/* Sends answers that wait for the session's socket; false: some still do. */
+bool channels_flush(struct conn *c);
 
 void channels_release_all(struct conn *c);
 

@@ -155,6 +155,7 @@ int main(int argc, char **argv)
 	}
 	log_init("sshipc-server", s.log, s.verbosity);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
 	/* Host keys are in memory from here on. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	confine_raise_nofile();

@@ -2,9 +2,11 @@
 #include "monitor.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -18,9 +20,6 @@ enum {
 	ACCEPTS_A_TURN = 16,
 	STOP_SECONDS = 1,
 	PAUSE_SECONDS = 1, /* of accepting, when descriptors run out */
-	UNSENT_BYTES =
-	    128 *
-	    1024, /* in the send buffer of an SSH connection: what a small answer waits behind */
 	BUCKETS = 256,
 };
 
@@ -228,8 +227,10 @@ static void on_spawned(void *arg, uint32_t id, int pid, int pidfd)
 
 	if (n)
 		conn_spawned(n->conn, pid, pidfd);
-	else if (pidfd >= 0)
+	else if (pidfd >= 0) { /* it must not live on without us */
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		close(pidfd);
+	}
 }
 
 static void on_exited(void *arg, uint32_t id, int status)
@@ -374,7 +375,7 @@ void monitor_free(struct monitor *m)
 	for (size_t i = 0; i < BUCKETS; i++)
 		while ((n = LIST_FIRST(&m->nodes[i])))
 			conn_exited(n->conn, 0);
-	spawner_free(m->spawner);
+	spawner_free_all();
 	dialler_free(m->view.dialler);
 	for (size_t i = 0; i < m->n_listeners; i++) {
 		event_free(m->listeners[i].event);

@@ -7,6 +7,7 @@
  */
 #include <event2/event.h>
 #include <stddef.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include "allowlist.h"
@@ -28,8 +29,8 @@ struct monitor_view {
 	const struct allowlist *allowlist;
 	struct dialler *dialler;
 	struct dial_record *dials; /* one an endpoint */
+	LIST_HEAD(, key_use) uses; /* of logged-in keys, see conn_internal.h */
 	size_t n_unauthenticated, n_sessions;
-	void *owner;
 };
 
 /* Everything that settings ask for, running: listeners bound, children started.  NULL after logging

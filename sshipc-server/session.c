@@ -38,7 +38,7 @@ struct session {
 	struct relays *relays;
 	struct event *broker_event;
 	struct broker broker;
-	bool authorized, ended;
+	bool authorized, ended, closing;
 	char end_reason[256]; /* given by the monitor */
 	char dead_why[256];
 	struct chan **slots; /* max_channels of them */
@@ -85,7 +85,7 @@ static void on_late(void *arg, struct wire *w)
 static void tell(struct session *s)
 {
 	broker_tell(&s->broker);
-	if (s->broker.gone)
+	if (s->broker.gone && s->loop)
 		sshloop_fail(s->loop, "the monitor is gone");
 }
 
@@ -169,6 +169,7 @@ static void grant(struct session *s, uint32_t max)
 	for (s->max = s->n_free = max; max > 0; max--)
 		s->free_slots[s->max - max] = max - 1;
 	s->authorized = true;
+	sshloop_logged_in(s->loop);
 }
 
 static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
@@ -182,7 +183,7 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 	const char *version;
 	char reason[256];
 
-	if (s->authorized || s->ended || !user || !type_taken(key))
+	if (s->authorized || s->ended || s->closing || !user || !type_taken(key))
 		return SSH_AUTH_DENIED;
 	if (state == SSH_PUBLICKEY_STATE_NONE) {
 		put_key(s, WIRE_PROBE, key, user);
@@ -265,9 +266,11 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	bool one_way;
 	int fd;
 
-	if (!s->authorized || s->ended)
+	if (!s->authorized || s->ended || s->closing)
 		return 1;
-	if (o->max_packet > 0 && o->max_packet < MIN_MAX_PACKET) {
+	/* Where it can be read it must be there: 0.10 hangs at 10. */
+	if (s->setup->streamlocal && o->action != POLICY_OTHER_CHANNEL &&
+	    o->max_packet < MIN_MAX_PACKET) {
 		broker_note(&s->broker, LOG_WARNING,
 			    "channel refused: its maximum packet size is below 1024 bytes");
 		return 1;
@@ -281,7 +284,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	if (!c)
 		abort();
 	c->s = s;
-	s->generation++;
+	s->generation = s->generation % 0xffff + 1; /* an id is never 0 */
 	c->id = s->generation << 16 | s->free_slots[s->n_free - 1];
 	if (!ask_open(s, o, c->id)) {
 		free(c);
@@ -462,6 +465,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	event_base_dispatch(s->base);
 	if (!s->ended)
 		broker_note(&s->broker, LOG_DEBUG, s->dead_why);
+	s->closing = true; /* the last packets may still run callbacks */
 	relays_free(s->relays);
 	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);
 	_exit(0);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -22,12 +23,16 @@
 
 /* ---- seen from the monitor ---- */
 
+/* Retired ones are nobody else's. */
+static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
+
 struct spawner {
+	LIST_ENTRY(spawner) entry;
 	struct spawner_ops ops;
 	struct event *event;
 	int sock;
-	size_t live; /* sessions handed over that have not ended */
-	bool retired;
+	size_t live;	    /* sessions handed over that have not ended */
+	bool retired, busy; /* busy: its own callback runs */
 	char last_words[256];
 };
 
@@ -44,6 +49,7 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		s->ops.lost(s->ops.arg, s, s->last_words);
 		return;
 	}
+	s->busy = true;
 	switch (wire_type(&w)) {
 	case WIRE_READY:
 		wire_get_text(&w, version, sizeof(version));
@@ -60,10 +66,6 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		b = wire_get_u32(&w);
 		s->live--;
 		s->ops.exited(s->ops.arg, a, (int)b);
-		if (s->retired && s->live == 0) {
-			spawner_free(s);
-			return;
-		}
 		break;
 	case WIRE_FAILED:
 		wire_get_text(&w, s->last_words, sizeof(s->last_words));
@@ -72,6 +74,9 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		break;
 	}
 	wire_close_fds(&w);
+	s->busy = false;
+	if (s->retired && s->live == 0)
+		spawner_free(s);
 }
 
 static int send_setup(int sock, const struct spawner_setup *setup)
@@ -103,6 +108,7 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 		return NULL;
 	s->ops = *ops;
 	s->sock = -1;
+	LIST_INSERT_HEAD(&all, s, entry);
 	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0)
 		goto fail;
 	fcntl(s->sock, F_SETFL, O_NONBLOCK);
@@ -132,7 +138,7 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
 void spawner_retire(struct spawner *s)
 {
 	s->retired = true;
-	if (s->live == 0)
+	if (s->live == 0 && !s->busy)
 		spawner_free(s);
 }
 
@@ -140,11 +146,18 @@ void spawner_free(struct spawner *s)
 {
 	if (!s)
 		return;
+	LIST_REMOVE(s, entry);
 	if (s->event)
 		event_free(s->event);
 	if (s->sock >= 0)
 		close(s->sock);
 	free(s);
+}
+
+void spawner_free_all(void)
+{
+	while (!LIST_EMPTY(&all))
+		spawner_free(LIST_FIRST(&all));
 }
 
 /* ---- the helper itself ---- */

@@ -48,6 +48,7 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
 void spawner_retire(struct spawner *s);
 
 void spawner_free(struct spawner *s);
+void spawner_free_all(void); /* retired ones too */
 
 /* The helper process; never returns. */
 void spawner_main(void) __attribute__((noreturn));

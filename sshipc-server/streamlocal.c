@@ -10,35 +10,66 @@
 static const char name_streamlocal[] = "direct-streamlocal@openssh.com";
 static const char name_tcpip[] = "direct-tcpip";
 
+/* The reads by which libssh unpacks a CHANNEL_OPEN (RFC 4254 section 5.1, 7.2), after the name of
+ * its type. */
+enum step {
+	SENDER,
+	WINDOW,
+	MAX_PACKET,
+	END_OF_STREAMLOCAL, /* its path is left in the buffer */
+	HOST_LENGTH = END_OF_STREAMLOCAL,
+	HOST,
+	PORT,
+	ORIGIN_LENGTH,
+	ORIGIN,
+	ORIGIN_PORT,
+	END_OF_TCPIP,
+};
+
 /* One process has one session, and one packet is read at a time. */
 static struct {
 	enum { NOTHING, TCPIP, STREAMLOCAL } type;
-	unsigned words; /* read since the name: sender, window, maximum packet */
-	uint32_t max_packet;
+	enum step step;	     /* the next read */
+	uint32_t length;     /* of the string that is next */
+	uint32_t max_packet; /* as on the wire */
 	ssh_buffer buffer;
 } seen;
 
-/* libssh unpacks a CHANNEL_OPEN (RFC 4254 section 5.1) as a string, then three words. Any other
- * read means that this is not one. */
+static enum step last_step(void)
+{
+	return seen.type == TCPIP ? END_OF_TCPIP : END_OF_STREAMLOCAL;
+}
+
+/* A read that is not the expected one ends what was there: then it may be the name that begins
+ * another. */
 static void note(ssh_buffer buffer, const void *data, uint32_t len)
 {
+	const bool text = seen.step == HOST || seen.step == ORIGIN;
+	uint32_t word;
+
+	if (len == 0) /* an empty string */
+		return;
+	if (seen.type != NOTHING && seen.step < last_step() && seen.buffer == buffer &&
+	    len == (text ? seen.length : sizeof(word))) {
+		if (!text)
+			memcpy(&word, data, sizeof(word));
+		if (seen.step == MAX_PACKET)
+			seen.max_packet = word;
+		if (seen.step == HOST_LENGTH || seen.step == ORIGIN_LENGTH) {
+			seen.length = ntohl(word);
+			if (seen.length == 0)
+				seen.step++;
+		}
+		seen.step++;
+		return;
+	}
 	if (len == sizeof(name_streamlocal) - 1 && memcmp(data, name_streamlocal, len) == 0)
 		seen.type = STREAMLOCAL;
 	else if (len == sizeof(name_tcpip) - 1 && memcmp(data, name_tcpip, len) == 0)
 		seen.type = TCPIP;
-	else if (seen.type != NOTHING && len == sizeof(uint32_t) && seen.words < 3 &&
-		 seen.buffer == buffer) {
-		memcpy(&seen.max_packet, data, sizeof(seen.max_packet));
-		seen.words++;
-		return;
-	} else {
-		/* direct-tcpip goes on with its destination; streamlocal's is left in the buffer.
-		 */
-		if (seen.type != TCPIP || seen.words < 3)
-			seen.type = NOTHING;
-		return;
-	}
-	seen.words = 0;
+	else
+		seen.type = NOTHING;
+	seen.step = SENDER;
 	seen.buffer = buffer;
 }
 
@@ -81,7 +112,7 @@ static void read_path(char path[STREAMLOCAL_PATH + 1])
 
 bool streamlocal_take(struct channel_open_fields *out)
 {
-	const bool complete = seen.type != NOTHING && seen.words == 3;
+	const bool complete = seen.type != NOTHING && seen.step == last_step();
 
 	memset(out, 0, sizeof(*out));
 	out->streamlocal = complete && seen.type == STREAMLOCAL;

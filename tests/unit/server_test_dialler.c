@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/dialler.h"
+#include "address.h"
+#include "fds.h"
+
+enum { UNIX, ABSTRACT, TCP4, TCP6, ENDPOINTS };
+enum { FILLERS = 8 };
+
+static char dir[] = "/tmp/sshipc-dialler-XXXXXX";
+static char path[64];
+static const struct helper_user here = {0};
+static struct endpoint endpoints[ENDPOINTS];
+static struct event_base *base;
+static size_t fds_before;
+
+struct answer {
+	int calls, fd, error;
+};
+
+/* A helper is this program, executed anew. */
+__attribute__((constructor)) static void be_helper(int argc, char **argv)
+{
+	if (argc == 1 && strcmp(argv[0], "sshipc-server: dialler") == 0)
+		dialler_main();
+}
+
+static void set_up(void)
+{
+	char abstract[64];
+	const char *why = NULL;
+
+	cr_assert(mkdtemp(dir));
+	cr_assert_eq(chmod(dir, 0755), 0);
+	snprintf(path, sizeof(path), "%s/s", dir);
+	snprintf(abstract, sizeof(abstract), "@%s", dir);
+	cr_assert_eq(address_parse(path, 0, &endpoints[UNIX].address, &why), 0);
+	cr_assert_eq(address_parse(abstract, 0, &endpoints[ABSTRACT].address, &why), 0);
+	cr_assert_eq(
+	    address_parse("127.0.0.1:0", ADDRESS_PORT_0_OK, &endpoints[TCP4].address, &why), 0);
+	cr_assert_eq(address_parse("[::1]:0", ADDRESS_PORT_0_OK, &endpoints[TCP6].address, &why),
+		     0);
+	fds_before = count_fds();
+	base = event_base_new();
+	cr_assert(base);
+}
+
+static void tear_down(void)
+{
+	event_base_free(base);
+	check_at_end(count_fds() == fds_before, "descriptors leaked");
+	unlink(path);
+	check_at_end(rmdir(dir) == 0, "a file was left behind");
+}
+
+TestSuite(dialler, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* Bound to endpoint i, whose port is then known; listening unless backlog is negative. */
+static int bound(int i, int backlog)
+{
+	struct address *a = &endpoints[i].address;
+	const int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&a->sa, a->len), 0, "%s", strerror(errno));
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&a->sa, &a->len), 0);
+	if (i == UNIX)
+		cr_assert_eq(chmod(path, 0666), 0);
+	if (backlog >= 0)
+		cr_assert_eq(listen(fd, backlog), 0);
+	return fd;
+}
+
+static void on_done(void *arg, int fd, int error)
+{
+	struct answer *a = arg;
+
+	a->calls++;
+	a->fd = fd;
+	a->error = error;
+	event_base_loopbreak(base);
+}
+
+static void on_lost(void *arg)
+{
+	(*(int *)arg)++;
+	event_base_loopbreak(base);
+}
+
+static struct dialler *new_dialler(const struct helper_user *user, int *lost)
+{
+	struct dialler *d = dialler_new(base, endpoints, ENDPOINTS, user, on_lost, lost);
+
+	cr_assert(d, "%s", strerror(errno));
+	return d;
+}
+
+static void wait_for(const int *count)
+{
+	while (*count == 0)
+		cr_assert_eq(event_base_loop(base, EVLOOP_ONCE), 0, "nothing to wait for");
+}
+
+/* Dials and waits.  The socket, or -1. */
+static int dial(struct dialler *d, int i, int error)
+{
+	struct answer a = {.fd = -1, .error = -1};
+	const bool under_way = dialler_dial(d, (size_t)i, on_done, &a) != NULL;
+
+	cr_expect_eq(a.calls, under_way ? 0 : 1, "%d: %d reports", i, a.calls);
+	wait_for(&a.calls);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_expect_eq(a.calls, 1, "%d: %d reports", i, a.calls);
+	cr_expect_eq(a.error, error, "%d: %s", i, strerror(a.error));
+	cr_expect_eq(a.fd >= 0, error == 0, "%d", i);
+	return a.fd;
+}
+
+/* That fd is what the listener then accepts.  Closes both; tells who came. */
+static struct ucred check_connected(int listener, int fd)
+{
+	struct ucred cred = {0};
+	socklen_t len = sizeof(cred);
+	const int peer = accept(listener, NULL, NULL);
+	char c = 0;
+
+	cr_assert_geq(peer, 0);
+	cr_expect(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	cr_expect_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	cr_expect_eq(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	cr_expect_eq(recv(peer, &c, 1, 0), 1);
+	getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	close(fd);
+	close(peer);
+	return cred;
+}
+
+Test(dialler, connects)
+{
+	struct dialler *d = new_dialler(&here, NULL);
+
+	for (int i = 0; i < ENDPOINTS; i++) {
+		int listener;
+
+		if (i == TCP6 && access("/proc/net/if_inet6", R_OK) != 0)
+			continue;
+		listener = bound(i, 4);
+		check_connected(listener, dial(d, i, 0));
+		close(listener);
+	}
+	dialler_free(d);
+}
+
+static void no_file(void)
+{
+}
+
+static void a_folder_less(void)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&endpoints[UNIX].address.sa;
+
+	un->sun_path[strlen(dir)] = '_';
+}
+
+static void a_file(void)
+{
+	FILE *f = fopen(path, "w");
+
+	cr_assert(f && fclose(f) == 0);
+}
+
+static void a_stale_socket(void)
+{
+	close(bound(UNIX, 0));
+}
+
+/* Of a family that nobody has. */
+static void no_address(void)
+{
+	endpoints[UNIX].address.sa.ss_family = AF_UNSPEC;
+}
+
+static const struct {
+	void (*prepare)(void);
+	int error;
+} absent[] = {
+    {no_file, ENOENT},		{a_folder_less, ENOENT},
+    {a_file, ECONNREFUSED},	{a_stale_socket, ECONNREFUSED},
+    {no_address, EAFNOSUPPORT},
+};
+
+Test(dialler, refused)
+{
+	struct dialler *d = new_dialler(&here, NULL);
+	int tcp = bound(TCP4, -1);
+
+	dial(d, TCP4, ECONNREFUSED);
+	dial(d, ABSTRACT, ECONNREFUSED);
+	for (size_t i = 0; i < sizeof(absent) / sizeof(*absent); i++) {
+		const struct endpoint before = endpoints[UNIX];
+
+		absent[i].prepare();
+		cr_expect_eq(dial(d, UNIX, absent[i].error), -1, "%zu", i);
+		unlink(path);
+		endpoints[UNIX] = before;
+	}
+	close(tcp);
+	dialler_free(d);
+}
+
+/* Connects to endpoint i until its backlog is full; those that made it are in fillers. */
+static void fill(int i, int fillers[FILLERS])
+{
+	bool pending = false;
+	int n = 0;
+
+	memset(fillers, 0xff, sizeof(int) * FILLERS);
+	while (n < FILLERS && !pending) {
+		const int fd = address_connect(&endpoints[i].address, &pending);
+
+		if (fd < 0) {
+			cr_assert_eq(errno, EAGAIN);
+			return;
+		}
+		if (pending)
+			close(fd);
+		else
+			fillers[n++] = fd;
+	}
+	cr_assert(pending, "the backlog takes more than %d", FILLERS);
+}
+
+static void close_all(int fillers[FILLERS])
+{
+	for (int i = 0; i < FILLERS; i++)
+		if (fillers[i] >= 0)
+			close(fillers[i]);
+}
+
+static void accept_all(int listener)
+{
+	int fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		close(fd);
+	cr_assert_eq(errno, EAGAIN);
+}
+
+/* TCP notices at the kernel's next SYN, after a second. */
+static const struct {
+	int endpoint;
+	bool accepted;
+} full[] = {{UNIX, true}, {UNIX, false}, {TCP4, true}, {TCP4, false}};
+
+Test(dialler, a_full_backlog_is_waited_for)
+{
+	for (size_t i = 0; i < sizeof(full) / sizeof(*full); i++) {
+		struct dialler *d = new_dialler(&here, NULL);
+		struct answer a = {.fd = -1, .error = -1};
+		const int e = full[i].endpoint;
+		int fillers[FILLERS], listener = bound(e, 0);
+
+		fill(e, fillers);
+		cr_assert(dialler_dial(d, (size_t)e, on_done, &a), "%zu", i);
+		for (int turn = 0; turn < 3; turn++) /* each a retry of the Unix one */
+			event_base_loop(base, e == UNIX ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+		cr_expect_eq(a.calls, 0, "%zu", i);
+		if (full[i].accepted)
+			accept_all(listener);
+		else
+			close(listener);
+		wait_for(&a.calls);
+		cr_expect_eq(a.calls, 1, "%zu", i);
+		cr_expect_eq(a.error, full[i].accepted ? 0 : ECONNREFUSED, "%zu: %s", i,
+			     strerror(a.error));
+		cr_expect_eq(a.fd >= 0, full[i].accepted, "%zu", i);
+		if (a.fd >= 0) {
+			check_connected(listener, a.fd);
+			close(listener);
+		}
+		close_all(fillers);
+		unlink(path);
+		dialler_free(d);
+	}
+}
+
+static const struct {
+	int endpoint;
+	bool retried;
+} under_way[] = {{UNIX, false}, {UNIX, true}, {TCP4, false}};
+
+Test(dialler, cancelled)
+{
+	dial_cancel(NULL);
+	for (size_t i = 0; i < sizeof(under_way) / sizeof(*under_way); i++) {
+		struct dialler *d = new_dialler(&here, NULL);
+		struct answer a = {.fd = -1};
+		const int e = under_way[i].endpoint;
+		int fillers[FILLERS], listener = bound(e, 0);
+		struct dial *it;
+
+		fill(e, fillers);
+		it = dialler_dial(d, (size_t)e, on_done, &a);
+		cr_assert(it, "%zu", i);
+		if (under_way[i].retried)
+			event_base_loop(base, EVLOOP_ONCE);
+		dial_cancel(it);
+		accept_all(listener);
+		cr_expect_eq(event_base_loop(base, 0), 1, "%zu: an event was left", i);
+		cr_expect_eq(a.calls, 0, "%zu", i);
+		cr_expect_eq(accept(listener, NULL, NULL), -1, "%zu: somebody came", i);
+		close_all(fillers);
+		close(listener);
+		unlink(path);
+		dialler_free(d);
+	}
+	dialler_free(NULL);
+}
+
+/* One that is known by its first connection. */
+static struct dialler *with_helper(int listener, int *lost, pid_t *helper)
+{
+	struct helper_user user;
+	const char *why = NULL;
+	struct dialler *d;
+	struct ucred who;
+
+	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	d = new_dialler(&user, lost);
+	who = check_connected(listener, dial(d, UNIX, 0));
+	cr_expect_eq(who.uid, user.uid, "the uid that endpoints see");
+	cr_expect_eq(who.gid, user.gid);
+	cr_assert(who.pid > 0 && who.pid != getpid());
+	*helper = who.pid;
+	free(user.name);
+	return d;
+}
+
+Test(dialler, by_a_helper)
+{
+	struct answer a = {.fd = -1};
+	int listener, tcp, fd, peer, lost = 0, status = 0;
+	struct dialler *d;
+	pid_t helper;
+	char c;
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	listener = bound(UNIX, 4);
+	tcp = bound(TCP4, -1);
+	d = with_helper(listener, &lost, &helper);
+	dial(d, TCP4, ECONNREFUSED);
+	dial(d, ABSTRACT, ECONNREFUSED);
+	/* The cancelled one's socket comes all the same, and before the next answer. */
+	dial_cancel(dialler_dial(d, UNIX, on_done, &a));
+	fd = dial(d, UNIX, 0);
+	peer = accept(listener, NULL, NULL);
+	cr_expect_eq(recv(peer, &c, 1, 0), 0, "closed when it came");
+	close(peer);
+	check_connected(listener, fd);
+	cr_expect_eq(a.calls, 0);
+	close(listener);
+	unlink(path);
+	dial(d, UNIX, ENOENT);
+	dialler_free(d);
+	cr_expect_eq(waitpid(helper, &status, 0), helper, "it ends with its monitor");
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+	cr_expect_eq(lost, 0);
+	close(tcp);
+}
+
+Test(dialler, a_helper_is_lost)
+{
+	struct answer a[2] = {{.fd = -1}, {.fd = -1}};
+	int listener, fillers[FILLERS], lost = 0;
+	struct dialler *d;
+	pid_t helper;
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	listener = bound(UNIX, 0);
+	d = with_helper(listener, &lost, &helper);
+	fill(UNIX, fillers);
+	for (int i = 0; i < 2; i++)
+		cr_assert(dialler_dial(d, UNIX, on_done, &a[i]));
+	cr_assert_eq(kill(helper, SIGKILL), 0);
+	wait_for(&lost);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(a[i].calls, 1);
+		cr_expect_eq(a[i].error, ECONNABORTED);
+		cr_expect_eq(a[i].fd, -1);
+	}
+	cr_expect_null(dialler_dial(d, UNIX, on_done, &a[0]), "at once");
+	cr_expect_eq(a[0].calls, 2);
+	cr_expect_eq(a[0].error, EPIPE);
+	cr_expect_eq(event_base_loop(base, 0), 1);
+	cr_expect_eq(lost, 1, "told once");
+	cr_expect_eq(waitpid(helper, NULL, 0), helper);
+	close_all(fillers);
+	close(listener);
+	dialler_free(d);
+}

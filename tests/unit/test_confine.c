@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Privileges, limits and descriptors; test_confine_syscalls.c has the system calls. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "child.h"
+#include "confine.h"
+
+static int look_at_self(const void *arg)
+{
+	struct rlimit core = {1, 1};
+
+	(void)arg;
+	if (confine_process(0) != 0 || getrlimit(RLIMIT_CORE, &core) != 0)
+		return NOT_READY;
+	return (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1) |
+	       (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 2) |
+	       (core.rlim_cur == 0 && core.rlim_max == 0 ? 0 : 4);
+}
+
+Test(confine, process)
+{
+	int status = child(look_at_self, NULL);
+
+	cr_expect(exited(status, 0), "status %#x", status);
+}
+
+static int claim_another_parent(const void *arg)
+{
+	(void)arg;
+	return confine_process(getpid()) == -1 ? errno : 0;
+}
+
+Test(confine, a_parent_that_is_gone_is_refused)
+{
+	int status = child(claim_another_parent, NULL);
+
+	cr_expect(exited(status, ESRCH), "status %#x", status);
+}
+
+/* A parent that leaves once its child is confined; the child would run into its alarm. */
+static int leave_a_child(const void *arg)
+{
+	const pid_t parent = getpid();
+	char ok = 0;
+	int ready[2];
+
+	(void)arg;
+	if (pipe(ready) != 0)
+		return NOT_READY;
+	if (fork() == 0) {
+		alarm(10);
+		ok = confine_process(parent) == 0;
+		if (write(ready[1], &ok, 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	return read(ready[0], &ok, 1) == 1 && ok ? 0 : NOT_READY;
+}
+
+Test(confine, dies_with_its_parent)
+{
+	int status = 0;
+
+	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	cr_assert(exited(child(leave_a_child, NULL), 0));
+	cr_assert_gt(waitpid(-1, &status, 0), 0, "the orphan comes to us");
+	cr_expect(killed(status, SIGKILL), "status %#x", status);
+}
+
+static int demote(const void *arg)
+{
+	const struct passwd *pw = arg;
+	gid_t groups[64];
+	int n;
+
+	if (confine_demote("nobody", pw->pw_uid, pw->pw_gid) != 0)
+		return NOT_READY;
+	n = getgroups(64, groups);
+	for (int i = 0; i < n; i++)
+		if (groups[i] == 0)
+			return 1;
+	if (getuid() != pw->pw_uid || geteuid() != pw->pw_uid || getgid() != pw->pw_gid ||
+	    getegid() != pw->pw_gid)
+		return 2;
+	if (setuid(0) == 0 || seteuid(0) == 0 || setresuid(0, 0, 0) == 0)
+		return 3;
+	return setgid(0) == 0 || setgroups(0, NULL) == 0 || open("/etc/shadow", O_RDONLY) >= 0 ? 4
+											       : 0;
+}
+
+static int demote_to_root(const void *arg)
+{
+	const uid_t *ids = arg;
+	const int rc = confine_demote("root", ids[0], ids[1]), e = errno;
+
+	return rc == 0 ? 0 : geteuid() == 0 && getegid() == 0 ? e : NOT_READY;
+}
+
+Test(confine, demote)
+{
+	static const uid_t refused[][2] = {{0, 0}, {0, 65534}, {65534, 0}};
+	const struct passwd *pw = getpwnam("nobody");
+	int status;
+
+	if (geteuid() != 0)
+		cr_skip("only root can give up root");
+	cr_assert(pw);
+	status = child(demote, pw);
+	cr_expect(exited(status, 0), "status %#x", status);
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		status = child(demote_to_root, refused[i]);
+		cr_expect(exited(status, EINVAL), "%zu: status %#x", i, status);
+	}
+}
+
+static int demote_unprivileged(const void *arg)
+{
+	const struct passwd *pw = arg;
+
+	if (geteuid() == 0 && (setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0))
+		return NOT_READY;
+	return confine_demote("nobody", geteuid() + 1, getegid() + 1) == -1 ? errno : 0;
+}
+
+Test(confine, only_root_can_demote)
+{
+	int status = child(demote_unprivileged, getpwnam("nobody"));
+
+	cr_expect(exited(status, EPERM), "status %#x", status);
+}
+
+static int null_stdio(const void *arg)
+{
+	struct stat st;
+
+	(void)arg;
+	close(0); /* the one that open(2) gives again */
+	if (confine_null_stdio() != 0)
+		return NOT_READY;
+	for (int fd = 0; fd <= 2; fd++)
+		if (fstat(fd, &st) != 0 || st.st_rdev != makedev(1, 3))
+			return 1 + fd;
+	return fcntl(0, F_GETFL) == -1 || (fcntl(0, F_GETFL) & O_ACCMODE) != O_RDWR ? 4 : 0;
+}
+
+static int close_from(const void *arg)
+{
+	(void)arg;
+	for (int fd = 200; fd <= 203; fd++)
+		if (dup2(STDIN_FILENO, fd) < 0)
+			return NOT_READY;
+	confine_close_from(201);
+	for (int fd = 201; fd <= 203; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			return fd;
+	return fcntl(200, F_GETFD) == -1 ? 1 : 0;
+}
+
+static int raise_nofile(const void *arg)
+{
+	struct rlimit l = {64, 96};
+
+	(void)arg;
+	if (setrlimit(RLIMIT_NOFILE, &l) != 0 || confine_raise_nofile() != 96 ||
+	    confine_raise_nofile() != 96)
+		return 1;
+	return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 96 ? 0 : 2;
+}
+
+Test(confine, descriptors)
+{
+	static int (*const cases[])(const void *) = {null_stdio, close_from, raise_nofile};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int status = child(cases[i], NULL);
+
+		cr_expect(exited(status, 0), "%zu: status %#x", i, status);
+	}
+}
