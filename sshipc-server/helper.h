@@ -30,7 +30,8 @@ pid_t helper_start(const char *role, const struct helper_user *user, int *sock);
 /* main's first question: are we a helper?  Its role ("spawner", "dialler"), else NULL. */
 const char *helper_role(char *const *argv);
 
-/* In a process forked from a helper: its title becomes "sshipc-server: ROLE" (at most as long as the helper's own). */
+/* In a process forked from a helper: its title becomes "sshipc-server: ROLE" (at most as long as
+ * the helper's own). */
 void helper_retitle(const char *role);
 
 /* A helper's first step: its signals, 0-2 on /dev/null, confine_process.  0, or -1. */
