@@ -306,7 +306,18 @@ int address_connect_result(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0 ? errno : e;
 }
 
-int address_connect(const struct address *a, bool *pending)
+/* The port is chosen with the connect, so that one source has all ports for each endpoint. */
+static int bind_source(int fd, const struct address *from)
+{
+	const int late = 1;
+
+	if (from->sa.ss_family == AF_UNSPEC)
+		return 0;
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof(late));
+	return bind(fd, (const struct sockaddr *)&from->sa, from->len) == 0 ? 0 : errno;
+}
+
+int address_connect(const struct address *a, const struct address *from, bool *pending)
 {
 	struct pollfd p = {.events = POLLOUT};
 	int e;
@@ -316,7 +327,9 @@ int address_connect(const struct address *a, bool *pending)
 	if (p.fd < 0)
 		return -1;
 	address_tune(p.fd);
-	e = connect(p.fd, (const struct sockaddr *)&a->sa, a->len) < 0 ? errno : 0;
+	e = from ? bind_source(p.fd, from) : 0;
+	if (e == 0)
+		e = connect(p.fd, (const struct sockaddr *)&a->sa, a->len) < 0 ? errno : 0;
 	if (e == EINPROGRESS) {
 		/* Linux never finishes a TCP connect within the call, not even on loopback, where
 		 * it is over by now. */

@@ -67,8 +67,9 @@ void address_from_sockaddr(struct address *a, const struct sockaddr *sa, socklen
  * reset, never a clean end of file), TCP_NODELAY and SO_KEEPALIVE.  Returns the socket, *pending
  * telling whether the connect is still under way (poll for POLLOUT, then address_connect_result);
  * -1 with errno on failure.  A connect that completes at once (loopback) is reported as done. A
- * full Unix backlog is errno EAGAIN. */
-int address_connect(const struct address *a, bool *pending);
+ * full Unix backlog is errno EAGAIN.  from: the source address (port 0); NULL or unset: the
+ * kernel's choice. */
+int address_connect(const struct address *a, const struct address *from, bool *pending);
 
 /* After POLLOUT: 0 when connected, else the errno of the failure. */
 int address_connect_result(int fd);

@@ -60,7 +60,7 @@ static int clear_stale(const struct address *a, const char *path, char *why, siz
 		snprintf(why, size, "exists and is not a socket; it is left alone");
 		return -1;
 	}
-	fd = address_connect(a, &pending);
+	fd = address_connect(a, NULL, &pending);
 	if (fd < 0 && errno == ECONNREFUSED && unlink(path) == 0)
 		return 0;
 	if (fd >= 0)

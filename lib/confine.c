@@ -74,6 +74,19 @@ int confine_process(pid_t parent)
 	return 0;
 }
 
+int confine_open_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 int confine_null_stdio(void)
 {
 	const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

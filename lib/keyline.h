@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address.h"
+#include "cidr.h"
 #include "keyblob.h"
+#include "window.h"
 
 #define KEYLINE_NAME	   64	 /* bytes of a name, with NUL */
 #define KEYLINE_MAX	   16384 /* longest line taken */
@@ -24,6 +27,13 @@ struct keyline {
 	char endpoint[KEYLINE_ENDPOINT]; /* "" when the line names none */
 	char *permitopen[KEYLINE_PERMITOPEN];
 	size_t n_permitopen;
+	struct cidr_list from; /* empty: any address */
+	time_t expires;	       /* the first second at which it is no longer good; 0: never */
+	struct window valid;
+	char *from_text, *valid_text;	     /* both as they stand in the line; NULL: any, always */
+	uint16_t max_sessions, max_channels; /* 0: only what the server allows everybody */
+	bool replace_old;
+	struct address source;	 /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
 	char type[KEYLINE_TYPE]; /* "ssh-ed25519" ... */
 	uint8_t *blob;		 /* RFC 4253 section 6.6 */
 	size_t blob_len;
@@ -38,9 +48,8 @@ struct keyline {
  * in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty, no-user-rc and
  * no-X11-forwarding are accepted and change nothing.  Faults:
  *   - an unknown or repeated option (permitopen may repeat), a value that does not parse or lacks
- * its quotes
- *   - expiry-time, valid, from, max-sessions, max-channels, replace-old, source, connect-as: they
- * come with their enforcement
+ * its quotes (max-sessions and max-channels need none); replace-old without max-sessions
+ *   - connect-as: it comes with its enforcement
  *   - command, environment, tunnel, permitlisten, pty, user-rc, agent-forwarding, X11-forwarding:
  * we cannot give them; no-port-forwarding: it denies all that there is
  *   - a key type that is not supported, a certificate, RSA below 2048 bits, a blob that is
@@ -51,5 +60,8 @@ struct keyline {
 int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KEYLINE_ERROR]);
 
 void keyline_free(struct keyline *k);
+
+/* What a name may consist of. */
+bool keyline_is_name_char(char c);
 
 #endif

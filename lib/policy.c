@@ -100,19 +100,63 @@ static enum policy_verdict decide_open(const struct endpoint *endpoint,
 	return POLICY_WRONG_DESTINATION;
 }
 
+static bool has_type(const struct policy_request *request)
+{
+	return request->action == POLICY_LOGIN || request->action == POLICY_DIRECT_TCPIP ||
+	       request->action == POLICY_DIRECT_STREAMLOCAL;
+}
+
+static bool has_expired(const struct keyline *entry, time_t now)
+{
+	return entry->expires && now >= entry->expires;
+}
+
+enum policy_verdict policy_ask(enum policy_condition condition, const struct keyline *entry,
+			       const struct endpoint *endpoint,
+			       const struct policy_request *request)
+{
+	switch (condition) {
+	case POLICY_ASK_KEY:
+		return entry ? POLICY_GRANT : POLICY_NO_KEY;
+	case POLICY_ASK_TYPE:
+		return has_type(request) ? POLICY_GRANT : POLICY_WRONG_TYPE;
+	case POLICY_ASK_ENDPOINT:
+		return endpoint ? POLICY_GRANT : POLICY_NO_ENDPOINT;
+	case POLICY_ASK_SOURCE:
+		return entry->from.n == 0 || cidr_matches(&entry->from, &request->source)
+			   ? POLICY_GRANT
+			   : POLICY_SOURCE_NOT_ALLOWED;
+	case POLICY_ASK_EXPIRY:
+		return has_expired(entry, request->now) ? POLICY_EXPIRED : POLICY_GRANT;
+	case POLICY_ASK_WINDOW:
+		return window_open(&entry->valid, request->now) ? POLICY_GRANT
+								: POLICY_OUTSIDE_WINDOW;
+	case POLICY_ASK_DESTINATION:
+		return request->action == POLICY_LOGIN ? POLICY_GRANT
+						       : decide_open(endpoint, request);
+	default:
+		return POLICY_WRONG_TYPE;
+	}
+}
+
 enum policy_verdict policy_decide(const struct keyline *entry, const struct endpoint *endpoint,
 				  const struct policy_request *request)
 {
-	bool login = request->action == POLICY_LOGIN;
+	enum policy_verdict verdict = POLICY_GRANT;
 
-	if (!entry)
-		return POLICY_NO_KEY;
-	if (!login && request->action != POLICY_DIRECT_TCPIP &&
-	    request->action != POLICY_DIRECT_STREAMLOCAL)
-		return POLICY_WRONG_TYPE;
-	if (!endpoint)
-		return POLICY_NO_ENDPOINT;
-	return login ? POLICY_GRANT : decide_open(endpoint, request);
+	for (int c = 0; c < POLICY_CONDITIONS && verdict == POLICY_GRANT; c++)
+		verdict = policy_ask((enum policy_condition)c, entry, endpoint, request);
+	return verdict;
+}
+
+time_t policy_next_change(const struct keyline *entry, time_t now)
+{
+	time_t next = 0;
+
+	if (has_expired(entry, now))
+		return 0;
+	next = window_next_change(&entry->valid, now);
+	return entry->expires && (!next || entry->expires < next) ? entry->expires : next;
 }
 
 static const struct {
@@ -132,6 +176,12 @@ static const struct {
 	 "use -L or -W at the client, without a shell, command, agent, X11, -R or -D"},
     [POLICY_NO_ENDPOINT] = {"the key's endpoint is no longer configured",
 			    "configure the endpoint or name another in the key's line"},
+    [POLICY_SOURCE_NOT_ALLOWED] = {"the key is not allowed from this address",
+				   "add the address to from in the key's line, or come from "
+				   "one that is there"},
+    [POLICY_EXPIRED] = {"the key has expired", "put a later expiry-time into the key's line"},
+    [POLICY_OUTSIDE_WINDOW] = {"the key is not valid at this time",
+			       "wait for a period of valid in the key's line, or widen it"},
 };
 
 const char *policy_reason(enum policy_verdict verdict)

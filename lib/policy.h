@@ -39,10 +39,27 @@ enum policy_verdict {
 	POLICY_BAD_DESTINATION, /* empty, too long, NUL or control bytes */
 	POLICY_WRONG_TYPE,	/* channel type or request that sshipc does not have */
 	POLICY_NO_ENDPOINT,	/* the entry's endpoint is gone */
+	POLICY_SOURCE_NOT_ALLOWED,
+	POLICY_EXPIRED,
+	POLICY_OUTSIDE_WINDOW,
+};
+
+/* What is asked, in this order. */
+enum policy_condition {
+	POLICY_ASK_KEY,
+	POLICY_ASK_TYPE,
+	POLICY_ASK_ENDPOINT,
+	POLICY_ASK_SOURCE,
+	POLICY_ASK_EXPIRY,
+	POLICY_ASK_WINDOW,
+	POLICY_ASK_DESTINATION,
+	POLICY_CONDITIONS,
 };
 
 /*
- * Decides.  entry NULL: POLICY_NO_KEY.  A direct-tcpip open is granted iff host equals the
+ * Decides: the verdict of the first condition that does not hold; a login asks for no destination.
+ * entry NULL: POLICY_NO_KEY.  Login and opens alike need a source address that from lists, a time
+ * before expires, and one within valid.  A direct-tcpip open is granted iff host equals the
  * endpoint's name (exact case) or its Unix path (any port), or is "." (any port), or host:port
  * equals the TCP address numerically ("localhost", any case, for a loopback one), or equals an
  * accept alias (names case-insensitively, numbers numerically, a path alias with any port).
@@ -52,6 +69,16 @@ enum policy_verdict {
  */
 enum policy_verdict policy_decide(const struct keyline *entry, const struct endpoint *endpoint,
 				  const struct policy_request *request);
+
+/* One condition of it by itself: POLICY_GRANT where it holds, or POLICY_GRANT_STATUS.  Those before
+ * it must hold. */
+enum policy_verdict policy_ask(enum policy_condition condition, const struct keyline *entry,
+			       const struct endpoint *endpoint,
+			       const struct policy_request *request);
+
+/* The first second after now at which time alone can change what is decided for this key; 0: never.
+ */
+time_t policy_next_change(const struct keyline *entry, time_t now);
 
 /* One phrase for the log: what failed; and what to do about it.  Static. */
 const char *policy_reason(enum policy_verdict verdict);

@@ -199,14 +199,10 @@ static void stop(struct test *t)
 			ssh_event_free(events[i]);
 		}
 		if (both[i]) {
-			/* libssh leaves a descriptor that it was given to the giver, and forgets
-			 * it. */
-			const int own = i == 0 ? ssh_get_fd(both[i]) : -1;
-
+			/* Else libssh would leave the client's descriptor open, and forget it. */
+			ssh_options_set(both[i], SSH_OPTIONS_FD, NULL);
 			ssh_disconnect(both[i]);
 			ssh_free(both[i]);
-			if (own >= 0)
-				close(own);
 		}
 		if (t->wire[i] >= 0)
 			close(t->wire[i]);

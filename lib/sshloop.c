@@ -190,16 +190,14 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	turn(arg);
 }
 
-static void probe(struct sshloop *l)
+void sshloop_probe(struct sshloop *l)
 {
 	const uint64_t before = l->packets.out_packets;
 
 	/* Every second call only collects the last answer and sends nothing. */
-	l->passing = true;
 	for (int i = 0; i < 2 && l->packets.out_packets == before; i++)
 		if (ssh_send_keepalive(l->session) == SSH_ERROR)
 			break;
-	l->passing = false;
 }
 
 /* While nothing is read from it, only a look tells. */
@@ -233,8 +231,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		l->failed = "peer does not answer: connection given up";
 	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
 		l->failed = "peer takes no data: connection given up";
-	else if (l->silent > 0)
-		probe(l);
+	else if (l->silent > 0) {
+		l->passing = true;
+		sshloop_probe(l);
+		l->passing = false;
+	}
 	turn(l);
 }
 
@@ -391,8 +392,6 @@ static void drain(struct sshloop *l)
 
 void sshloop_free(struct sshloop *l, const char *message)
 {
-	int own = -1;
-
 	if (!l)
 		return;
 	l->dead = true;
@@ -404,14 +403,10 @@ void sshloop_free(struct sshloop *l, const char *message)
 		}
 		if (message)
 			ssh_session_set_disconnect_message(l->session, message);
-		/* libssh leaves a descriptor that it was given (SSH_OPTIONS_FD) to the giver, and
-		 * forgets it. */
-		if (l->config.client)
-			own = ssh_get_fd(l->session);
+		/* Else libssh would leave the client's descriptor open, and forget it. */
+		ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
 		ssh_disconnect(l->session);
 		ssh_free(l->session);
-		if (own >= 0)
-			close(own);
 	}
 	if (l->readable)
 		event_free(l->readable);

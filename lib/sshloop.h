@@ -67,6 +67,9 @@ void sshloop_cork(struct sshloop *l, bool on);
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);
 
+/* Asks the peer for a sign of life.  From pass. */
+void sshloop_probe(struct sshloop *l);
+
 /* Stops (true) reading the session's socket: the owner holds as much as it may. */
 void sshloop_pause(struct sshloop *l, bool pause);
 

@@ -24,6 +24,7 @@ enum wire_type {
 	WIRE_NOTE,   /* u32 priority, bytes text */
 	WIRE_REFUSE, /* u32 policy_action, bytes what: something that sshipc does not have was asked
 			for and refused */
+	WIRE_ALIVE,  /* no fields: the peer answered after CHECK */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */
@@ -32,6 +33,7 @@ enum wire_type {
 	WIRE_PENDING, /* u32 id: accept the channel and hold its data */
 	WIRE_REFUSED, /* u32 id, bytes reason */
 	WIRE_END,     /* bytes reason: disconnect with it */
+	WIRE_CHECK,   /* no fields: is the peer alive? */
 	/* monitor -> spawner */
 	WIRE_SETUP,   /* u32 algorithms profile, u32 keepalive seconds, u32 sandbox */
 	WIRE_HOSTKEY, /* bytes private key text */
@@ -44,7 +46,7 @@ enum wire_type {
 	WIRE_EXITED,  /* u32 connection id, u32 wait status */
 	/* monitor -> dialler */
 	WIRE_ENDPOINT, /* u32 index, bytes sockaddr */
-	WIRE_DIAL,     /* u32 id, u32 index */
+	WIRE_DIAL,     /* u32 id, u32 index, bytes source sockaddr */
 	/* dialler -> monitor */
 	WIRE_DIALLED, /* u32 id, u32 errno; 0: the connected socket is attached */
 };
@@ -71,7 +73,7 @@ void wire_attach(struct wire *w, int fd);
  * EMSGSIZE for a bad message. */
 int wire_send(int sock, const struct wire *w);
 
-/* Receives one.  1; 0 at the end; -1 with errno (EAGAIN; EBADMSG: cut, empty, or more descriptors
+/* Receives one.  1; 0 at the end; -1 with errno (EAGAIN; EBADMSG: cut, or more descriptors
  * than max_fds, all closed). */
 int wire_recv(int sock, struct wire *w, size_t max_fds);
 

@@ -393,7 +393,7 @@ static void try_address(struct link *l)
 	while (l->next_address < l->n_addresses) {
 		const struct address *a = &l->addresses[l->next_address++];
 
-		l->fd = address_connect(a, &pending);
+		l->fd = address_connect(a, NULL, &pending);
 		if (l->fd < 0) {
 			snprintf(l->why, sizeof(l->why), "connect to %s: %s",
 				 address_format(a, text, sizeof(text)), strerror(errno));

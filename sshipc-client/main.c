@@ -120,6 +120,8 @@ int main(int argc, char **argv)
 	static struct settings s;
 	int code;
 
+	if (confine_open_stdio() != 0)
+		return EX_OSERR;
 	log_init("sshipc-client", LOG_SINK_STDERR, LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	settings_version_details = print_version_details;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,19 @@ static int check_permitopen(struct load *l, const struct keyline *k, const struc
 	return -1;
 }
 
+/* Nothing leaves the loopback with such an address, and a Unix socket sees none. */
+static int check_source(struct load *l, const struct keyline *k, const struct endpoint *e)
+{
+	char at[ADDRESS_TEXT];
+
+	if (!k->source.len ||
+	    (e->address.sa.ss_family == AF_INET && address_is_loopback(&e->address)))
+		return 0;
+	fault_at(l, k->line, "source needs an endpoint at 127.x.y.z, and %s is %s; remove it",
+		 e->name, address_format(&e->address, at, sizeof(at)));
+	return -1;
+}
+
 static int append(struct load *l, const struct allow_entry *e)
 {
 	struct allowlist *list = l->list;
@@ -143,7 +157,8 @@ static void read_line(struct load *l, const char *text, size_t len, unsigned lin
 		return;
 	e.key.line = line;
 	e.endpoint = choose_endpoint(l, &e.key);
-	if (e.endpoint && check_permitopen(l, &e.key, e.endpoint) == 0 && append(l, &e) == 0)
+	if (e.endpoint && check_permitopen(l, &e.key, e.endpoint) == 0 &&
+	    check_source(l, &e.key, e.endpoint) == 0 && append(l, &e) == 0)
 		return;
 	keyline_free(&e.key);
 }
@@ -234,6 +249,42 @@ static void build_table(struct load *l)
 	}
 }
 
+static int compare_sources(const void *a, const void *b)
+{
+	const struct keyline *x = *(const struct keyline *const *)a;
+	const struct keyline *y = *(const struct keyline *const *)b;
+	const int order = memcmp(&x->source.sa, &y->source.sa, sizeof(struct sockaddr_in));
+
+	return order ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* An endpoint that goes by the address must not take one key for another. */
+static void check_sources(struct load *l)
+{
+	const struct allowlist *list = l->list;
+	const struct keyline **keys = calloc(list->n + 1, sizeof(*keys));
+	char source[ADDRESS_TEXT];
+	size_t n = 0;
+
+	if (!keys) {
+		fault_at(l, 0, "out of memory");
+		return;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->entries[i].key.source.len)
+			keys[n++] = &list->entries[i].key;
+	}
+	qsort(keys, n, sizeof(*keys), compare_sources);
+	for (size_t i = 1; i < n; i++) {
+		if (address_equal(&keys[i]->source, &keys[i - 1]->source))
+			fault_at(l, keys[i]->line,
+				 "source %s is that of the key on line %u, choose another",
+				 address_format_host(&keys[i]->source, source, sizeof(source)),
+				 keys[i - 1]->line);
+	}
+	free(keys);
+}
+
 struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
 				 const char *default_endpoint,
 				 void (*fault)(void *arg, const char *text), void *arg)
@@ -249,6 +300,7 @@ struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoi
 	if (l.list) {
 		read_file(&l);
 		build_table(&l);
+		check_sources(&l);
 	} else {
 		fault_at(&l, 0, "out of memory");
 	}

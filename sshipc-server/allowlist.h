@@ -21,8 +21,9 @@ struct allowlist;
  * to one of the n endpoints: the named one; else the only one; else default_endpoint (NULL: a
  * fault).  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file itself) go to fault, all of
  * them; with any, or when the file cannot be read, NULL is returned.  A key that stands twice (both
- * lines named), an unknown endpoint, and permitopen= values none of which names the line's endpoint
- * are faults.  An empty list is valid.  endpoints must outlive it. */
+ * lines named), an unknown endpoint, permitopen= values none of which names the line's endpoint, a
+ * source= that another line has too or whose endpoint is not at 127.x.y.z are faults.  An empty
+ * list is valid.  endpoints must outlive it. */
 struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
 				 const char *default_endpoint,
 				 void (*fault)(void *arg, const char *text), void *arg);

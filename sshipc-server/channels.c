@@ -159,7 +159,7 @@ static void dial(struct channel *ch)
 	struct dial *d;
 
 	d = dialler_dial(view->dialler, (size_t)(ch->c->endpoint - view->settings->endpoints),
-			 on_dialled, ch);
+			 &ch->c->entry->key.source, on_dialled, ch);
 	if (!d)
 		return; /* answered already, and the channel may be gone */
 	ch->dial = d;
@@ -203,7 +203,7 @@ static const char *action_text(enum policy_action action)
 }
 
 void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		     enum policy_verdict verdict)
+		     const char *reason, const char *remedy)
 {
 	struct log_text host;
 	char port[16] = "";
@@ -211,14 +211,14 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
-		 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
+		 log_escape(&host, r->host, r->host_len), port, reason);
 	log_msg(LOG_NOTICE, "%s: refused %s (key %s); %s", c->who, c->last_refusal,
-		c->use->fingerprint, policy_remedy(verdict));
+		c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
 	wire_put_u32(w, id);
-	wire_put_text(w, policy_reason(verdict));
+	wire_put_text(w, reason);
 	conn_send(c, w);
 }
 
@@ -246,7 +246,14 @@ void channels_on_open(struct conn *c, struct wire *w)
 	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
-		channels_refuse(c, w, id, &r, verdict);
+		channels_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
+		return;
+	}
+	if (verdict == POLICY_GRANT && c->entry->key.max_channels > 0 &&
+	    c->use->channels >= c->entry->key.max_channels) {
+		channels_refuse(c, w, id, &r,
+				"the key has as many channels as it may (max-channels)",
+				"close one, or raise max-channels in its line");
 		return;
 	}
 	ch = *slot = calloc(1, sizeof(*ch));

@@ -15,15 +15,13 @@
 #include "session.h"
 
 enum {
-	KILL_MS = 500,	  /* from END to SIGKILL */
-	PROBES_MAX = 20,  /* keys a peer may ask about */
-	ATTEMPTS_MAX = 6, /* signatures it may send */
-	NOTES_MAX = 100,  /* lines a minute that a session may have logged */
-	UNSENT_MAX = 64,  /* messages that wait for a session to read */
+	KILL_MS = 500,	 /* from END to SIGKILL */
+	NOTES_MAX = 100, /* lines a minute that a session may have logged */
+	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
 };
 
-static void name_it(struct conn *c)
+void conn_name(struct conn *c)
 {
 	char peer[ADDRESS_TEXT];
 
@@ -98,136 +96,6 @@ static bool may_log(struct conn *c)
 	return c->notes < NOTES_MAX;
 }
 
-/* ---- login ---- */
-
-static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
-					  char fingerprint[KEYLINE_FINGERPRINT])
-{
-	uint8_t digest[KEYLINE_DIGEST];
-	size_t n;
-	const uint8_t *blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
-
-	keyline_digest(blob, n, digest);
-	keyline_fingerprint(digest, fingerprint);
-	return allowlist_find(c->view->allowlist, blob, n);
-}
-
-static void on_probe(struct conn *c, struct wire *w)
-{
-	char fingerprint[KEYLINE_FINGERPRINT];
-	const struct allow_entry *entry = find_key(c, w, fingerprint);
-	struct log_text user;
-	size_t n;
-	const void *name = wire_get_bytes(w, &n, 256);
-
-	if (!wire_done(w) || c->authorized) {
-		conn_violation(c, "PROBE");
-		return;
-	}
-	if (++c->probes > PROBES_MAX) {
-		conn_end(c, "too many keys offered");
-		return;
-	}
-	if (!entry) {
-		c->login_refused = true;
-		log_msg(LOG_NOTICE, "%s: key %s refused: %s (user \"%s\"); %s", c->who, fingerprint,
-			policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
-			policy_remedy(POLICY_NO_KEY));
-	}
-	wire_start(w, WIRE_KNOWN);
-	wire_put_u32(w, entry != NULL);
-	conn_send(c, w);
-}
-
-static void take_use(struct conn *c, const struct keyline *key)
-{
-	struct key_use *u;
-
-	LIST_FOREACH(u, &c->view->uses, entry)
-	if (memcmp(u->digest, key->digest, sizeof(u->digest)) == 0)
-		break;
-	if (!u) {
-		u = calloc(1, sizeof(*u));
-		if (!u)
-			abort();
-		memcpy(u->digest, key->digest, sizeof(u->digest));
-		memcpy(u->name, key->name, sizeof(u->name));
-		memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
-		LIST_INSERT_HEAD(&c->view->uses, u, entry);
-	}
-	u->sessions++;
-	c->use = u;
-}
-
-static void release_use(struct conn *c)
-{
-	if (!c->use || --c->use->sessions > 0)
-		return;
-	LIST_REMOVE(c->use, entry);
-	free(c->use);
-	c->use = NULL;
-}
-
-static void grant(struct conn *c, const struct allow_entry *entry)
-{
-	struct wire w;
-
-	c->channels = calloc((size_t)c->view->settings->max_channels, sizeof(struct channel *));
-	if (!c->channels)
-		abort();
-	c->authorized = true;
-	c->entry = entry;
-	c->endpoint = entry->endpoint;
-	take_use(c, &entry->key);
-	name_it(c);
-	event_del(c->timer);
-	c->view->n_unauthenticated--;
-	wire_start(&w, WIRE_GRANT);
-	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
-	conn_send(c, &w);
-}
-
-static void on_authorize(struct conn *c, struct wire *w)
-{
-	char fingerprint[KEYLINE_FINGERPRINT];
-	const struct allow_entry *entry = find_key(c, w, fingerprint);
-	const struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
-	struct log_text user, version;
-	size_t n_user, n_version;
-	const void *u = wire_get_bytes(w, &n_user, 256);
-	const void *v = wire_get_bytes(w, &n_version, 255);
-	enum policy_verdict verdict;
-
-	if (!wire_done(w) || c->authorized) {
-		conn_violation(c, "AUTHORIZE");
-		return;
-	}
-	log_escape(&user, u, n_user);
-	log_escape(&version, v, n_version);
-	verdict =
-	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
-	if (++c->attempts > ATTEMPTS_MAX) {
-		conn_end(c, "too many login attempts");
-		return;
-	}
-	if (verdict == POLICY_GRANT) {
-		log_msg(LOG_INFO,
-			"%s: key %s (%s) logged in for endpoint %s; user \"%s\", client \"%s\"",
-			c->who, entry->key.name, fingerprint, entry->endpoint->name, user.s,
-			version.s);
-		grant(c, entry);
-		return;
-	}
-	c->login_refused = true;
-	log_msg(LOG_NOTICE, "%s: key %s%s%s%s refused: %s (user \"%s\"); %s", c->who,
-		entry ? entry->key.name : "", entry ? " (" : "", fingerprint, entry ? ")" : "",
-		policy_reason(verdict), user.s, policy_remedy(verdict));
-	wire_start(w, WIRE_DENY);
-	wire_put_text(w, entry ? policy_reason(verdict) : "");
-	conn_send(c, w);
-}
-
 /* ---- what else a session says ---- */
 
 static void on_note(struct conn *c, struct wire *w)
@@ -250,6 +118,7 @@ static void on_note(struct conn *c, struct wire *w)
 static void on_refuse(struct conn *c, struct wire *w)
 {
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w)};
+	enum policy_verdict verdict;
 	struct log_text what;
 	size_t used = strlen(c->methods);
 
@@ -261,8 +130,8 @@ static void on_refuse(struct conn *c, struct wire *w)
 	if (!may_log(c))
 		return;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
-		channels_refuse(c, w, 0, &r,
-				policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r));
+		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
+		channels_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
 		return;
 	}
 	log_escape(&what, r.host, r.host_len);
@@ -280,10 +149,10 @@ static void on_message(struct conn *c, struct wire *w)
 		return;
 	switch (wire_type(w)) {
 	case WIRE_PROBE:
-		on_probe(c, w);
+		login_on_probe(c, w);
 		break;
 	case WIRE_AUTHORIZE:
-		on_authorize(c, w);
+		login_on_authorize(c, w);
 		break;
 	case WIRE_OPEN:
 		channels_on_open(c, w);
@@ -293,6 +162,9 @@ static void on_message(struct conn *c, struct wire *w)
 		break;
 	case WIRE_NOTE:
 		on_note(c, w);
+		break;
+	case WIRE_ALIVE:
+		login_on_alive(c, w);
 		break;
 	case WIRE_REFUSE:
 		on_refuse(c, w);
@@ -339,11 +211,13 @@ void conn_kill(struct conn *c)
 	}
 	if (!c->authorized)
 		c->view->n_unauthenticated--;
-	release_use(c);
+	login_release(c);
 	c->view->n_sessions--;
 	event_free(c->readable);
 	event_free(c->writable);
 	event_free(c->timer);
+	if (c->wait)
+		event_free(c->wait);
 	close(c->sock);
 	if (c->exited || c->pidfd < 0)
 		dispose(c);
@@ -417,7 +291,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->arg = arg;
 	TAILQ_INIT(&c->unsent);
 	STAILQ_INIT(&c->messages);
-	name_it(c);
+	conn_name(c);
 	c->readable = event_new(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
 	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = event_new(view->base, -1, 0, on_timer, c);
@@ -450,4 +324,19 @@ void conn_exited(struct conn *c, int status)
 uint32_t conn_id(const struct conn *c)
 {
 	return c->id;
+}
+
+const char *conn_why(const struct conn *c)
+{
+	return c->why;
+}
+
+bool conn_logged_in(const struct conn *c)
+{
+	return c->authorized && !c->ending && !c->gone;
+}
+
+const char *conn_key_name(const struct conn *c)
+{
+	return c->use ? c->use->name : "";
 }

@@ -36,6 +36,17 @@ void conn_kill(struct conn *c);
 
 uint32_t conn_id(const struct conn *c);
 
+/* Judges it by the list now in force, and the time: true when it was ended, conn_why telling the
+ * reason. */
+bool conn_judge(struct conn *c, time_t now);
+const char *conn_why(const struct conn *c);
+const char *conn_key_name(const struct conn *c);
+bool conn_logged_in(const struct conn *c);
+
+/* When the clock alone can change the verdict next, or when a warning of it is due; 0: never. Gives
+ * that warning. */
+time_t conn_next_change(struct conn *c, time_t now);
+
 /* The status answer (one JSON object and a newline) about this connection's own entry into a
  * socket, whose other end is returned: connected, complete, never blocking.  -1 with errno. */
 struct status_view {

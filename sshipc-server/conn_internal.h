@@ -32,13 +32,17 @@ struct unsent {
 	struct wire w;
 };
 
-/* What limits of one key count.  Shared by its sessions, freed with the last. */
+/* What one key has open.  Shared by its sessions, freed with the last. */
 struct key_use {
 	LIST_ENTRY(key_use) entry;
+	LIST_HEAD(, conn) conns; /* newest first */
+	uint8_t *blob;
+	size_t blob_len;
 	uint8_t digest[KEYLINE_DIGEST];
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
-	size_t sessions, channels;
+	size_t channels;
+	size_t waiting; /* logins that wait for an older session to be given up */
 };
 
 struct conn {
@@ -55,6 +59,14 @@ struct conn {
 					    key was taken off the list */
 	struct key_use *use;		 /* what this key has open, over all its sessions */
 	struct endpoint const *endpoint; /* that the login was for */
+	LIST_ENTRY(conn) of_key;
+	struct key_use *waiting; /* this login waits for an older session of its key */
+	struct event *wait;
+	bool asked_alive, alive; /* CHECK was said; the peer answered */
+	time_t warned_for;	 /* the end by the clock that was announced */
+	time_t since;		 /* accepted; monotonic */
+	char client[640];	 /* user and version that it claims */
+	char why[128];		 /* it was ended, for a summary */
 	unsigned probes, attempts;
 	unsigned notes; /* lines in this minute */
 	time_t minute;
@@ -76,13 +88,22 @@ void conn_send(struct conn *c, const struct wire *w);
 /* Logs that the session broke the protocol, and has it killed from the loop. */
 void conn_violation(struct conn *c, const char *what);
 
+/* Its name in log lines, after peer or key changed. */
+void conn_name(struct conn *c);
+
+/* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
+void login_on_probe(struct conn *c, struct wire *w);
+void login_on_authorize(struct conn *c, struct wire *w);
+void login_on_alive(struct conn *c, struct wire *w);
+void login_release(struct conn *c);
+
 /* OPEN and CLOSED messages. */
 void channels_on_open(struct conn *c, struct wire *w);
 void channels_on_closed(struct conn *c, struct wire *w);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
 void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		     enum policy_verdict verdict);
+		     const char *reason, const char *remedy);
 
 /* Sends answers that wait for the session's socket; false: some still do. */
 bool channels_flush(struct conn *c);

@@ -18,7 +18,7 @@ struct dial {
 	TAILQ_ENTRY(dial) entry; /* remote ones */
 	struct dialler *owner;
 	uint32_t id;
-	struct address address;
+	struct address address, source;
 	struct event *event;
 	int fd;
 	time_t deadline;
@@ -97,7 +97,7 @@ static bool attempt(struct dial *d)
 	const struct timeval retry = {.tv_usec = RETRY_MS * 1000};
 	bool pending = false;
 
-	d->fd = address_connect(&d->address, &pending);
+	d->fd = address_connect(&d->address, &d->source, &pending);
 	if (d->fd >= 0 && pending)
 		wait_for(d, EV_WRITE, &left);
 	else if (d->fd < 0 && errno == EAGAIN && now_s() < d->deadline)
@@ -138,6 +138,7 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 
 	(void)what;
 	if (wire_recv(sock, &w, 1) != 1 || wire_type(&w) != WIRE_DIALLED) {
+		wire_close_fds(&w);
 		lose_helper(d);
 		return;
 	}
@@ -147,13 +148,13 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	TAILQ_FOREACH(it, &d->remote, entry)
 	if (it->id == id)
 		break;
-	if (!it || (error == 0) != (fd >= 0)) { /* cancelled meanwhile */
+	if (!it) { /* cancelled meanwhile */
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
 	TAILQ_REMOVE(&d->remote, it, entry);
-	finish(it, fd, (int)error);
+	finish(it, fd, fd >= 0 ? 0 : error ? (int)error : EPROTO);
 }
 
 static int start_helper(struct dialler *d, const struct helper_user *user)
@@ -206,7 +207,8 @@ void dialler_free(struct dialler *d)
 	free(d);
 }
 
-struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *arg)
+struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
+			  dial_done *done, void *arg)
 {
 	struct dial *it = calloc(1, sizeof(*it));
 	struct wire w;
@@ -217,6 +219,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *ar
 	it->fd = -1;
 	it->deadline = now_s() + DIAL_SECONDS;
 	it->address = d->endpoints[i].address;
+	it->source = *source;
 	it->done = done;
 	it->arg = arg;
 	if (d->sock < 0)
@@ -225,6 +228,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *ar
 	wire_start(&w, WIRE_DIAL);
 	wire_put_u32(&w, it->id);
 	wire_put_u32(&w, (uint32_t)i);
+	wire_put_bytes(&w, source, sizeof(*source));
 	if (wire_send(d->sock, &w) != 0) {
 		finish(it, -1, errno);
 		return NULL;
@@ -271,6 +275,7 @@ static void on_dialled(void *arg, int fd, int error)
 static void on_request(evutil_socket_t sock, short what, void *arg)
 {
 	struct wire w;
+	struct address source;
 	uint32_t id, index;
 	size_t n;
 	const void *p;
@@ -289,10 +294,12 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 		break;
 	case WIRE_DIAL:
 		index = wire_get_u32(&w);
-		if (!wire_done(&w) || index >= ENDPOINTS_MAX)
+		p = wire_get_bytes(&w, &n, sizeof(source));
+		if (!wire_done(&w) || index >= ENDPOINTS_MAX || n != sizeof(source))
 			_exit(70);
+		memcpy(&source, p, n);
 		p = memcpy(malloc(sizeof(id)), &id, sizeof(id));
-		dialler_dial(&self, index, on_dialled, (void *)p);
+		dialler_dial(&self, index, &source, on_dialled, (void *)p);
 		break;
 	default:
 		_exit(70);

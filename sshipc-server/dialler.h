@@ -25,9 +25,10 @@ struct dialler *dialler_new(struct event_base *base, const struct endpoint *endp
 			    const struct helper_user *user, void (*lost)(void *arg), void *arg);
 void dialler_free(struct dialler *d);
 
-/* Starts one to endpoint i.  done is called once, perhaps before this returns, in which case NULL
- * is returned. */
-struct dial *dialler_dial(struct dialler *d, size_t i, dial_done *done, void *arg);
+/* Starts one to endpoint i, from source (unset: the kernel's choice; copied).  done is called once,
+ * perhaps before this returns, in which case NULL is returned. */
+struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
+			  dial_done *done, void *arg);
 
 /* Ends it without a report. */
 void dial_cancel(struct dial *d);

@@ -2,6 +2,7 @@
 #include "helper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
@@ -79,7 +80,7 @@ static void become(const char *role, const struct helper_user *user, int sock)
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(sock, HELPER_SOCKET) < 0)
+	if (sock == HELPER_SOCKET ? fcntl(sock, F_SETFD, 0) != 0 : dup2(sock, HELPER_SOCKET) < 0)
 		_exit(71);
 	confine_close_from(HELPER_SOCKET + 1);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)

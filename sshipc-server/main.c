@@ -93,14 +93,18 @@ static void print_access(const struct allowlist *list)
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	(void)what;
+	if (sig == SIGHUP) {
+		monitor_reload(arg);
+		return;
+	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
 	monitor_stop(arg);
 }
 
-static int run(const struct settings *s, const struct allowlist *list, char *const *hostkeys)
+static int run(const struct settings *s, struct allowlist *list, char *const *hostkeys)
 {
-	static const int signals[] = {SIGTERM, SIGINT};
-	struct event *events[2] = {NULL};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	struct event *events[3] = {NULL};
 	struct event_base *base = event_base_new();
 	struct monitor *m;
 	int code;
@@ -109,7 +113,7 @@ static int run(const struct settings *s, const struct allowlist *list, char *con
 		return EX_OSERR;
 	m = monitor_new(base, s, list, hostkeys, s->n_hostkeys, &code);
 	if (m) {
-		for (size_t i = 0; i < 2; i++) {
+		for (size_t i = 0; i < 3; i++) {
 			events[i] = evsignal_new(base, signals[i], on_signal, m);
 			if (!events[i] || event_add(events[i], NULL) != 0)
 				abort();
@@ -123,7 +127,7 @@ static int run(const struct settings *s, const struct allowlist *list, char *con
 					     "confinement; never serve others like this");
 		event_base_dispatch(base);
 		code = monitor_exit_code(m);
-		for (size_t i = 0; i < 2; i++)
+		for (size_t i = 0; i < 3; i++)
 			event_free(events[i]);
 		monitor_free(m);
 	}
@@ -144,6 +148,8 @@ int main(int argc, char **argv)
 		spawner_main();
 	if (role && strcmp(role, "dialler") == 0)
 		dialler_main();
+	if (confine_open_stdio() != 0)
+		return EX_OSERR;
 	log_init("sshipc-server", LOG_SINK_STDERR, LOG_INFO);
 	settings_version_details = print_version_details;
 	code = settings_read(argc, argv, &s);
@@ -168,8 +174,10 @@ int main(int argc, char **argv)
 		settings_print(&s);
 		print_access(list);
 	}
-	if (code == EX_OK && !s.test && !s.print)
+	if (code == EX_OK && !s.test && !s.print) {
 		code = run(&s, list, hostkeys);
+		list = NULL;
+	}
 out:
 	for (size_t i = 0; i < SETTINGS_HOSTKEYS; i++)
 		if (hostkeys[i])

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "enforce.h"
 #include "spawner.h"
 #include "sshloop.h"
 
@@ -43,6 +44,7 @@ struct monitor {
 	size_t n_listeners;
 	struct spawner *spawner;
 	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
+	struct enforce *enforce;
 	struct event *stop_timer, *pause_timer;
 	uint32_t last_id;
 	bool ready, announced, stopping, full_logged;
@@ -291,6 +293,76 @@ static void on_dialler_lost(void *arg)
 	quit(arg, EX_SOFTWARE);
 }
 
+/* ---- the list in force ---- */
+
+/* For a summary: the first few, with the reason. */
+static void name_closed(struct conn *c, size_t n, char *names, size_t size)
+{
+	const size_t used = strlen(names);
+
+	if (n <= 8)
+		snprintf(names + used, size - used, "%s%s (%s)", n > 1 ? ", " : "",
+			 conn_key_name(c), conn_why(c));
+	else if (n == 9)
+		snprintf(names + used, size - used, ", ...");
+}
+
+static void judge_all(void *arg, const struct allowlist *list, const char *why, char *summary,
+		      size_t size)
+{
+	struct monitor *m = arg;
+	const time_t now = time(NULL);
+	size_t closed = 0, kept = 0;
+	char names[768] = "";
+	struct node *n, *next;
+
+	m->view.allowlist = list;
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
+			next = LIST_NEXT(n, entry);
+			if (conn_judge(n->conn, now))
+				name_closed(n->conn, ++closed, names, sizeof(names));
+			else
+				kept += conn_logged_in(n->conn);
+		}
+	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
+		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
+		 kept);
+	if (closed > 0 || strcmp(why, "reload") == 0)
+		log_msg(LOG_NOTICE, "%s: %s", why, summary);
+}
+
+static time_t next_change(void *arg, time_t now)
+{
+	struct monitor *m = arg;
+	time_t first = 0;
+	struct node *n;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		LIST_FOREACH(n, &m->nodes[i], entry)
+		{
+			const time_t t = conn_next_change(n->conn, now);
+
+			if (t != 0 && (first == 0 || t < first))
+				first = t;
+		}
+	return first;
+}
+
+static void on_logged_in(void *arg)
+{
+	struct monitor *m = arg;
+
+	enforce_rearm(m->enforce);
+}
+
+void monitor_reload(struct monitor *m)
+{
+	char summary[1024];
+
+	enforce_reload(m->enforce, summary, sizeof(summary));
+}
+
 /* ---- life ---- */
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
@@ -318,21 +390,26 @@ void monitor_stop(struct monitor *m)
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    const struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
+			    struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
 			    int *exit_code)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
+	const struct enforce_ops enforce_ops = {judge_all, next_change, m};
 	const char *errstr = NULL;
 
 	if (!m)
 		abort();
-	m->view = (struct monitor_view){.base = base, .settings = s, .allowlist = list};
+	m->view = (struct monitor_view){
+	    .base = base, .settings = s, .allowlist = list, .logged_in = on_logged_in, .owner = m};
 	m->setup = (struct spawner_setup){s->algorithms, s->keepalive, !s->unsafe_no_sandbox,
 					  hostkeys, n_hostkeys};
 	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
 	m->pause_timer = event_new(base, -1, 0, on_pause_over, m);
 	m->view.dials = calloc(s->n_endpoints, sizeof(*m->view.dials));
 	if (!m->stop_timer || !m->pause_timer || !m->view.dials)
+		abort();
+	m->enforce = enforce_new(base, s, list, &enforce_ops);
+	if (!m->enforce)
 		abort();
 	*exit_code = EX_CONFIG;
 	if (helper_user_find(s->user, &m->user, &errstr) != 0) {
@@ -381,6 +458,7 @@ void monitor_free(struct monitor *m)
 		event_free(m->listeners[i].event);
 		listening_close(&m->listeners[i].l);
 	}
+	enforce_free(m->enforce);
 	event_free(m->stop_timer);
 	event_free(m->pause_timer);
 	free(m->view.dials);

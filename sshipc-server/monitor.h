@@ -31,13 +31,18 @@ struct monitor_view {
 	struct dial_record *dials; /* one an endpoint */
 	LIST_HEAD(, key_use) uses; /* of logged-in keys, see conn_internal.h */
 	size_t n_unauthenticated, n_sessions;
+	void (*logged_in)(void *owner); /* a session was granted */
+	void *owner;
 };
 
-/* Everything that settings ask for, running: listeners bound, children started.  NULL after logging
- * why, with *exit_code. */
+/* Everything that settings ask for, running (list is taken over, also on failure): listeners bound,
+ * children started.  NULL after logging why, with *exit_code. */
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    const struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
+			    struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
 			    int *exit_code);
+
+/* Loads the allow list anew and judges every session by it. */
+void monitor_reload(struct monitor *m);
 
 /* Stops accepting and tells every session to end; the loop is left when all are gone, or after a
  * second. */

@@ -39,6 +39,8 @@ struct session {
 	struct event *broker_event;
 	struct broker broker;
 	bool authorized, ended, closing;
+	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
+	uint64_t bytes_then;
 	char end_reason[256]; /* given by the monitor */
 	char dead_why[256];
 	struct chan **slots; /* max_channels of them */
@@ -73,6 +75,10 @@ static void on_late(void *arg, struct wire *w)
 		wire_get_text(w, s->end_reason, sizeof(s->end_reason));
 		s->ended = true;
 		sshloop_fail(s->loop, "ended by the monitor");
+		return;
+	}
+	if (type == WIRE_CHECK) {
+		s->alive = TO_ASK;
 		return;
 	}
 	c = chan_by_id(s, wire_get_u32(w));
@@ -382,6 +388,21 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 
 /* ---- life ---- */
 
+/* Any byte after our question is an answer. */
+static void check_alive(struct session *s)
+{
+	if (s->alive == TO_ASK) {
+		s->alive = ASKED;
+		s->bytes_then = sshloop_bytes_in(s->loop);
+		sshloop_probe(s->loop);
+	}
+	if (s->alive == ASKED && sshloop_bytes_in(s->loop) != s->bytes_then) {
+		s->alive = NOT_ASKED;
+		wire_start(&s->broker.out, WIRE_ALIVE);
+		tell(s);
+	}
+}
+
 static void on_pass(void *arg)
 {
 	struct session *s = arg;
@@ -389,6 +410,7 @@ static void on_pass(void *arg)
 	if (!s->authorized && sshloop_bytes_in(s->loop) > SESSION_LOGIN_BYTES)
 		sshloop_fail(s->loop, "too much data before login");
 	relays_pass(s->relays);
+	check_alive(s);
 }
 
 static void on_dead(void *arg, const char *why)

@@ -345,6 +345,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 	    .max_unauthenticated = 100,
 	    .max_sessions = 1000,
 	    .max_channels = 1024,
+	    .watch = true,
 	};
 	rc = read_options(argc, argv, &o);
 	if (rc == GO_ON)

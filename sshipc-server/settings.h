@@ -36,6 +36,7 @@ struct settings {
 	int max_unauthenticated; /* default 100 */
 	int max_sessions;	 /* default 1000 */
 	int max_channels;	 /* of one session; default 1024 */
+	bool watch;		 /* the allow list's file; default true */
 	bool test, print;	 /* -t, -T */
 	bool unsafe_no_sandbox;	 /* --unsafe-no-sandbox */
 	char *generate_hostkey;	 /* --generate-hostkey FILE: no file is read, nothing else is needed

@@ -241,6 +241,7 @@ int settings_read_file(const char *path, struct settings *s,
 	    NUMBER(max_unauthenticated, 1, 65535),
 	    NUMBER(max_sessions, 1, 65535),
 	    NUMBER(max_channels, 1, SESSION_CHANNELS_MAX),
+	    {.name = "watch", .type = CONF_BOOL, .target = &s->watch},
 	    {.name = NULL},
 	};
 
@@ -297,5 +298,5 @@ void settings_print(const struct settings *s)
 	}
 	printf("login_grace = %d;\nkeepalive = %d;\nmax_unauthenticated = %d;\n", s->login_grace,
 	       s->keepalive, s->max_unauthenticated);
-	printf("max_sessions = %d;\nmax_channels = %d;\n", s->max_sessions, s->max_channels);
+	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions, s->max_channels, s->watch ? "true" : "false");
 }

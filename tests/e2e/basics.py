@@ -76,6 +76,12 @@ def descriptors(pid):
     return found
 
 
+def cpu(pid):
+    """Seconds of CPU used so far."""
+    user, system = proc(pid, "stat").rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def heap(pid):
     """KiB of anonymous memory."""
     return int(status(pid, "RssAnon").split()[0])

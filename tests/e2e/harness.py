@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-from basics import Failure, alive, check, children, descendants, descriptors, heap, proc, same, skip, status, title, wait_for
+from basics import Failure, alive, check, children, cpu, descendants, descriptors, heap, proc, same, skip, status, title, wait_for
 from programs import Client, Process, Server, Sshd, Terminal
 from sockets import LONG, Endpoint, dial, fate, free_port, outcome, parse_address, reset
 
@@ -24,7 +24,7 @@ SERVER, CLIENT = os.path.join(BUILD, "sshipc-server"), os.path.join(BUILD, "sshi
 AS_ROOT = os.geteuid() == 0
 USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name  # who endpoints see
 USER_ID = pwd.getpwnam(USER).pw_uid
-__all__ = ["LONG", "Client", "Failure", "Scene", "Server", "Terminal", "alive", "check", "children", "descendants", "descriptors",
+__all__ = ["LONG", "Client", "Failure", "Scene", "Server", "Terminal", "alive", "check", "children", "cpu", "descendants", "descriptors",
            "dial", "fate", "free_port", "heap", "outcome", "parse_address", "proc", "reset", "same", "skip", "status", "title", "wait_for"]
 CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|SIGSYS|SIGSEGV|SIGABRT|signal (?:6|11|31)\b")
 
@@ -180,10 +180,10 @@ class Scene:
         return ["ssh", "-F", "none", *[a for o in options for a in ("-o", o)], "-i", (key or self.key()).path,
                 "-p", str(server.port), "-l", who, *args, server.host]
 
-    def ssh_forward(self, server, target, local=None, args=(), **kwargs):
+    def ssh_forward(self, server, target, local=None, args=(), env=None, **kwargs):
         """ssh -N -L LOCAL:TARGET; returns the address to dial (LOCAL: a path, or a free port)."""
         local = local or f"127.0.0.1:{free_port()}"
-        ssh = self.start(self.ssh_argv(server, "-v", "-N", "-L", f"{local}:{target}", *args, **kwargs))
+        ssh = self.start(self.ssh_argv(server, "-v", "-N", "-L", f"{local}:{target}", *args, **kwargs), env=env)
         ssh.expect("Local ", "orwarding listening on ")
         ssh.expect("Entering interactive session")
         return local

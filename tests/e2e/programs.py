@@ -131,6 +131,10 @@ class Sshd:
             with connection, open(self.scene.path("sshd.err"), "ab") as log:
                 self.processes.append(subprocess.Popen(self.argv, stdin=connection, stdout=connection, stderr=log))
 
+    def log(self):
+        with open(self.scene.path("sshd.err"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
     def end(self):
         self.listener.close()
         for p in self.processes:

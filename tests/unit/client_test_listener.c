@@ -72,7 +72,7 @@ Test(listener, opens_describes_and_cleans_up)
 	cr_assert(strstr(text, " -> confd"));
 	*strstr(text, " -> ") = '\0';
 	cr_assert_eq(address_parse(text, 0, &at, &why), 0, "%s: %s", text, why);
-	fd = address_connect(&at, &pending);
+	fd = address_connect(&at, NULL, &pending);
 	cr_assert_geq(fd, 0);
 	event_base_loop(base, EVLOOP_NONBLOCK);
 	cr_expect_eq(recv(fd, want, 1, MSG_DONTWAIT), -1);
@@ -81,7 +81,7 @@ Test(listener, opens_describes_and_cleans_up)
 
 	listeners_free(ls);
 	cr_expect_eq(access(sock, F_OK), -1);
-	cr_expect_lt(address_connect(&at, &pending), 0);
+	cr_expect_lt(address_connect(&at, NULL, &pending), 0);
 	listeners_free(NULL);
 }
 

@@ -18,7 +18,7 @@ static char dir[] = "/tmp/sshipc-allowlist-XXXXXX";
 static char path[64];
 static char faults[8192];
 static int count;
-static struct endpoint endpoints[2];
+static struct endpoint endpoints[4];
 
 static void set_up(void)
 {
@@ -28,6 +28,8 @@ static void set_up(void)
 	snprintf(path, sizeof(path), "%s/list", dir);
 	cr_assert_eq(endpoint_parse("confd=127.0.0.1:4565", &endpoints[0], &why), 0);
 	cr_assert_eq(endpoint_parse("nso=/run/nso.sock", &endpoints[1], &why), 0);
+	cr_assert_eq(endpoint_parse("six=[::1]:4565", &endpoints[2], &why), 0);
+	cr_assert_eq(endpoint_parse("far=192.0.2.1:4565", &endpoints[3], &why), 0);
 }
 
 static void tear_down(void)
@@ -86,6 +88,12 @@ static const struct {
     /* One of several will do. */
     {"permitopen=\"127.0.0.1:1\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL, "a@confd:1 "},
     {"endpoint=\"nso\",permitopen=\"nso:1\" " K1 " a\n", 2, NULL, "a@nso:1 "},
+    {"source=\"127.0.0.2\" " K1 " a\nsource=\"127.0.0.3\" " K2 " b\n" K3 " c\n", 1, NULL,
+     "a@confd:1 b@confd:2 c@confd:3 "},
+    /* What sshd would not understand, but each in its place. */
+    {"from=\"::1,!10.0.0.0/8\",expiry-time=\"20300101\",valid=\"Mon 08:00-09:00\",max-sessions=1,"
+     "replace-old,max-channels=2 " K1 " a\n",
+     1, NULL, "a@confd:1 "},
 };
 
 Test(allowlist, taken)
@@ -139,6 +147,24 @@ static const struct {
     {"endpoint=\"nope\" " K1 "\ncommand=\"x\" " K2 "\n" K3, 1, NULL,
      "list:1: no endpoint is named \"nope\", write one of: confd\n"
      "list:2: option command asks for what sshipc does not have\n"},
+    {"from=\"x\" " K1 "\nmax-sessions=0 " K2 "\nconnect-as=\"me\" " K3, 1, NULL,
+     "list:1: from: \"x\": expected an IP address or ADDRESS/BITS\n"
+     "list:2: max-sessions: expected a number from 1 to 65535\n"
+     "list:3: option connect-as is not built yet\n"},
+    /* sources */
+    {"source=\"127.0.0.2\" " K1 "\n" K2 "\nsource=\"127.0.0.2\" " K3 "\n", 1, NULL,
+     "list:3: source 127.0.0.2 is that of the key on line 1, choose another\n"},
+    {"source=\"127.0.0.3\" " K1 "\nsource=\"127.0.0.3\" " K2 "\nsource=\"127.0.0.3\" " K3 "\n", 1,
+     NULL,
+     "list:2: source 127.0.0.3 is that of the key on line 1, choose another\n"
+     "list:3: source 127.0.0.3 is that of the key on line 2, choose another\n"},
+    {"endpoint=\"nso\",source=\"127.0.0.2\" " K1 "\n", 2, NULL,
+     "list:1: source needs an endpoint at 127.x.y.z, and nso is /run/nso.sock; remove it\n"},
+    {"endpoint=\"six\",source=\"127.0.0.2\" " K1 "\n", 4, NULL,
+     "list:1: source needs an endpoint at 127.x.y.z, and six is [::1]:4565; remove it\n"},
+    {"endpoint=\"far\",source=\"127.0.0.2\" " K1 "\n", 4, NULL,
+     "list:1: source needs an endpoint at 127.x.y.z, and far is 192.0.2.1:4565; remove it\n"},
+    {"source=\"128.0.0.2\" " K1 "\n", 1, NULL, "list:1: source: expected an address 127.x.y.z\n"},
 };
 
 Test(allowlist, refused)

@@ -19,6 +19,8 @@
 enum { UNIX, ABSTRACT, TCP4, TCP6, ENDPOINTS };
 enum { FILLERS = 8 };
 
+static const struct address no_source;
+
 static char dir[] = "/tmp/sshipc-dialler-XXXXXX";
 static char path[64];
 static const struct helper_user here = {0};
@@ -117,7 +119,7 @@ static void wait_for(const int *count)
 static int dial(struct dialler *d, int i, int error)
 {
 	struct answer a = {.fd = -1, .error = -1};
-	const bool under_way = dialler_dial(d, (size_t)i, on_done, &a) != NULL;
+	const bool under_way = dialler_dial(d, (size_t)i, &no_source, on_done, &a) != NULL;
 
 	cr_expect_eq(a.calls, under_way ? 0 : 1, "%d: %d reports", i, a.calls);
 	wait_for(&a.calls);
@@ -228,7 +230,7 @@ static void fill(int i, int fillers[FILLERS])
 
 	memset(fillers, 0xff, sizeof(int) * FILLERS);
 	while (n < FILLERS && !pending) {
-		const int fd = address_connect(&endpoints[i].address, &pending);
+		const int fd = address_connect(&endpoints[i].address, NULL, &pending);
 
 		if (fd < 0) {
 			cr_assert_eq(errno, EAGAIN);
@@ -273,7 +275,7 @@ Test(dialler, a_full_backlog_is_waited_for)
 		int fillers[FILLERS], listener = bound(e, 0);
 
 		fill(e, fillers);
-		cr_assert(dialler_dial(d, (size_t)e, on_done, &a), "%zu", i);
+		cr_assert(dialler_dial(d, (size_t)e, &no_source, on_done, &a), "%zu", i);
 		for (int turn = 0; turn < 3; turn++) /* each a retry of the Unix one */
 			event_base_loop(base, e == UNIX ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
 		cr_expect_eq(a.calls, 0, "%zu", i);
@@ -312,7 +314,7 @@ Test(dialler, cancelled)
 		struct dial *it;
 
 		fill(e, fillers);
-		it = dialler_dial(d, (size_t)e, on_done, &a);
+		it = dialler_dial(d, (size_t)e, &no_source, on_done, &a);
 		cr_assert(it, "%zu", i);
 		if (under_way[i].retried)
 			event_base_loop(base, EVLOOP_ONCE);
@@ -364,7 +366,7 @@ Test(dialler, by_a_helper)
 	dial(d, TCP4, ECONNREFUSED);
 	dial(d, ABSTRACT, ECONNREFUSED);
 	/* The cancelled one's socket comes all the same, and before the next answer. */
-	dial_cancel(dialler_dial(d, UNIX, on_done, &a));
+	dial_cancel(dialler_dial(d, UNIX, &no_source, on_done, &a));
 	fd = dial(d, UNIX, 0);
 	peer = accept(listener, NULL, NULL);
 	cr_expect_eq(recv(peer, &c, 1, 0), 0, "closed when it came");
@@ -394,7 +396,7 @@ Test(dialler, a_helper_is_lost)
 	d = with_helper(listener, &lost, &helper);
 	fill(UNIX, fillers);
 	for (int i = 0; i < 2; i++)
-		cr_assert(dialler_dial(d, UNIX, on_done, &a[i]));
+		cr_assert(dialler_dial(d, UNIX, &no_source, on_done, &a[i]));
 	cr_assert_eq(kill(helper, SIGKILL), 0);
 	wait_for(&lost);
 	for (int i = 0; i < 2; i++) {
@@ -402,7 +404,7 @@ Test(dialler, a_helper_is_lost)
 		cr_expect_eq(a[i].error, ECONNABORTED);
 		cr_expect_eq(a[i].fd, -1);
 	}
-	cr_expect_null(dialler_dial(d, UNIX, on_done, &a[0]), "at once");
+	cr_expect_null(dialler_dial(d, UNIX, &no_source, on_done, &a[0]), "at once");
 	cr_expect_eq(a[0].calls, 2);
 	cr_expect_eq(a[0].error, EPIPE);
 	cr_expect_eq(event_base_loop(base, 0), 1);

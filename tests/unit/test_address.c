@@ -287,7 +287,7 @@ Test(address, tcp_listen_connect_and_options)
 	struct linger linger = {0};
 	socklen_t len = sizeof(linger);
 	bool pending = true;
-	int fd = address_connect(&l.at, &pending), peer;
+	int fd = address_connect(&l.at, NULL, &pending), peer;
 
 	cr_assert_geq(fd, 0);
 	cr_expect_not(pending, "loopback completes at once");
@@ -310,7 +310,7 @@ Test(address, tcp_listen_connect_and_options)
 	listening_close(&l);
 	cr_expect_eq(l.fd, -1);
 	listening_close(&l);
-	cr_expect_eq(address_connect(&l.at, &pending), -1);
+	cr_expect_eq(address_connect(&l.at, NULL, &pending), -1);
 	cr_expect_eq(errno, ECONNREFUSED);
 	close(peer);
 	close(fd);
@@ -324,7 +324,7 @@ Test(address, wildcard_takes_ipv4)
 	int fd;
 
 	cr_assert_eq(address_from_host("127.0.0.1", address_port(&l.at), &to), 0);
-	fd = address_connect(&to, &pending);
+	fd = address_connect(&to, NULL, &pending);
 	cr_expect_geq(fd, 0);
 	close(fd);
 	listening_close(&l);
@@ -339,7 +339,7 @@ Test(address, pending_connect_reports_its_end)
 	int fds[8], n = 0;
 
 	while (n < 8 && !pending) {
-		fds[n] = address_connect(&l.at, &pending);
+		fds[n] = address_connect(&l.at, NULL, &pending);
 		cr_assert_geq(fds[n], 0);
 		n++;
 	}
@@ -362,7 +362,7 @@ Test(address, unix_modes_and_unlinking, .init = make_dir, .fini = remove_dir)
 
 	cr_assert_eq(lstat(path, &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0600);
-	fd = address_connect(&l.at, &pending);
+	fd = address_connect(&l.at, NULL, &pending);
 	cr_expect_geq(fd, 0);
 	cr_expect_not(pending);
 	close(fd);
@@ -395,10 +395,10 @@ Test(address, unix_full_backlog, .init = make_dir, .fini = remove_dir)
 {
 	struct listening l = listen_on(path, 0, NULL);
 	bool pending;
-	int first = address_connect(&l.at, &pending);
+	int first = address_connect(&l.at, NULL, &pending);
 
 	cr_assert_geq(first, 0);
-	cr_expect_eq(address_connect(&l.at, &pending), -1);
+	cr_expect_eq(address_connect(&l.at, NULL, &pending), -1);
 	cr_expect_eq(errno, EAGAIN);
 	refuse_to_listen(&l.at, "backlog is full");
 	close(first);
@@ -464,7 +464,7 @@ Test(address, abstract)
 
 	snprintf(name, sizeof(name), "@sshipc-test-%d", (int)getpid());
 	l = listen_on(name, 5, NULL);
-	fd = address_connect(&l.at, &pending);
+	fd = address_connect(&l.at, NULL, &pending);
 	cr_expect_geq(fd, 0);
 	refuse_to_listen(&l.at, "in use");
 	close(fd);

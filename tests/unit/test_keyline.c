@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "keyline.h"
 #include "keys.h"
 
-#define N32 "a2345678901234567890123456789012"
-#define N63 "123456789012345678901234567890123456789012345678901234567890123"
-#define P4  "permitopen=\"a:1\",permitopen=\"b:1\",permitopen=\"c:1\",permitopen=\"d:1\""
+#define N32   "a2345678901234567890123456789012"
+#define N63   "123456789012345678901234567890123456789012345678901234567890123"
+#define N252  N63 N63 N63 N63
+#define N2016 N252 N252 N252 N252 N252 N252 N252 N252
+#define P4    "permitopen=\"a:1\",permitopen=\"b:1\",permitopen=\"c:1\",permitopen=\"d:1\""
 
 static const struct {
 	const char *line, *name, *endpoint, *type;
@@ -85,6 +88,62 @@ Test(keyline, entry_holds_the_key)
 	keyline_free(&k);
 }
 
+/* What the conditions become; "" and 0: as if it were not there. */
+static const struct {
+	const char *options, *from, *valid;
+	time_t expires;
+	uint16_t max_sessions, max_channels;
+	bool replace_old;
+	const char *source;
+} conditions[] = {
+    {"restrict", "", "", 0, 0, 0, false, "unknown"},
+    {"from=\"10.0.0.0/8,!10.9.0.0/16,::1\"", "10.0.0.0/8,!10.9.0.0/16,::1", "", 0, 0, 0, false,
+     "unknown"},
+    {"FROM=\"::ffff:10.0.0.1\"", "::ffff:10.0.0.1", "", 0, 0, 0, false, "unknown"},
+    {"expiry-time=\"20300101Z\"", "", "", 1893456000, 0, 0, false, "unknown"},
+    {"Expiry-Time=\"20300101120000Z\"", "", "", 1893456000 + 12 * 3600, 0, 0, false, "unknown"},
+    {"valid=\"Mon-Fri 08:00-17:00;Sat 22:00-06:00Z\"", "", "Mon-Fri 08:00-17:00;Sat 22:00-06:00Z",
+     0, 0, 0, false, "unknown"},
+    {"max-sessions=1", "", "", 0, 1, 0, false, "unknown"},
+    {"max-sessions=\"65535\"", "", "", 0, 65535, 0, false, "unknown"},
+    {"max-sessions=2,replace-old", "", "", 0, 2, 0, true, "unknown"},
+    {"replace-old,max-sessions=\"2\"", "", "", 0, 2, 0, true, "unknown"},
+    {"max-channels=65535", "", "", 0, 0, 65535, false, "unknown"},
+    {"max-channels=\"7\"", "", "", 0, 0, 7, false, "unknown"},
+    {"source=\"127.77.3.9\"", "", "", 0, 0, 0, false, "127.77.3.9"},
+    {"source=\"127.0.0.1\"", "", "", 0, 0, 0, false, "127.0.0.1"},
+    {"restrict,from=\"::/0\",expiry-time=\"20300101Z\",valid=\"Sun 00:00-24:00\","
+     "max-sessions=3,replace-old,max-channels=4,source=\"127.0.0.9\",port-forwarding",
+     "::/0", "Sun 00:00-24:00", 1893456000, 3, 4, true, "127.0.0.9"},
+};
+
+Test(keyline, conditions)
+{
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
+		char line[1024], err[KEYLINE_ERROR] = "", source[ADDRESS_TEXT];
+		const char *options = conditions[i].options;
+		struct keyline k;
+
+		snprintf(line, sizeof(line), "%s " KEY_ED " me", options);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1, "%s: %s", line, err);
+		cr_expect_str_eq(k.from_text ? k.from_text : "", conditions[i].from, "%s", options);
+		cr_expect_eq(k.from.n > 0, *conditions[i].from != '\0', "%s", options);
+		cr_expect_str_eq(k.valid_text ? k.valid_text : "", conditions[i].valid, "%s",
+				 options);
+		cr_expect_eq(k.valid.n > 0, *conditions[i].valid != '\0', "%s", options);
+		cr_expect_eq(k.expires, conditions[i].expires, "%s: %lld", options,
+			     (long long)k.expires);
+		cr_expect_eq(k.max_sessions, conditions[i].max_sessions, "%s", options);
+		cr_expect_eq(k.max_channels, conditions[i].max_channels, "%s", options);
+		cr_expect_eq(k.replace_old, conditions[i].replace_old, "%s", options);
+		cr_expect_str_eq(address_format_host(&k.source, source, sizeof(source)),
+				 conditions[i].source, "%s", options);
+		cr_expect_str_eq(k.name, "me");
+		keyline_free(&k);
+		keyline_free(&k);
+	}
+}
+
 Test(keyline, no_entry)
 {
 	static const char *const lines[] = {"",		 " ",		"\t \t",   "#",
@@ -146,7 +205,8 @@ static const struct {
     {"name=\"a\\b\" " KEY_ED, "printable"},
     {"name=\"\xc3\xbc\" " KEY_ED, "printable"},
     {"name=\"" N63 "4\" " KEY_ED, "1 to 63"},
-    {"name=\"" N63 N63 N63 N63 N63 N63 N63 N63 N63 "\" " KEY_ED, "too long"},
+    {"name=\"" N63 N63 N63 N63 N63 N63 N63 N63 N63 "\" " KEY_ED, "1 to 63"},
+    {"name=\"" N2016 "123456789012345678901234567890123\" " KEY_ED, "too long"},
     {"permitopen=\"\" " KEY_ED, "permitopen: expected HOST:PORT"},
     {"permitopen=\"4565\" " KEY_ED, "permitopen: expected HOST:PORT"},
     {"permitopen=\"h:\" " KEY_ED, "permitopen: the port"},
@@ -156,16 +216,67 @@ static const struct {
     {"permitopen=\"::1:22\" " KEY_ED, "permitopen:"},
     {"permitopen=h:1 " KEY_ED, "needs double quotes"},
     {P4 "," P4 "," P4 "," P4 ",permitopen=\"e:1\" " KEY_ED, "at most 16"},
-    /* not built yet, each by its name */
-    {"expiry-time=\"20300101\" " KEY_ED, "option expiry-time is not built yet"},
-    {"valid=\"Mon 00:00-01:00\" " KEY_ED, "option valid is not built yet"},
-    {"from=\"10.0.0.0/8\" " KEY_ED, "option from is not built yet"},
-    {"restrict,FROM=10.0.0.0/8 " KEY_ED, "option from is not built yet"},
-    {"max-sessions=1 " KEY_ED, "option max-sessions is not built yet"},
-    {"max-channels=1 " KEY_ED, "option max-channels is not built yet"},
-    {"replace-old " KEY_ED, "option replace-old is not built yet"},
-    {"source=\"127.1.1.1\" " KEY_ED, "option source is not built yet"},
+    /* who, from where, when, how many: one row for what each value's own tests have more of */
+    {"from " KEY_ED, "option from needs a value: from=\"...\""},
+    {"from=10.0.0.0/8 " KEY_ED, "the value of from needs double quotes"},
+    {"from=\"\" " KEY_ED, "from: \"\": expected an IP address"},
+    {"from=\"10.0.0.1/8\" " KEY_ED, "from: \"10.0.0.1/8\": bits are set"},
+    {"from=\"!10.0.0.1\" " KEY_ED, "from: every item is negated"},
+    {"from=\"*.example.com\" " KEY_ED, "from: \"*.example.com\": expected"},
+    {"from=\"\x80\" " KEY_ED, "from: \"\\x80\": expected"},
+    {"from=\"::1\",from=\"::1\" " KEY_ED, "option from is repeated"},
+    {"expiry-time=20300101 " KEY_ED, "the value of expiry-time needs double quotes"},
+    {"expiry-time=\"\" " KEY_ED, "expiry-time: expected YYYYMMDD"},
+    {"expiry-time=\"2030\" " KEY_ED, "expiry-time: expected YYYYMMDD"},
+    {"expiry-time=\"20300230\" " KEY_ED, "expiry-time: there is no such date"},
+    {"expiry-time=\"19600101\" " KEY_ED, "expiry-time: that is before 1970"},
+    {"expiry-time=\"20300101\",expiry-time=\"20310101\" " KEY_ED, "expiry-time is repeated"},
+    {"valid=\"\" " KEY_ED, "valid: expected DAYS"},
+    {"valid=\"Mon 8:00-9:00\" " KEY_ED, "valid: expected a time"},
+    {"valid=\"Mon 08:00-08:00\" " KEY_ED, "valid: a period"},
+    {"valid=\"Mon 08:00-09:00Z;Tue 08:00-09:00Z\" " KEY_ED, "valid: Z stands once"},
+    {"valid=Mon 08:00-09:00 " KEY_ED, "the value of valid needs double quotes"},
+    {"valid=\"Mon 08:00-09:00\",valid=\"Tue 08:00-09:00\" " KEY_ED, "valid is repeated"},
+    {"max-sessions " KEY_ED, "option max-sessions needs a value: max-sessions=N"},
+    {"max-sessions= " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=\"\" " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=0 " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=65536 " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=4294967297 " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=-1 " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=1x " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=\" 1\" " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=\"1 " KEY_ED, "the value of max-sessions has no closing quote"},
+    {"max-sessions=1\"\" " KEY_ED, "expected a comma or a blank"},
+    {"max-sessions=1=2 " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-sessions=1,max-sessions=2 " KEY_ED, "option max-sessions is repeated"},
+    {"max-sessions=" N63 N63 " " KEY_ED, "max-sessions: expected a number from 1 to 65535"},
+    {"max-channels " KEY_ED, "option max-channels needs a value: max-channels=N"},
+    {"max-channels=0 " KEY_ED, "max-channels: expected a number from 1 to 65535"},
+    {"max-channels=\"x\" " KEY_ED, "max-channels: expected a number from 1 to 65535"},
+    {"max-channels=65536 " KEY_ED, "max-channels: expected a number from 1 to 65535"},
+    {"max-channels=1,max-channels=1 " KEY_ED, "option max-channels is repeated"},
+    {"replace-old " KEY_ED, "replace-old has no meaning without max-sessions"},
+    {"replace-old,max-channels=1 " KEY_ED, "replace-old has no meaning without max-sessions"},
+    {"max-sessions=1,replace-old=yes " KEY_ED, "expected a comma or a blank"},
+    {"max-sessions=1,replace-old,replace-old " KEY_ED, "option replace-old is repeated"},
+    {"source=127.1.1.1 " KEY_ED, "the value of source needs double quotes"},
+    {"source=\"\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.1\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.0.0.256\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.0.0.01\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"128.0.0.1\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"10.0.0.1\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"::1\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"::ffff:127.0.0.1\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"localhost\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.0.0.1:0\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.0.0.0/8\" " KEY_ED, "source: expected an address 127.x.y.z"},
+    {"source=\"127.0.0.0\" " KEY_ED, "source: 127.0.0.0 is no host's address"},
+    {"source=\"127.255.255.255\" " KEY_ED, "source: 127.255.255.255 is no host's address"},
+    {"source=\"127.1.1.1\",source=\"127.1.1.2\" " KEY_ED, "option source is repeated"},
     {"connect-as=\"root\" " KEY_ED, "option connect-as is not built yet"},
+    {"restrict,CONNECT-AS=me " KEY_ED, "option connect-as is not built yet"},
     /* what we cannot give */
     {"command=\"/bin/sh\" " KEY_ED, "option command asks"},
     {"environment=\"A=b\" " KEY_ED, "option environment asks"},
@@ -260,7 +371,11 @@ Test(keyline, nul_and_length)
 /* Only the len bytes given are read: no terminator is needed (asan sees the rest). */
 Test(keyline, every_cut)
 {
-	static const char line[] = "restrict,endpoint=\"a\",permitopen=\"h:1\" " KEY_P256 " me";
+	static const char line[] =
+	    "restrict,endpoint=\"a\",permitopen=\"h:1\",from=\"::1,10.0.0.0/8\","
+	    "expiry-time=\"20300101Z\",valid=\"Mon 01:00-02:00;Sun-Tue "
+	    "22:00-01:00Z\",max-sessions=20,replace-old,max-channels=\"7\","
+	    "source=\"127.1.2.3\" " KEY_P256 " me";
 
 	for (size_t n = 1; n < sizeof(line); n++) {
 		struct keyline k;

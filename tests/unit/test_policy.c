@@ -326,7 +326,7 @@ Test(policy, any_bytes, .init = make_all, .fini = free_all)
 
 Test(policy, texts)
 {
-	for (int v = POLICY_GRANT; v <= POLICY_NO_ENDPOINT; v++) {
+	for (int v = POLICY_GRANT; v <= POLICY_OUTSIDE_WINDOW; v++) {
 		cr_expect(policy_reason((enum policy_verdict)v));
 		cr_expect(policy_remedy((enum policy_verdict)v));
 	}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "enforce.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+	SETTLE_MS = 100, /* after a change, for a writer that renames and then sets the mode */
+	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
+};
+
+struct enforce {
+	const struct settings *s;
+	struct enforce_ops ops;
+	struct allowlist *list;
+	char fault[512];
+	char *folder, *name; /* of the file */
+	int inotify, clock;
+	struct event *changed, *settled, *ticked;
+};
+
+static void keep_fault(void *arg, const char *text)
+{
+	struct enforce *e = arg;
+
+	log_msg(LOG_ERR, "%s", text);
+	if (!e->fault[0])
+		snprintf(e->fault, sizeof(e->fault), "%s", text);
+}
+
+int enforce_reload(struct enforce *e, char *summary, size_t size)
+{
+	struct allowlist *old = e->list, *list;
+
+	e->fault[0] = '\0';
+	list = allowlist_load(e->s->allowlist, e->s->endpoints, e->s->n_endpoints,
+			      e->s->default_endpoint, keep_fault, e);
+	if (!list) {
+		snprintf(summary, size, "not loaded, the old list of %zu keys stays in force: %s",
+			 allowlist_count(old), e->fault);
+		log_msg(LOG_ERR, "%s: not loaded, the old list of %zu keys stays in force",
+			e->s->allowlist, allowlist_count(old));
+		return -1;
+	}
+	e->list = list;
+	e->ops.judge(e->ops.arg, list, "reload", summary, size);
+	allowlist_free(old);
+	if (allowlist_count(list) == 0)
+		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
+			e->s->allowlist);
+	enforce_rearm(e);
+	return 0;
+}
+
+/* ---- the file ---- */
+
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+	char summary[1024];
+
+	(void)fd;
+	(void)what;
+	enforce_reload(arg, summary, sizeof(summary));
+}
+
+static void on_changed(evutil_socket_t fd, short what, void *arg)
+{
+	_Alignas(struct inotify_event) char buf[4096];
+	const struct timeval settle = {.tv_usec = SETTLE_MS * 1000};
+	struct enforce *e = arg;
+	const struct inotify_event *ev;
+	bool ours = false;
+	ssize_t n;
+
+	(void)what;
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		for (const char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
+			ev = (const struct inotify_event *)p;
+			ours |= (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED)) ||
+				(ev->len > 0 && strcmp(ev->name, e->name) == 0);
+			if (ev->mask & IN_IGNORED)
+				log_msg(LOG_WARNING,
+					"%s is gone: %s is not watched any more, use SIGHUP",
+					e->folder, e->s->allowlist);
+		}
+	if (ours)
+		event_add(e->settled, &settle);
+}
+
+static int watch(struct enforce *e, struct event_base *base)
+{
+	char *a = strdup(e->s->allowlist), *b = strdup(e->s->allowlist);
+	int rc = -1;
+
+	if (!a || !b)
+		abort();
+	e->folder = strdup(dirname(a));
+	e->name = strdup(basename(b));
+	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (!e->folder || !e->name || e->inotify < 0)
+		goto out;
+	/* Only a writer that is done counts: not every write, and not a truncation. */
+	if (inotify_add_watch(e->inotify, e->folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		goto out;
+	e->changed = event_new(base, e->inotify, EV_READ | EV_PERSIST, on_changed, e);
+	if (e->changed && event_add(e->changed, NULL) == 0)
+		rc = 0;
+out:
+	free(a);
+	free(b);
+	return rc;
+}
+
+/* ---- the clock ---- */
+
+void enforce_rearm(struct enforce *e)
+{
+	const time_t now = time(NULL);
+	time_t next = e->ops.next_change(e->ops.arg, now);
+	struct itimerspec at = {0};
+
+	if (next == 0 || next > now + FAR_SECONDS)
+		next = now + FAR_SECONDS;
+	at.it_value.tv_sec = next;
+	if (timerfd_settime(e->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) != 0)
+		log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
+}
+
+static void on_ticked(evutil_socket_t fd, short what, void *arg)
+{
+	struct enforce *e = arg;
+	char summary[1024];
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
+		return;
+	e->ops.judge(e->ops.arg, e->list, "the clock", summary, sizeof(summary));
+	enforce_rearm(e);
+}
+
+/* ---- life ---- */
+
+struct enforce *enforce_new(struct event_base *base, const struct settings *s,
+			    struct allowlist *list, const struct enforce_ops *ops)
+{
+	struct enforce *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		abort();
+	e->s = s;
+	e->ops = *ops;
+	e->list = list;
+	e->inotify = -1;
+	e->clock = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	e->settled = event_new(base, -1, 0, on_settled, e);
+	e->ticked =
+	    e->clock < 0 ? NULL : event_new(base, e->clock, EV_READ | EV_PERSIST, on_ticked, e);
+	if (!e->settled || !e->ticked || event_add(e->ticked, NULL) != 0) {
+		enforce_free(e);
+		return NULL;
+	}
+	if (s->watch && watch(e, base) != 0)
+		log_msg(LOG_WARNING, "%s cannot be watched (%s): changes take SIGHUP", s->allowlist,
+			strerror(errno));
+	enforce_rearm(e);
+	return e;
+}
+
+void enforce_free(struct enforce *e)
+{
+	struct event *events[] = {e ? e->changed : NULL, e ? e->settled : NULL,
+				  e ? e->ticked : NULL};
+
+	if (!e)
+		return;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i])
+			event_free(events[i]);
+	if (e->inotify >= 0)
+		close(e->inotify);
+	if (e->clock >= 0)
+		close(e->clock);
+	allowlist_free(e->list);
+	free(e->folder);
+	free(e->name);
+	free(e);
+}
+
+const struct allowlist *enforce_list(const struct enforce *e)
+{
+	return e->list;
+}
+
+const char *enforce_fault(const struct enforce *e)
+{
+	return e->fault;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_ENFORCE_H
+#define SSHIPC_SERVER_ENFORCE_H
+/*
+ * The allow list in force: loaded anew on request and when its file changes, swapped whole or not
+ * at all; and the clock.  Says when running sessions must be judged again; judges none itself.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "allowlist.h"
+#include "settings.h"
+
+struct enforce;
+
+struct enforce_ops {
+	/* Judge every running session by list (the one in force; an older one is freed after this).
+	 * why: "reload", "the clock". Writes a summary. */
+	void (*judge)(void *arg, const struct allowlist *list, const char *why, char *summary,
+		      size_t size);
+	/* The earliest time at which a running session's verdict can change by the clock alone; 0:
+	 * never.  soon: that far ahead a warning is due, too. */
+	time_t (*next_change)(void *arg, time_t now);
+	void *arg;
+};
+
+/* list: the first one, taken over.  s->watch: its folder is watched.  NULL with errno. */
+struct enforce *enforce_new(struct event_base *base, const struct settings *s,
+			    struct allowlist *list, const struct enforce_ops *ops);
+void enforce_free(struct enforce *e);
+
+const struct allowlist *enforce_list(const struct enforce *e);
+
+/* Loads the file; 0, or -1 when it has faults and the old list stays.  summary (size bytes): who
+ * was closed, or the first fault. */
+int enforce_reload(struct enforce *e, char *summary, size_t size);
+
+/* The fault that keeps the file on disk from being in force; "" when there is none. */
+const char *enforce_fault(const struct enforce *e);
+
+/* A session was added: its next change counts, too. */
+void enforce_rearm(struct enforce *e);
+
+#endif

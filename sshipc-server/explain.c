@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "log.h"
+
+static int set_text(char **to, const char *value, const char **errstr)
+{
+	*errstr = *to ? "is given twice" : "out of memory";
+	if (*to)
+		return -1;
+	*to = strdup(value);
+	return *to ? 0 : -1;
+}
+
+static int set_from(struct explain *q, const char *value, const char **errstr)
+{
+	*errstr = q->from ? "is given twice" : "expected an IP address";
+	if (q->from || address_from_host(value, 0, &q->request.source) < 0)
+		return -1;
+	q->from = true;
+	return 0;
+}
+
+static int set_at(struct explain *q, const char *value, const char **errstr)
+{
+	*errstr = "is given twice";
+	if (q->at || window_parse_time(value, &q->request.now, errstr) < 0)
+		return -1;
+	q->at = true;
+	return 0;
+}
+
+static int set_dest(struct explain *q, const char *value, const char **errstr)
+{
+	const bool has_port = !strchr("/@", value[0]) && strchr(value, ':');
+	char host[ADDRESS_HOST];
+	const char *port_text = NULL;
+	uint16_t port = 0;
+
+	if (has_port) {
+		if (address_split(value, host, &port_text, errstr) < 0)
+			return -1;
+		*errstr = "the port is not a number from 0 to 65535";
+		if (address_parse_port(port_text, &port) < 0)
+			return -1;
+	}
+	q->request.action = value[0] == '/' ? POLICY_DIRECT_STREAMLOCAL : POLICY_DIRECT_TCPIP;
+	q->request.port = port;
+	return set_text(&q->host, has_port ? host : value, errstr);
+}
+
+int explain_set(struct explain *q, const char *option, const char *value, const char **errstr)
+{
+	switch (option[0]) {
+	case 'k':
+		return set_text(&q->key, value, errstr);
+	case 'f':
+		return set_from(q, value, errstr);
+	case 'a':
+		return set_at(q, value, errstr);
+	default:
+		return set_dest(q, value, errstr);
+	}
+}
+
+const char *explain_check(const struct explain *q)
+{
+	if (!q->wanted)
+		return q->key || q->from || q->at || q->host
+			   ? "--key, --from, --at and --dest belong to --explain"
+			   : NULL;
+	return q->key && q->from ? NULL : "--explain needs --key FILE and --from ADDRESS";
+}
+
+void explain_free(struct explain *q)
+{
+	free(q->key);
+	free(q->host);
+	*q = (struct explain){.key = NULL};
+}
+
+/* ---- the answer ---- */
+
+static int key_fault(const char *path, unsigned line, const char *why)
+{
+	fprintf(stderr, "%s:%u: %s; expected one public key line, as in id.pub\n", path, line, why);
+	return -1;
+}
+
+/* key is the caller's to free, also on failure. */
+static int read_key(const char *path, struct keyline *key)
+{
+	FILE *f = fopen(path, "re");
+	char *text = NULL, err[KEYLINE_ERROR] = "";
+	size_t room = 0;
+	ssize_t n = 0;
+	int rc = 0;
+
+	while (f && rc == 0 && (n = getline(&text, &room, f)) > 0) {
+		struct keyline k = {.line = key->line + 1};
+
+		if (text[n - 1] == '\n')
+			n--;
+		rc = keyline_parse(text, (size_t)n, &k, err);
+		key->line++;
+		if (rc < 0)
+			key_fault(path, key->line, err);
+		else if (rc == 1 && key->blob)
+			rc = key_fault(path, key->line, "there is more than one key");
+		else if (rc == 1) {
+			rc = 0;
+			k.line = key->line;
+			*key = k;
+			continue;
+		}
+		keyline_free(&k);
+	}
+	if (!f || ferror(f)) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		rc = -1;
+	} else if (rc == 0 && !key->blob) {
+		rc = key_fault(path, key->line, "there is no key");
+	}
+	free(text);
+	if (f)
+		fclose(f);
+	return rc;
+}
+
+/* What the monitor minds, and the policy does not ask. */
+static void print_limits(const struct keyline *k)
+{
+	char source[ADDRESS_TEXT];
+
+	if (k->max_sessions)
+		printf(" max-sessions=%u%s", k->max_sessions, k->replace_old ? " replace-old" : "");
+	if (k->max_channels)
+		printf(" max-channels=%u", k->max_channels);
+	if (k->source.len)
+		printf(" source=%s", address_format_host(&k->source, source, sizeof(source)));
+}
+
+static void print_value(enum policy_condition condition, const struct allow_entry *e,
+			const struct policy_request *r)
+{
+	const struct keyline *k = &e->key;
+	char text[ADDRESS_TEXT], time[WINDOW_TEXT];
+	struct log_text host;
+
+	switch (condition) {
+	case POLICY_ASK_KEY:
+		printf("key          %s", k->fingerprint);
+		break;
+	case POLICY_ASK_TYPE:
+		printf("channel      %s",
+		       r->action == POLICY_DIRECT_TCPIP ? "direct-tcpip" : "direct-streamlocal");
+		break;
+	case POLICY_ASK_ENDPOINT:
+		printf("endpoint     %s, %s", e->endpoint->name,
+		       address_format(&e->endpoint->address, text, sizeof(text)));
+		break;
+	case POLICY_ASK_SOURCE:
+		printf("from         %s, allowed: %s",
+		       address_format_host(&r->source, text, sizeof(text)),
+		       k->from_text ? k->from_text : "any");
+		break;
+	case POLICY_ASK_EXPIRY:
+		printf("expiry-time  %s",
+		       k->expires ? window_format_time(k->expires, time) : "never");
+		break;
+	case POLICY_ASK_WINDOW:
+		printf("valid        %s, allowed: %s", window_format_time(r->now, time),
+		       k->valid_text ? k->valid_text : "always");
+		break;
+	default:
+		printf("destination  %s", log_escape(&host, r->host, r->host_len));
+		if (r->action == POLICY_DIRECT_TCPIP && r->port)
+			printf(" port %u", r->port);
+	}
+}
+
+static bool granted(enum policy_verdict v)
+{
+	return v == POLICY_GRANT || v == POLICY_GRANT_STATUS;
+}
+
+static enum policy_verdict explain_entry(const struct allow_entry *e,
+					 const struct policy_request *r)
+{
+	struct policy_request login = *r;
+
+	for (int i = 0; i < POLICY_CONDITIONS; i++) {
+		const enum policy_condition c = (enum policy_condition)i;
+
+		printf("%s  ", granted(policy_ask(c, &e->key, e->endpoint, r)) ? "pass" : "FAIL");
+		print_value(c, e, r);
+		printf("\n");
+	}
+	if (e->key.max_sessions || e->key.max_channels || e->key.source.len) {
+		printf("      minded by the running server:");
+		print_limits(&e->key);
+		printf("\n");
+	}
+	login.action = POLICY_LOGIN;
+	if (policy_decide(&e->key, e->endpoint, &login) != POLICY_GRANT)
+		printf("refused at login: ");
+	else if (!granted(policy_decide(&e->key, e->endpoint, r)))
+		printf("login granted, channel refused: ");
+	return policy_decide(&e->key, e->endpoint, r);
+}
+
+int explain_answer(const struct explain *q, const char *path, const struct allowlist *list)
+{
+	struct policy_request r = q->request;
+	struct keyline key = {.blob = NULL};
+	const struct allow_entry *e = NULL;
+	enum policy_verdict verdict;
+	int code = EX_CONFIG;
+
+	if (read_key(q->key, &key) < 0)
+		goto out;
+	if (!q->at)
+		r.now = time(NULL);
+	if (!q->host)
+		r.action = POLICY_DIRECT_TCPIP;
+	r.host = q->host ? q->host : ".";
+	r.host_len = strlen(r.host);
+	e = allowlist_find(list, key.blob, key.blob_len);
+	if (e) {
+		printf("%s:%u: %s\n", path, e->key.line, e->key.name);
+		verdict = explain_entry(e, &r);
+	} else {
+		printf("%s: no line for this key\nFAIL  key          %s\nrefused at login: ", path,
+		       key.fingerprint);
+		verdict = policy_decide(NULL, NULL, &r);
+	}
+	printf("%s%s%s\n", policy_reason(verdict), granted(verdict) ? "" : "; ",
+	       granted(verdict) ? "" : policy_remedy(verdict));
+	code = granted(verdict) ? EX_OK : EX_NOPERM;
+out:
+	keyline_free(&key);
+	return code;
+}
+
+void explain_access(const struct allowlist *list)
+{
+	char text[ADDRESS_TEXT], time[WINDOW_TEXT];
+
+	printf("\n# access: line, key, fingerprint, endpoint, address, conditions\n");
+	for (size_t i = 0; i < allowlist_count(list); i++) {
+		const struct allow_entry *e = allowlist_get(list, i);
+		const struct keyline *k = &e->key;
+
+		printf("# %u\t%s\t%s\t%s\t%s\t", k->line, k->name, k->fingerprint,
+		       e->endpoint->name,
+		       address_format(&e->endpoint->address, text, sizeof(text)));
+		if (k->from_text)
+			printf(" from=\"%s\"", k->from_text);
+		if (k->expires)
+			printf(" expiry-time=\"%s\"", window_format_time(k->expires, time));
+		if (k->valid_text)
+			printf(" valid=\"%s\"", k->valid_text);
+		print_limits(k);
+		printf("\n");
+	}
+	if (allowlist_count(list) == 0)
+		printf("# the allow list is empty: every login is refused\n");
+}

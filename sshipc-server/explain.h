@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_EXPLAIN_H
+#define SSHIPC_SERVER_EXPLAIN_H
+/*
+ * What the policy would say, in words, without a server running: --explain, and the access table of
+ * -T.  Decides nothing itself: it asks policy.h.
+ */
+#include <stdbool.h>
+
+#include "allowlist.h"
+#include "policy.h"
+
+struct explain {
+	bool wanted;		       /* --explain was given */
+	char *key;		       /* file with one public key line */
+	char *host;		       /* of the request */
+	bool from, at;		       /* were given */
+	struct policy_request request; /* without time it is now, without host it is "." */
+};
+
+/* Takes --key FILE, --from ADDRESS, --at "YYYY-MM-DD HH:MM[:SS][Z]" or --dest HOST:PORT, NAME, "."
+ * or /path, by its name without the dashes.  0, or -1 with *errstr (static). */
+int explain_set(struct explain *q, const char *option, const char *value, const char **errstr);
+
+/* What is missing or does not belong together, or NULL. */
+const char *explain_check(const struct explain *q);
+
+void explain_free(struct explain *q); /* what it holds, not itself */
+
+/* Prints the line of the key in list (read from path), each condition with its value and whether it
+ * holds, and the verdict.  Returns the exit code: 0 granted, 77 refused, 78 (and why on stderr) for
+ * a key file that has not exactly one public key. */
+int explain_answer(const struct explain *q, const char *path, const struct allowlist *list);
+
+/* Who may reach what, under which conditions: comment lines on stdout. */
+void explain_access(const struct allowlist *list);
+
+#endif

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "conn_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PROBES_MAX = 20,     /* keys a peer may ask about */
+	ATTEMPTS_MAX = 6,    /* signatures it may send */
+	REPLACE_SECONDS = 3, /* for the older sessions of a key to show that they live */
+	WARN_SECONDS = 300,  /* before a session ends by the clock */
+};
+
+static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
+					  char fingerprint[KEYLINE_FINGERPRINT])
+{
+	uint8_t digest[KEYLINE_DIGEST];
+	size_t n;
+	const uint8_t *blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
+
+	keyline_digest(blob, n, digest);
+	keyline_fingerprint(digest, fingerprint);
+	return allowlist_find(c->view->allowlist, blob, n);
+}
+
+void login_on_probe(struct conn *c, struct wire *w)
+{
+	char fingerprint[KEYLINE_FINGERPRINT];
+	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	struct log_text user;
+	size_t n;
+	const void *name = wire_get_bytes(w, &n, 256);
+
+	if (!wire_done(w) || c->authorized || c->waiting) {
+		conn_violation(c, "PROBE");
+		return;
+	}
+	if (++c->probes > PROBES_MAX) {
+		conn_end(c, "too many keys offered");
+		return;
+	}
+	if (!entry) {
+		c->login_refused = true;
+		log_msg(LOG_NOTICE, "%s: key %s refused: %s (user \"%s\"); %s", c->who, fingerprint,
+			policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
+			policy_remedy(POLICY_NO_KEY));
+	}
+	wire_start(w, WIRE_KNOWN);
+	wire_put_u32(w, entry != NULL);
+	conn_send(c, w);
+}
+
+/* ---- what a key has open ---- */
+
+static struct key_use *find_use(struct monitor_view *view, const uint8_t *digest)
+{
+	struct key_use *u;
+
+	LIST_FOREACH(u, &view->uses, entry)
+	if (memcmp(u->digest, digest, sizeof(u->digest)) == 0)
+		return u;
+	return NULL;
+}
+
+static void take_use(struct conn *c, const struct keyline *key)
+{
+	struct key_use *u = find_use(c->view, key->digest);
+
+	if (!u) {
+		u = calloc(1, sizeof(*u));
+		if (!u || !(u->blob = malloc(key->blob_len)))
+			abort();
+		memcpy(u->blob, key->blob, key->blob_len);
+		u->blob_len = key->blob_len;
+		memcpy(u->digest, key->digest, sizeof(u->digest));
+		memcpy(u->name, key->name, sizeof(u->name));
+		memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
+		LIST_INSERT_HEAD(&c->view->uses, u, entry);
+	}
+	LIST_INSERT_HEAD(&u->conns, c, of_key); /* newest first */
+	c->use = u;
+}
+
+static void drop_unused(struct key_use *u)
+{
+	if (!LIST_EMPTY(&u->conns) || u->waiting > 0)
+		return;
+	LIST_REMOVE(u, entry);
+	free(u->blob);
+	free(u);
+}
+
+void login_release(struct conn *c)
+{
+	struct key_use *use = c->use, *waiting = c->waiting;
+
+	c->use = c->waiting = NULL;
+	if (use)
+		LIST_REMOVE(c, of_key);
+	if (waiting)
+		waiting->waiting--;
+	if (waiting && waiting != use)
+		drop_unused(waiting);
+	if (use)
+		drop_unused(use);
+}
+
+/* One that is ending makes room already. */
+static size_t count_sessions(const struct key_use *u)
+{
+	const struct conn *c;
+	size_t n = 0;
+
+	if (!u)
+		return 0;
+	LIST_FOREACH(c, &u->conns, of_key)
+	n += !c->ending;
+	return n;
+}
+
+/* ---- login ---- */
+
+static void grant(struct conn *c, const struct allow_entry *entry)
+{
+	struct wire w;
+
+	c->channels = calloc((size_t)c->view->settings->max_channels, sizeof(struct channel *));
+	if (!c->channels)
+		abort();
+	c->authorized = true;
+	c->entry = entry;
+	c->endpoint = entry->endpoint;
+	take_use(c, &entry->key);
+	conn_name(c);
+	event_del(c->timer);
+	c->view->n_unauthenticated--;
+	log_msg(LOG_INFO, "%s: key %s (%s) logged in for endpoint %s; %s", c->who, entry->key.name,
+		entry->key.fingerprint, entry->endpoint->name, c->client);
+	wire_start(&w, WIRE_GRANT);
+	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
+	conn_send(c, &w);
+	c->view->logged_in(c->view->owner);
+}
+
+/* A listed key's owner may know why. */
+static void deny(struct conn *c, const struct allow_entry *entry, const char *fingerprint,
+		 const char *reason, const char *remedy)
+{
+	struct wire w;
+	char text[256] = "";
+
+	c->login_refused = true;
+	log_msg(LOG_NOTICE, "%s: key %s%s%s%s refused: %s; %s; %s", c->who,
+		entry ? entry->key.name : "", entry ? " (" : "", fingerprint, entry ? ")" : "",
+		reason, c->client, remedy);
+	if (entry)
+		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
+	wire_start(&w, WIRE_DENY);
+	wire_put_text(&w, text);
+	conn_send(c, &w);
+}
+
+static const char full_remedy[] =
+    "end another session of this key, or raise max-sessions in its line";
+
+static void settle_wait(struct conn *c)
+{
+	const struct allow_entry *entry =
+	    allowlist_find(c->view->allowlist, c->waiting->blob, c->waiting->blob_len);
+	struct key_use *u = c->waiting;
+	struct conn *other, *oldest = NULL;
+
+	LIST_FOREACH(other, &u->conns, of_key)
+	if (!other->ending && other->asked_alive && !other->alive)
+		oldest = other; /* newest first: the last one seen */
+	if (entry && count_sessions(u) >= entry->key.max_sessions && oldest) {
+		log_msg(LOG_NOTICE, "%s: replaced by session %u: its peer is silent (replace-old)",
+			oldest->who, (unsigned)c->id);
+		conn_end(oldest, "replaced by a new session of the same key");
+	}
+	if (!entry) /* the list was changed meanwhile */
+		deny(c, NULL, u->fingerprint, policy_reason(POLICY_NO_KEY),
+		     policy_remedy(POLICY_NO_KEY));
+	else if (count_sessions(u) < entry->key.max_sessions)
+		grant(c, entry);
+	else
+		deny(c, entry, u->fingerprint,
+		     "the key has as many sessions as it may (max-sessions), and all are alive",
+		     full_remedy);
+	c->waiting = NULL;
+	u->waiting--;
+	drop_unused(u);
+}
+
+static void on_waited(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	settle_wait(arg);
+}
+
+/* The older sessions of the key are asked whether their peers live; the login is answered when that
+ * is known. */
+static void wait_for_others(struct conn *c, struct key_use *u)
+{
+	const struct timeval patience = {.tv_sec = REPLACE_SECONDS};
+	struct conn *other;
+	struct wire w;
+
+	c->waiting = u;
+	u->waiting++;
+	LIST_FOREACH(other, &u->conns, of_key)
+	{
+		if (other->ending)
+			continue;
+		other->asked_alive = true;
+		other->alive = false;
+		wire_start(&w, WIRE_CHECK);
+		conn_send(other, &w);
+	}
+	c->wait = event_new(c->view->base, -1, 0, on_waited, c);
+	if (!c->wait || event_add(c->wait, &patience) != 0)
+		abort();
+}
+
+void login_on_authorize(struct conn *c, struct wire *w)
+{
+	char fingerprint[KEYLINE_FINGERPRINT];
+	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	const struct policy_request request = {
+	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
+	struct log_text user, version;
+	size_t n_user, n_version;
+	const void *u = wire_get_bytes(w, &n_user, 256);
+	const void *v = wire_get_bytes(w, &n_version, 255);
+	enum policy_verdict verdict;
+	struct key_use *use;
+
+	if (!wire_done(w) || c->authorized || c->waiting) {
+		conn_violation(c, "AUTHORIZE");
+		return;
+	}
+	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
+		 log_escape(&user, u, n_user), log_escape(&version, v, n_version));
+	if (++c->attempts > ATTEMPTS_MAX) {
+		conn_end(c, "too many login attempts");
+		return;
+	}
+	verdict =
+	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	if (verdict != POLICY_GRANT) {
+		deny(c, entry, fingerprint, policy_reason(verdict), policy_remedy(verdict));
+		return;
+	}
+	use = find_use(c->view, entry->key.digest);
+	if (entry->key.max_sessions == 0 ||
+	    count_sessions(use) + (use ? use->waiting : 0) < entry->key.max_sessions)
+		grant(c, entry);
+	else if (entry->key.replace_old && use->waiting == 0)
+		wait_for_others(c, use);
+	else
+		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
+		     full_remedy);
+}
+
+void login_on_alive(struct conn *c, struct wire *w)
+{
+	if (!wire_done(w) || !c->authorized || !c->asked_alive) {
+		conn_violation(c, "ALIVE");
+		return;
+	}
+	c->alive = true;
+}
+
+/* ---- judged anew ---- */
+
+bool conn_judge(struct conn *c, time_t now)
+{
+	const struct policy_request request = {
+	    .action = POLICY_LOGIN, .source = c->peer, .now = now};
+	const char *reason = NULL;
+	enum policy_verdict verdict;
+
+	if (!c->authorized || c->gone)
+		return false;
+	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
+	if (c->ending)
+		return false;
+	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
+	if (verdict != POLICY_GRANT)
+		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
+						  : policy_reason(verdict);
+	else if (c->entry->endpoint != c->endpoint)
+		reason = "the key's endpoint was changed";
+	if (!reason)
+		return false;
+	log_msg(LOG_NOTICE, "%s: ended: %s (key %s)", c->who, reason, c->use->fingerprint);
+	snprintf(c->why, sizeof(c->why), "%s", reason);
+	conn_end(c, reason);
+	return true;
+}
+
+time_t conn_next_change(struct conn *c, time_t now)
+{
+	const time_t next =
+	    c->authorized && c->entry && !c->ending ? policy_next_change(&c->entry->key, now) : 0;
+
+	if (next == 0 || next > now + WARN_SECONDS)
+		return next == 0 ? 0 : next - WARN_SECONDS;
+	if (c->warned_for != next) {
+		c->warned_for = next;
+		log_msg(LOG_WARNING, "%s: ends in %lld s by expiry-time or valid (key %s)", c->who,
+			(long long)(next - now), c->use->fingerprint);
+	}
+	return next;
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A TCP relay in front of a server, which a test can hold up or cut; to a scene it looks like that server."""
+import contextlib
+import socket
+import threading
+
+
+class Between:
+    def __init__(self, scene, server):
+        self.host, self.hostkey, self.target = server.host, server.hostkey, ("127.0.0.1", server.port)
+        self.flowing = {"up": threading.Event(), "down": threading.Event()}
+        self.count, self.sent_up = 0, 0  # connections; bytes of the newest towards the server
+        self.cuts = []  # for each connection to come: it ends after so many bytes upwards
+        self.newest = ()
+        self.resume()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        scene.closers.append(self.listener.close)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self, way):
+        """What comes from now on waits: "up" is towards the server."""
+        self.flowing[way].clear()
+
+    def resume(self):
+        for flowing in self.flowing.values():
+            flowing.set()
+
+    def cut(self):
+        """Ends the newest connection."""
+        for s in self.newest:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+                far = socket.create_connection(self.target)
+            except OSError:
+                return
+            self.newest, self.sent_up = (near, far), 0
+            cut_after = self.cuts.pop(0) if self.cuts else None
+            for way, source, sink in (("up", near, far), ("down", far, near)):
+                threading.Thread(target=self._pump, args=(way, source, sink, cut_after), daemon=True).start()
+            self.count += 1
+
+    def _pump(self, way, source, sink, cut_after):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                self.flowing[way].wait()
+                if way == "up" and cut_after is not None:
+                    data = data[:cut_after - self.sent_up]
+                sink.sendall(data)
+                if way == "up":
+                    self.sent_up += len(data)
+                    if self.sent_up == cut_after:
+                        break
+        for s in (source, sink):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
