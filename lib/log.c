@@ -10,9 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEXT_MAX  2048		       /* a message as formatted */
-#define CLEAN_MAX (4 * TEXT_MAX)       /* each byte as \xNN */
-#define LINE_MAX  (6 * TEXT_MAX + 256) /* each byte as a JSON escape, and the frame */
+#define TEXT_MAX   2048		  /* a message as formatted */
+#define CLEAN_MAX  (4 * TEXT_MAX) /* each byte as \xNN */
+#define FIELD_MAX  1024
+#define FIELDS_MAX 4096
+#define LINE_MAX   (6 * TEXT_MAX + FIELDS_MAX + 256) /* each byte as a JSON escape, and the frame */
 
 static struct {
 	const char *program;
@@ -190,26 +192,55 @@ int log_sink_parse(const char *text, enum log_sink *sink)
 	return -1;
 }
 
-static int format_json(char *out, size_t size, int priority, const char *text)
+/* ,"name":"text" or ,"name":number for each; a field that does not fit is left out whole. */
+static size_t format_fields(char *out, size_t size, const struct log_field *fields)
+{
+	char value[FIELD_MAX];
+	size_t used = 0;
+	int n;
+
+	for (const struct log_field *f = fields; f && f->name; f++) {
+		if (f->text) {
+			log_json_escape(value, sizeof(value), f->text, strlen(f->text));
+			n = snprintf(out + used, size - used, ",\"%s\":\"%s\"", f->name, value);
+		} else {
+			n = snprintf(out + used, size - used, ",\"%s\":%llu", f->name,
+				     (unsigned long long)f->number);
+		}
+		if (n < 0 || (size_t)n >= size - used)
+			break;
+		used += (size_t)n;
+	}
+	out[used] = '\0';
+	return used;
+}
+
+static int format_json(char *out, size_t size, int priority, const char *event,
+		       const struct log_field *fields, const char *text)
 {
 	static const char *const levels[] = {"emerg",	"alert",  "crit", "err",
 					     "warning", "notice", "info", "debug"};
-	char msg[LINE_MAX - 256], day[32];
+	const struct log_field name[] = {{"event", event, 0}, {NULL, NULL, 0}};
+	char msg[6 * TEXT_MAX], more[FIELDS_MAX], day[32];
 	struct timespec now = {0};
 	struct tm tm;
+	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	log_json_escape(msg, sizeof(msg), text, strlen(text));
+	n = format_fields(more, sizeof(more), event ? name : NULL);
+	format_fields(more + n, sizeof(more) - n, fields);
 	return snprintf(out, size,
-			"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d,"
+			"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
 			"\"msg\":\"%s\"}\n",
 			day, now.tv_nsec / 1000000, levels[priority & LOG_PRIMASK], state.program,
-			(int)getpid(), msg);
+			(int)getpid(), more, msg);
 }
 
-static void write_line(int priority, const char *text)
+static void write_line(int priority, const char *event, const struct log_field *fields,
+		       const char *text)
 {
 	char line[LINE_MAX];
 	int n = 0;
@@ -217,7 +248,7 @@ static void write_line(int priority, const char *text)
 	if (state.journal)
 		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
 	if (state.sink == LOG_SINK_JSON)
-		n += format_json(line + n, sizeof(line) - (size_t)n, priority, text);
+		n += format_json(line + n, sizeof(line) - (size_t)n, priority, event, fields, text);
 	else
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s\n", state.program, text);
 	/* Nobody could be told that the log itself is gone. */
@@ -225,7 +256,8 @@ static void write_line(int priority, const char *text)
 		return;
 }
 
-void log_vmsg(int priority, const char *fmt, va_list ap)
+void log_vevent(int priority, const char *event, const struct log_field *fields, const char *fmt,
+		va_list ap)
 {
 	char raw[TEXT_MAX], text[CLEAN_MAX];
 	int saved = errno, n;
@@ -242,9 +274,24 @@ void log_vmsg(int priority, const char *fmt, va_list ap)
 		else if (state.sink == LOG_SINK_SYSLOG)
 			syslog(priority, "%s", text);
 		else
-			write_line(priority, text);
+			write_line(priority, event, fields, text);
 	}
 	errno = saved;
+}
+
+void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
+	       ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vevent(priority, event, fields, fmt, ap);
+	va_end(ap);
+}
+
+void log_vmsg(int priority, const char *fmt, va_list ap)
+{
+	log_vevent(priority, NULL, NULL, fmt, ap);
 }
 
 void log_msg(int priority, const char *fmt, ...)

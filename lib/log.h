@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <syslog.h>
 
 enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_JSON };
@@ -38,6 +39,21 @@ int log_sink_parse(const char *text, enum log_sink *sink);
  * forge a second line; peer text in quotes should still go through log_escape.  errno is kept. */
 void log_msg(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vmsg(int priority, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
+/* A member of a JSON line beside the text: a string, or, where text is NULL, a number.  A list of
+ * them ends with name NULL. */
+struct log_field {
+	const char *name; /* plain ASCII */
+	const char *text;
+	uint64_t number;
+};
+
+/* The same, for an event of the audit schema (DESIGN.md): JSON lines carry "event" and the fields,
+ * human ones the text alone, which should say the same. */
+void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
+	       ...) __attribute__((format(printf, 4, 5)));
+void log_vevent(int priority, const char *event, const struct log_field *fields, const char *fmt,
+		va_list ap) __attribute__((format(printf, 4, 0)));
 
 /* Escapes len bytes of peer text into buf: printable ASCII but '"' and '\\' as it is, everything
  * else as \xNN; cut to fit.  Returns buf->s. */

@@ -133,8 +133,11 @@ static void on_dialled(void *arg, int fd, int error)
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
 			 c->endpoint->name, strerror(error));
-		log_msg(LOG_WARNING, "%s: channel %u failed: %s", c->who, (unsigned)(ch->id >> 16),
-			c->last_refusal);
+		conn_log(c, LOG_WARNING, "channel-failed",
+			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+						    {"reason", strerror(error), 0},
+						    {NULL, NULL, 0}},
+			 "channel %u failed: %s", (unsigned)(ch->id >> 16), c->last_refusal);
 	}
 	answer(ch);
 }
@@ -212,8 +215,13 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
 		 log_escape(&host, r->host, r->host_len), port, reason);
-	log_msg(LOG_NOTICE, "%s: refused %s (key %s); %s", c->who, c->last_refusal,
-		c->use->fingerprint, remedy);
+	conn_log(c, LOG_NOTICE, "channel-refused",
+		 (const struct log_field[]){{"type", action_text(r->action), 0},
+					    {"destination", host.s, 0},
+					    {"port", NULL, r->port},
+					    {"reason", reason, 0},
+					    {NULL, NULL, 0}},
+		 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
@@ -270,9 +278,15 @@ void channels_on_open(struct conn *c, struct wire *w)
 		serve_status(ch);
 		return;
 	}
-	log_msg(LOG_INFO, "%s: channel %u to endpoint %s (asked for \"%s\", origin \"%s\")", c->who,
-		(unsigned)(id >> 16), c->endpoint->name, log_escape(&host, r.host, r.host_len),
-		origin.s);
+	log_escape(&host, r.host, r.host_len);
+	conn_log(c, LOG_INFO, "channel-open",
+		 (const struct log_field[]){{"channel", NULL, id >> 16},
+					    {"destination", host.s, 0},
+					    {"port", NULL, r.port},
+					    {"origin", origin.s, 0},
+					    {NULL, NULL, 0}},
+		 "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
+		 (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
 }
 
@@ -288,10 +302,17 @@ void channels_on_closed(struct conn *c, struct wire *w)
 		return;
 	}
 	if (!ch->one_way && ch->state == OPEN)
-		log_msg(LOG_INFO,
-			"%s: channel %u closed: %s; session counted %" PRIu64
-			" bytes to the endpoint, %" PRIu64 " from it, in %llds",
-			c->who, (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
-			(long long)(now_s() - ch->opened));
+		conn_log(
+		    c, LOG_INFO, "channel-close",
+		    (const struct log_field[]){{"channel", NULL, id >> 16},
+					       {"reason", relay_end_text((enum relay_end)end), 0},
+					       {"claimed_bytes_to_endpoint", NULL, to},
+					       {"claimed_bytes_from_endpoint", NULL, from},
+					       {"seconds", NULL, (uint64_t)(now_s() - ch->opened)},
+					       {NULL, NULL, 0}},
+		    "channel %u closed: %s; session counted %" PRIu64
+		    " bytes to the endpoint, %" PRIu64 " from it, in %llds",
+		    (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
+		    (long long)(now_s() - ch->opened));
 	release(ch);
 }

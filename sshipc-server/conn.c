@@ -19,6 +19,7 @@ enum {
 	NOTES_MAX = 100, /* lines a minute that a session may have logged */
 	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
+	CONN_FIELDS = 16, /* of a log line */
 };
 
 void conn_name(struct conn *c)
@@ -30,6 +31,29 @@ void conn_name(struct conn *c)
 		 c->use ? c->use->name : "");
 }
 
+void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	      const char *fmt, ...)
+{
+	struct log_field fields[CONN_FIELDS + 1] = {{"session", NULL, c->id}};
+	char source[ADDRESS_TEXT], text[2048];
+	size_t n = 1;
+	va_list ap;
+
+	fields[n++] =
+	    (struct log_field){"source", address_format(&c->peer, source, sizeof(source)), 0};
+	if (c->use) {
+		fields[n++] = (struct log_field){"key", c->use->name, 0};
+		fields[n++] = (struct log_field){"fingerprint", c->use->fingerprint, 0};
+		fields[n++] = (struct log_field){"endpoint", c->endpoint->name, 0};
+	}
+	while (more && more->name && n < CONN_FIELDS)
+		fields[n++] = *more++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_event(priority, event, fields, "%s: %s", c->who, text);
+}
+
 static void doom(struct conn *c)
 {
 	c->ending = c->killed = true;
@@ -39,8 +63,8 @@ static void doom(struct conn *c)
 void conn_violation(struct conn *c, const char *what)
 {
 	if (!c->killed)
-		log_msg(LOG_ERR, "%s: session process broke the protocol (%s): killed", c->who,
-			what);
+		conn_log(c, LOG_ERR, "violation", NULL,
+			 "session process broke the protocol (%s): killed", what);
 	doom(c);
 }
 
@@ -91,8 +115,8 @@ static bool may_log(struct conn *c)
 		c->notes = 0;
 	c->minute = minute;
 	if (++c->notes == NOTES_MAX)
-		log_msg(LOG_WARNING, "%s: more than %d lines in a minute: the rest is dropped",
-			c->who, NOTES_MAX);
+		conn_log(c, LOG_WARNING, "limit", NULL,
+			 "more than %d lines in a minute: the rest is dropped", NOTES_MAX);
 	return c->notes < NOTES_MAX;
 }
 
@@ -111,8 +135,8 @@ static void on_note(struct conn *c, struct wire *w)
 	}
 	if (!may_log(c))
 		return;
-	log_msg(priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
-		"%s: session says: %s", c->who, log_escape(&text, p, n));
+	conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority, "note",
+		 NULL, "session says: %s", log_escape(&text, p, n));
 }
 
 static void on_refuse(struct conn *c, struct wire *w)
@@ -177,12 +201,15 @@ static void on_message(struct conn *c, struct wire *w)
 static void log_end(const struct conn *c)
 {
 	if (c->authorized)
-		log_msg(LOG_INFO, "%s: ended after %zu channels", c->who, c->n_opened);
+		conn_log(
+		    c, LOG_INFO, "logout",
+		    (const struct log_field[]){{"channels", NULL, c->n_opened}, {NULL, NULL, 0}},
+		    "ended after %zu channels", c->n_opened);
 	else
-		log_msg(c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO,
-			"%s: ended before login%s%s%s", c->who,
-			c->methods[0] ? "; refused methods: " : "", c->methods,
-			c->methods[0] ? " (only publickey is taken)" : "");
+		conn_log(c, c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO, "no-login",
+			 NULL, "ended before login%s%s%s",
+			 c->methods[0] ? "; refused methods: " : "", c->methods,
+			 c->methods[0] ? " (only publickey is taken)" : "");
 }
 
 static void dispose(struct conn *c)
@@ -255,8 +282,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c);
 		return;
 	}
-	log_msg(LOG_NOTICE, "%s: no login within %d seconds (login_grace)", c->who,
-		c->view->settings->login_grace);
+	conn_log(c, LOG_NOTICE, "limit", NULL, "no login within %d seconds (login_grace)",
+		 c->view->settings->login_grace);
 	conn_end(c, "login took too long");
 }
 
@@ -305,7 +332,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 
 void conn_spawned(struct conn *c, int pid, int pidfd)
 {
-	log_msg(LOG_DEBUG, "%s: process %d", c->who, pid);
+	conn_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
 	c->pidfd = pidfd;
 }
 
@@ -313,10 +340,11 @@ void conn_exited(struct conn *c, int status)
 {
 	c->exited = true;
 	if (WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL))
-		log_msg(LOG_ERR, "%s: session process died of signal %d (%s)", c->who,
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
+		conn_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_msg(LOG_ERR, "%s: session process exited with %d", c->who, WEXITSTATUS(status));
+		conn_log(c, LOG_ERR, "crash", NULL, "session process exited with %d",
+			 WEXITSTATUS(status));
 	if (c->gone)
 		dispose(c);
 }

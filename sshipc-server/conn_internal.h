@@ -88,6 +88,11 @@ void conn_send(struct conn *c, const struct wire *w);
 /* Logs that the session broke the protocol, and has it killed from the loop. */
 void conn_violation(struct conn *c, const char *what);
 
+/* One event of the audit schema: the connection's name goes before the text, session, source, key,
+ * fingerprint and endpoint before the fields more (NULL for none). */
+void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);
 

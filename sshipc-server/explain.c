@@ -55,14 +55,15 @@ static int set_dest(struct explain *q, const char *value, const char **errstr)
 	return set_text(&q->host, has_port ? host : value, errstr);
 }
 
-int explain_set(struct explain *q, const char *option, const char *value, const char **errstr)
+int explain_set(struct explain *q, enum explain_option option, const char *value,
+		const char **errstr)
 {
-	switch (option[0]) {
-	case 'k':
+	switch (option) {
+	case EXPLAIN_KEY:
 		return set_text(&q->key, value, errstr);
-	case 'f':
+	case EXPLAIN_FROM:
 		return set_from(q, value, errstr);
-	case 'a':
+	case EXPLAIN_AT:
 		return set_at(q, value, errstr);
 	default:
 		return set_dest(q, value, errstr);
@@ -87,13 +88,13 @@ void explain_free(struct explain *q)
 
 /* ---- the answer ---- */
 
-static int key_fault(const char *path, unsigned line, const char *why)
+static int key_fault(const char *path, const char *why)
 {
-	fprintf(stderr, "%s:%u: %s; expected one public key line, as in id.pub\n", path, line, why);
+	fprintf(stderr, "%s: %s; expected one public key line, as in id.pub\n", path, why);
 	return -1;
 }
 
-/* key is the caller's to free, also on failure. */
+/* 0: key holds the one key of the file. */
 static int read_key(const char *path, struct keyline *key)
 {
 	FILE *f = fopen(path, "re");
@@ -103,29 +104,21 @@ static int read_key(const char *path, struct keyline *key)
 	int rc = 0;
 
 	while (f && rc == 0 && (n = getline(&text, &room, f)) > 0) {
-		struct keyline k = {.line = key->line + 1};
+		struct keyline k;
+		const int got = keyline_parse(text, (size_t)n - (text[n - 1] == '\n'), &k, err);
 
-		if (text[n - 1] == '\n')
-			n--;
-		rc = keyline_parse(text, (size_t)n, &k, err);
-		key->line++;
-		if (rc < 0)
-			key_fault(path, key->line, err);
-		else if (rc == 1 && key->blob)
-			rc = key_fault(path, key->line, "there is more than one key");
-		else if (rc == 1) {
-			rc = 0;
-			k.line = key->line;
+		if (got < 0 || (got == 1 && key->blob))
+			rc = key_fault(path, got < 0 ? err : "there is more than one key");
+		if (got == 1 && rc == 0)
 			*key = k;
-			continue;
-		}
-		keyline_free(&k);
+		else
+			keyline_free(&k);
 	}
 	if (!f || ferror(f)) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		rc = -1;
 	} else if (rc == 0 && !key->blob) {
-		rc = key_fault(path, key->line, "there is no key");
+		rc = key_fault(path, "there is no key");
 	}
 	free(text);
 	if (f)
@@ -133,17 +126,20 @@ static int read_key(const char *path, struct keyline *key)
 	return rc;
 }
 
-/* What the monitor minds, and the policy does not ask. */
-static void print_limits(const struct keyline *k)
+/* What a running server counts or does, and the policy does not ask. */
+static void print_limits(const struct keyline *k, char before)
 {
 	char source[ADDRESS_TEXT];
 
 	if (k->max_sessions)
-		printf(" max-sessions=%u%s", k->max_sessions, k->replace_old ? " replace-old" : "");
+		printf("%cmax-sessions=%u", before, k->max_sessions);
+	if (k->replace_old)
+		printf("%creplace-old", before);
 	if (k->max_channels)
-		printf(" max-channels=%u", k->max_channels);
+		printf("%cmax-channels=%u", before, k->max_channels);
 	if (k->source.len)
-		printf(" source=%s", address_format_host(&k->source, source, sizeof(source)));
+		printf("%csource=\"%s\"", before,
+		       address_format_host(&k->source, source, sizeof(source)));
 }
 
 static void print_value(enum policy_condition condition, const struct allow_entry *e,
@@ -203,8 +199,8 @@ static enum policy_verdict explain_entry(const struct allow_entry *e,
 		printf("\n");
 	}
 	if (e->key.max_sessions || e->key.max_channels || e->key.source.len) {
-		printf("      minded by the running server:");
-		print_limits(&e->key);
+		printf("      not asked here:");
+		print_limits(&e->key, ' ');
 		printf("\n");
 	}
 	login.action = POLICY_LOGIN;
@@ -257,16 +253,15 @@ void explain_access(const struct allowlist *list)
 		const struct allow_entry *e = allowlist_get(list, i);
 		const struct keyline *k = &e->key;
 
-		printf("# %u\t%s\t%s\t%s\t%s\t", k->line, k->name, k->fingerprint,
-		       e->endpoint->name,
+		printf("# %u\t%s\t%s\t%s\t%s", k->line, k->name, k->fingerprint, e->endpoint->name,
 		       address_format(&e->endpoint->address, text, sizeof(text)));
 		if (k->from_text)
-			printf(" from=\"%s\"", k->from_text);
+			printf("\tfrom=\"%s\"", k->from_text);
 		if (k->expires)
-			printf(" expiry-time=\"%s\"", window_format_time(k->expires, time));
+			printf("\texpiry-time=\"%s\"", window_format_time(k->expires, time));
 		if (k->valid_text)
-			printf(" valid=\"%s\"", k->valid_text);
-		print_limits(k);
+			printf("\tvalid=\"%s\"", k->valid_text);
+		print_limits(k, '\t');
 		printf("\n");
 	}
 	if (allowlist_count(list) == 0)

@@ -18,9 +18,12 @@ struct explain {
 	struct policy_request request; /* without time it is now, without host it is "." */
 };
 
-/* Takes --key FILE, --from ADDRESS, --at "YYYY-MM-DD HH:MM[:SS][Z]" or --dest HOST:PORT, NAME, "."
- * or /path, by its name without the dashes.  0, or -1 with *errstr (static). */
-int explain_set(struct explain *q, const char *option, const char *value, const char **errstr);
+enum explain_option { EXPLAIN_KEY, EXPLAIN_FROM, EXPLAIN_AT, EXPLAIN_DEST };
+
+/* Takes the value of --key (FILE), --from (an IP address), --at ("YYYY-MM-DD HH:MM[:SS][Z]") or
+ * --dest (HOST:PORT, NAME, "." or /path).  0, or -1 with *errstr (static). */
+int explain_set(struct explain *q, enum explain_option option, const char *value,
+		const char **errstr);
 
 /* What is missing or does not belong together, or NULL. */
 const char *explain_check(const struct explain *q);

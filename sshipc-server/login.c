@@ -43,9 +43,13 @@ void login_on_probe(struct conn *c, struct wire *w)
 	}
 	if (!entry) {
 		c->login_refused = true;
-		log_msg(LOG_NOTICE, "%s: key %s refused: %s (user \"%s\"); %s", c->who, fingerprint,
-			policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
-			policy_remedy(POLICY_NO_KEY));
+		conn_log(c, LOG_NOTICE, "login-refused",
+			 (const struct log_field[]){{"fingerprint", fingerprint, 0},
+						    {"reason", policy_reason(POLICY_NO_KEY), 0},
+						    {NULL, NULL, 0}},
+			 "key %s refused: %s (user \"%s\"); %s", fingerprint,
+			 policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
+			 policy_remedy(POLICY_NO_KEY));
 	}
 	wire_start(w, WIRE_KNOWN);
 	wire_put_u32(w, entry != NULL);
@@ -136,8 +140,10 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	conn_name(c);
 	event_del(c->timer);
 	c->view->n_unauthenticated--;
-	log_msg(LOG_INFO, "%s: key %s (%s) logged in for endpoint %s; %s", c->who, entry->key.name,
-		entry->key.fingerprint, entry->endpoint->name, c->client);
+	conn_log(c, LOG_INFO, "login",
+		 (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
+		 "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
+		 entry->key.fingerprint, entry->endpoint->name, c->client);
 	wire_start(&w, WIRE_GRANT);
 	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
 	conn_send(c, &w);
@@ -152,9 +158,14 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	char text[256] = "";
 
 	c->login_refused = true;
-	log_msg(LOG_NOTICE, "%s: key %s%s%s%s refused: %s; %s; %s", c->who,
-		entry ? entry->key.name : "", entry ? " (" : "", fingerprint, entry ? ")" : "",
-		reason, c->client, remedy);
+	conn_log(c, LOG_NOTICE, "login-refused",
+		 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
+					    {"fingerprint", fingerprint, 0},
+					    {"client", c->client, 0},
+					    {"reason", reason, 0},
+					    {NULL, NULL, 0}},
+		 "key %s%s%s%s refused: %s; %s; %s", entry ? entry->key.name : "",
+		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason, c->client, remedy);
 	if (entry)
 		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
 	wire_start(&w, WIRE_DENY);
@@ -176,8 +187,10 @@ static void settle_wait(struct conn *c)
 	if (!other->ending && other->asked_alive && !other->alive)
 		oldest = other; /* newest first: the last one seen */
 	if (entry && count_sessions(u) >= entry->key.max_sessions && oldest) {
-		log_msg(LOG_NOTICE, "%s: replaced by session %u: its peer is silent (replace-old)",
-			oldest->who, (unsigned)c->id);
+		conn_log(oldest, LOG_NOTICE, "replaced",
+			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
+			 "replaced by session %u: its peer is silent (replace-old)",
+			 (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
 	}
 	if (!entry) /* the list was changed meanwhile */
@@ -296,7 +309,9 @@ bool conn_judge(struct conn *c, time_t now)
 		reason = "the key's endpoint was changed";
 	if (!reason)
 		return false;
-	log_msg(LOG_NOTICE, "%s: ended: %s (key %s)", c->who, reason, c->use->fingerprint);
+	conn_log(c, LOG_NOTICE, "revoked",
+		 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+		 "ended: %s (key %s)", reason, c->use->fingerprint);
 	snprintf(c->why, sizeof(c->why), "%s", reason);
 	conn_end(c, reason);
 	return true;
@@ -311,8 +326,11 @@ time_t conn_next_change(struct conn *c, time_t now)
 		return next == 0 ? 0 : next - WARN_SECONDS;
 	if (c->warned_for != next) {
 		c->warned_for = next;
-		log_msg(LOG_WARNING, "%s: ends in %lld s by expiry-time or valid (key %s)", c->who,
-			(long long)(next - now), c->use->fingerprint);
+		conn_log(c, LOG_WARNING, "expiry-soon",
+			 (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
+						    {NULL, NULL, 0}},
+			 "ends in %lld s by expiry-time or valid (key %s)", (long long)(next - now),
+			 c->use->fingerprint);
 	}
 	return next;
 }

@@ -73,21 +73,15 @@ static char *load_hostkey(const char *path, size_t *size, size_t *faults)
 	return text;
 }
 
-static void print_access(const struct allowlist *list)
+static int explain(const struct settings *s)
 {
-	printf("\n# access: line, key, fingerprint, endpoint, address\n");
-	for (size_t i = 0; i < allowlist_count(list); i++) {
-		const struct allow_entry *e = allowlist_get(list, i);
-		char address[ADDRESS_TEXT];
-		struct log_text name;
+	size_t faults = 0;
+	struct allowlist *list = allowlist_load(s->allowlist, s->endpoints, s->n_endpoints,
+						s->default_endpoint, print_fault, &faults);
+	const int code = list ? explain_answer(&s->explain, s->allowlist, list) : EX_CONFIG;
 
-		printf("# %u\t%s\t%s\t%s\t%s\n", e->key.line,
-		       log_escape(&name, e->key.name, strlen(e->key.name)), e->key.fingerprint,
-		       e->endpoint->name,
-		       address_format(&e->endpoint->address, address, sizeof(address)));
-	}
-	if (allowlist_count(list) == 0)
-		printf("# the allow list is empty: every login is refused\n");
+	allowlist_free(list);
+	return code;
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -159,6 +153,10 @@ int main(int argc, char **argv)
 		code = generate_hostkey(s.generate_hostkey);
 		goto out;
 	}
+	if (s.explain.wanted) {
+		code = explain(&s);
+		goto out;
+	}
 	log_init("sshipc-server", s.log, s.verbosity);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
@@ -172,7 +170,7 @@ int main(int argc, char **argv)
 	code = faults > 0 || !list ? EX_CONFIG : EX_OK;
 	if (s.print && list) {
 		settings_print(&s);
-		print_access(list);
+		explain_access(list);
 	}
 	if (code == EX_OK && !s.test && !s.print) {
 		code = run(&s, list, hostkeys);

@@ -24,7 +24,17 @@ struct options {
 	int louder;
 };
 
-enum { OPT_GENERATE = 256, OPT_LOG, OPT_NO_SANDBOX, OPT_CONTROL };
+enum {
+	OPT_GENERATE = 256,
+	OPT_LOG,
+	OPT_NO_SANDBOX,
+	OPT_CONTROL,
+	OPT_EXPLAIN,
+	OPT_KEY, /* from here on in the order of enum explain_option */
+	OPT_FROM,
+	OPT_AT,
+	OPT_DEST,
+};
 
 static const char shorts[] = "+:f:l:k:a:e:u:tTvqhV";
 static const struct option longs[] = {
@@ -44,12 +54,18 @@ static const struct option longs[] = {
     {"log", required_argument, NULL, OPT_LOG},
     {"unsafe-no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"control", required_argument, NULL, OPT_CONTROL},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"at", required_argument, NULL, OPT_AT},
+    {"dest", required_argument, NULL, OPT_DEST},
     {NULL, 0, NULL, 0},
 };
 
 static const char help[] =
     "Usage: " PROGRAM " [OPTION]...\n"
     "       " PROGRAM " --generate-hostkey FILE\n"
+    "       " PROGRAM " [OPTION]... --explain --key FILE --from ADDRESS\n"
     "\n"
     "Carries to each SSH key of its allow list one IPC endpoint, and nothing else.\n"
     "\n"
@@ -71,18 +87,24 @@ static const char help[] =
     "      --log SINK          stderr (default), syslog or json\n"
     "      --generate-hostkey FILE\n"
     "                          make an Ed25519 key in FILE and FILE.pub, then exit\n"
+    "      --explain           say what a login and an open would get, and why:\n"
+    "      --key FILE          with this public key (one line, as in id.pub)\n"
+    "      --from ADDRESS      from this IP address\n"
+    "      --at TIME           YYYY-MM-DD HH:MM[:SS], then Z for UTC; default now\n"
+    "      --dest DESTINATION  HOST:PORT, NAME, /path or (default) \".\", its endpoint\n"
     "      --unsafe-no-sandbox do not confine the session processes\n"
     "  -h, --help              this text\n"
     "  -V, --version           versions, and what this libssh can do\n"
     "\n"
     "Options replace what the file says, a list as a whole.\n"
     "\n"
-    "Exit codes:  0  ended in order, or nothing is wrong (-t)\n"
+    "Exit codes:  0  ended in order, nothing is wrong (-t), granted (--explain)\n"
     "            64  wrong usage\n"
     "            69  an address cannot be listened on\n"
     "            70  a helper process ended unexpectedly\n"
     "            71  the system refused what is needed to run\n"
     "            73  a key file cannot be made (--generate-hostkey)\n"
+    "            77  refused (--explain)\n"
     "            78  wrong settings, keys or allow list\n";
 
 static int __attribute__((format(printf, 1, 2))) usage(const char *fmt, ...)
@@ -130,6 +152,15 @@ static int add_endpoint(struct settings *s, const char *value)
 	return add("-e", value, rc, why);
 }
 
+static int set_explain(struct settings *s, int c, const char *value)
+{
+	static const char *const names[] = {"--key", "--from", "--at", "--dest"};
+	const char *why = NULL;
+	int rc = explain_set(&s->explain, (enum explain_option)(c - OPT_KEY), value, &why);
+
+	return add(names[c - OPT_KEY], value, rc, why);
+}
+
 static int set_option(struct options *o, int c, const char *value)
 {
 	struct settings *s = &o->given;
@@ -153,6 +184,11 @@ static int set_option(struct options *o, int c, const char *value)
 		return add("-k", value, rc, why);
 	case 'e':
 		return add_endpoint(s, value);
+	case OPT_KEY:
+	case OPT_FROM:
+	case OPT_AT:
+	case OPT_DEST:
+		return set_explain(s, c, value);
 	case OPT_LOG:
 		o->log = true;
 		rc = log_sink_parse(value, &s->log);
@@ -176,6 +212,9 @@ static int set_flag(struct options *o, int c)
 		break;
 	case 'q':
 		o->louder--;
+		break;
+	case OPT_EXPLAIN:
+		o->given.explain.wanted = true;
 		break;
 	case OPT_NO_SANDBOX:
 		o->given.unsafe_no_sandbox = true;
@@ -287,6 +326,8 @@ static void merge(struct settings *s, struct options *o)
 		s->verbosity = LOG_ERR;
 	if (s->verbosity > LOG_DEBUG)
 		s->verbosity = LOG_DEBUG;
+	s->explain = given->explain;
+	given->explain = (struct explain){.wanted = false};
 	s->test = given->test;
 	s->print = given->print;
 	s->unsafe_no_sandbox = given->unsafe_no_sandbox;
@@ -313,8 +354,9 @@ static int check_complete(const struct settings *s)
 		bool missing;
 		const char *text;
 	} needs[] = {
-	    {!s->n_hostkeys, "no host key: give -k FILE or set hostkeys = [ \"FILE\" ]; " PROGRAM
-			     " --generate-hostkey FILE makes one"},
+	    {!s->n_hostkeys && !s->explain.wanted,
+	     "no host key: give -k FILE or set hostkeys = [ \"FILE\" ]; " PROGRAM
+	     " --generate-hostkey FILE makes one"},
 	    {!s->allowlist, "no allow list: give -a FILE or set allowlist = \"FILE\"; \"cat id.pub "
 			    ">> FILE\" makes one"},
 	    {!s->n_endpoints,
@@ -348,6 +390,10 @@ int settings_read(int argc, char **argv, struct settings *s)
 	    .watch = true,
 	};
 	rc = read_options(argc, argv, &o);
+	if (rc == GO_ON && (why = explain_check(&o.given.explain)))
+		rc = usage("%s", why);
+	if (rc == GO_ON && o.given.explain.wanted && (o.given.test || o.given.print))
+		rc = usage("--explain stands without -t and -T");
 	if (rc == GO_ON)
 		rc = choose_file(&o.given);
 	if (rc != GO_ON)
@@ -371,6 +417,7 @@ void settings_free(struct settings *s)
 	free(s->allowlist);
 	free(s->user);
 	free(s->generate_hostkey);
+	explain_free(&s->explain);
 	free_hostkeys(s);
 	free_endpoints(s);
 	*s = (struct settings){.config = NULL};

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "algorithms.h"
 #include "endpoint.h"
+#include "explain.h"
 #include "log.h"
 
 #define SETTINGS_LISTEN	   16
@@ -39,6 +40,7 @@ struct settings {
 	bool watch;		 /* the allow list's file; default true */
 	bool test, print;	 /* -t, -T */
 	bool unsafe_no_sandbox;	 /* --unsafe-no-sandbox */
+	struct explain explain;	 /* no host key is needed for it */
 	char *generate_hostkey;	 /* --generate-hostkey FILE: no file is read, nothing else is needed
 				  */
 };

@@ -209,6 +209,15 @@ static const struct {
     {"-e a=127.0.0.1:1 -e b=[::ffff:127.0.0.1]:1",
      "-e 'b=[::ffff:127.0.0.1]:1': another endpoint has this address"},
     {"--log file", "--log 'file': expected stderr, syslog or json"},
+    {"--explain", "--explain needs --key FILE and --from ADDRESS"},
+    {"--explain --from ::1", "--explain needs --key FILE and --from ADDRESS"},
+    {"-t --dest x", "--key, --from, --at and --dest belong to --explain"},
+    {"--explain --key k --from ::1 -t", "--explain stands without -t and -T"},
+    {"--explain --key k --key l", "--key 'l': is given twice"},
+    {"--explain --from 10.0.0.0/8", "--from '10.0.0.0/8': expected an IP address"},
+    {"--explain --at noon",
+     "--at 'noon': expected YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS, then Z if it is UTC"},
+    {"--explain --dest ::1", "--dest '::1': expected HOST:PORT, [V6]:PORT or /path"},
     {"--control /run/x", "option '--control' is not built yet"},
     {"ctl", "the command 'ctl' is not built yet"},
     {"ctl list -x", "the command 'ctl' is not built yet"},
@@ -396,6 +405,23 @@ Test(settings, generate_needs_nothing_else)
 	cr_assert_eq(read_line("--generate-hostkey new"), GO_ON, "%s", out);
 	cr_expect_str_eq(s.generate_hostkey, "new");
 	cr_expect_null(s.config);
+}
+
+Test(settings, explain_needs_no_host_key)
+{
+	cr_assert_eq(read_line("-a a -e /x --explain --key k --from ::1 --dest h:7"), GO_ON, "%s",
+		     out);
+	cr_expect(s.explain.wanted && !s.explain.at);
+	cr_expect_str_eq(s.explain.key, "k");
+	cr_expect_str_eq(s.explain.host, "h");
+	cr_expect_eq(s.explain.request.action, POLICY_DIRECT_TCPIP);
+	cr_expect_eq(s.explain.request.port, 7);
+	cr_expect_str_eq(show(&s.explain.request.source), "[::1]:0");
+	cr_expect_eq(read_line("-e /x --explain --key k --from ::1"), 78);
+	cr_expect(strstr(out, "no allow list") && !strstr(out, "no host key"), "%s", out);
+	write_conf("allowlist = \"a\";\n" CONFD);
+	cr_expect_eq(read_line("-f F --explain --key k --from ::1"), GO_ON, "%s", out);
+	cr_expect_eq(read_line("-f F"), 78);
 }
 
 static void print_details(void)
