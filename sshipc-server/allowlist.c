@@ -249,10 +249,14 @@ static void build_table(struct load *l)
 	}
 }
 
-static int compare_sources(const void *a, const void *b)
+struct claim {
+	struct address source;
+	unsigned line;
+};
+
+static int compare_claims(const void *a, const void *b)
 {
-	const struct keyline *x = *(const struct keyline *const *)a;
-	const struct keyline *y = *(const struct keyline *const *)b;
+	const struct claim *x = a, *y = b;
 	const int order = memcmp(&x->source.sa, &y->source.sa, sizeof(struct sockaddr_in));
 
 	return order ? order : (x->line > y->line) - (x->line < y->line);
@@ -262,27 +266,29 @@ static int compare_sources(const void *a, const void *b)
 static void check_sources(struct load *l)
 {
 	const struct allowlist *list = l->list;
-	const struct keyline **keys = calloc(list->n + 1, sizeof(*keys));
+	struct claim *claims = calloc(list->n + 1, sizeof(*claims));
 	char source[ADDRESS_TEXT];
 	size_t n = 0;
 
-	if (!keys) {
+	if (!claims) {
 		fault_at(l, 0, "out of memory");
 		return;
 	}
 	for (size_t i = 0; i < list->n; i++) {
-		if (list->entries[i].key.source.len)
-			keys[n++] = &list->entries[i].key;
+		const struct keyline *k = &list->entries[i].key;
+
+		if (k->source.len)
+			claims[n++] = (struct claim){k->source, k->line};
 	}
-	qsort(keys, n, sizeof(*keys), compare_sources);
+	qsort(claims, n, sizeof(*claims), compare_claims);
 	for (size_t i = 1; i < n; i++) {
-		if (address_equal(&keys[i]->source, &keys[i - 1]->source))
-			fault_at(l, keys[i]->line,
+		if (address_equal(&claims[i].source, &claims[i - 1].source))
+			fault_at(l, claims[i].line,
 				 "source %s is that of the key on line %u, choose another",
-				 address_format_host(&keys[i]->source, source, sizeof(source)),
-				 keys[i - 1]->line);
+				 address_format_host(&claims[i].source, source, sizeof(source)),
+				 claims[i - 1].line);
 	}
-	free(keys);
+	free(claims);
 }
 
 struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,

@@ -29,6 +29,7 @@ void login_on_probe(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
 	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	bool unknown_but_pending;
 	struct log_text user;
 	size_t n;
 	const void *name = wire_get_bytes(w, &n, 256);
@@ -41,7 +42,8 @@ void login_on_probe(struct conn *c, struct wire *w)
 		conn_end(c, "too many keys offered");
 		return;
 	}
-	if (!entry) {
+	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
+	if (!entry && !unknown_but_pending) {
 		c->login_refused = true;
 		conn_log(c, LOG_NOTICE, "login-refused",
 			 (const struct log_field[]){{"fingerprint", fingerprint, 0},
@@ -52,7 +54,8 @@ void login_on_probe(struct conn *c, struct wire *w)
 			 policy_remedy(POLICY_NO_KEY));
 	}
 	wire_start(w, WIRE_KNOWN);
-	wire_put_u32(w, entry != NULL);
+	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
+	wire_put_u32(w, entry || unknown_but_pending);
 	conn_send(c, w);
 }
 
@@ -238,6 +241,26 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 		abort();
 }
 
+/* The owner of an unknown key proved to have it. */
+static void remember(struct conn *c, struct wire *w, const void *user, size_t n_user,
+		     const char *fingerprint)
+{
+	const time_t now = time(NULL);
+	size_t n;
+	const uint8_t *blob;
+
+	w->pos = 1;
+	blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
+	if (pending_open(c->view->pending, &c->peer, now) &&
+	    pending_add(c->view->pending, blob, n, &c->peer, user, n_user, now))
+		conn_log(
+		    c, LOG_NOTICE, "pending",
+		    (const struct log_field[]){{"fingerprint", fingerprint, 0}, {NULL, NULL, 0}},
+		    "key %s waits for approval: sshipc-server ctl approve %s --endpoint NAME "
+		    "--name NAME",
+		    fingerprint, fingerprint);
+}
+
 void login_on_authorize(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
@@ -263,6 +286,8 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	}
 	verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	if (!entry)
+		remember(c, w, u, n_user, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, policy_reason(verdict), policy_remedy(verdict));
 		return;

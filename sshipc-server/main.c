@@ -20,6 +20,7 @@
 #include "settings.h"
 #include "spawner.h"
 #include "streamlocal.h"
+#include "window.h"
 
 static void print_version_details(void)
 {
@@ -116,6 +117,14 @@ static int run(const struct settings *s, struct allowlist *list, char *const *ho
 			log_msg(LOG_WARNING,
 				"%s is empty: every login is refused until it has a key",
 				s->allowlist);
+		if (s->pending_from.n > 0) {
+			char until[WINDOW_TEXT];
+
+			log_msg(LOG_WARNING,
+				"unknown keys from pending_from are remembered for approval until "
+				"%s (they are granted nothing)",
+				window_format_time(s->pending_until, until));
+		}
 		if (s->unsafe_no_sandbox)
 			log_msg(LOG_WARNING, "--unsafe-no-sandbox: sessions run WITHOUT "
 					     "confinement; never serve others like this");

@@ -405,8 +405,9 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 					  hostkeys, n_hostkeys};
 	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
 	m->pause_timer = event_new(base, -1, 0, on_pause_over, m);
+	m->view.pending = pending_new(s);
 	m->view.dials = calloc(s->n_endpoints, sizeof(*m->view.dials));
-	if (!m->stop_timer || !m->pause_timer || !m->view.dials)
+	if (!m->stop_timer || !m->pause_timer || !m->view.dials || !m->view.pending)
 		abort();
 	m->enforce = enforce_new(base, s, list, &enforce_ops);
 	if (!m->enforce)
@@ -462,6 +463,7 @@ void monitor_free(struct monitor *m)
 	event_free(m->stop_timer);
 	event_free(m->pause_timer);
 	free(m->view.dials);
+	pending_free(m->view.pending);
 	free(m->user.name);
 	free(m);
 }

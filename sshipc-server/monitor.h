@@ -12,6 +12,7 @@
 
 #include "allowlist.h"
 #include "dialler.h"
+#include "pending.h"
 #include "settings.h"
 
 struct monitor;
@@ -27,6 +28,7 @@ struct monitor_view {
 	struct event_base *base;
 	const struct settings *settings;
 	const struct allowlist *allowlist;
+	struct pending *pending;
 	struct dialler *dialler;
 	struct dial_record *dials; /* one an endpoint */
 	LIST_HEAD(, key_use) uses; /* of logged-in keys, see conn_internal.h */

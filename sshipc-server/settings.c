@@ -417,6 +417,7 @@ void settings_free(struct settings *s)
 	free(s->allowlist);
 	free(s->user);
 	free(s->generate_hostkey);
+	cidr_free(&s->pending_from);
 	explain_free(&s->explain);
 	free_hostkeys(s);
 	free_endpoints(s);

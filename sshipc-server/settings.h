@@ -7,9 +7,11 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "address.h"
 #include "algorithms.h"
+#include "cidr.h"
 #include "endpoint.h"
 #include "explain.h"
 #include "log.h"
@@ -37,6 +39,8 @@ struct settings {
 	int max_unauthenticated; /* default 100 */
 	int max_sessions;	 /* default 1000 */
 	int max_channels;	 /* of one session; default 1024 */
+	struct cidr_list pending_from; /* whence unknown keys are remembered for approval; empty: nowhere */
+	time_t pending_until;	       /* and how long */
 	bool watch;		 /* the allow list's file; default true */
 	bool test, print;	 /* -t, -T */
 	bool unsafe_no_sandbox;	 /* --unsafe-no-sandbox */

@@ -7,6 +7,7 @@
 #include "conf.h"
 #include "session.h"
 #include "settings.h"
+#include "window.h"
 
 static const struct {
 	const char *text;
@@ -210,6 +211,27 @@ static void on_endpoint(struct conf *c, config_setting_t *group, const char *val
 	endpoint_free(&e);
 }
 
+static void on_pending_from(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct settings *s = arg;
+	char why[256];
+
+	if (s->pending_from.n > 0)
+		return;
+	if (cidr_parse(value, &s->pending_from, why, sizeof(why)) < 0)
+		bad(c, setting, "pending_from", value, why);
+}
+
+static void on_pending_until(struct conf *c, config_setting_t *setting, const char *value,
+			     void *arg)
+{
+	struct settings *s = arg;
+	const char *why = NULL;
+
+	if (window_parse_time(value, &s->pending_until, &why) < 0)
+		bad(c, setting, "pending_until", value, why);
+}
+
 int settings_read_file(const char *path, struct settings *s,
 		       void (*fault)(void *arg, const char *text), void *arg)
 {
@@ -242,10 +264,20 @@ int settings_read_file(const char *path, struct settings *s,
 	    NUMBER(max_sessions, 1, 65535),
 	    NUMBER(max_channels, 1, SESSION_CHANNELS_MAX),
 	    {.name = "watch", .type = CONF_BOOL, .target = &s->watch},
+	    HANDLED("pending_from", CONF_STRING, on_pending_from, s),
+	    HANDLED("pending_until", CONF_STRING, on_pending_until, s),
 	    {.name = NULL},
 	};
 
-	return conf_read(path, rules, fault, arg);
+	const int faults = conf_read(path, rules, fault, arg);
+	char text[512];
+
+	if (s->pending_from.n == 0 || s->pending_until != 0)
+		return faults;
+	snprintf(text, sizeof(text),
+		 "%s: pending_from needs an end: set pending_until = \"YYYY-MM-DD HH:MM\"", path);
+	fault(arg, text);
+	return faults + 1;
 }
 
 /* log_escape's \xNN is what libconfig reads in a string. */
@@ -298,5 +330,6 @@ void settings_print(const struct settings *s)
 	}
 	printf("login_grace = %d;\nkeepalive = %d;\nmax_unauthenticated = %d;\n", s->login_grace,
 	       s->keepalive, s->max_unauthenticated);
-	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions, s->max_channels, s->watch ? "true" : "false");
+	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions,
+	       s->max_channels, s->watch ? "true" : "false");
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "pending.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct key {
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	size_t len;
+	uint8_t digest[KEYLINE_DIGEST];
+	struct address source;
+	char user[256];
+	time_t at;
+};
+
+struct pending {
+	const struct settings *s;
+	struct key *keys; /* PENDING_MAX; made when the first comes */
+	size_t n;
+	time_t last; /* a new key was remembered */
+};
+
+struct pending *pending_new(const struct settings *s)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->s = s;
+	return p;
+}
+
+void pending_free(struct pending *p)
+{
+	if (!p)
+		return;
+	free(p->keys);
+	free(p);
+}
+
+bool pending_open(const struct pending *p, const struct address *source, time_t now)
+{
+	return p->s->pending_from.n > 0 && now < p->s->pending_until &&
+	       cidr_matches(&p->s->pending_from, source);
+}
+
+static struct key *find(const struct pending *p, const uint8_t *digest)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (memcmp(p->keys[i].digest, digest, KEYLINE_DIGEST) == 0)
+			return &p->keys[i];
+	return NULL;
+}
+
+bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struct address *source,
+		 const void *user, size_t user_len, time_t now)
+{
+	uint8_t digest[KEYLINE_DIGEST];
+	char type[KEYLINE_TYPE];
+	const char *errstr = NULL;
+	struct key *k;
+
+	if (len > sizeof(k->blob) || keyline_check_blob(blob, len, type, &errstr) != 0)
+		return false;
+	keyline_digest(blob, len, digest);
+	k = find(p, digest);
+	if (!k) {
+		if (p->n == PENDING_MAX || p->last == now)
+			return false;
+		if (!p->keys && !(p->keys = calloc(PENDING_MAX, sizeof(*p->keys))))
+			return false;
+		k = &p->keys[p->n++];
+		memcpy(k->blob, blob, len);
+		k->len = len;
+		memcpy(k->digest, digest, sizeof(digest));
+		p->last = now;
+	}
+	k->source = *source;
+	k->at = now;
+	if (user_len >= sizeof(k->user))
+		user_len = sizeof(k->user) - 1;
+	memcpy(k->user, user, user_len);
+	k->user[user_len] = '\0';
+	return true;
+}
+
+void pending_remove(struct pending *p, const uint8_t digest[KEYLINE_DIGEST])
+{
+	struct key *k = find(p, digest);
+
+	if (k)
+		*k = p->keys[--p->n];
+}
+
+size_t pending_count(const struct pending *p)
+{
+	return p->n;
+}
+
+const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEXT])
+{
+	char type[KEYLINE_TYPE], fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT], user[512],
+	    when[32];
+	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8];
+	const char *errstr = NULL;
+	const struct key *k;
+	struct tm tm;
+
+	if (i >= p->n)
+		return NULL;
+	k = &p->keys[i];
+	keyline_check_blob(k->blob, k->len, type, &errstr);
+	keyline_fingerprint(k->digest, fingerprint);
+	EVP_EncodeBlock((unsigned char *)base64, k->blob, (int)k->len);
+	gmtime_r(&k->at, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	log_json_escape(user, sizeof(user), k->user, strlen(k->user));
+	snprintf(buf, PENDING_TEXT,
+		 "{\"fingerprint\":\"%s\",\"address\":\"%s\",\"user\":\"%s\",\"time\":\"%s\","
+		 "\"key\":\"%s %s\"}",
+		 fingerprint, address_format_host(&k->source, source, sizeof(source)), user, when,
+		 type, base64);
+	return buf;
+}

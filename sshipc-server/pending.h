@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_PENDING_H
+#define SSHIPC_SERVER_PENDING_H
+/*
+ * Keys that are in no list but whose owners proved to have them, from where that is allowed for
+ * now: remembered for an administrator to approve, never granted anything.
+ */
+#include <stdbool.h>
+#include <time.h>
+
+#include "address.h"
+#include "keyblob.h"
+#include "settings.h"
+
+#define PENDING_MAX  64 /* keys remembered; a further one is not */
+#define PENDING_TEXT (2 * KEYLINE_BLOB_MAX + 2048)
+
+struct pending;
+
+/* s tells from where and until when. */
+struct pending *pending_new(const struct settings *s);
+void pending_free(struct pending *p);
+
+/* May an unknown key from here be remembered now? */
+bool pending_open(const struct pending *p, const struct address *source, time_t now);
+
+/* Remembers it (again: its time and address are renewed).  At most one new key a second.  False:
+ * not remembered. */
+bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struct address *source,
+		 const void *user, size_t user_len, time_t now);
+
+/* Forgets a key: it was approved. */
+void pending_remove(struct pending *p, const uint8_t digest[KEYLINE_DIGEST]);
+
+size_t pending_count(const struct pending *p);
+
+/* Entry i as one JSON object {"fingerprint","address","user","time","key"}; NULL past the last.
+ * Returns buf. */
+const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEXT]);
+
+#endif

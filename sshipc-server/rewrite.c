@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "rewrite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOCK_STEP_MS = 20 };
+
+struct rewrite {
+	const struct settings *s;
+	void (*fault)(void *arg, const char *text);
+	void *arg;
+	char path[PATH_MAX], new_path[PATH_MAX];
+	const char *name, *new_name; /* within the folder */
+	int folder, lock;
+	struct stat st; /* of what was read */
+	struct allowlist *list;
+	char *text;
+	size_t len;
+	bool prepared;
+};
+
+static int __attribute__((format(printf, 2, 3))) fail(struct rewrite *r, const char *fmt, ...)
+{
+	char text[PATH_MAX + 512];
+	int n = snprintf(text, sizeof(text), "%s: ", r->path);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	r->fault(r->arg, text);
+	return -1;
+}
+
+/* The link stays a link: it is the file behind it that is replaced. */
+static int resolve(struct rewrite *r)
+{
+	char folder[PATH_MAX], *path = realpath(r->s->allowlist, NULL);
+	int n = 0;
+
+	snprintf(r->path, sizeof(r->path), "%s", path ? path : r->s->allowlist);
+	if (!path)
+		return fail(r, "%s", strerror(errno));
+	free(path);
+	snprintf(folder, sizeof(folder), "%s", r->path);
+	dirname(folder);
+	r->name = strrchr(r->path, '/') + 1;
+	n = snprintf(r->new_path, sizeof(r->new_path), "%s/.%s.new", folder, r->name);
+	if (n < 0 || (size_t)n >= sizeof(r->new_path))
+		return fail(r, "%s", strerror(ENAMETOOLONG));
+	r->new_name = strrchr(r->new_path, '/') + 1;
+	r->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r->folder < 0 ? fail(r, "its folder: %s", strerror(errno)) : 0;
+}
+
+/* It is never removed: whoever waits for it would hold the lock of a file that is gone. */
+static int open_lock(struct rewrite *r, const char *name)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = openat(r->folder, name, flags | O_CREAT | O_EXCL, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == EEXIST ? openat(r->folder, name, flags) : -1;
+	/* Made by root, it must not lock out the list's owner. */
+	if (geteuid() == 0 && fstatat(r->folder, r->name, &st, 0) == 0 &&
+	    fchown(fd, st.st_uid, st.st_gid) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int take_lock(struct rewrite *r)
+{
+	const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};
+	char name[NAME_MAX + 8];
+
+	snprintf(name, sizeof(name), ".%s.lock", r->name);
+	r->lock = open_lock(r, name);
+	if (r->lock < 0)
+		return fail(r, "its lock %s: %s", name, strerror(errno));
+	for (int waited = 0; flock(r->lock, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return fail(r, "its lock %s: %s", name, strerror(errno));
+		if (waited >= REWRITE_LOCK_SECONDS * 1000)
+			return fail(r,
+				    "somebody else has been changing it for %d seconds; try again",
+				    REWRITE_LOCK_SECONDS);
+		nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid;
+}
+
+/* Editors do not know our lock. */
+static int check_unchanged(struct rewrite *r)
+{
+	struct stat now;
+
+	if (fstatat(r->folder, r->name, &now, AT_SYMLINK_NOFOLLOW) == 0 && same_file(&r->st, &now))
+		return 0;
+	return fail(r, "it was changed by somebody else at the same time; try again");
+}
+
+static struct allowlist *load(struct rewrite *r, const char *path,
+			      void (*fault)(void *arg, const char *text), void *arg)
+{
+	return allowlist_load(path, r->s->endpoints, r->s->n_endpoints, r->s->default_endpoint,
+			      fault, arg);
+}
+
+static int read_text(struct rewrite *r, int fd)
+{
+	const size_t size = (size_t)r->st.st_size;
+
+	r->text = malloc(size + 1);
+	if (!r->text)
+		return fail(r, "out of memory");
+	while (r->len < size) {
+		const ssize_t n = read(fd, r->text + r->len, size - r->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(r, "%s", strerror(errno));
+		if (n == 0)
+			break; /* cut meanwhile: found by its size */
+		r->len += (size_t)n;
+	}
+	return 0;
+}
+
+/* The bytes and what allowlist_load makes of them are of the same file: it did not change from
+ * before the first to after the second. */
+static int read_list(struct rewrite *r)
+{
+	const int fd = openat(r->folder, r->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	int rc = -1;
+
+	if (fd < 0 || fstat(fd, &r->st) < 0) {
+		fail(r, "%s", strerror(errno));
+		goto out;
+	}
+	r->list = load(r, r->path, r->fault, r->arg);
+	if (r->list && read_text(r, fd) == 0)
+		rc = check_unchanged(r);
+out:
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+struct rewrite *rewrite_open(const struct settings *s, void (*fault)(void *arg, const char *text),
+			     void *arg)
+{
+	struct rewrite *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		fault(arg, "out of memory");
+		return NULL;
+	}
+	r->s = s;
+	r->fault = fault;
+	r->arg = arg;
+	r->folder = r->lock = -1;
+	if (resolve(r) == 0 && take_lock(r) == 0 && read_list(r) == 0)
+		return r;
+	rewrite_close(r);
+	return NULL;
+}
+
+const struct allowlist *rewrite_list(const struct rewrite *r)
+{
+	return r->list;
+}
+
+const char *rewrite_path(const struct rewrite *r)
+{
+	return r->path;
+}
+
+/* ---- the change ---- */
+
+void rewrite_remove(struct rewrite *r, unsigned line)
+{
+	char *from = r->text, *end = r->text + r->len, *to;
+
+	for (; line > 1; line--)
+		from = (char *)memchr(from, '\n', (size_t)(end - from)) + 1;
+	to = memchr(from, '\n', (size_t)(end - from));
+	to = to ? to + 1 : end;
+	memmove(from, to, (size_t)(end - to));
+	r->len -= (size_t)(to - from);
+}
+
+void rewrite_append(struct rewrite *r, const char *line)
+{
+	const char *sep = r->len && r->text[r->len - 1] != '\n' ? "\n" : "";
+	char *text = realloc(r->text, r->len + strlen(line) + 3);
+
+	if (!text)
+		abort();
+	r->text = text;
+	r->len += (size_t)sprintf(text + r->len, "%s%s\n", sep, line);
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	while (len) {
+		const ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* It is not the list yet, and nobody looks for it by its name. */
+static void load_fault(void *arg, const char *text)
+{
+	struct rewrite *r = arg;
+	const size_t n = strlen(r->new_path);
+	char moved[PATH_MAX + 1024];
+
+	snprintf(moved, sizeof(moved), "%s%s", r->path,
+		 strncmp(text, r->new_path, n) ? text : text + n);
+	r->fault(r->arg, moved);
+}
+
+int rewrite_prepare(struct rewrite *r)
+{
+	struct allowlist *list = NULL;
+	int fd = -1;
+
+	/* What one that died has left; the lock is ours. */
+	if (unlinkat(r->folder, r->new_name, 0) < 0 && errno != ENOENT)
+		return fail(r, "%s: %s", r->new_name, strerror(errno));
+	fd = openat(r->folder, r->new_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(r, "a new file beside it: %s", strerror(errno));
+	r->prepared = true;
+	/* The owner before the mode: chown clears bits of it. */
+	if (write_all(fd, r->text, r->len) < 0 || fchown(fd, r->st.st_uid, r->st.st_gid) < 0 ||
+	    fchmod(fd, r->st.st_mode & 07777) < 0 || fsync(fd) < 0) {
+		fail(r, "a new file beside it, with uid %u, gid %u and mode %04o: %s", r->st.st_uid,
+		     r->st.st_gid, r->st.st_mode & 07777, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	list = load(r, r->new_path, load_fault, r);
+	allowlist_free(list);
+	return list ? 0 : -1;
+}
+
+int rewrite_commit(struct rewrite *r)
+{
+	if (check_unchanged(r) < 0)
+		return -1;
+	if (renameat(r->folder, r->new_name, r->folder, r->name) < 0)
+		return fail(r, "%s", strerror(errno));
+	r->prepared = false;
+	/* Done, and everybody sees it; only a power cut could undo it. */
+	if (fsync(r->folder) < 0)
+		fail(r, "changed, but its folder is not on the disk yet: %s", strerror(errno));
+	return 0;
+}
+
+void rewrite_close(struct rewrite *r)
+{
+	if (!r)
+		return;
+	if (r->prepared)
+		unlinkat(r->folder, r->new_name, 0);
+	if (r->lock >= 0)
+		close(r->lock);
+	if (r->folder >= 0)
+		close(r->folder);
+	allowlist_free(r->list);
+	free(r->text);
+	free(r);
+}
