@@ -18,7 +18,8 @@ int confine_demote(const char *user, uid_t uid, gid_t gid);
  * with errno. */
 int confine_process(pid_t parent);
 
-/* Opens /dev/null on those of 0-2 that are closed, so that no socket of ours becomes stderr.  0, or -1. */
+/* Opens /dev/null on those of 0-2 that are closed, so that no socket of ours becomes stderr.  0, or
+ * -1. */
 int confine_open_stdio(void);
 
 /* 0-2 on /dev/null.  0, or -1. */

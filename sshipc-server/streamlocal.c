@@ -45,7 +45,7 @@ static enum step last_step(void)
 static void note(ssh_buffer buffer, const void *data, uint32_t len)
 {
 	const bool text = seen.step == HOST || seen.step == ORIGIN;
-	uint32_t word;
+	uint32_t word = 0;
 
 	if (len == 0) /* an empty string */
 		return;
