@@ -65,13 +65,32 @@ $(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS) -lcriterion
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT)))
+# Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X; always with clang, into a folder of their own.
+FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
+FUZZ_FLAGS   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_BIN     := $(FUZZ:%=$(BUILD)/fuzz_%)
+$(FUZZ_BIN): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libsshipc.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+fuzz-build:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang FORTIFY=0 CFLAGS='-O1 -g $(FUZZ_FLAGS)' $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
+
+fuzz: fuzz-build ## fuzz each target for FUZZ_SECONDS (30); what is found is kept in build/fuzz
+	$(Q)for t in $(FUZZ); do mkdir -p $(BUILD)/fuzz/$$t && $(BUILD)/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=$(BUILD)/fuzz/$$t- $(BUILD)/fuzz/$$t tests/fuzz/$$t || exit 1; done
+
+fuzz-corpora: fuzz-build
+	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 tests/fuzz/$$t || exit 1; done
+
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c)))
+
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
 
 unit: $(UNIT_BIN)
 
-check: ## format, both compilers, lint, unit and end-to-end tests
+check: ## format, both compilers, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks
 
 check-long: ## check, the long end-to-end tests, and both suites under ASan and UBSan
@@ -88,6 +107,9 @@ format-check:
 
 lint: ## clang-tidy
 	$(Q)printf '%s\n' $(LIB) $(SERVER) $(CLIENT) | xargs -P"$$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS)
+
+bench: all ## speed beside OpenSSH on this machine: medians and ratios
+	@tests/bench/run
 
 demo: ## a real D-Bus client and daemon through the tunnel
 	@scripts/quickstart
@@ -115,5 +137,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: all unit check check-long asan format format-check lint demo install uninstall clean help
+.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint bench demo install uninstall clean help
 .SECONDARY:

@@ -51,6 +51,8 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 		sent += (size_t)rc;
 	}
 	r->stats.to_socket += sent;
+	if (!r->one_way)
+		r->rs->total.to_socket += sent;
 	return (ssize_t)sent;
 }
 
@@ -189,6 +191,8 @@ static bool serve_read(struct relay *r)
 		}
 		n = (size_t)rc;
 		r->stats.from_socket += n;
+		if (!r->one_way)
+			r->rs->total.from_socket += n;
 		/* A short read emptied the socket; epoll tells of the next byte. */
 		r->may_read = n == want;
 	}

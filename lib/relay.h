@@ -50,6 +50,9 @@ void relays_pass(struct relays *rs);
 
 size_t relays_count(const struct relays *rs); /* with those still waiting for the peer's CLOSE */
 
+/* Bytes of all relays, ended ones too, but not of those that are one way; end has no meaning. */
+const struct relay_stats *relays_total(const struct relays *rs);
+
 /* A relay for a channel that is open, or about to be: what comes with the confirmation is not
  * missed.  Its data is held until relay_attach.  May be called in the channel-open callback. done
  * is called once, from relays_pass or relays_free, when the socket is closed and the channel gone;

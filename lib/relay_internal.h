@@ -47,6 +47,7 @@ struct relays {
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
 	size_t count, held, limit;
+	struct relay_stats total;
 	time_t logged_at;
 	uint8_t *buf; /* one read, shared: nothing stays in it between two relays */
 };

@@ -7,7 +7,7 @@
 
 enum {
 	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
-	TURNS = 64,	    /* writes in one pass, then the other descriptors get theirs */
+	TURNS = 4, 	    /* writes in one pass, then the other descriptors get theirs */
 	LOG_SECONDS = 60,   /* between two lines about the budget */
 };
 
@@ -119,4 +119,9 @@ void relays_free(struct relays *rs)
 size_t relays_count(const struct relays *rs)
 {
 	return rs->count;
+}
+
+const struct relay_stats *relays_total(const struct relays *rs)
+{
+	return &rs->total;
 }

@@ -25,6 +25,7 @@ enum wire_type {
 	WIRE_REFUSE, /* u32 policy_action, bytes what: something that sshipc does not have was asked
 			for and refused */
 	WIRE_ALIVE,  /* no fields: the peer answered after CHECK */
+	WIRE_STATS,  /* u64 bytes to the endpoints, u64 bytes from them: of the whole session */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */

@@ -181,13 +181,30 @@ static void read_lines(struct load *l, FILE *f)
 	free(text);
 }
 
+/* A writer that truncated the file and is not done would revoke the fleet.  The kernel grants a
+ * read lease only while nobody has it open for writing; where it grants none at all (another owner,
+ * a network file system) nothing is known. */
+static bool is_being_written(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
+		return errno == EAGAIN;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 static void read_file(struct load *l)
 {
 	/* A FIFO must not make us wait. */
 	int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char err[KEYFILE_ERROR] = "";
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	struct stat st;
+	struct stat st, after;
 
 	if (!f || fstat(fd, &st) < 0) {
 		fault_at(l, 0, "%s", strerror(errno));
@@ -196,8 +213,12 @@ static void read_file(struct load *l)
 		l->faults++;
 	} else if (st.st_size > FILE_MAX) {
 		fault_at(l, 0, "larger than %d MiB", FILE_MAX >> 20);
+	} else if (is_being_written(fd)) {
+		fault_at(l, 0, "is open for writing by somebody; not read before that is done");
 	} else {
 		read_lines(l, f);
+		if (fstat(fd, &after) < 0 || !is_same(&st, &after))
+			fault_at(l, 0, "changed while it was read");
 	}
 	if (f)
 		fclose(f);

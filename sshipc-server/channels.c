@@ -12,14 +12,6 @@
 
 enum { PENDING_MS = 20 }; /* then the channel is accepted before the dial is over */
 
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 static struct channel **slot_of(struct conn *c, uint32_t id)
 {
 	const uint32_t slot = id & 0xffff;
@@ -128,7 +120,7 @@ static void on_dialled(void *arg, int fd, int error)
 	ch->dial = NULL;
 	ch->fd = fd;
 	ch->error = error;
-	record->at = now_s();
+	record->at = conn_now();
 	record->error = error;
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
@@ -270,7 +262,7 @@ void channels_on_open(struct conn *c, struct wire *w)
 	ch->c = c;
 	ch->id = id;
 	ch->fd = -1;
-	ch->opened = now_s();
+	ch->opened = conn_now();
 	c->n_channels++;
 	c->use->channels++;
 	c->n_opened++;
@@ -302,17 +294,17 @@ void channels_on_closed(struct conn *c, struct wire *w)
 		return;
 	}
 	if (!ch->one_way && ch->state == OPEN)
-		conn_log(
-		    c, LOG_INFO, "channel-close",
-		    (const struct log_field[]){{"channel", NULL, id >> 16},
-					       {"reason", relay_end_text((enum relay_end)end), 0},
-					       {"claimed_bytes_to_endpoint", NULL, to},
-					       {"claimed_bytes_from_endpoint", NULL, from},
-					       {"seconds", NULL, (uint64_t)(now_s() - ch->opened)},
-					       {NULL, NULL, 0}},
-		    "channel %u closed: %s; session counted %" PRIu64
-		    " bytes to the endpoint, %" PRIu64 " from it, in %llds",
-		    (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
-		    (long long)(now_s() - ch->opened));
+		conn_log(c, LOG_INFO, "channel-close",
+			 (const struct log_field[]){
+			     {"channel", NULL, id >> 16},
+			     {"reason", relay_end_text((enum relay_end)end), 0},
+			     {"claimed_bytes_to_endpoint", NULL, to},
+			     {"claimed_bytes_from_endpoint", NULL, from},
+			     {"seconds", NULL, (uint64_t)(conn_now() - ch->opened)},
+			     {NULL, NULL, 0}},
+			 "channel %u closed: %s; session counted %" PRIu64
+			 " bytes to the endpoint, %" PRIu64 " from it, in %llds",
+			 (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
+			 (long long)(conn_now() - ch->opened));
 	release(ch);
 }

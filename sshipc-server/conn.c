@@ -54,6 +54,14 @@ void conn_log(const struct conn *c, int priority, const char *event, const struc
 	log_event(priority, event, fields, "%s: %s", c->who, text);
 }
 
+time_t conn_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
 static void doom(struct conn *c)
 {
 	c->ending = c->killed = true;
@@ -164,12 +172,27 @@ static void on_refuse(struct conn *c, struct wire *w)
 			 what.s);
 }
 
+static void on_stats(struct conn *c, struct wire *w)
+{
+	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
+
+	if (!wire_done(w) || !c->authorized) {
+		conn_violation(c, "STATS");
+		return;
+	}
+	if (to != c->to_endpoint || from != c->from_endpoint)
+		c->active = conn_now();
+	c->to_endpoint = to;
+	c->from_endpoint = from;
+}
+
 /* ---- life ---- */
 
 static void on_message(struct conn *c, struct wire *w)
 {
 	/* It was told to end: what it asks for now, it does not get. */
-	if (c->ending && wire_type(w) != WIRE_CLOSED && wire_type(w) != WIRE_NOTE)
+	if (c->ending && wire_type(w) != WIRE_CLOSED && wire_type(w) != WIRE_NOTE &&
+	    wire_type(w) != WIRE_STATS)
 		return;
 	switch (wire_type(w)) {
 	case WIRE_PROBE:
@@ -179,13 +202,18 @@ static void on_message(struct conn *c, struct wire *w)
 		login_on_authorize(c, w);
 		break;
 	case WIRE_OPEN:
+		c->active = conn_now();
 		channels_on_open(c, w);
 		break;
 	case WIRE_CLOSED:
+		c->active = conn_now();
 		channels_on_closed(c, w);
 		break;
 	case WIRE_NOTE:
 		on_note(c, w);
+		break;
+	case WIRE_STATS:
+		on_stats(c, w);
 		break;
 	case WIRE_ALIVE:
 		login_on_alive(c, w);
@@ -201,10 +229,13 @@ static void on_message(struct conn *c, struct wire *w)
 static void log_end(const struct conn *c)
 {
 	if (c->authorized)
-		conn_log(
-		    c, LOG_INFO, "logout",
-		    (const struct log_field[]){{"channels", NULL, c->n_opened}, {NULL, NULL, 0}},
-		    "ended after %zu channels", c->n_opened);
+		conn_log(c, LOG_INFO, "logout",
+			 (const struct log_field[]){
+			     {"channels", NULL, c->n_opened},
+			     {"claimed_bytes_to_endpoint", NULL, c->to_endpoint},
+			     {"claimed_bytes_from_endpoint", NULL, c->from_endpoint},
+			     {NULL, NULL, 0}},
+			 "ended after %zu channels", c->n_opened);
 	else
 		conn_log(c, c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO, "no-login",
 			 NULL, "ended before login%s%s%s",
@@ -216,6 +247,7 @@ static void dispose(struct conn *c)
 {
 	if (c->pidfd >= 0)
 		close(c->pidfd);
+	LIST_REMOVE(c, of_view);
 	c->closed(c->arg, c);
 	free(c);
 }
@@ -316,6 +348,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->pidfd = -1;
 	c->closed = closed;
 	c->arg = arg;
+	c->since = c->active = conn_now();
 	TAILQ_INIT(&c->unsent);
 	STAILQ_INIT(&c->messages);
 	conn_name(c);
@@ -325,6 +358,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	if (!c->readable || !c->writable || !c->timer || event_add(c->readable, NULL) != 0 ||
 	    event_add(c->timer, &grace) != 0)
 		abort();
+	LIST_INSERT_HEAD(&view->conns, c, of_view);
 	view->n_unauthenticated++;
 	view->n_sessions++;
 	return c;
@@ -354,17 +388,54 @@ uint32_t conn_id(const struct conn *c)
 	return c->id;
 }
 
-const char *conn_why(const struct conn *c)
-{
-	return c->why;
-}
-
 bool conn_logged_in(const struct conn *c)
 {
 	return c->authorized && !c->ending && !c->gone;
 }
 
-const char *conn_key_name(const struct conn *c)
+/* The client's version is the last of what it claims, and quotes within are escaped. */
+static void copy_version(const struct conn *c, char *out, size_t size)
 {
-	return c->use ? c->use->name : "";
+	static const char before[] = "\", client \"";
+	const char *p = strstr(c->client, before);
+
+	snprintf(out, size, "%s", p ? p + sizeof(before) - 1 : "");
+	out[strcspn(out, "\"")] = '\0';
+}
+
+void conn_info(const struct conn *c, struct conn_info *i)
+{
+	*i = (struct conn_info){
+	    .id = c->id,
+	    .key = c->use->name,
+	    .fingerprint = c->use->fingerprint,
+	    .peer = c->peer,
+	    .endpoint = c->endpoint,
+	    .channels = c->n_channels,
+	    .max_channels = (size_t)c->view->settings->max_channels,
+	    .to_endpoint = c->to_endpoint,
+	    .from_endpoint = c->from_endpoint,
+	    .age = conn_now() - c->since,
+	    .idle = conn_now() - c->active,
+	    .last_refusal = c->last_refusal,
+	};
+	copy_version(c, i->client, sizeof(i->client));
+}
+
+struct conn *conn_next(const struct monitor_view *view, const struct conn *c)
+{
+	c = c ? LIST_NEXT(c, of_view) : LIST_FIRST(&view->conns);
+	while (c && !conn_logged_in(c))
+		c = LIST_NEXT(c, of_view);
+	return (struct conn *)(uintptr_t)c;
+}
+
+void conn_dismiss(struct conn *c, unsigned uid)
+{
+	static const char reason[] = "ended by the administrator";
+
+	conn_log(c, LOG_NOTICE, "killed",
+		 (const struct log_field[]){{"uid", NULL, uid}, {NULL, NULL, 0}},
+		 "%s (uid %u; key %s)", reason, uid, c->use->fingerprint);
+	conn_end(c, reason);
 }

@@ -13,7 +13,6 @@
 #include "policy.h"
 
 struct conn;
-TAILQ_HEAD(conn_list, conn);
 
 /* sock: our end of the pair, non-blocking, taken over.  closed is called once, when the connection
  * and its process are gone; conn is freed after it. */
@@ -36,16 +35,37 @@ void conn_kill(struct conn *c);
 
 uint32_t conn_id(const struct conn *c);
 
-/* Judges it by the list now in force, and the time: true when it was ended, conn_why telling the
- * reason. */
-bool conn_judge(struct conn *c, time_t now);
-const char *conn_why(const struct conn *c);
-const char *conn_key_name(const struct conn *c);
+/* True from its login until it is told to end. */
 bool conn_logged_in(const struct conn *c);
 
-/* When the clock alone can change the verdict next, or when a warning of it is due; 0: never. Gives
- * that warning. */
-time_t conn_next_change(struct conn *c, time_t now);
+/* Iterates over those logged in, the newest first: after c, or from the start for NULL. */
+struct conn *conn_next(const struct monitor_view *view, const struct conn *c);
+
+/* What an administrator may know of one that is logged in.  Texts are its own. */
+struct conn_info {
+	uint32_t id;
+	const char *key, *fingerprint;
+	struct address peer;
+	const struct endpoint *endpoint;
+	size_t channels, max_channels;
+	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
+	time_t age, idle;		     /* seconds */
+	char client[256];		     /* its version, escaped */
+	const char *last_refusal;	     /* "" for none */
+};
+void conn_info(const struct conn *c, struct conn_info *i);
+
+/* Ends it for the administrator uid. */
+void conn_dismiss(struct conn *c, unsigned uid);
+
+/* Judges all by list, in force from now on, and by the time; a summary is written.  why: "reload",
+ * or what else brought it about. */
+void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *why,
+		 char *summary, size_t size);
+
+/* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
+ * such warnings. */
+time_t conns_next_change(struct monitor_view *view, time_t now);
 
 /* The status answer (one JSON object and a newline) about this connection's own entry into a
  * socket, whose other end is returned: connected, complete, never blocking.  -1 with errno. */
@@ -58,5 +78,10 @@ struct status_view {
 	uint32_t conn;
 };
 int status_socket(const struct status_view *v);
+
+/* The endpoint's object in it; for who may know its address, with that. */
+#define STATUS_ENDPOINT 2048
+void status_endpoint(const struct endpoint *e, const struct dial_record *dial, bool address,
+		     char out[STATUS_ENDPOINT]);
 
 #endif

@@ -60,13 +60,16 @@ struct conn {
 	struct key_use *use;		 /* what this key has open, over all its sessions */
 	struct endpoint const *endpoint; /* that the login was for */
 	LIST_ENTRY(conn) of_key;
+	LIST_ENTRY(conn) of_view;
 	struct key_use *waiting; /* this login waits for an older session of its key */
 	struct event *wait;
-	bool asked_alive, alive; /* CHECK was said; the peer answered */
-	time_t warned_for;	 /* the end by the clock that was announced */
-	time_t since;		 /* accepted; monotonic */
-	char client[640];	 /* user and version that it claims */
-	char why[128];		 /* it was ended, for a summary */
+	bool asked_alive, alive;	     /* CHECK was said; the peer answered */
+	time_t warned_for;		     /* the end by the clock that was announced */
+	time_t since;			     /* accepted; monotonic */
+	time_t active;			     /* STATS changed, or a channel was opened or closed */
+	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
+	char client[640];		     /* user and version that it claims */
+	char why[128];			     /* it was ended, for a summary */
 	unsigned probes, attempts;
 	unsigned notes; /* lines in this minute */
 	time_t minute;
@@ -81,6 +84,9 @@ struct conn {
 	void (*closed)(void *arg, struct conn *c);
 	void *arg;
 };
+
+/* Seconds, monotonic. */
+time_t conn_now(void);
 
 /* Sends, or queues; a session that lets too many wait is doomed. */
 void conn_send(struct conn *c, const struct wire *w);

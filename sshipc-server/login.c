@@ -10,7 +10,6 @@ enum {
 	PROBES_MAX = 20,     /* keys a peer may ask about */
 	ATTEMPTS_MAX = 6,    /* signatures it may send */
 	REPLACE_SECONDS = 3, /* for the older sessions of a key to show that they live */
-	WARN_SECONDS = 300,  /* before a session ends by the clock */
 };
 
 static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
@@ -310,52 +309,4 @@ void login_on_alive(struct conn *c, struct wire *w)
 		return;
 	}
 	c->alive = true;
-}
-
-/* ---- judged anew ---- */
-
-bool conn_judge(struct conn *c, time_t now)
-{
-	const struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->peer, .now = now};
-	const char *reason = NULL;
-	enum policy_verdict verdict;
-
-	if (!c->authorized || c->gone)
-		return false;
-	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
-	if (c->ending)
-		return false;
-	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
-	if (verdict != POLICY_GRANT)
-		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
-						  : policy_reason(verdict);
-	else if (c->entry->endpoint != c->endpoint)
-		reason = "the key's endpoint was changed";
-	if (!reason)
-		return false;
-	conn_log(c, LOG_NOTICE, "revoked",
-		 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
-		 "ended: %s (key %s)", reason, c->use->fingerprint);
-	snprintf(c->why, sizeof(c->why), "%s", reason);
-	conn_end(c, reason);
-	return true;
-}
-
-time_t conn_next_change(struct conn *c, time_t now)
-{
-	const time_t next =
-	    c->authorized && c->entry && !c->ending ? policy_next_change(&c->entry->key, now) : 0;
-
-	if (next == 0 || next > now + WARN_SECONDS)
-		return next == 0 ? 0 : next - WARN_SECONDS;
-	if (c->warned_for != next) {
-		c->warned_for = next;
-		conn_log(c, LOG_WARNING, "expiry-soon",
-			 (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
-						    {NULL, NULL, 0}},
-			 "ends in %lld s by expiry-time or valid (key %s)", (long long)(next - now),
-			 c->use->fingerprint);
-	}
-	return next;
 }

@@ -12,6 +12,7 @@
 
 #include "allowlist.h"
 #include "confine.h"
+#include "ctl.h"
 #include "dialler.h"
 #include "helper.h"
 #include "keyfile.h"
@@ -154,6 +155,8 @@ int main(int argc, char **argv)
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
 	log_init("sshipc-server", LOG_SINK_STDERR, LOG_INFO);
+	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+		return ctl_main(argc - 1, argv + 1);
 	settings_version_details = print_version_details;
 	code = settings_read(argc, argv, &s);
 	if (code >= 0)
@@ -168,6 +171,7 @@ int main(int argc, char **argv)
 	}
 	log_init("sshipc-server", s.log, s.verbosity);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGIO, SIG_IGN);	  /* somebody opens the allow list while it is looked at */
 	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
 	/* Host keys are in memory from here on. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

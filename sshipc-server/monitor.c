@@ -11,7 +11,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "conn.h"
+#include "answers.h"
+#include "conn_internal.h"
+#include "control.h"
 #include "enforce.h"
 #include "spawner.h"
 #include "sshloop.h"
@@ -45,6 +47,7 @@ struct monitor {
 	struct spawner *spawner;
 	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
 	struct enforce *enforce;
+	struct control *control;
 	struct event *stop_timer, *pause_timer;
 	uint32_t last_id;
 	bool ready, announced, stopping, full_logged;
@@ -192,6 +195,7 @@ static bool bind_all(struct monitor *m)
 			return false;
 		}
 		m->n_listeners++;
+		m->view.at[m->view.n_at++] = l->l.at;
 		l->event = event_new(m->view.base, l->l.fd, EV_READ | EV_PERSIST, on_accept, l);
 		if (!l->event)
 			abort();
@@ -295,58 +299,19 @@ static void on_dialler_lost(void *arg)
 
 /* ---- the list in force ---- */
 
-/* For a summary: the first few, with the reason. */
-static void name_closed(struct conn *c, size_t n, char *names, size_t size)
-{
-	const size_t used = strlen(names);
-
-	if (n <= 8)
-		snprintf(names + used, size - used, "%s%s (%s)", n > 1 ? ", " : "",
-			 conn_key_name(c), conn_why(c));
-	else if (n == 9)
-		snprintf(names + used, size - used, ", ...");
-}
-
-static void judge_all(void *arg, const struct allowlist *list, const char *why, char *summary,
-		      size_t size)
+static void judge(void *arg, const struct allowlist *list, const char *why, char *summary,
+		  size_t size)
 {
 	struct monitor *m = arg;
-	const time_t now = time(NULL);
-	size_t closed = 0, kept = 0;
-	char names[768] = "";
-	struct node *n, *next;
 
-	m->view.allowlist = list;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
-			next = LIST_NEXT(n, entry);
-			if (conn_judge(n->conn, now))
-				name_closed(n->conn, ++closed, names, sizeof(names));
-			else
-				kept += conn_logged_in(n->conn);
-		}
-	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
-		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
-		 kept);
-	if (closed > 0 || strcmp(why, "reload") == 0)
-		log_msg(LOG_NOTICE, "%s: %s", why, summary);
+	conns_judge(&m->view, list, why, summary, size);
 }
 
 static time_t next_change(void *arg, time_t now)
 {
 	struct monitor *m = arg;
-	time_t first = 0;
-	struct node *n;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		LIST_FOREACH(n, &m->nodes[i], entry)
-		{
-			const time_t t = conn_next_change(n->conn, now);
-
-			if (t != 0 && (first == 0 || t < first))
-				first = t;
-		}
-	return first;
+	return conns_next_change(&m->view, now);
 }
 
 static void on_logged_in(void *arg)
@@ -361,6 +326,30 @@ void monitor_reload(struct monitor *m)
 	char summary[1024];
 
 	enforce_reload(m->enforce, summary, sizeof(summary));
+}
+
+static void on_request(void *arg, const struct control_request *r, struct evbuffer *out)
+{
+	struct monitor *m = arg;
+
+	answers_give(&m->view, m->enforce, r, out);
+}
+
+static bool start_control(struct monitor *m)
+{
+	const struct settings *s = m->view.settings;
+	char err[CONTROL_ERROR];
+	bool fatal;
+
+	if (!s->control)
+		return true;
+	m->control = control_new(m->view.base, s->control, on_request, m, err);
+	if (m->control)
+		return true;
+	/* Nobody asked for the default one, and this may be the second server here. */
+	fatal = !s->control_by_default || errno == EPERM;
+	log_msg(fatal ? LOG_ERR : LOG_WARNING, "no control socket: %s", err);
+	return !fatal;
 }
 
 /* ---- life ---- */
@@ -394,13 +383,14 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 			    int *exit_code)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
-	const struct enforce_ops enforce_ops = {judge_all, next_change, m};
+	const struct enforce_ops enforce_ops = {judge, next_change, m};
 	const char *errstr = NULL;
 
 	if (!m)
 		abort();
 	m->view = (struct monitor_view){
 	    .base = base, .settings = s, .allowlist = list, .logged_in = on_logged_in, .owner = m};
+	m->view.since = conn_now();
 	m->setup = (struct spawner_setup){s->algorithms, s->keepalive, !s->unsafe_no_sandbox,
 					  hostkeys, n_hostkeys};
 	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
@@ -419,7 +409,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	}
 	m->user.debug = s->unsafe_no_sandbox;
 	*exit_code = EX_UNAVAILABLE;
-	if (!bind_all(m))
+	if (!bind_all(m) || !start_control(m))
 		goto fail;
 	*exit_code = EX_OSERR;
 	m->view.dialler =
@@ -459,6 +449,7 @@ void monitor_free(struct monitor *m)
 		event_free(m->listeners[i].event);
 		listening_close(&m->listeners[i].l);
 	}
+	control_free(m->control);
 	enforce_free(m->enforce);
 	event_free(m->stop_timer);
 	event_free(m->pause_timer);

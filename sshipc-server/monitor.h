@@ -30,8 +30,12 @@ struct monitor_view {
 	const struct allowlist *allowlist;
 	struct pending *pending;
 	struct dialler *dialler;
-	struct dial_record *dials; /* one an endpoint */
-	LIST_HEAD(, key_use) uses; /* of logged-in keys, see conn_internal.h */
+	struct dial_record *dials;	    /* one an endpoint */
+	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn_internal.h */
+	LIST_HEAD(, conn) conns;	    /* all, the newest first */
+	struct address at[SETTINGS_LISTEN]; /* where it listens */
+	size_t n_at;
+	time_t since; /* it runs; monotonic */
 	size_t n_unauthenticated, n_sessions;
 	void (*logged_in)(void *owner); /* a session was granted */
 	void *owner;

@@ -85,12 +85,11 @@ bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struc
 	return true;
 }
 
-void pending_remove(struct pending *p, const uint8_t digest[KEYLINE_DIGEST])
+void pending_prune(struct pending *p, const struct allowlist *list)
 {
-	struct key *k = find(p, digest);
-
-	if (k)
-		*k = p->keys[--p->n];
+	for (size_t i = p->n; i-- > 0;)
+		if (allowlist_find(list, p->keys[i].blob, p->keys[i].len))
+			p->keys[i] = p->keys[--p->n];
 }
 
 size_t pending_count(const struct pending *p)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "address.h"
+#include "allowlist.h"
 #include "keyblob.h"
 #include "settings.h"
 
@@ -29,8 +30,8 @@ bool pending_open(const struct pending *p, const struct address *source, time_t 
 bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struct address *source,
 		 const void *user, size_t user_len, time_t now);
 
-/* Forgets a key: it was approved. */
-void pending_remove(struct pending *p, const uint8_t digest[KEYLINE_DIGEST]);
+/* Forgets the keys that are in the list by now. */
+void pending_prune(struct pending *p, const struct allowlist *list);
 
 size_t pending_count(const struct pending *p);
 

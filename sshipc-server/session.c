@@ -1,51 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "session.h"
+#include "session_internal.h"
 
-#include <event2/event.h>
-#include <libssh/callbacks.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "algorithms.h"
-#include "broker.h"
 #include "confine.h"
-#include "keyblob.h"
 #include "log.h"
 #include "policy.h"
-#include "relay.h"
-#include "sshloop.h"
 #include "streamlocal.h"
-#include "wire.h"
 
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
-};
-
-struct session;
-
-struct chan {
-	uint32_t id; /* generation << 16 | slot */
-	struct session *s;
-	struct relay *relay;
-};
-
-struct session {
-	const struct session_setup *setup;
-	struct event_base *base;
-	struct sshloop *loop;
-	struct relays *relays;
-	struct event *broker_event;
-	struct broker broker;
-	bool authorized, ended, closing;
-	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
-	uint64_t bytes_then;
-	char end_reason[256]; /* given by the monitor */
-	char dead_why[256];
-	struct chan **slots; /* max_channels of them */
-	uint32_t *free_slots, n_free, max, generation;
-	struct ssh_server_callbacks_struct callbacks;
+	STATS_SECONDS = 10,    /* at least, between two words about bytes */
 };
 
 /* ---- the monitor ---- */
@@ -88,15 +57,14 @@ static void on_late(void *arg, struct wire *w)
 		relay_abort(c->relay);
 }
 
-static void tell(struct session *s)
+void session_tell(struct session *s)
 {
 	broker_tell(&s->broker);
 	if (s->broker.gone && s->loop)
 		sshloop_fail(s->loop, "the monitor is gone");
 }
 
-/* Waits for one of up to three answers. */
-static bool ask(struct session *s, const enum wire_type types[3], const uint32_t *id)
+bool session_ask(struct session *s, const enum wire_type types[3], const uint32_t *id)
 {
 	if (broker_ask(&s->broker, types, id, &s->ended))
 		return true;
@@ -117,115 +85,9 @@ static void on_broker(evutil_socket_t fd, short what, void *arg)
 	sshloop_kick(s->loop);
 }
 
-/* ---- login ---- */
-
-static bool type_taken(ssh_key key)
-{
-	switch (ssh_key_type(key)) {
-	case SSH_KEYTYPE_ED25519:
-	case SSH_KEYTYPE_SK_ED25519:
-	case SSH_KEYTYPE_ECDSA_P256:
-	case SSH_KEYTYPE_ECDSA_P384:
-	case SSH_KEYTYPE_ECDSA_P521:
-	case SSH_KEYTYPE_SK_ECDSA:
-	case SSH_KEYTYPE_RSA:
-		return true;
-	default: /* certificates among them: libssh would not check their authority */
-		return false;
-	}
-}
-
-static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
-{
-	uint8_t blob[KEYLINE_BLOB_MAX];
-	char *text = NULL;
-	long n = -1;
-
-	if (ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
-		n = keyline_base64(text, strlen(text), blob, sizeof(blob));
-	ssh_string_free_char(text);
-	wire_start(&s->broker.out, type);
-	wire_put_bytes(&s->broker.out, blob, n > 0 ? (size_t)n : 0);
-	wire_put_bytes(&s->broker.out, user, strnlen(user, 256));
-}
-
-/* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
-static void send_banner(struct session *s, ssh_session ssh, const char *text)
-{
-	char line[300];
-	ssh_string banner;
-
-	(void)s;
-	snprintf(line, sizeof(line), "sshipc: %s\r\n", text);
-	banner = ssh_string_from_char(line);
-	if (!banner)
-		abort();
-	ssh_send_issue_banner(ssh, banner);
-	ssh_string_free(banner);
-}
-
-static void grant(struct session *s, uint32_t max)
-{
-	if (max == 0 || max > SESSION_CHANNELS_MAX)
-		max = SESSION_CHANNELS_MAX;
-	s->slots = calloc(max, sizeof(struct chan *));
-	s->free_slots = calloc(max, sizeof(*s->free_slots));
-	if (!s->slots || !s->free_slots)
-		abort();
-	for (s->max = s->n_free = max; max > 0; max--)
-		s->free_slots[s->max - max] = max - 1;
-	s->authorized = true;
-	sshloop_logged_in(s->loop);
-}
-
-static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
-static const enum wire_type granted[3] = {WIRE_GRANT, WIRE_DENY, WIRE_DENY};
-static const enum wire_type opened[3] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
-
-static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
-		     void *arg)
-{
-	struct session *s = arg;
-	const char *version;
-	char reason[256];
-
-	if (s->authorized || s->ended || s->closing || !user || !type_taken(key))
-		return SSH_AUTH_DENIED;
-	if (state == SSH_PUBLICKEY_STATE_NONE) {
-		put_key(s, WIRE_PROBE, key, user);
-		if (!ask(s, known, NULL))
-			return SSH_AUTH_DENIED;
-		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
-	}
-	if (state != SSH_PUBLICKEY_STATE_VALID)
-		return SSH_AUTH_DENIED;
-	put_key(s, WIRE_AUTHORIZE, key, user);
-	version = ssh_get_clientbanner(ssh);
-	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);
-	if (!ask(s, granted, NULL))
-		return SSH_AUTH_DENIED;
-	if (wire_type(&s->broker.in) == WIRE_GRANT) {
-		grant(s, wire_get_u32(&s->broker.in));
-		return SSH_AUTH_SUCCESS;
-	}
-	wire_get_text(&s->broker.in, reason, sizeof(reason));
-	if (reason[0])
-		send_banner(s, ssh, reason);
-	return SSH_AUTH_DENIED;
-}
-
-/* libssh would look for a keytab file before anyone is authenticated. */
-static ssh_string on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
-{
-	(void)ssh;
-	(void)user;
-	(void)n;
-	(void)oids;
-	(void)arg;
-	return NULL;
-}
-
 /* ---- channels ---- */
+
+static const enum wire_type opened[3] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
 
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
@@ -237,7 +99,7 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	wire_put_u64(&s->broker.out, stats->to_socket);
 	wire_put_u64(&s->broker.out, stats->from_socket);
 	wire_put_u32(&s->broker.out, stats->end);
-	tell(s);
+	session_tell(s);
 	s->slots[c->id & 0xffff] = NULL;
 	s->free_slots[s->n_free++] = c->id & 0xffff;
 	free(c);
@@ -261,7 +123,7 @@ static bool ask_open(struct session *s, const struct open_request *o, uint32_t i
 	wire_put_u32(&s->broker.out, o->port);
 	wire_put_bytes(&s->broker.out, origin, strnlen(origin, 64));
 	wire_put_u32(&s->broker.out, o->origin_port);
-	return ask(s, opened, &id) && wire_type(&s->broker.in) != WIRE_REFUSED;
+	return session_ask(s, opened, &id) && wire_type(&s->broker.in) != WIRE_REFUSED;
 }
 
 /* 0 when the channel was confirmed; 1 makes libssh refuse it. */
@@ -355,7 +217,7 @@ static void refuse(struct session *s, enum policy_action action, const char *wha
 	wire_start(&s->broker.out, WIRE_REFUSE);
 	wire_put_u32(&s->broker.out, action);
 	wire_put_text(&s->broker.out, what);
-	tell(s);
+	session_tell(s);
 }
 
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
@@ -399,8 +261,27 @@ static void check_alive(struct session *s)
 	if (s->alive == ASKED && sshloop_bytes_in(s->loop) != s->bytes_then) {
 		s->alive = NOT_ASKED;
 		wire_start(&s->broker.out, WIRE_ALIVE);
-		tell(s);
+		session_tell(s);
 	}
+}
+
+/* For who is asked for it; that the last word is late by some seconds does not matter. */
+static void say_stats(struct session *s, bool last)
+{
+	const struct relay_stats *total = relays_total(s->relays);
+	struct timespec now;
+
+	if (total->to_socket == s->said.to_socket && total->from_socket == s->said.from_socket)
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (s->said_at != 0 && now.tv_sec - s->said_at < STATS_SECONDS && !last)
+		return;
+	s->said = *total;
+	s->said_at = now.tv_sec;
+	wire_start(&s->broker.out, WIRE_STATS);
+	wire_put_u64(&s->broker.out, total->to_socket);
+	wire_put_u64(&s->broker.out, total->from_socket);
+	session_tell(s);
 }
 
 static void on_pass(void *arg)
@@ -411,6 +292,7 @@ static void on_pass(void *arg)
 		sshloop_fail(s->loop, "too much data before login");
 	relays_pass(s->relays);
 	check_alive(s);
+	say_stats(s, false);
 }
 
 static void on_dead(void *arg, const char *why)
@@ -434,8 +316,8 @@ static ssh_session new_ssh(struct session *s, int ssh_fd)
 		return NULL;
 	ssh_callbacks_init(&s->callbacks);
 	s->callbacks.userdata = s;
-	s->callbacks.auth_pubkey_function = on_pubkey;
-	s->callbacks.gssapi_select_oid_function = on_gssapi;
+	s->callbacks.auth_pubkey_function = session_on_pubkey;
+	s->callbacks.gssapi_select_oid_function = session_on_gssapi;
 	ssh_set_server_callbacks(ssh, &s->callbacks);
 	ssh_set_auth_methods(ssh, SSH_AUTH_METHOD_PUBLICKEY);
 	ssh_set_message_callback(ssh, on_message, s);
@@ -487,6 +369,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	event_base_dispatch(s->base);
 	if (!s->ended)
 		broker_note(&s->broker, LOG_DEBUG, s->dead_why);
+	say_stats(s, true);
 	s->closing = true; /* the last packets may still run callbacks */
 	relays_free(s->relays);
 	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);

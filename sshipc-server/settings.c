@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define PROGRAM	       "sshipc-server"
-#define DEFAULT_CONFIG "/etc/sshipc/server.conf"
 #define DEFAULT_LISTEN "*:2245"
 #define GO_ON	       (-1)
 
@@ -65,11 +64,12 @@ static const struct option longs[] = {
 static const char help[] =
     "Usage: " PROGRAM " [OPTION]...\n"
     "       " PROGRAM " --generate-hostkey FILE\n"
+    "       " PROGRAM " ctl --help\n"
     "       " PROGRAM " [OPTION]... --explain --key FILE --from ADDRESS\n"
     "\n"
     "Carries to each SSH key of its allow list one IPC endpoint, and nothing else.\n"
     "\n"
-    "  -f, --config FILE       settings; default " DEFAULT_CONFIG ",\n"
+    "  -f, --config FILE       settings; default " SETTINGS_CONFIG ",\n"
     "                          read if it exists and none of -k, -a, -e is given\n"
     "  -l, --listen ADDRESS    HOST:PORT, [V6]:PORT or PORT, where PORT 0 is any\n"
     "                          free one; repeatable; default " DEFAULT_LISTEN "\n"
@@ -80,6 +80,8 @@ static const char help[] =
     "                          /path/of.sock or @abstract; repeatable\n"
     "  -u, --user USER         whose uid endpoints see and sessions have, when\n"
     "                          started as root; default sshipc, else nobody\n"
+    "      --control PATH      Unix socket for " PROGRAM " ctl; by default\n"
+    "                          " SETTINGS_CONTROL " with settings, else none\n"
     "  -t, --test              check settings, keys and allow list, then exit\n"
     "  -T, --print             print the effective settings and who may reach what\n"
     "  -v, --verbose           log more; repeatable\n"
@@ -164,7 +166,7 @@ static int set_explain(struct settings *s, int c, const char *value)
 static int set_option(struct options *o, int c, const char *value)
 {
 	struct settings *s = &o->given;
-	const char *why = NULL;
+	const char *why = "";
 	int rc = 0;
 
 	switch (c) {
@@ -194,7 +196,9 @@ static int set_option(struct options *o, int c, const char *value)
 		rc = log_sink_parse(value, &s->log);
 		return add("--log", value, rc, "expected stderr, syslog or json");
 	default:
-		return usage("option '--control' is not built yet");
+		rc = settings_check_control(value, &why);
+		rc = add("--control", value, rc, why);
+		return rc == GO_ON ? set_once(&s->control, "--control", value) : rc;
 	}
 }
 
@@ -267,7 +271,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	if (rc != GO_ON || optind >= argc)
 		return rc;
 	if (!strcmp(argv[optind], "ctl"))
-		return usage("the command 'ctl' is not built yet");
+		return usage("the word 'ctl' comes first: " PROGRAM " ctl ...");
 	return usage("unexpected argument '%s'", argv[optind]);
 }
 
@@ -302,6 +306,7 @@ static void merge(struct settings *s, struct options *o)
 	replace_text(&s->config, &given->config);
 	replace_text(&s->allowlist, &given->allowlist);
 	replace_text(&s->user, &given->user);
+	replace_text(&s->control, &given->control);
 	replace_text(&s->generate_hostkey, &given->generate_hostkey);
 	if (given->n_listen) {
 		memcpy(s->listen, given->listen, sizeof(s->listen));
@@ -333,6 +338,18 @@ static void merge(struct settings *s, struct options *o)
 	s->unsafe_no_sandbox = given->unsafe_no_sandbox;
 }
 
+/* Where a file is used there is one, unless it says "". */
+static void default_control(struct settings *s)
+{
+	s->control_by_default = s->config && !s->control;
+	if (s->control_by_default)
+		s->control = strdup(SETTINGS_CONTROL);
+	if (!s->control || *s->control)
+		return;
+	free(s->control);
+	s->control = NULL;
+}
+
 static void print_fault(void *arg, const char *text)
 {
 	(void)arg;
@@ -343,9 +360,9 @@ static void print_fault(void *arg, const char *text)
 static int choose_file(struct settings *given)
 {
 	if (given->config || given->n_hostkeys || given->allowlist || given->n_endpoints ||
-	    given->generate_hostkey || (access(DEFAULT_CONFIG, F_OK) < 0 && errno == ENOENT))
+	    given->generate_hostkey || (access(SETTINGS_CONFIG, F_OK) < 0 && errno == ENOENT))
 		return GO_ON;
-	return set_once(&given->config, "-f", DEFAULT_CONFIG);
+	return set_once(&given->config, "-f", SETTINGS_CONFIG);
 }
 
 static int check_complete(const struct settings *s)
@@ -401,6 +418,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 	if (o.given.config && !o.given.generate_hostkey)
 		faults = settings_read_file(o.given.config, s, print_fault, NULL);
 	merge(s, &o);
+	default_control(s);
 	if (!s->n_listen && settings_add_listen(s, DEFAULT_LISTEN, &why) < 0)
 		faults++;
 	if (!faults && !s->generate_hostkey)
@@ -416,6 +434,7 @@ void settings_free(struct settings *s)
 	free(s->config);
 	free(s->allowlist);
 	free(s->user);
+	free(s->control);
 	free(s->generate_hostkey);
 	cidr_free(&s->pending_from);
 	explain_free(&s->explain);

@@ -20,6 +20,9 @@
 #define SETTINGS_HOSTKEYS  4
 #define SETTINGS_ENDPOINTS 64
 
+#define SETTINGS_CONFIG	 "/etc/sshipc/server.conf"
+#define SETTINGS_CONTROL "/run/sshipc/server.sock" /* where a configuration file is used */
+
 struct settings {
 	char *config; /* the file that was read, or NULL */
 	struct address listen[SETTINGS_LISTEN];
@@ -30,6 +33,8 @@ struct settings {
 	struct endpoint endpoints[SETTINGS_ENDPOINTS];
 	size_t n_endpoints;
 	char *default_endpoint; /* or NULL; goes with the file's endpoints: -e replaces it too */
+	char *control;		/* a path, or NULL: none */
+	bool control_by_default;
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
 	enum algorithms_profile algorithms;
 	enum log_sink log;
@@ -39,14 +44,15 @@ struct settings {
 	int max_unauthenticated; /* default 100 */
 	int max_sessions;	 /* default 1000 */
 	int max_channels;	 /* of one session; default 1024 */
-	struct cidr_list pending_from; /* whence unknown keys are remembered for approval; empty: nowhere */
-	time_t pending_until;	       /* and how long */
-	bool watch;		 /* the allow list's file; default true */
-	bool test, print;	 /* -t, -T */
-	bool unsafe_no_sandbox;	 /* --unsafe-no-sandbox */
-	struct explain explain;	 /* no host key is needed for it */
-	char *generate_hostkey;	 /* --generate-hostkey FILE: no file is read, nothing else is needed
-				  */
+	struct cidr_list
+	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
+	time_t pending_until; /* and how long */
+	bool watch;	      /* the allow list's file; default true */
+	bool test, print;     /* -t, -T */
+	bool unsafe_no_sandbox; /* --unsafe-no-sandbox */
+	struct explain explain; /* no host key is needed for it */
+	char *generate_hostkey; /* --generate-hostkey FILE: no file is read, nothing else is needed
+				 */
 };
 
 /* Reads argv and the configuration file (-f; the default /etc/sshipc/server.conf is read when it
@@ -76,6 +82,9 @@ int settings_add_endpoint(struct settings *s, const struct endpoint *e, const ch
 
 /* What -l and listen take: a TCP address, wildcard and port 0 included.  0, or -1 with *errstr. */
 int settings_add_listen(struct settings *s, const char *text, const char **errstr);
+
+/* What --control and control take: an absolute path of a socket.  0, or -1 with *errstr. */
+int settings_check_control(const char *text, const char **errstr);
 
 /* 0, or -1 with *errstr. */
 int settings_add_hostkey(struct settings *s, const char *path, const char **errstr);

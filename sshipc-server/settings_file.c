@@ -106,6 +106,27 @@ static void on_default(struct conf *c, config_setting_t *setting, const char *va
 	bad(c, setting, "default", value, "no endpoint has this name");
 }
 
+int settings_check_control(const char *text, const char **errstr)
+{
+	struct address a;
+
+	if (address_parse(text, 0, &a, errstr) < 0)
+		return -1;
+	*errstr = "expected /path";
+	return *text == '/' ? 0 : -1;
+}
+
+static void on_control(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct settings *s = arg;
+	const char *why = NULL;
+
+	if (*value && settings_check_control(value, &why) < 0)
+		bad(c, setting, "control", value, why);
+	else if (!(s->control = strdup(value)))
+		bad(c, setting, "control", value, "out of memory");
+}
+
 static void on_algorithms(struct conf *c, config_setting_t *setting, const char *value, void *arg)
 {
 	if (algorithms_parse(value, arg) < 0)
@@ -254,6 +275,7 @@ int settings_read_file(const char *path, struct settings *s,
 	    TEXT(allowlist),
 	    HANDLED("endpoints", CONF_GROUPS, on_endpoint, s),
 	    HANDLED("default", CONF_STRING, on_default, s),
+	    HANDLED("control", CONF_STRING, on_control, s),
 	    TEXT(user),
 	    HANDLED("algorithms", CONF_STRING, on_algorithms, &s->algorithms),
 	    HANDLED("log", CONF_STRING, on_log, &s->log),
@@ -321,6 +343,7 @@ void settings_print(const struct settings *s)
 	}
 	printf(");\n");
 	print_text("default = ", s->default_endpoint, ";\n");
+	print_text("control = ", s->control ? s->control : "", ";\n");
 	print_text("user = ", s->user, ";\n");
 	printf("algorithms = \"%s\";\nlog = \"%s\";\n", algorithms_text(s->algorithms),
 	       sinks[s->log]);

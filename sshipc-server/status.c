@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "conn.h"
+#include "conn_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,36 +23,47 @@ static const char *presence(const struct address *a)
 
 static void format_dial(const struct dial_record *d, char *buf, size_t size)
 {
-	struct timespec now;
-
 	if (d->at == 0) {
 		snprintf(buf, size, "null");
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(buf, size, "{\"result\":\"%s\",\"age_seconds\":%lld}",
-		 d->error ? strerror(d->error) : "connected", (long long)(now.tv_sec - d->at));
+		 d->error ? strerror(d->error) : "connected", (long long)(conn_now() - d->at));
+}
+
+void status_endpoint(const struct endpoint *e, const struct dial_record *dial, bool address,
+		     char out[STATUS_ENDPOINT])
+{
+	char at[ADDRESS_TEXT], escaped[ADDRESS_TEXT + 64], last[256];
+
+	address_format(&e->address, at, sizeof(at));
+	log_json_escape(escaped, sizeof(escaped), at, strlen(at));
+	format_dial(dial, last, sizeof(last));
+	snprintf(out, STATUS_ENDPOINT,
+		 "{\"name\":\"%s\",\"kind\":\"%s\",%s%s%s\"present\":%s,\"last_dial\":%s}", e->name,
+		 endpoint_kind_text(e->kind), address ? "\"address\":\"" : "",
+		 address ? escaped : "", address ? "\"," : "", presence(&e->address), last);
 }
 
 int status_socket(const struct status_view *v)
 {
-	const struct endpoint *e = v->entry->endpoint;
-	char source[ADDRESS_TEXT], dial[256], name[2 * KEYLINE_NAME], refusal[1024], text[4096];
+	char source[ADDRESS_TEXT], endpoint[STATUS_ENDPOINT], name[2 * KEYLINE_NAME], refusal[1024],
+	    text[4096];
 	int pair[2], n;
 
 	address_format_host(&v->source, source, sizeof(source));
-	format_dial(v->dial, dial, sizeof(dial));
+	status_endpoint(v->entry->endpoint, v->dial, false, endpoint);
 	log_json_escape(name, sizeof(name), v->entry->key.name, strlen(v->entry->key.name));
 	log_json_escape(refusal, sizeof(refusal), v->last_refusal, strlen(v->last_refusal));
 	n = snprintf(
 	    text, sizeof(text),
 	    "{\"version\":\"%s\",\"connection\":%u,"
-	    "\"endpoint\":{\"name\":\"%s\",\"kind\":\"%s\",\"present\":%s,\"last_dial\":%s},"
+	    "\"endpoint\":%s,"
 	    "\"key\":{\"name\":\"%s\",\"fingerprint\":\"%s\",\"expires\":null},"
 	    "\"source\":\"%s\",\"channels\":%zu,\"max_channels\":%zu,\"last_refusal\":%s%s%s}\n",
-	    SSHIPC_VERSION, v->conn, e->name, endpoint_kind_text(e->kind), presence(&e->address),
-	    dial, name, v->entry->key.fingerprint, source, v->channels, v->max_channels,
-	    refusal[0] ? "\"" : "", refusal[0] ? refusal : "null", refusal[0] ? "\"" : "");
+	    SSHIPC_VERSION, v->conn, endpoint, name, v->entry->key.fingerprint, source, v->channels,
+	    v->max_channels, refusal[0] ? "\"" : "", refusal[0] ? refusal : "null",
+	    refusal[0] ? "\"" : "");
 	if (n < 0 || (size_t)n >= sizeof(text)) {
 		errno = EMSGSIZE;
 		return -1;

@@ -152,8 +152,8 @@ static const struct {
      "list:2: max-sessions: expected a number from 1 to 65535\n"
      "list:3: option connect-as is not built yet\n"},
     /* sources */
-    {"source=\"127.0.0.2\" " K1 "\n" K2 "\nsource=\"127.0.0.2\" " K3 "\n", 1, NULL,
-     "list:3: source 127.0.0.2 is that of the key on line 1, choose another\n"},
+    {"source=\"127.0.0.2\" " K1 "\nsource=\"127.0.0.3\" " K2 "\nsource=\"127.0.0.2\" " K3 "\n", 1,
+     NULL, "list:3: source 127.0.0.2 is that of the key on line 1, choose another\n"},
     {"source=\"127.0.0.3\" " K1 "\nsource=\"127.0.0.3\" " K2 "\nsource=\"127.0.0.3\" " K3 "\n", 1,
      NULL,
      "list:2: source 127.0.0.3 is that of the key on line 1, choose another\n"

@@ -218,9 +218,11 @@ static const struct {
     {"--explain --at noon",
      "--at 'noon': expected YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS, then Z if it is UTC"},
     {"--explain --dest ::1", "--dest '::1': expected HOST:PORT, [V6]:PORT or /path"},
-    {"--control /run/x", "option '--control' is not built yet"},
-    {"ctl", "the command 'ctl' is not built yet"},
-    {"ctl list -x", "the command 'ctl' is not built yet"},
+    {"--control x", "--control 'x': expected HOST:PORT, [V6]:PORT or /path"},
+    {"--control @x", "--control '@x': expected /path"},
+    {"--control 127.0.0.1:1", "--control '127.0.0.1:1': expected /path"},
+    {"--control /a --control /b", "option '--control' is given twice"},
+    {"-v ctl who", "the word 'ctl' comes first: sshipc-server ctl ..."},
     {"-t start", "unexpected argument 'start'"},
 };
 
@@ -301,6 +303,35 @@ Test(settings, whole_file)
 	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
 }
 
+Test(settings, control)
+{
+	static const struct {
+		const char *setting, *line, *want;
+		bool by_default;
+	} table[] = {
+	    {"", "-k k -a a -e /x", NULL, false},
+	    {"", "-k k -a a -e /x --control /c", "/c", false},
+	    {"", "-f F", SETTINGS_CONTROL, true},
+	    {"", "-f F --control /c", "/c", false},
+	    {"control = \"\";", "-f F", NULL, false},
+	    {"control = \"\";", "-f F --control /c", "/c", false},
+	    {"control = \"/d\";", "-f F", "/d", false},
+	    {"control = \"/d\";", "-f F --control /c", "/c", false},
+	};
+	char content[512];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		snprintf(content, sizeof(content), NEEDED CONFD "%s", table[i].setting);
+		write_conf(content);
+		cr_assert_eq(read_line(table[i].line), GO_ON, "%s", out);
+		cr_expect_eq(s.control_by_default, table[i].by_default, "%zu", i);
+		if (table[i].want)
+			cr_expect(s.control && !strcmp(s.control, table[i].want), "%zu", i);
+		else
+			cr_expect_null(s.control, "%zu", i);
+	}
+}
+
 /* Options replace the file's values, lists as a whole, and default goes with endpoints. */
 Test(settings, options_replace)
 {
@@ -343,6 +374,9 @@ static const struct {
     {"max_unauthenticated = 0;", "1: max_unauthenticated: expected a number from 1 to 65535"},
     {"max_sessions = 65536;", "1: max_sessions: expected a number from 1 to 65535"},
     {"max_channels = 16385;", "1: max_channels: expected a number from 1 to 16384"},
+    {"control = \"@x\";", "1: control \"@x\": expected /path"},
+    {"control = \"127.0.0.1:1\";", "1: control \"127.0.0.1:1\": expected /path"},
+    {"control = true;", "1: control: expected a text"},
     {"default = \"nix\";", "1: default \"nix\": no endpoint has this name"},
     {EP("address = \"127.0.0.1:1\";"), "1: an endpoint needs a name"},
     {EP("name = \"a\";"), "1: an endpoint needs either address or path"},
@@ -496,5 +530,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 9);
+	cr_expect_eq(shown, 10);
 }

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_ANSWERS_H
+#define SSHIPC_SERVER_ANSWERS_H
+/*
+ * What the monitor answers on its control socket: JSON, a line an object, the last one telling
+ * whether it went well.  Names that the status answer of a channel has too mean the same here.
+ */
+#include "control.h"
+#include "enforce.h"
+#include "monitor.h"
+
+/* Does what r asks for and writes the whole answer. */
+void answers_give(struct monitor_view *view, struct enforce *e, const struct control_request *r,
+		  struct evbuffer *out);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_CONTROL_H
+#define SSHIPC_SERVER_CONTROL_H
+/*
+ * The control socket of the monitor: who may ask, one request line, one answer, deadlines.  What
+ * the answers are is answers.h's; the asking program is ctl.h's; the protocol stands in DESIGN.md.
+ */
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stddef.h>
+
+#define CONTROL_REQUEST 512	   /* bytes of a request line, with its newline */
+#define CONTROL_CLIENTS 16	   /* at once; others wait in the backlog */
+#define CONTROL_SECONDS 5	   /* from accept to the answer's last byte */
+#define CONTROL_ANSWER	(16 << 20) /* bytes */
+#define CONTROL_ERROR	1024
+
+enum control_command { CONTROL_WHO, CONTROL_KILL, CONTROL_RELOAD, CONTROL_STATUS, CONTROL_PENDING };
+
+struct control_request {
+	enum control_command command;
+	char whom[CONTROL_REQUEST]; /* KILL: an id, a key's name or a fingerprint */
+	unsigned uid;		    /* that asks */
+};
+
+/* Parses a line without its newline: a word, and for kill one blank and another word; printable
+ * ASCII.  0, or -1 with *errstr (static).  uid is left alone. */
+int control_parse(const char *line, size_t len, struct control_request *r, const char **errstr);
+
+struct control;
+
+/* Listens at path (0600), in a folder that nobody but root and we may write; SETTINGS_CONTROL's
+ * folder is made where it is missing.  give writes the whole answer to a request into out.  NULL
+ * with err; errno
+ * EPERM: others can write the folder by its mode. */
+struct control *control_new(struct event_base *base, const char *path,
+			    void (*give)(void *arg, const struct control_request *r,
+					 struct evbuffer *out),
+			    void *arg, char err[CONTROL_ERROR]);
+void control_free(struct control *c);
+
+/* Writes the last line of an answer that is none. */
+void control_refuse(struct evbuffer *out, const char *error);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ctl_list.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "rewrite.h"
+
+#define FINGERPRINT_PREFIX "SHA256:"
+
+static bool is_fingerprint(const char *text)
+{
+	return strlen(text) == 50 && !strncmp(text, FINGERPRINT_PREFIX, strlen(FINGERPRINT_PREFIX));
+}
+
+static void print_fault(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", text);
+}
+
+static struct rewrite *open_list(const struct ctl *c, int *code)
+{
+	struct rewrite *r = NULL;
+
+	*code = EX_USAGE;
+	if (!c->settings.allowlist || !c->settings.n_endpoints) {
+		ctl_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
+		return NULL;
+	}
+	*code = EX_CONFIG;
+	r = rewrite_open(&c->settings, print_fault, NULL);
+	if (!r)
+		fprintf(stderr, "the list was not touched\n");
+	return r;
+}
+
+static int write_list(struct rewrite *r)
+{
+	if (rewrite_prepare(r) == 0 && rewrite_commit(r) == 0)
+		return EX_OK;
+	fprintf(stderr, "the list was not touched\n");
+	return EX_CANTCREAT;
+}
+
+/* The file is what counts: a server that is not there is no failure. */
+static int tell_server(const struct ctl *c)
+{
+	char summary[2048];
+	int code = EX_OK;
+	char *answer = ctl_ask(c, "reload", EX_CONFIG, &code);
+
+	if (answer)
+		printf("reload: %s\n", ctl_value(answer, "summary", summary, sizeof(summary)));
+	else
+		fprintf(stderr, "the list is changed, but no server was told: its next start "
+				"reads it, or its watch, or SIGHUP\n");
+	free(answer);
+	return code == EX_UNAVAILABLE ? EX_OK : code;
+}
+
+/* ---- revoke ---- */
+
+static bool is_meant(const struct keyline *k, const char *whom)
+{
+	return strcmp(is_fingerprint(whom) ? k->fingerprint : k->name, whom) == 0;
+}
+
+static void print_lines(FILE *f, const struct rewrite *r, const char *whom, const char *word)
+{
+	const struct allowlist *list = rewrite_list(r);
+
+	for (size_t i = 0; i < allowlist_count(list); i++) {
+		const struct keyline *k = &allowlist_get(list, i)->key;
+
+		if (is_meant(k, whom))
+			fprintf(f, "%s:%u: %s%s (%s)\n", rewrite_path(r), k->line, word, k->name,
+				k->fingerprint);
+	}
+}
+
+static int remove_lines(struct rewrite *r, const char *whom)
+{
+	const struct allowlist *list = rewrite_list(r);
+	size_t n = 0;
+	int code;
+
+	for (size_t i = allowlist_count(list); i-- > 0;)
+		if (is_meant(&allowlist_get(list, i)->key, whom)) {
+			rewrite_remove(r, allowlist_get(list, i)->key.line);
+			n++;
+		}
+	if (n == 0)
+		return ctl_usage("%s has no key '%s'", rewrite_path(r), whom);
+	if (n > 1 && !is_fingerprint(whom)) {
+		print_lines(stderr, r, whom, "");
+		return ctl_usage("'%s' names %zu keys: give the fingerprint", whom, n);
+	}
+	code = write_list(r);
+	if (code == EX_OK)
+		print_lines(stdout, r, whom, "removed ");
+	return code;
+}
+
+int ctl_list_revoke(const struct ctl *c, int argc, char **argv)
+{
+	struct rewrite *r;
+	int code;
+
+	if (argc != 2 || !*argv[1])
+		return ctl_usage("revoke takes one fingerprint or key name");
+	r = open_list(c, &code);
+	if (!r)
+		return code;
+	code = remove_lines(r, argv[1]);
+	rewrite_close(r);
+	return code == EX_OK ? tell_server(c) : code;
+}
+
+/* ---- pending ---- */
+
+/* Calls with each line of data; the last line is the verdict. */
+static void each_line(char *answer, void (*with)(const char *line, void *arg), void *arg)
+{
+	char *end;
+
+	for (char *p = answer; (end = strchr(p, '\n')) && end[1]; p = end + 1) {
+		*end = '\0';
+		with(p, arg);
+	}
+}
+
+static void print_pending(const char *line, void *arg)
+{
+	char fingerprint[64], at[64], user[512], address[64];
+
+	(void)arg;
+	printf("%-50s  %-20s  %-15s  %s\n",
+	       ctl_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
+	       ctl_value(line, "time", at, sizeof(at)),
+	       ctl_value(line, "address", address, sizeof(address)),
+	       ctl_value(line, "user", user, sizeof(user)));
+}
+
+static void print_json(const char *line, void *arg)
+{
+	(void)arg;
+	puts(line);
+}
+
+int ctl_list_pending(const struct ctl *c, int argc, char **argv)
+{
+	const bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	char *answer;
+	int code;
+
+	if (argc > 1 && !json)
+		return ctl_usage("pending: unexpected argument '%s'", argv[argc - 1]);
+	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
+	if (!answer)
+		return code;
+	if (!json)
+		printf("%-50s  %-20s  %-15s  %s\n", "FINGERPRINT", "TIME", "ADDRESS", "USER");
+	each_line(answer, json ? print_json : print_pending, NULL);
+	free(answer);
+	return EX_OK;
+}
+
+/* ---- approve ---- */
+
+int ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX],
+		     char err[KEYLINE_ERROR])
+{
+	const char *from = a->from ? a->from : "", *max = a->max_sessions ? a->max_sessions : "";
+	struct keyline k = {.blob = NULL};
+	bool same = false;
+	int n = snprintf(line, KEYLINE_MAX, "endpoint=\"%s\",name=\"%s\"%s%s%s%s%s %s", a->endpoint,
+			 a->name, *from ? ",from=\"" : "", from, *from ? "\"" : "",
+			 *max ? ",max-sessions=" : "", max, key);
+
+	snprintf(err, KEYLINE_ERROR, "an option's value is too long");
+	if (n < 0 || n >= KEYLINE_MAX)
+		return -1;
+	if (strlen(max) != strspn(max, "0123456789")) {
+		snprintf(err, KEYLINE_ERROR, "max-sessions: expected a number");
+		return -1;
+	}
+	if (keyline_parse(line, (size_t)n, &k, err) != 1)
+		return -1;
+	/* A quote in a value could have brought options of its own. */
+	same = !strcmp(k.fingerprint, a->fingerprint) && !strcmp(k.endpoint, a->endpoint) &&
+	       !strcmp(k.name, a->name) && !strcmp(k.from_text ? k.from_text : "", from);
+	keyline_free(&k);
+	snprintf(err, KEYLINE_ERROR, "the line would not be what was asked for");
+	return same ? 0 : -1;
+}
+
+struct search {
+	const char *fingerprint;
+	char key[KEYLINE_MAX]; /* "": not found */
+};
+
+static void look_at(const char *line, void *arg)
+{
+	struct search *s = arg;
+	char fingerprint[64];
+
+	if (!strcmp(ctl_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
+		    s->fingerprint))
+		ctl_value(line, "key", s->key, sizeof(s->key));
+}
+
+static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)
+{
+	struct search s = {.fingerprint = a->fingerprint};
+	char line[KEYLINE_MAX], err[KEYLINE_ERROR], *answer;
+	int code;
+
+	for (size_t i = 0; i < allowlist_count(rewrite_list(r)); i++)
+		if (is_meant(&allowlist_get(rewrite_list(r), i)->key, a->fingerprint)) {
+			print_lines(stderr, r, a->fingerprint, "");
+			return ctl_usage("%s is in the list already", a->fingerprint);
+		}
+	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
+	if (!answer)
+		return code;
+	each_line(answer, look_at, &s);
+	free(answer);
+	if (!s.key[0])
+		return ctl_usage("%s is not pending: its owner has to try to log in from an "
+				 "address of pending_from first",
+				 a->fingerprint);
+	if (ctl_list_compose(a, s.key, line, err) < 0)
+		return ctl_usage("approve: %s", err);
+	rewrite_append(r, line);
+	code = write_list(r);
+	if (code == EX_OK)
+		printf("%s: added %s (%s)\n", rewrite_path(r), a->name, a->fingerprint);
+	return code;
+}
+
+/* -1 to go on, or the exit code. */
+static int read_approval(struct approval *a, int argc, char **argv)
+{
+	static const struct option longs[] = {{"endpoint", required_argument, NULL, 'e'},
+					      {"name", required_argument, NULL, 'n'},
+					      {"from", required_argument, NULL, 'f'},
+					      {"max-sessions", required_argument, NULL, 'm'},
+					      {NULL, 0, NULL, 0}};
+	int o;
+
+	optind = 0; /* from the start: ctl's own options were read before */
+	while ((o = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+		const char **value = o == 'e'	? &a->endpoint
+				     : o == 'n' ? &a->name
+				     : o == 'f' ? &a->from
+						: &a->max_sessions;
+
+		if (o == ':')
+			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
+		if (o == '?')
+			return ctl_usage("approve: unknown option '%s'", argv[optind - 1]);
+		if (*value || !*optarg)
+			return ctl_usage("approve: an option is empty or stands twice");
+		*value = optarg;
+	}
+	if (optind + 1 != argc || !is_fingerprint(argv[optind]))
+		return ctl_usage("approve takes one fingerprint, " FINGERPRINT_PREFIX
+				 "... as ctl pending shows it");
+	if (!a->endpoint || !a->name)
+		return ctl_usage("approve needs --endpoint and --name");
+	a->fingerprint = argv[optind];
+	return -1;
+}
+
+int ctl_list_approve(const struct ctl *c, int argc, char **argv)
+{
+	struct approval a = {.fingerprint = NULL};
+	int code = read_approval(&a, argc, argv);
+	struct rewrite *r;
+
+	if (code >= 0)
+		return code;
+	r = open_list(c, &code);
+	if (!r)
+		return code;
+	code = append_line(c, r, &a);
+	rewrite_close(r);
+	return code == EX_OK ? tell_server(c) : code;
+}

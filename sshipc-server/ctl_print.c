@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ctl_print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#define CELL 320
+
+/* Quotes within texts are escaped, so a name in quotes and a colon is a member's. */
+static const char *find(const char *json, const char *path)
+{
+	char name[64];
+
+	while (json && *path) {
+		const size_t n = strcspn(path, ".");
+
+		snprintf(name, sizeof(name), "\"%.*s\":", (int)n, path);
+		json = strstr(json, name);
+		json = json ? json + strlen(name) : NULL;
+		path += n + (path[n] == '.');
+	}
+	return json;
+}
+
+/* Copies a value without its quotes; returns what is behind it. */
+static const char *copy(const char *p, char *out, size_t size)
+{
+	const bool text = *p == '"';
+	size_t n = 0;
+
+	for (p += text; *p && (text ? *p != '"' : !strchr(",]}", *p)); p++) {
+		if (text && *p == '\\' && (p[1] == '\\' || p[1] == '"'))
+			p++;
+		if (*p < ' ' || *p > '~')
+			n += (size_t)snprintf(out + n, size - n, "\\x%02x", (unsigned)*p & 0xff);
+		else
+			out[n++] = *p;
+		if (n + 5 > size) /* the longest piece, and the end */
+			break;
+	}
+	out[n] = '\0';
+	return p + (text && *p == '"');
+}
+
+const char *ctl_value(const char *json, const char *path, char *out, size_t size)
+{
+	const char *value = find(json, path);
+
+	snprintf(out, size, "-");
+	if (value && strncmp(value, "null", 4) != 0)
+		copy(value, out, size);
+	return out;
+}
+
+static void format_age(char *text, size_t size)
+{
+	const long long s = strtoll(text, NULL, 10);
+
+	if (s >= 86400)
+		snprintf(text, size, "%lldd%02lldh", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		snprintf(text, size, "%lldh%02lldm", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		snprintf(text, size, "%lldm%02llds", s / 60, s % 60);
+	else
+		snprintf(text, size, "%llds", s);
+}
+
+static void format_source(const char *json, char *out, size_t size)
+{
+	char host[CELL / 2], port[16];
+	const bool v6 = strchr(ctl_value(json, "source", host, sizeof(host)), ':');
+
+	snprintf(out, size, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "",
+		 ctl_value(json, "source_port", port, sizeof(port)));
+}
+
+/* ---- who ---- */
+
+static const struct {
+	const char *title, *path;
+	enum { PLAIN, SOURCE, AGE } form;
+} columns[] = {
+    {"ID", "connection", PLAIN},
+    {"KEY", "key.name", PLAIN},
+    {"FINGERPRINT", "fingerprint", PLAIN},
+    {"ADDRESS", "source", SOURCE},
+    {"ENDPOINT", "endpoint.name", PLAIN},
+    {"CHANNELS", "channels", PLAIN},
+    {"TO", "claimed_bytes_to_endpoint", PLAIN},
+    {"FROM", "claimed_bytes_from_endpoint", PLAIN},
+    {"AGE", "age_seconds", AGE},
+    {"IDLE", "idle_seconds", AGE},
+    {"CLIENT", "client", PLAIN},
+};
+
+enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
+
+static const char *cell(const char *json, int i, char out[CELL])
+{
+	if (columns[i].form == SOURCE)
+		format_source(json, out, CELL);
+	else
+		ctl_value(json, columns[i].path, out, CELL);
+	if (columns[i].form == AGE)
+		format_age(out, CELL);
+	return out;
+}
+
+static bool is_data(const char *line)
+{
+	return strncmp(line, "{\"ok\":", 6) != 0;
+}
+
+/* Ends the line at p; returns the next one, or NULL. */
+static char *cut(char *p)
+{
+	char *end = strchr(p, '\n');
+
+	if (end)
+		*end = '\0';
+	return end && end[1] ? end + 1 : NULL;
+}
+
+void ctl_print_who(char *answer)
+{
+	int width[COLUMNS];
+	char text[CELL], *next;
+
+	for (int i = 0; i < COLUMNS; i++)
+		width[i] = (int)strlen(columns[i].title);
+	for (const char *p = answer; is_data(p); p = strchr(p, '\n') + 1)
+		for (int i = 0; i < COLUMNS; i++) {
+			const int n = (int)strlen(cell(p, i, text));
+
+			width[i] = n > width[i] ? n : width[i];
+		}
+	for (int i = 0; i < COLUMNS; i++)
+		printf("%-*s%s", i + 1 < COLUMNS ? width[i] : 0, columns[i].title,
+		       i + 1 < COLUMNS ? "  " : "\n");
+	for (char *p = answer; p && is_data(p); p = next) {
+		next = cut(p);
+		for (int i = 0; i < COLUMNS; i++)
+			printf("%-*s%s", i + 1 < COLUMNS ? width[i] : 0, cell(p, i, text),
+			       i + 1 < COLUMNS ? "  " : "\n");
+	}
+}
+
+void ctl_print_ended(char *answer)
+{
+	char id[16], name[CELL], fingerprint[CELL], source[CELL], *next;
+
+	for (char *p = answer; p && is_data(p); p = next) {
+		next = cut(p);
+		format_source(p, source, sizeof(source));
+		printf("ended session %s: %s (%s), %s\n",
+		       ctl_value(p, "connection", id, sizeof(id)),
+		       ctl_value(p, "key.name", name, sizeof(name)),
+		       ctl_value(p, "fingerprint", fingerprint, sizeof(fingerprint)), source);
+	}
+}
+
+/* ---- status ---- */
+
+static void print_line(const char *title, const char *text)
+{
+	printf("%-12s  %s\n", title, text);
+}
+
+static void print_endpoint(const char *json)
+{
+	char name[64], at[1024], last[256], age[32] = "";
+
+	ctl_value(json, "name", name, sizeof(name));
+	ctl_value(json, "address", at, sizeof(at));
+	ctl_value(json, "last_dial", last, sizeof(last));
+	if (last[0] == '{') {
+		ctl_value(json, "last_dial.age_seconds", age, sizeof(age));
+		format_age(age, sizeof(age));
+		ctl_value(json, "last_dial.result", last, sizeof(last));
+	}
+	printf("%-12s  %s, %s; last dial: %s%s%s\n", "endpoint", name, at,
+	       age[0] ? last : "none yet", age[0] ? ", ago " : "", age);
+}
+
+void ctl_print_status(char *answer)
+{
+	char text[8192], more[64];
+	const char *p;
+
+	cut(answer);
+	print_line("version", ctl_value(answer, "version", text, sizeof(text)));
+	ctl_value(answer, "uptime_seconds", text, sizeof(text));
+	format_age(text, sizeof(text));
+	print_line("uptime", text);
+	for (p = find(answer, "listen"); p && (*p == '[' || *p == ',') && p[1] == '"';) {
+		p = copy(p + 1, text, sizeof(text));
+		print_line("listening", text);
+	}
+	printf("%-12s  %s, %s of them not logged in\n", "sessions",
+	       ctl_value(answer, "sessions", text, sizeof(text)),
+	       ctl_value(answer, "unauthenticated", more, sizeof(more)));
+	printf("%-12s  %s, %s keys in force\n", "allow list",
+	       ctl_value(answer, "allowlist", text, sizeof(text)),
+	       ctl_value(answer, "keys", more, sizeof(more)));
+	if (strcmp(ctl_value(answer, "fault", text, sizeof(text)), "-") != 0)
+		printf("%-12s  the file is NOT in force: %s\n", "", text);
+	if (strcmp(ctl_value(answer, "pending_open", text, sizeof(text)), "true") == 0)
+		printf("%-12s  %s keys; OPEN: unknown keys are remembered (pending_from)\n",
+		       "pending", ctl_value(answer, "pending", more, sizeof(more)));
+	for (p = find(answer, "endpoints"); p && (p = strstr(p, "{\"name\":")); p++)
+		print_endpoint(p);
+}

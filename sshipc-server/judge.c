@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Running sessions, judged anew: the list or the clock has changed. */
+#include "conn_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WARN_SECONDS = 300 }; /* before a session ends by the clock */
+
+static bool judge(struct conn *c, time_t now)
+{
+	const struct policy_request request = {
+	    .action = POLICY_LOGIN, .source = c->peer, .now = now};
+	const char *reason = NULL;
+	enum policy_verdict verdict;
+
+	if (!c->authorized || c->gone)
+		return false;
+	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
+	if (c->ending)
+		return false;
+	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
+	if (verdict != POLICY_GRANT)
+		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
+						  : policy_reason(verdict);
+	else if (c->entry->endpoint != c->endpoint)
+		reason = "the key's endpoint was changed";
+	if (!reason)
+		return false;
+	conn_log(c, LOG_NOTICE, "revoked",
+		 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+		 "ended: %s (key %s)", reason, c->use->fingerprint);
+	snprintf(c->why, sizeof(c->why), "%s", reason);
+	conn_end(c, reason);
+	return true;
+}
+
+static time_t next_change(struct conn *c, time_t now)
+{
+	const time_t next =
+	    conn_logged_in(c) && c->entry ? policy_next_change(&c->entry->key, now) : 0;
+
+	if (next == 0 || next > now + WARN_SECONDS)
+		return next == 0 ? 0 : next - WARN_SECONDS;
+	if (c->warned_for != next) {
+		c->warned_for = next;
+		conn_log(c, LOG_WARNING, "expiry-soon",
+			 (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
+						    {NULL, NULL, 0}},
+			 "ends in %lld s by expiry-time or valid (key %s)", (long long)(next - now),
+			 c->use->fingerprint);
+	}
+	return next;
+}
+
+/* For a summary: the first few, with the reason. */
+static void name_closed(const struct conn *c, size_t n, char *names, size_t size)
+{
+	const size_t used = strlen(names);
+
+	if (n <= 8)
+		snprintf(names + used, size - used, "%s%s (%s)", n > 1 ? ", " : "", c->use->name,
+			 c->why);
+	else if (n == 9)
+		snprintf(names + used, size - used, ", ...");
+}
+
+void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *why,
+		 char *summary, size_t size)
+{
+	const time_t now = time(NULL);
+	size_t closed = 0, kept = 0;
+	char names[768] = "";
+	struct conn *c;
+
+	view->allowlist = list;
+	pending_prune(view->pending, list);
+	LIST_FOREACH(c, &view->conns, of_view)
+	{
+		if (judge(c, now))
+			name_closed(c, ++closed, names, sizeof(names));
+		else
+			kept += conn_logged_in(c);
+	}
+	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
+		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
+		 kept);
+	if (closed > 0 || strcmp(why, "reload") == 0)
+		log_msg(LOG_NOTICE, "%s: %s", why, summary);
+}
+
+time_t conns_next_change(struct monitor_view *view, time_t now)
+{
+	time_t first = 0;
+	struct conn *c;
+
+	LIST_FOREACH(c, &view->conns, of_view)
+	{
+		const time_t t = next_change(c, now);
+
+		if (t != 0 && (first == 0 || t < first))
+			first = t;
+	}
+	return first;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SESSION_INTERNAL_H
+#define SSHIPC_SERVER_SESSION_INTERNAL_H
+/*
+ * What session.c (channels, life) and session_login.c share of the session process.
+ */
+#include <event2/event.h>
+#include <libssh/callbacks.h>
+#include <time.h>
+
+#include "broker.h"
+#include "relay.h"
+#include "session.h"
+#include "sshloop.h"
+
+struct session;
+
+struct chan {
+	uint32_t id; /* generation << 16 | slot */
+	struct session *s;
+	struct relay *relay;
+};
+
+struct session {
+	const struct session_setup *setup;
+	struct event_base *base;
+	struct sshloop *loop;
+	struct relays *relays;
+	struct event *broker_event;
+	struct broker broker;
+	bool authorized, ended, closing;
+	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
+	uint64_t bytes_then;
+	char end_reason[256]; /* given by the monitor */
+	char dead_why[256];
+	struct chan **slots; /* max_channels of them */
+	uint32_t *free_slots, n_free, max, generation;
+	struct relay_stats said; /* STATS, and when */
+	time_t said_at;
+	struct ssh_server_callbacks_struct callbacks;
+};
+
+/* Sends s->broker.out. */
+void session_tell(struct session *s);
+
+/* Sends it and waits for one of up to three answers. */
+bool session_ask(struct session *s, const enum wire_type types[3], const uint32_t *id);
+
+/* libssh's callbacks for a login. */
+int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
+		      void *arg);
+ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg);
+
+#endif

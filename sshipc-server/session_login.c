@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "session_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyblob.h"
+
+static bool type_taken(ssh_key key)
+{
+	switch (ssh_key_type(key)) {
+	case SSH_KEYTYPE_ED25519:
+	case SSH_KEYTYPE_SK_ED25519:
+	case SSH_KEYTYPE_ECDSA_P256:
+	case SSH_KEYTYPE_ECDSA_P384:
+	case SSH_KEYTYPE_ECDSA_P521:
+	case SSH_KEYTYPE_SK_ECDSA:
+	case SSH_KEYTYPE_RSA:
+		return true;
+	default: /* certificates among them: libssh would not check their authority */
+		return false;
+	}
+}
+
+static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
+{
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	char *text = NULL;
+	long n = -1;
+
+	if (ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
+		n = keyline_base64(text, strlen(text), blob, sizeof(blob));
+	ssh_string_free_char(text);
+	wire_start(&s->broker.out, type);
+	wire_put_bytes(&s->broker.out, blob, n > 0 ? (size_t)n : 0);
+	wire_put_bytes(&s->broker.out, user, strnlen(user, 256));
+}
+
+/* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
+static void send_banner(struct session *s, ssh_session ssh, const char *text)
+{
+	char line[300];
+	ssh_string banner;
+
+	(void)s;
+	snprintf(line, sizeof(line), "sshipc: %s\r\n", text);
+	banner = ssh_string_from_char(line);
+	if (!banner)
+		abort();
+	ssh_send_issue_banner(ssh, banner);
+	ssh_string_free(banner);
+}
+
+static void grant(struct session *s, uint32_t max)
+{
+	if (max == 0 || max > SESSION_CHANNELS_MAX)
+		max = SESSION_CHANNELS_MAX;
+	s->slots = calloc(max, sizeof(struct chan *));
+	s->free_slots = calloc(max, sizeof(*s->free_slots));
+	if (!s->slots || !s->free_slots)
+		abort();
+	for (s->max = s->n_free = max; max > 0; max--)
+		s->free_slots[s->max - max] = max - 1;
+	s->authorized = true;
+	sshloop_logged_in(s->loop);
+}
+
+static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
+static const enum wire_type granted[3] = {WIRE_GRANT, WIRE_DENY, WIRE_DENY};
+
+int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
+		      void *arg)
+{
+	struct session *s = arg;
+	const char *version;
+	char reason[256];
+
+	if (s->authorized || s->ended || s->closing || !user || !type_taken(key))
+		return SSH_AUTH_DENIED;
+	if (state == SSH_PUBLICKEY_STATE_NONE) {
+		put_key(s, WIRE_PROBE, key, user);
+		if (!session_ask(s, known, NULL))
+			return SSH_AUTH_DENIED;
+		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+	}
+	if (state != SSH_PUBLICKEY_STATE_VALID)
+		return SSH_AUTH_DENIED;
+	put_key(s, WIRE_AUTHORIZE, key, user);
+	version = ssh_get_clientbanner(ssh);
+	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);
+	if (!session_ask(s, granted, NULL))
+		return SSH_AUTH_DENIED;
+	if (wire_type(&s->broker.in) == WIRE_GRANT) {
+		grant(s, wire_get_u32(&s->broker.in));
+		return SSH_AUTH_SUCCESS;
+	}
+	wire_get_text(&s->broker.in, reason, sizeof(reason));
+	if (reason[0])
+		send_banner(s, ssh, reason);
+	return SSH_AUTH_DENIED;
+}
+
+/* libssh would look for a keytab file before anyone is authenticated. */
+ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
+{
+	(void)ssh;
+	(void)user;
+	(void)n;
+	(void)oids;
+	(void)arg;
+	return NULL;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * One line of the allow list: whatever the bytes, a fault with a reason or an entry that makes
+ * sense, and of which the policy can say when it changes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint.h"
+#include "policy.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define EXPECT(condition)                                                                          \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			abort();                                                                   \
+	} while (0)
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+}
+
+static void check_text(const struct keyline *k)
+{
+	const char *why = NULL;
+	uint8_t digest[KEYLINE_DIGEST];
+	char type[KEYLINE_TYPE];
+
+	EXPECT(k->name[0] && strlen(k->name) < KEYLINE_NAME);
+	for (const char *c = k->name; *c; c++)
+		EXPECT(keyline_is_name_char(*c));
+	EXPECT(!k->endpoint[0] || endpoint_check_name(k->endpoint, &why) == 0);
+	EXPECT(keyline_check_blob(k->blob, k->blob_len, type, &why) == 0 && !strcmp(type, k->type));
+	keyline_digest(k->blob, k->blob_len, digest);
+	EXPECT(memcmp(digest, k->digest, sizeof(digest)) == 0);
+	EXPECT(!k->replace_old || k->max_sessions);
+	EXPECT(!k->source.len || address_is_loopback(&k->source));
+	EXPECT(!k->from_text == !k->from.n && !k->valid_text == !k->valid.n);
+}
+
+static enum policy_verdict by_time(const struct keyline *k, time_t now)
+{
+	const struct policy_request r = {.action = POLICY_LOGIN, .now = now};
+	const enum policy_verdict v = policy_ask(POLICY_ASK_EXPIRY, k, NULL, &r);
+
+	return v == POLICY_GRANT ? policy_ask(POLICY_ASK_WINDOW, k, NULL, &r) : v;
+}
+
+static void check_time(const struct keyline *k)
+{
+	/* A winter's day, and the days on which the clock goes forward and back, 2026. */
+	static const time_t times[] = {1767225600, 1774745999, 1792886400};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		const time_t next = policy_next_change(k, times[i]);
+
+		EXPECT(next == 0 || next > times[i]);
+		if (next)
+			EXPECT(by_time(k, next - 1) == by_time(k, times[i]) &&
+			       by_time(k, next) != by_time(k, times[i]));
+	}
+}
+
+static void check_decision(const struct keyline *k)
+{
+	static const struct endpoint e = {.name = "confd"};
+	struct policy_request r = {.action = POLICY_LOGIN, .now = 1767225600};
+	bool all = true;
+
+	EXPECT(address_from_host("10.0.0.1", 22, &r.source) == 0);
+	for (int c = 0; c < POLICY_CONDITIONS; c++)
+		all = all && policy_ask((enum policy_condition)c, k, &e, &r) == POLICY_GRANT;
+	EXPECT(all == (policy_decide(k, &e, &r) == POLICY_GRANT));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct keyline k;
+	char err[KEYLINE_ERROR] = "";
+	const int rc = keyline_parse((const char *)data, size, &k, err);
+
+	if (rc == 1) {
+		check_text(&k);
+		check_time(&k);
+		check_decision(&k);
+	} else {
+		EXPECT(!k.blob && !k.from_text && !k.valid_text && !k.from.items);
+		EXPECT(rc == 0 ? !err[0] : err[0] && strlen(err) < KEYLINE_ERROR);
+	}
+	keyline_free(&k);
+	return 0;
+}

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A session process that lies: what it says in which state, and that only it pays for it. */
+#include "fake_session.h"
+
+#define LISTED	 BLOB_ED
+#define UNLISTED BLOB_P384
+
+static int listener;
+static struct fake bystander; /* another key's session, which notices nothing */
+
+static void set_up(void)
+{
+	listener = fake_set_up(8);
+	fake_allow("endpoint=\"here\" " KEY_ED " listed\n"
+		   "endpoint=\"here\" " KEY_ED2 " bystander\n"
+		   "endpoint=\"away\" " KEY_P256 " away\n"
+		   "endpoint=\"here\",max-sessions=2,max-channels=3 " KEY_P521 " limited\n");
+	fake_log_in(&bystander, BLOB_ED2);
+}
+
+static void tear_down(void)
+{
+	fake_tear_down(listener);
+}
+
+TestSuite(conn, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void accept_all(void)
+{
+	int fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		close(fd);
+}
+
+/* Nobody but the bystander is left, and it can do what it could. */
+static void check_alone(const char *what)
+{
+	struct wire w;
+
+	cr_expect_eq(fake_view.n_sessions, 1, "%s: %zu sessions", what, fake_view.n_sessions);
+	cr_expect_eq(fake_view.n_unauthenticated, 0, "%s: %zu unauthenticated", what,
+		     fake_view.n_unauthenticated);
+	cr_expect_eq(fake_open(&bystander, 0x10001, "."), WIRE_OPENED, "%s", what);
+	fake_make_closed(&w, 0x10001);
+	fake_say(&bystander, &w);
+	cr_expect_eq(fake_heard(&bystander, &w), 0, "%s", what);
+	accept_all();
+}
+
+/* ---- every message in every state ---- */
+
+enum { NEW, DENIED, LOGGED_IN, OPENED, REFUSED, ENDING, STATES };
+enum { KILLED = -1, NOTHING = 0 };
+
+static const char *const state_names[STATES] = {"new",	"denied",  "logged in",
+						"open", "refused", "ending"};
+
+static void bring_to(struct fake *f, int state)
+{
+	struct wire w;
+
+	if (state <= DENIED)
+		fake_start(f);
+	else
+		fake_log_in(f, LISTED);
+	if (state == DENIED)
+		cr_assert_eq(fake_authorize(f, UNLISTED, &w), WIRE_DENY);
+	if (state == OPENED)
+		cr_assert_eq(fake_open(f, 0x70002, "here"), WIRE_OPENED);
+	if (state == REFUSED)
+		cr_assert_eq(fake_open(f, 0x70002, "elsewhere"), WIRE_REFUSED);
+	if (state != ENDING)
+		return;
+	conn_end(f->c, "enough");
+	cr_assert_eq(fake_heard(f, &w), WIRE_END);
+}
+
+static void make(struct wire *w, int type)
+{
+	switch (type) {
+	case WIRE_PROBE:
+		fake_make_probe(w, LISTED);
+		return;
+	case WIRE_AUTHORIZE:
+		fake_make_authorize(w, LISTED);
+		return;
+	case WIRE_OPEN:
+		fake_make_open(w, 0x70002, "here");
+		return;
+	case WIRE_CLOSED:
+		fake_make_closed(w, 0x70002);
+		return;
+	case WIRE_NOTE:
+		fake_make_note(w, "hello");
+		return;
+	case WIRE_REFUSE:
+		wire_start(w, WIRE_REFUSE);
+		wire_put_u32(w, POLICY_GLOBAL_REQUEST);
+		wire_put_text(w, "tcpip-forward");
+		return;
+	case WIRE_STATS:
+		wire_start(w, WIRE_STATS);
+		wire_put_u64(w, UINT64_MAX);
+		wire_put_u64(w, 1);
+		return;
+	default:
+		wire_start(w, (enum wire_type)type);
+	}
+}
+
+/* All others kill in every state but ENDING, where they are passed over. */
+static const struct {
+	int type, answer[STATES];
+} table[] = {
+    {WIRE_PROBE, {WIRE_KNOWN, WIRE_KNOWN, KILLED, KILLED, KILLED, NOTHING}},
+    {WIRE_AUTHORIZE, {WIRE_GRANT, WIRE_GRANT, KILLED, KILLED, KILLED, NOTHING}},
+    {WIRE_OPEN, {KILLED, KILLED, WIRE_OPENED, KILLED, WIRE_OPENED, NOTHING}},
+    {WIRE_CLOSED, {KILLED, KILLED, KILLED, NOTHING, KILLED, KILLED}},
+    {WIRE_NOTE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {WIRE_REFUSE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {WIRE_STATS, {KILLED, KILLED, NOTHING, NOTHING, NOTHING, NOTHING}},
+};
+
+static int expected(int type, int state)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].type == type)
+			return table[i].answer[state];
+	return state == ENDING ? NOTHING : KILLED;
+}
+
+Test(conn, every_message_in_every_state)
+{
+	for (int type = 0; type < 40; type++)
+		for (int state = 0; state < STATES; state++) {
+			const int want = expected(type, state);
+			struct fake f;
+			struct wire w;
+			char what[64];
+			int got;
+
+			snprintf(what, sizeof(what), "message %d, %s", type, state_names[state]);
+			bring_to(&f, state);
+			make(&w, type);
+			fake_say(&f, &w);
+			got = (int)fake_heard(&f, &w);
+			wire_close_fds(&w);
+			if (f.closed) {
+				cr_expect_eq(got, 0, "%s: an answer before the end", what);
+				got = KILLED;
+				close(f.sock);
+			}
+			cr_expect_eq(got, want, "%s: %d", what, got);
+			if (!f.closed)
+				fake_leave(&f);
+			accept_all();
+			check_alone(what);
+		}
+	fake_leave(&bystander);
+}
+
+/* ---- lies ---- */
+
+static void cut(struct fake *f, int type)
+{
+	struct wire w;
+
+	make(&w, type);
+	w.len--;
+	fake_say(f, &w);
+}
+
+static void pad(struct fake *f, int type)
+{
+	struct wire w;
+
+	make(&w, type);
+	wire_put_u32(&w, 0);
+	fake_say(f, &w);
+}
+
+static void attach(struct fake *f, int type)
+{
+	struct wire w;
+
+	make(&w, type);
+	wire_attach(&w, STDIN_FILENO);
+	fake_say(f, &w);
+}
+
+Test(conn, malformed_messages)
+{
+	static const int spoken[] = {WIRE_PROBE, WIRE_AUTHORIZE, WIRE_OPEN,  WIRE_CLOSED,
+				     WIRE_NOTE,	 WIRE_REFUSE,	 WIRE_STATS, WIRE_ALIVE};
+	static void (*const lies[])(struct fake *, int) = {cut, pad, attach};
+	static const char *const names[] = {"cut", "padded", "with a descriptor"};
+
+	for (size_t m = 0; m < sizeof(spoken) / sizeof(spoken[0]); m++)
+		for (size_t l = 0; l < 3; l++)
+			for (int state = NEW; state <= OPENED; state++) {
+				struct fake f;
+				char what[64];
+
+				if (l == 0 && spoken[m] == WIRE_ALIVE)
+					continue; /* has nothing to cut but its type */
+				snprintf(what, sizeof(what), "message %d %s, %s", spoken[m],
+					 names[l], state_names[state]);
+				bring_to(&f, state);
+				lies[l](&f, spoken[m]);
+				fake_poll();
+				cr_expect(f.closed, "%s: not ended", what);
+				fake_leave(&f);
+				accept_all();
+				check_alone(what);
+			}
+	fake_leave(&bystander);
+}
+
+/* Lengths that are too large; channel types that do not exist. */
+Test(conn, numbers_that_lie)
+{
+	static const struct {
+		int type;
+		uint32_t at, value; /* within the message */
+	} lies[] = {
+	    {WIRE_PROBE, 1, UINT32_MAX},
+	    {WIRE_PROBE, 1, KEYLINE_BLOB_MAX + 1},
+	    {WIRE_AUTHORIZE, 1, 0x7fffffff},
+	    {WIRE_OPEN, 9, UINT32_MAX},
+	    {WIRE_OPEN, 9, 513},
+	    {WIRE_NOTE, 5, UINT32_MAX},
+	    {WIRE_NOTE, 5, 513},
+	    {WIRE_REFUSE, 5, 64},
+	    {WIRE_OPEN, 5, POLICY_LOGIN},
+	    {WIRE_OPEN, 5, POLICY_GLOBAL_REQUEST + 1},
+	    {WIRE_OPEN, 5, UINT32_MAX},
+	};
+	static char big[WIRE_MAX + 1] = {WIRE_NOTE};
+	struct fake f;
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct wire w;
+
+		bring_to(&f, lies[i].type == WIRE_OPEN ? LOGGED_IN : NEW);
+		make(&w, lies[i].type);
+		memcpy(w.buf + lies[i].at, &lies[i].value, sizeof(lies[i].value));
+		fake_say(&f, &w);
+		fake_poll();
+		cr_expect(f.closed, "lie %zu: not ended", i);
+		fake_leave(&f);
+	}
+	for (int i = 0; i < 2; i++) { /* larger than any message; empty */
+		bring_to(&f, LOGGED_IN);
+		cr_assert_geq(send(f.sock, big, i == 0 ? sizeof(big) : 0, 0), 0);
+		fake_poll();
+		cr_expect(f.closed, "%s: not ended", i == 0 ? "too large" : "empty");
+		fake_leave(&f);
+	}
+	check_alone("numbers");
+	fake_leave(&bystander);
+}
+
+Test(conn, ids_that_lie)
+{
+	static const struct {
+		const char *what;
+		int closed;
+		uint32_t id;
+	} lies[] = {
+	    {"open: 0", 0, 0},
+	    {"open: slot beyond the last", 0, 0x10000 | CHANNELS},
+	    {"open: slot far beyond", 0, UINT32_MAX},
+	    {"open: twice", 0, 0x70002},
+	    {"open: the slot of another generation", 0, 0x80002},
+	    {"close: 0", 1, 0},
+	    {"close: another slot", 1, 0x70003},
+	    {"close: another generation", 1, 0x80002},
+	    {"close: slot beyond the last", 1, 0x70000 | CHANNELS},
+	    {"close: slot far beyond", 1, UINT32_MAX},
+	};
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		struct fake f;
+		struct wire w;
+
+		bring_to(&f, OPENED);
+		if (lies[i].closed)
+			fake_make_closed(&w, lies[i].id);
+		else
+			fake_make_open(&w, lies[i].id, "here");
+		fake_say(&f, &w);
+		fake_poll();
+		cr_expect(f.closed, "%s: not ended", lies[i].what);
+		fake_leave(&f);
+		accept_all();
+		check_alone(lies[i].what);
+	}
+	fake_leave(&bystander);
+}
+
+Test(conn, closed_twice)
+{
+	struct fake f;
+	struct wire w;
+
+	bring_to(&f, OPENED);
+	fake_make_closed(&w, 0x70002);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_heard(&f, &w), NOTHING);
+	fake_make_closed(&w, 0x70002);
+	fake_say(&f, &w);
+	fake_poll();
+	cr_expect(f.closed);
+	cr_expect_eq(fake_logged("channel 7 closed"), 1);
+	fake_leave(&f);
+	check_alone("closed twice");
+	fake_leave(&bystander);
+}
+
+/* A channel that is never closed stays counted, and no session gets more than it may. */
+Test(conn, closes_that_are_never_sent)
+{
+	struct fake f;
+
+	fake_log_in(&f, LISTED);
+	for (uint32_t i = 0; i < CHANNELS; i++) {
+		cr_expect_eq(fake_open(&f, 0x10000 | i, "here"), WIRE_OPENED);
+		accept_all();
+	}
+	fake_open(&f, 0x20000, "here");
+	cr_expect(f.closed, "a slot was taken twice");
+	fake_leave(&f);
+	accept_all();
+	check_alone("never closed");
+	fake_leave(&bystander);
+}
+
+/* ---- limits ---- */
+
+Test(conn, ten_thousand_notes)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_start(&f);
+	fake_log_lines = 0;
+	for (int i = 0; i < 10000; i++) {
+		fake_make_note(&w, "\x1b[2J\nforged \"line\"");
+		fake_say(&f, &w);
+	}
+	cr_expect_eq(fake_heard(&f, &w), NOTHING);
+	cr_expect_not(f.closed);
+	cr_expect_leq(fake_log_lines, 200, "%zu lines", fake_log_lines); /* the minute may change */
+	cr_expect_geq(fake_log_lines, 100, "%zu lines", fake_log_lines);
+	cr_expect(strstr(fake_log, "\\x1b[2J\\x0aforged \\x22line\\x22"));
+	cr_expect_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT, "it may still log in");
+	fake_leave(&f);
+	check_alone("notes");
+	fake_leave(&bystander);
+}
+
+/* Refusals are the peer's doing; their lines are limited like notes. */
+Test(conn, ten_thousand_refused_opens)
+{
+	struct fake f;
+
+	fake_log_in(&f, LISTED);
+	fake_log_lines = 0;
+	for (uint32_t i = 0; i < 10000 && !f.closed; i++)
+		cr_assert_eq(fake_open(&f, 0x10001, "elsewhere"), WIRE_REFUSED);
+	cr_expect_leq(fake_log_lines, 200, "%zu lines", fake_log_lines);
+	fake_leave(&f);
+	fake_leave(&bystander);
+}
+
+Test(conn, questions_and_attempts_are_counted)
+{
+	static const struct {
+		int type, most;
+	} limits[] = {{WIRE_PROBE, 20}, {WIRE_AUTHORIZE, 6}};
+
+	for (int i = 0; i < 2; i++) {
+		struct fake f;
+		struct wire w;
+
+		fake_start(&f);
+		for (int n = 0; n <= limits[i].most; n++) {
+			if (limits[i].type == WIRE_PROBE)
+				fake_make_probe(&w, UNLISTED);
+			else
+				fake_make_authorize(&w, UNLISTED);
+			fake_say(&f, &w);
+			cr_expect_eq(fake_hear(&f, &w), n == limits[i].most	       ? WIRE_END
+							: limits[i].type == WIRE_PROBE ? WIRE_KNOWN
+										       : WIRE_DENY);
+		}
+		fake_wait_end(&f); /* it does not go by itself */
+		fake_leave(&f);
+	}
+	check_alone("attempts");
+	fake_leave(&bystander);
+}
+
+/* Answers that it does not fetch are not kept without end. */
+Test(conn, never_reads)
+{
+	struct fake f;
+	struct wire w;
+	int n = 0;
+
+	fake_log_in(&f, LISTED);
+	fake_make_open(&w, 0x10001, "elsewhere");
+	for (; !f.closed && n < 5000; n++)
+		fake_say(&f, &w);
+	cr_expect(f.closed);
+	cr_expect_eq(fake_logged("does not read"), 1);
+	fake_leave(&f);
+	check_alone("never reads");
+	fake_leave(&bystander);
+}
+
+Test(conn, limits_of_a_key)
+{
+	struct fake f[3];
+	struct wire w;
+
+	fake_log_in(&f[0], BLOB_P521);
+	fake_log_in(&f[1], BLOB_P521);
+	fake_start(&f[2]);
+	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &w), WIRE_DENY);
+	/* over all its sessions; the status answer counts, but is always given */
+	cr_expect_eq(fake_open(&f[0], 0x10001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_open(&f[0], 0x10002, "."), WIRE_OPENED);
+	cr_expect_eq(fake_open(&f[1], 0x10001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), WIRE_REFUSED);
+	cr_expect_eq(fake_open(&f[1], 0x10003, ".status"), WIRE_OPENED);
+	fake_make_closed(&w, 0x10003);
+	fake_say(&f[1], &w);
+	fake_leave(&f[0]); /* gives back its two */
+	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &w), WIRE_GRANT);
+	cr_expect_eq(fake_open(&f[2], 0x10001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_open(&f[2], 0x10002, "here"), WIRE_REFUSED);
+	fake_leave(&f[1]);
+	fake_leave(&f[2]);
+	accept_all();
+	check_alone("limits");
+	fake_leave(&bystander);
+}
+
+Test(conn, refusing_endpoint)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_log_in(&f, BLOB_P256);
+	for (uint32_t i = 0; i < 3; i++) /* the slot is free again at once */
+		cr_expect_eq(fake_open(&f, 0x10001 + (i << 16), "away"), WIRE_REFUSED);
+	cr_expect_eq(fake_open(&f, 0x90001, "here"), WIRE_REFUSED, "another key's endpoint");
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w);
+	fake_poll();
+	cr_expect(f.closed, "nothing was open");
+	fake_leave(&f);
+	check_alone("refusing");
+	fake_leave(&bystander);
+}

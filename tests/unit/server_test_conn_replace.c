@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* replace-old, revocation, ends and dials under way: what may change while somebody waits. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "fake_session.h"
+
+#define LIMITED	 "max-sessions=1,replace-old,endpoint=\"here\" " KEY_ED " blade\n"
+#define PLAIN	 "endpoint=\"here\" " KEY_ED " blade\n"
+#define STRANGER "endpoint=\"here\" " KEY_ED2 " stranger\n"
+
+static int listener;
+
+static void set_up(void)
+{
+	listener = fake_set_up(0);
+	fake_allow(LIMITED STRANGER);
+}
+
+static void tear_down(void)
+{
+	fake_tear_down(listener);
+}
+
+TestSuite(conn_replace, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* The one that is logged in, and another that waits for it. */
+static void start_wait(struct fake *old, struct fake *new)
+{
+	struct wire w;
+
+	fake_log_in(old, BLOB_ED);
+	fake_start(new);
+	fake_make_authorize(&w, BLOB_ED);
+	fake_say(new, &w);
+	cr_assert_eq(fake_heard(new, &w), 0);
+	cr_assert_eq(fake_heard(old, &w), WIRE_CHECK);
+}
+
+static void say_alive(struct fake *f)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_ALIVE);
+	fake_say(f, &w);
+	fake_poll();
+}
+
+/* As the monitor does it after a reload. */
+static void reload(const char *lines)
+{
+	char summary[1024];
+
+	fake_allow(lines);
+	conns_judge(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
+}
+
+Test(conn_replace, silent_one_makes_room)
+{
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+	cr_expect_eq(fake_view.n_unauthenticated, 0);
+	fake_wait_end(&old);
+	fake_leave(&old);
+	fake_leave(&new);
+}
+
+Test(conn_replace, living_one_stays)
+{
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	say_alive(&old);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_DENY);
+	cr_expect_eq(fake_heard(&old, &w), 0);
+	/* A second try is a new question: the answer to the first does not count. */
+	fake_make_authorize(&w, BLOB_ED);
+	fake_say(&new, &w);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
+	cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+	fake_leave(&old);
+	fake_leave(&new);
+}
+
+Test(conn_replace, unasked_alive)
+{
+	struct fake f;
+
+	fake_log_in(&f, BLOB_ED);
+	say_alive(&f);
+	cr_expect(f.closed);
+	fake_leave(&f);
+}
+
+/* Nothing but an end may be said while the answer is awaited. */
+Test(conn_replace, lies_while_waiting)
+{
+	for (int i = 0; i < 3; i++) {
+		struct fake old, new;
+		struct wire w;
+
+		start_wait(&old, &new);
+		if (i == 0)
+			fake_make_authorize(&w, BLOB_ED);
+		else if (i == 1)
+			fake_make_probe(&w, BLOB_ED);
+		else
+			fake_make_open(&w, 0x10001, "here");
+		fake_say(&new, &w);
+		fake_poll();
+		cr_expect(new.closed, "lie %d", i);
+		cr_expect_eq(fake_view.n_unauthenticated, 0);
+		fake_leave(&new);
+		fake_leave(&old);
+	}
+}
+
+Test(conn_replace, waiting_one_dies)
+{
+	struct fake old, new, third;
+	struct wire w;
+
+	start_wait(&old, &new);
+	fake_start(&third); /* one may wait for each place */
+	cr_expect_eq(fake_authorize(&third, BLOB_ED, &w), WIRE_DENY);
+	fake_leave(&new);
+	fake_make_authorize(&w, BLOB_ED);
+	fake_say(&third, &w);
+	cr_expect_eq(fake_heard(&third, &w), 0, "the place of the dead one is not free");
+	cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
+	fake_leave(&old);
+	fake_leave(&third);
+}
+
+Test(conn_replace, old_one_ends_meanwhile)
+{
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	fake_leave(&old);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_open(&new, 0x10001, "here"), WIRE_OPENED);
+	fake_leave(&new);
+}
+
+/* Everybody may be gone when the list that named them is. */
+Test(conn_replace, all_end_meanwhile)
+{
+	struct fake old, new;
+
+	start_wait(&old, &new);
+	reload(STRANGER);
+	fake_leave(&old);
+	fake_leave(&new);
+	cr_expect(LIST_EMPTY(&fake_view.uses));
+}
+
+/* The list that is in force at the end of the wait decides. */
+static const struct {
+	const char *what, *lines;
+	enum wire_type answer;
+	bool old_stays;
+} changes[] = {
+    {"key removed", STRANGER, WIRE_DENY, false},
+    {"source no longer allowed", "from=\"198.51.100.0/24\"," LIMITED, WIRE_DENY, false},
+    {"expired", "expiry-time=\"20200101Z\"," LIMITED, WIRE_DENY, false},
+    {"no limit any more", PLAIN, WIRE_GRANT, true},
+    {"room for two", "max-sessions=2,replace-old," PLAIN, WIRE_GRANT, true},
+    {"nobody is replaced any more", "max-sessions=1," PLAIN, WIRE_DENY, true},
+    {"another endpoint", "max-sessions=1,endpoint=\"away\" " KEY_ED "\n", WIRE_GRANT, false},
+};
+static size_t change_numbers[sizeof(changes) / sizeof(changes[0])];
+
+ParameterizedTestParameters(conn_replace, list_changes_meanwhile)
+{
+	const size_t n = sizeof(changes) / sizeof(changes[0]);
+
+	for (size_t i = 0; i < n; i++)
+		change_numbers[i] = i;
+	return cr_make_param_array(size_t, change_numbers, n);
+}
+
+ParameterizedTest(const size_t *number, conn_replace, list_changes_meanwhile)
+{
+	const char *what = changes[*number].what;
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	reload(changes[*number].lines);
+	cr_expect_eq(fake_hear(&new, &w), changes[*number].answer, "%s: the answer is %d", what,
+		     wire_type(&w));
+	fake_heard(&old, &w);
+	cr_expect_eq(!old.closed && conn_logged_in(old.c), changes[*number].old_stays,
+		     "%s: the older session", what);
+	fake_leave(&old);
+	fake_leave(&new);
+}
+
+/* Who is told to end, for whatever reason, is granted nothing afterwards and is killed in time. */
+Test(conn_replace, login_grace_ends_the_wait)
+{
+	struct fake old, new;
+	struct wire w;
+
+	fake_settings.login_grace = 3;
+	start_wait(&old, &new);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_END);
+	cr_expect_eq(fake_hear(&new, &w), 0, "told to end, then granted");
+	cr_expect(new.closed, "told to end, but not killed");
+	cr_expect_eq(fake_logins, 1);
+	cr_expect(conn_logged_in(old.c), "replaced for a login that failed");
+	fake_leave(&old);
+	if (!new.closed)
+		conn_kill(new.c);
+	close(new.sock);
+}
+
+Test(conn_replace, many_rounds)
+{
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	for (int i = 0; i < 3; i++) { /* a leak checker sees what each leaves behind */
+		say_alive(&old);
+		cr_expect_eq(fake_hear(&new, &w), WIRE_DENY);
+		fake_make_authorize(&w, BLOB_ED);
+		fake_say(&new, &w);
+		cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
+	}
+	fake_leave(&old);
+	fake_leave(&new);
+}
+
+/* ---- ends ---- */
+
+/* What does not go when told is killed, with its process. */
+Test(conn_replace, told_to_end)
+{
+	const pid_t pid = fork();
+	struct fake f;
+	struct wire w;
+	int status = 0;
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0)
+		for (;;)
+			pause();
+	fake_log_in(&f, BLOB_ED);
+	conn_spawned(f.c, pid, (int)syscall(SYS_pidfd_open, pid, 0));
+	conn_end(f.c, "enough");
+	conn_end(f.c, "twice");
+	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
+	cr_expect_eq(fake_open(&f, 0x10001, "here"), 0, "an ending session got an answer");
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	cr_expect_not(f.closed, "its process is not reaped yet");
+	cr_expect_eq(fake_view.n_sessions, 0);
+	conn_exited(f.c, status);
+	cr_expect_eq(f.closed, 1);
+	close(f.sock);
+}
+
+Test(conn_replace, login_grace)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_settings.login_grace = 1;
+	fake_start(&f);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
+	cr_expect_eq(fake_hear(&f, &w), 0);
+	cr_expect(f.closed);
+	close(f.sock);
+}
+
+/* ---- revocation ---- */
+
+Test(conn_replace, revoked_opens_nothing_more)
+{
+	struct fake f, stranger;
+	struct wire w;
+
+	fake_log_in(&f, BLOB_ED);
+	fake_log_in(&stranger, BLOB_ED2);
+	cr_expect_eq(fake_open(&f, 0x10001, "here"), WIRE_OPENED);
+	reload(STRANGER);
+	cr_expect_eq(fake_heard(&f, &w), WIRE_END);
+	for (uint32_t i = 2; i < CHANNELS; i++) {
+		fake_make_open(&w, 0x10000 | i, "here");
+		fake_say(&f, &w);
+	}
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w); /* what is over may be said */
+	cr_expect_eq(fake_heard(&f, &w), 0);
+	cr_expect_eq(fake_logged("channel 1 closed"), 1);
+	cr_expect_eq(fake_logged("channel 1 to endpoint"), 1);
+	fake_wait_end(&f);
+	fake_leave(&f);
+	cr_expect(conn_logged_in(stranger.c), "a stranger's session was ended");
+	fake_leave(&stranger);
+}
+
+/* ---- dials under way ---- */
+
+static int connect_here(void)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	cr_assert_eq(connect(fd, (struct sockaddr *)&fake_settings.endpoints[0].address.sa,
+			     fake_settings.endpoints[0].address.len),
+		     0);
+	return fd;
+}
+
+static void make_room(void)
+{
+	const int fd = accept(listener, NULL, NULL);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+}
+
+/* A channel that was accepted while its dial is not over. */
+static int start_dial(struct fake *f)
+{
+	const int filler = connect_here();
+
+	fake_log_in(f, BLOB_ED);
+	cr_assert_eq(fake_open(f, 0x10001, "here"), WIRE_PENDING);
+	return filler;
+}
+
+Test(conn_replace, pending_then_opened)
+{
+	struct fake f;
+	struct wire w;
+	const int filler = start_dial(&f);
+
+	make_room();
+	cr_expect_eq(fake_hear(&f, &w), WIRE_OPENED);
+	cr_expect_eq(wire_get_u32(&w), 0x10001);
+	cr_expect_geq(w.fds[0], 0);
+	wire_close_fds(&w);
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_open(&f, 0x20001, ".status"), WIRE_OPENED, "the slot is not free");
+	make_room();
+	close(filler);
+	fake_leave(&f);
+}
+
+Test(conn_replace, closed_while_dialling)
+{
+	struct fake f;
+	struct wire w;
+	const int filler = start_dial(&f);
+
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w);
+	fake_poll();
+	make_room();
+	cr_expect_eq(fake_open(&f, 0x20001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_heard(&f, &w), 0, "an answer to a channel that is gone");
+	make_room();
+	close(filler);
+	fake_leave(&f);
+}
+
+Test(conn_replace, closed_before_any_answer)
+{
+	const int filler = connect_here();
+	struct fake f;
+	struct wire w;
+
+	fake_log_in(&f, BLOB_ED);
+	fake_make_open(&w, 0x10001, "here");
+	fake_say(&f, &w);
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w);
+	fake_poll();
+	cr_expect(f.closed);
+	fake_leave(&f);
+	make_room();
+	close(filler);
+}
+
+Test(conn_replace, gone_while_dialling)
+{
+	struct fake f;
+	const int filler = start_dial(&f);
+
+	fake_leave(&f);
+	make_room();
+	fake_poll();
+	cr_expect_lt(accept(listener, NULL, NULL), 0, "it was dialled for nobody");
+	close(filler);
+}
+
+/* The daemon sees no connection of a key that is revoked already. */
+Test(conn_replace, revoked_while_dialling)
+{
+	struct fake f;
+	struct wire w;
+	const int filler = start_dial(&f);
+	int fd;
+
+	reload(STRANGER);
+	make_room();
+	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
+	cr_expect_eq(fake_hear(&f, &w), 0, "a revoked session was given a socket");
+	wire_close_fds(&w);
+	fake_wait_end(&f);
+	fake_leave(&f);
+	fd = accept(listener, NULL, NULL);
+	cr_expect_lt(fd, 0, "the endpoint was dialled for a revoked key");
+	if (fd >= 0)
+		close(fd);
+	close(filler);
+}
+
+Test(conn_replace, reloaded_while_dialling)
+{
+	struct fake f;
+	struct wire w;
+	const int filler = start_dial(&f);
+
+	reload(PLAIN); /* and the list that granted it may be freed */
+	make_room();
+	cr_expect_eq(fake_hear(&f, &w), WIRE_OPENED);
+	wire_close_fds(&w);
+	make_room();
+	close(filler);
+	fake_leave(&f);
+}

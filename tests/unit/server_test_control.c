@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/control.h"
+#include "../../sshipc-server/ctl.h"
+
+/* ---- requests ---- */
+
+static const struct {
+	const char *line;
+	enum control_command command;
+	const char *whom;
+} good[] = {
+    {"who", CONTROL_WHO, ""},
+    {"reload", CONTROL_RELOAD, ""},
+    {"status", CONTROL_STATUS, ""},
+    {"pending", CONTROL_PENDING, ""},
+    {"kill 7", CONTROL_KILL, "7"},
+    {"kill blade7", CONTROL_KILL, "blade7"},
+    {"kill SHA256:x/+y", CONTROL_KILL, "SHA256:x/+y"},
+};
+
+Test(control, requests)
+{
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct control_request r = {.uid = 5};
+		const char *why = NULL;
+
+		cr_assert_eq(control_parse(good[i].line, strlen(good[i].line), &r, &why), 0,
+			     "%s: %s", good[i].line, why);
+		cr_expect_eq(r.command, good[i].command);
+		cr_expect_str_eq(r.whom, good[i].whom);
+		cr_expect_eq(r.uid, 5);
+	}
+}
+
+static const char unknown[] = "unknown request; known are: who, kill, reload, status, pending";
+static const char argument[] = "this request takes no argument";
+static const char kill_one[] = "kill takes one session id, key name or fingerprint";
+static const char not_text[] = "the request is not printable ASCII";
+
+#define LINE(text) (text), sizeof(text) - 1
+static const struct {
+	const char *line;
+	size_t len;
+	const char *why;
+} bad[] = {
+    {LINE(""), unknown},
+    {LINE(" "), unknown},
+    {LINE(" who"), unknown},
+    {LINE("wh"), unknown},
+    {LINE("whom"), unknown},
+    {LINE("WHO"), unknown},
+    {LINE("kill7"), unknown},
+    {LINE("quit"), unknown},
+    {LINE("{\"who\":1}"), unknown},
+    {LINE("who "), argument},
+    {LINE("who 7"), argument},
+    {LINE("reload now"), argument},
+    {LINE("status --json"), argument},
+    {LINE("pending 1"), argument},
+    {LINE("kill"), kill_one},
+    {LINE("kill "), kill_one},
+    {LINE("kill  7"), kill_one},
+    {LINE("kill 7 "), kill_one},
+    {LINE("kill 7 8"), kill_one},
+    {LINE("who\0"), not_text},
+    {LINE("\0"), not_text},
+    {LINE("who\r"), not_text},
+    {LINE("kill\t7"), not_text},
+    {LINE("kill \x1b[2J"), not_text},
+    {LINE("kill \x7f"), not_text},
+    {LINE("kill m\xc3\xbcller"), not_text},
+};
+
+Test(control, refused)
+{
+	char longest[CONTROL_REQUEST + 1] = "kill ";
+	struct control_request r;
+	const char *why = NULL;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		why = "";
+		cr_expect_eq(control_parse(bad[i].line, bad[i].len, &r, &why), -1, "%s",
+			     bad[i].line);
+		cr_expect_str_eq(why, bad[i].why, "%s: %s", bad[i].line, why);
+	}
+	memset(longest + 5, 'x', sizeof(longest) - 5);
+	cr_expect_eq(control_parse(longest, CONTROL_REQUEST - 1, &r, &why), 0);
+	cr_expect_eq(strlen(r.whom), CONTROL_REQUEST - 1 - 5);
+	cr_expect_eq(control_parse(longest, CONTROL_REQUEST, &r, &why), -1);
+	cr_expect_str_eq(why, "the request is too long");
+}
+
+/* ---- the socket ---- */
+
+static char dir[] = "/tmp/sshipc-control-XXXXXX";
+static char path[64], err[CONTROL_ERROR];
+static struct event_base *base;
+static struct control *control;
+static size_t answer_size;
+
+static void give(void *arg, const struct control_request *r, struct evbuffer *out)
+{
+	char line[1024];
+
+	(void)arg;
+	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
+	cr_expect_eq(r->uid, geteuid());
+	while (evbuffer_get_length(out) < answer_size)
+		evbuffer_add_printf(out, "%s\n", line);
+	evbuffer_add_printf(out, "{\"ok\":true}\n");
+}
+
+static void begin(void)
+{
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	base = event_base_new();
+	answer_size = 0;
+}
+
+static void finish(void)
+{
+	control_free(control);
+	event_base_free(base);
+	cr_expect_eq(rmdir(dir), 0, "something was left behind");
+}
+
+TestSuite(control_socket, .init = begin, .fini = finish);
+
+static void start(void)
+{
+	control = control_new(base, path, give, NULL, err);
+	cr_assert(control, "%s", err);
+}
+
+static int dial(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	return fd;
+}
+
+/* Turns the loop until there is an answer to its end, or the end itself. */
+static size_t read_all(int fd, char *out, size_t size)
+{
+	size_t used = 0;
+	ssize_t n = -1;
+
+	for (int i = 0; i < 100000 && n != 0; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		n = recv(fd, out + used, size - 1 - used, MSG_DONTWAIT);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	cr_expect_eq(n, 0, "no end");
+	out[used] = '\0';
+	return used;
+}
+
+static void ask(const char *request, size_t len, const char *want)
+{
+	char got[1024];
+	const int fd = dial();
+
+	cr_assert_eq(send(fd, request, len, MSG_NOSIGNAL), (ssize_t)len);
+	read_all(fd, got, sizeof(got));
+	cr_expect_str_eq(got, want, "%s: %s", request, got);
+	close(fd);
+}
+
+Test(control_socket, one_line_one_answer)
+{
+	char flood[CONTROL_REQUEST];
+	struct stat st;
+
+	start();
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_eq(st.st_mode & 0777, 0600);
+	ask("who\n", 4, "{\"ok\":true}\n");
+	ask("x\n", 2,
+	    "{\"ok\":false,\"error\":\"unknown request; known are: who, kill, reload, status, "
+	    "pending\"}\n");
+	memset(flood, 'x', sizeof(flood));
+	ask(flood, sizeof(flood), "{\"ok\":false,\"error\":\"the request is too long\"}\n");
+}
+
+Test(control_socket, large_answers)
+{
+	static char got[2 << 20];
+	int fd;
+
+	start();
+	answer_size = 1 << 20;
+	fd = dial();
+	cr_assert_eq(send(fd, "who\n", 4, 0), 4);
+	cr_expect_eq(read_all(fd, got, sizeof(got)), 1024 * 1024 + 12);
+	close(fd);
+	answer_size = CONTROL_ANSWER;
+	ask("who\n", 4, "{\"ok\":false,\"error\":\"the answer is too long\"}\n");
+}
+
+Test(control_socket, a_word_at_a_time_and_no_end_of_line)
+{
+	char got[64];
+	int fd;
+
+	start();
+	fd = dial();
+	for (const char *p = "who\n"; *p; p++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		cr_expect_lt(recv(fd, got, sizeof(got), MSG_DONTWAIT), 0, "an answer too early");
+		cr_assert_eq(send(fd, p, 1, MSG_NOSIGNAL), 1);
+	}
+	cr_expect_gt(read_all(fd, got, sizeof(got)), 0);
+	close(fd);
+	fd = dial();
+	cr_assert_eq(send(fd, "who", 3, MSG_NOSIGNAL), 3);
+	shutdown(fd, SHUT_WR);
+	cr_expect_eq(read_all(fd, got, sizeof(got)), 0);
+	close(fd);
+}
+
+Test(control_socket, the_seventeenth_waits_for_room)
+{
+	int fds[CONTROL_CLIENTS], last;
+	char got[64];
+
+	start();
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		fds[i] = dial();
+	last = dial();
+	cr_assert_eq(send(last, "who\n", 4, MSG_NOSIGNAL), 4);
+	for (int i = 0; i < 100; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_expect_lt(recv(last, got, sizeof(got), MSG_DONTWAIT), 0, "more than may at once");
+	close(fds[0]);
+	cr_expect_gt(read_all(last, got, sizeof(got)), 0);
+	close(last);
+	for (int i = 1; i < CONTROL_CLIENTS; i++)
+		close(fds[i]);
+}
+
+Test(control_socket, a_slow_reader_is_cut)
+{
+	static char got[2 << 20];
+	struct pollfd p = {.events = POLLHUP};
+
+	start();
+	answer_size = 1 << 20;
+	p.fd = dial();
+	cr_assert_eq(send(p.fd, "who\n", 4, MSG_NOSIGNAL), 4);
+	while (!(p.revents & POLLHUP)) {
+		cr_assert_eq(event_base_loop(base, EVLOOP_ONCE), 0);
+		poll(&p, 1, 0);
+	}
+	cr_expect_lt(read_all(p.fd, got, sizeof(got)), 1 << 20);
+	close(p.fd);
+}
+
+Test(control_socket, folders)
+{
+	static const mode_t modes[] = {0777, 0775, 0757, 01777};
+	char want[256];
+	int saved;
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		cr_assert_eq(chmod(dir, modes[i]), 0);
+		cr_expect_null(control_new(base, path, give, NULL, err));
+		saved = errno;
+		snprintf(
+		    want, sizeof(want),
+		    "%s: others can write the folder %s (mode %04o, uid %u): use one that only "
+		    "its owner, root or this user, can write",
+		    path, dir, (unsigned)modes[i], (unsigned)geteuid());
+		cr_expect_str_eq(err, want);
+		cr_expect_eq(saved, EPERM);
+	}
+	chmod(dir, 0700);
+	if (geteuid() == 0) {
+		cr_assert_eq(chown(dir, 65534, 65534), 0);
+		cr_expect_null(control_new(base, path, give, NULL, err));
+		cr_expect(strstr(err, "uid 65534"), "%s", err);
+		cr_assert_eq(chown(dir, 0, 0), 0);
+	}
+	cr_expect_null(control_new(base, "/nonexistent/s", give, NULL, err));
+	cr_expect_str_eq(err, "/nonexistent/s: the folder /nonexistent: No such file or directory");
+	cr_expect_null(control_new(base, "@abstract", give, NULL, err));
+	cr_expect_null(control_new(base, "127.0.0.1:1", give, NULL, err));
+}
+
+/* ---- what people see ---- */
+
+Test(ctl, values)
+{
+	static const struct {
+		const char *json, *path, *want;
+	} table[] = {
+	    {"{\"a\":1,\"b\":\"x\"}", "a", "1"},
+	    {"{\"a\":1,\"b\":\"x\"}", "b", "x"},
+	    {"{\"a\":1}", "b", "-"},
+	    {"{\"a\":null}", "a", "-"},
+	    {"{\"a\":[1]}", "a", "[1"},
+	    {"{\"k\":{\"name\":\"x\"},\"e\":{\"name\":\"y\"}}", "e.name", "y"},
+	    {"{\"a\":\"\\\"b\\\":7\",\"b\":8}", "b", "8"},
+	    {"{\"a\":\"\\\\x1b\\\"\"}", "a", "\\x1b\""},
+	    {"{\"a\":\"\\u001b\"}", "a", "\\u001b"},
+	    {"{\"a\":\"\xc3\xbc\x1b\"}", "a", "\\xc3\\xbc\\x1b"},
+	    {"{\"a\":\"no end", "a", "no end"},
+	    {"{\"a\":\"0123456789abcdef\"}", "a", "0123456789ab"},
+	};
+	char out[16];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		cr_expect_str_eq(ctl_value(table[i].json, table[i].path, out, sizeof(out)),
+				 table[i].want, "%zu: %s", i, out);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* When the list is loaded anew, and when the clock has sessions judged. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/enforce.h"
+#include "fds.h"
+#include "keys.h"
+
+#define ONE KEY_ED "\n"
+#define TWO KEY_ED "\n" KEY_ED2 "\n"
+
+static char dir[] = "/tmp/sshipc-enforce-XXXXXX", list[64], other[64];
+static struct settings settings = {.watch = true, .allowlist = list, .n_endpoints = 1};
+static struct event_base *base;
+static struct enforce *e;
+static size_t fds_before, judged, keys;
+static time_t change; /* of the one session there is; 0: never */
+
+static void judge(void *arg, const struct allowlist *l, const char *why, char *summary, size_t size)
+{
+	(void)arg;
+	(void)why;
+	judged++;
+	keys = allowlist_count(l);
+	snprintf(summary, size, "judged");
+}
+
+static time_t next_change(void *arg, time_t now)
+{
+	(void)arg;
+	return change > now ? change : 0;
+}
+
+static void write_to(const char *path, const char *text, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+
+	cr_assert(f && fputs(text, f) >= 0 && fchmod(fileno(f), mode) == 0 && fclose(f) == 0);
+}
+
+/* Runs the loop for so long. */
+static void run(long ms)
+{
+	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	event_base_loopexit(base, &tv);
+	cr_assert_geq(event_base_dispatch(base), 0);
+}
+
+/* Runs it until sessions are judged; false: not within five seconds. */
+static bool wait_judged(void)
+{
+	const size_t before = judged;
+
+	for (int i = 0; i < 250 && judged == before; i++)
+		run(20);
+	return judged != before;
+}
+
+static void no_fault(void *arg, const char *text)
+{
+	(void)arg;
+	cr_log_error("%s", text);
+}
+
+static void set_up(void)
+{
+	static const struct enforce_ops ops = {.judge = judge, .next_change = next_change};
+	struct allowlist *first;
+	const char *why = NULL;
+
+	cr_assert(mkdtemp(dir));
+	fds_before = count_fds();
+	snprintf(list, sizeof(list), "%s/allowed_keys", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	write_to(list, ONE, 0600);
+	cr_assert_eq(endpoint_parse("confd=127.0.0.1:4565", &settings.endpoints[0], &why), 0);
+	base = event_base_new();
+	first = allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL);
+	cr_assert(base && first);
+	e = enforce_new(base, &settings, first, &ops);
+	cr_assert(e);
+}
+
+static void tear_down(void)
+{
+	enforce_free(e);
+	event_base_free(base);
+	check_at_end(count_fds() == fds_before, "descriptors leaked");
+	unlink(list);
+	unlink(other);
+	rmdir(list);
+	check_at_end(rmdir(dir) == 0, "a file was left behind");
+}
+
+TestSuite(enforce, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* ---- the file ---- */
+
+Test(enforce, written_and_renamed)
+{
+	write_to(list, TWO, 0600);
+	cr_expect(wait_judged());
+	cr_expect_eq(keys, 2);
+	write_to(other, ONE, 0600);
+	cr_assert_eq(rename(other, list), 0);
+	cr_expect(wait_judged());
+	cr_expect_eq(keys, 1);
+	write_to(other, TWO, 0600); /* not ours */
+	run(300);
+	cr_expect_eq(judged, 2);
+}
+
+Test(enforce, faults_keep_the_old_list)
+{
+	write_to(list, ONE "nonsense\n", 0600);
+	run(300);
+	cr_expect_eq(judged, 0);
+	cr_expect(strstr(enforce_fault(e), "allowed_keys:2:"), "%s", enforce_fault(e));
+	cr_expect_eq(allowlist_count(enforce_list(e)), 1);
+	write_to(list, TWO, 0600);
+	cr_expect(wait_judged());
+	cr_expect_str_empty(enforce_fault(e));
+	cr_assert_eq(unlink(list), 0);
+	cr_assert_eq(mkdir(other, 0700), 0);
+	cr_assert_eq(rename(other, list), 0);
+	run(300);
+	cr_expect_eq(judged, 1);
+	cr_expect(*enforce_fault(e), "a directory is no list");
+	cr_expect_eq(allowlist_count(enforce_list(e)), 2);
+}
+
+/* Who empties the place of the list is told that the old one stays in force. */
+Test(enforce, removed)
+{
+	cr_assert_eq(unlink(list), 0);
+	run(300);
+	cr_expect(*enforce_fault(e), "nothing is said about a list that is gone");
+	cr_expect_eq(allowlist_count(enforce_list(e)), 1);
+}
+
+/* A key that is taken off waits for no quiet moment. */
+Test(enforce, renamed_all_the_time)
+{
+	for (int i = 0; i < 150 && judged == 0; i++) {
+		write_to(other, TWO, 0600);
+		cr_assert_eq(rename(other, list), 0);
+		run(10);
+	}
+	cr_expect_gt(judged, 0, "not loaded for as long as it is written");
+}
+
+/* As a link to the real file, or one that is swapped, it is in force as well. */
+Test(enforce, linked)
+{
+	char third[80];
+
+	snprintf(third, sizeof(third), "%s-linked", dir);
+	write_to(third, TWO, 0600);
+	cr_assert_eq(unlink(list), 0);
+	cr_assert_eq(symlink(third, list), 0);
+	run(300);
+	cr_expect_eq(judged, 1, "a new link is not noticed");
+	write_to(third, ONE, 0600);
+	run(300);
+	cr_expect_eq(keys, 1, "the file behind the link is not watched");
+	unlink(third);
+}
+
+/* ---- the clock ---- */
+
+Test(enforce, clock_reaches_the_change)
+{
+	change = time(NULL) + 1;
+	enforce_rearm(e);
+	cr_expect(wait_judged());
+	cr_expect_geq(time(NULL), change - 1);
+	run(100);
+	cr_expect_leq(judged, 20, "judged %zu times", judged);
+}
+
+/* A login that comes in between, when the time has come but the loop has not seen it. */
+Test(enforce, login_at_that_moment)
+{
+	struct timespec now;
+
+	change = time(NULL) + 1;
+	enforce_rearm(e);
+	do
+		clock_gettime(CLOCK_REALTIME, &now);
+	while (time(NULL) < change || now.tv_sec < change);
+	enforce_rearm(e);
+	cr_expect(wait_judged(), "who expired is judged by nobody");
+}
