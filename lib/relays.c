@@ -7,7 +7,7 @@
 
 enum {
 	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
-	TURNS = 4, 	    /* writes in one pass, then the other descriptors get theirs */
+	TURNS = 4,	    /* writes in one pass, then the other descriptors get theirs */
 	LOG_SECONDS = 60,   /* between two lines about the budget */
 };
 

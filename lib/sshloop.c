@@ -231,9 +231,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		l->failed = "peer does not answer: connection given up";
 	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
 		l->failed = "peer takes no data: connection given up";
-	else if (l->silent > 0) {
+	else if (l->silent > 0 || (l->paused && l->logged_in)) {
 		l->passing = true;
-		sshloop_probe(l);
+		/* Who does not listen must still be heard, or the peer takes it for dead. */
+		if (l->paused)
+			ssh_send_ignore(l->session, "");
+		else
+			sshloop_probe(l);
 		l->passing = false;
 	}
 	turn(l);

@@ -37,6 +37,20 @@ static void release(struct channel *ch)
 	free(ch);
 }
 
+void channels_stop(struct conn *c)
+{
+	for (int i = 0; c->channels && i < c->view->settings->max_channels; i++) {
+		struct channel *ch = c->channels[i];
+
+		if (!ch || ch->state != DIALLING || !ch->dial)
+			continue;
+		dial_cancel(ch->dial);
+		ch->dial = NULL;
+		if (ch->timer)
+			event_del(ch->timer);
+	}
+}
+
 void channels_release_all(struct conn *c)
 {
 	for (int i = 0; c->channels && i < c->view->settings->max_channels; i++)
@@ -53,6 +67,8 @@ static bool send_answer(struct channel *ch)
 {
 	struct wire w;
 
+	if (!STAILQ_EMPTY(&ch->c->messages))
+		return false; /* not before its PENDING */
 	if (ch->fd >= 0) {
 		wire_start(&w, WIRE_OPENED);
 		wire_put_u32(&w, ch->id);
@@ -125,11 +141,13 @@ static void on_dialled(void *arg, int fd, int error)
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
 			 c->endpoint->name, strerror(error));
-		conn_log(c, LOG_WARNING, "channel-failed",
-			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-						    {"reason", strerror(error), 0},
-						    {NULL, NULL, 0}},
-			 "channel %u failed: %s", (unsigned)(ch->id >> 16), c->last_refusal);
+		if (conn_may_log(c))
+			conn_log(c, LOG_WARNING, "channel-failed",
+				 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+							    {"reason", strerror(error), 0},
+							    {NULL, NULL, 0}},
+				 "channel %u failed: %s", (unsigned)(ch->id >> 16),
+				 c->last_refusal);
 	}
 	answer(ch);
 }
@@ -207,13 +225,14 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
 		 log_escape(&host, r->host, r->host_len), port, reason);
-	conn_log(c, LOG_NOTICE, "channel-refused",
-		 (const struct log_field[]){{"type", action_text(r->action), 0},
-					    {"destination", host.s, 0},
-					    {"port", NULL, r->port},
-					    {"reason", reason, 0},
-					    {NULL, NULL, 0}},
-		 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
+	if (conn_may_log(c))
+		conn_log(c, LOG_NOTICE, "channel-refused",
+			 (const struct log_field[]){{"type", action_text(r->action), 0},
+						    {"destination", host.s, 0},
+						    {"port", NULL, r->port},
+						    {"reason", reason, 0},
+						    {NULL, NULL, 0}},
+			 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);

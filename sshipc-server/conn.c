@@ -115,7 +115,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* So many lines a minute may a session have logged; the first that is too much is replaced by a
  * word about it. */
-static bool may_log(struct conn *c)
+bool conn_may_log(struct conn *c)
 {
 	const time_t minute = time(NULL) / 60;
 
@@ -141,7 +141,7 @@ static void on_note(struct conn *c, struct wire *w)
 		conn_violation(c, "NOTE");
 		return;
 	}
-	if (!may_log(c))
+	if (!conn_may_log(c))
 		return;
 	conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority, "note",
 		 NULL, "session says: %s", log_escape(&text, p, n));
@@ -159,8 +159,6 @@ static void on_refuse(struct conn *c, struct wire *w)
 		conn_violation(c, "REFUSE");
 		return;
 	}
-	if (!may_log(c))
-		return;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 		channels_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
@@ -327,6 +325,7 @@ void conn_end(struct conn *c, const char *reason)
 	if (c->ending || c->gone)
 		return;
 	c->ending = true;
+	channels_stop(c);
 	wire_start(&w, WIRE_END);
 	wire_put_text(&w, reason);
 	wire_send(c->sock, &w); /* when it does not listen, the timer ends it */

@@ -99,6 +99,9 @@ void conn_violation(struct conn *c, const char *what);
 void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
 	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* False where the session has had its share of lines for this minute. */
+bool conn_may_log(struct conn *c);
+
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);
 
@@ -118,6 +121,9 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 
 /* Sends answers that wait for the session's socket; false: some still do. */
 bool channels_flush(struct conn *c);
+
+/* Nothing is dialled for it any more, and what is under way is given up. */
+void channels_stop(struct conn *c);
 
 void channels_release_all(struct conn *c);
 

@@ -17,7 +17,8 @@ enum { RETRY_MS = 20, ENDPOINTS_MAX = 1024 };
 struct dial {
 	TAILQ_ENTRY(dial) entry; /* remote ones */
 	struct dialler *owner;
-	uint32_t id;
+	uint32_t id, index;
+	bool sent; /* to the helper */
 	struct address address, source;
 	struct event *event;
 	int fd;
@@ -33,8 +34,8 @@ struct dialler {
 	const struct endpoint *endpoints;
 	size_t n;
 	int sock; /* of the helper; -1: we dial ourselves */
-	struct event *event;
-	struct dial_list remote;
+	struct event *event, *writable;
+	struct dial_list remote; /* in the order in which they were asked for */
 	uint32_t last_id;
 	void (*lost)(void *arg);
 	void *arg;
@@ -157,6 +158,39 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	finish(it, fd, fd >= 0 ? 0 : error ? (int)error : EPROTO);
 }
 
+/* 0, or an errno; EAGAIN where its socket is full, as at a burst of opens: the rest waits in order.
+ */
+static int ask_helper(struct dial *it)
+{
+	struct dialler *d = it->owner;
+	struct wire w;
+
+	wire_start(&w, WIRE_DIAL);
+	wire_put_u32(&w, it->id);
+	wire_put_u32(&w, it->index);
+	wire_put_bytes(&w, &it->source, sizeof(it->source));
+	if (wire_send(d->sock, &w) == 0) {
+		it->sent = true;
+		return 0;
+	}
+	if (errno == EAGAIN)
+		event_add(d->writable, NULL);
+	return errno;
+}
+
+static void on_helper_writable(evutil_socket_t sock, short what, void *arg)
+{
+	struct dialler *d = arg;
+	struct dial *it;
+
+	(void)sock;
+	(void)what;
+	TAILQ_FOREACH(it, &d->remote, entry)
+	if (!it->sent && ask_helper(it) != 0)
+		return;
+	event_del(d->writable);
+}
+
 static int start_helper(struct dialler *d, const struct helper_user *user)
 {
 	struct wire w;
@@ -172,7 +206,8 @@ static int start_helper(struct dialler *d, const struct helper_user *user)
 	}
 	fcntl(d->sock, F_SETFL, O_NONBLOCK);
 	d->event = event_new(d->base, d->sock, EV_READ | EV_PERSIST, on_helper, d);
-	return d->event && event_add(d->event, NULL) == 0 ? 0 : -1;
+	d->writable = event_new(d->base, d->sock, EV_WRITE | EV_PERSIST, on_helper_writable, d);
+	return d->writable && d->event && event_add(d->event, NULL) == 0 ? 0 : -1;
 }
 
 struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
@@ -202,6 +237,8 @@ void dialler_free(struct dialler *d)
 		return;
 	if (d->event)
 		event_free(d->event);
+	if (d->writable)
+		event_free(d->writable);
 	if (d->sock >= 0)
 		close(d->sock);
 	free(d);
@@ -211,7 +248,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 			  dial_done *done, void *arg)
 {
 	struct dial *it = calloc(1, sizeof(*it));
-	struct wire w;
+	int error;
 
 	if (!it)
 		abort();
@@ -225,12 +262,10 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 	if (d->sock < 0)
 		return attempt(it) ? it : NULL;
 	it->id = ++d->last_id;
-	wire_start(&w, WIRE_DIAL);
-	wire_put_u32(&w, it->id);
-	wire_put_u32(&w, (uint32_t)i);
-	wire_put_bytes(&w, source, sizeof(*source));
-	if (wire_send(d->sock, &w) != 0) {
-		finish(it, -1, errno);
+	it->index = (uint32_t)i;
+	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : ask_helper(it);
+	if (error != 0 && error != EAGAIN) {
+		finish(it, -1, error);
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&d->remote, it, entry);

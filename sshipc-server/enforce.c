@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ struct enforce {
 	struct enforce_ops ops;
 	struct allowlist *list;
 	char fault[512];
-	char *folder, *name; /* of the file */
+	char real[PATH_MAX]; /* where its path leads */
+	char name[NAME_MAX + 1], real_name[NAME_MAX + 1];
+	time_t armed; /* the clock's next moment */
 	int inotify, clock;
 	struct event *changed, *settled, *ticked;
 };
@@ -34,11 +37,40 @@ static void keep_fault(void *arg, const char *text)
 		snprintf(e->fault, sizeof(e->fault), "%s", text);
 }
 
+/* Only a writer that is done counts: not every write, and not a truncation. */
+static const uint32_t events_of_interest = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+					   IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF |
+					   IN_ONLYDIR;
+
+static int watch_folder(struct enforce *e, const char *path, char name[NAME_MAX + 1])
+{
+	char a[PATH_MAX], b[PATH_MAX];
+
+	snprintf(a, sizeof(a), "%s", path);
+	snprintf(b, sizeof(b), "%s", path);
+	snprintf(name, NAME_MAX + 1, "%s", basename(b));
+	return inotify_add_watch(e->inotify, dirname(a), events_of_interest) < 0 ? -1 : 0;
+}
+
+/* The folder of its name, and, where that is a link, of the file.  Adding a watch again is
+ * harmless. */
+static int watch_paths(struct enforce *e)
+{
+	if (!realpath(e->s->allowlist, e->real))
+		snprintf(e->real, sizeof(e->real), "%s", e->s->allowlist);
+	return watch_folder(e, e->s->allowlist, e->name) == 0 &&
+		       watch_folder(e, e->real, e->real_name) == 0
+		   ? 0
+		   : -1;
+}
+
 int enforce_reload(struct enforce *e, char *summary, size_t size)
 {
 	struct allowlist *old = e->list, *list;
 
 	e->fault[0] = '\0';
+	if (e->changed)
+		watch_paths(e);
 	list = allowlist_load(e->s->allowlist, e->s->endpoints, e->s->n_endpoints,
 			      e->s->default_endpoint, keep_fault, e);
 	if (!list) {
@@ -69,6 +101,20 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	enforce_reload(arg, summary, sizeof(summary));
 }
 
+static bool is_ours(const struct enforce *e, const struct inotify_event *ev)
+{
+	return ev->len > 0 &&
+	       (strcmp(ev->name, e->name) == 0 || strcmp(ev->name, e->real_name) == 0);
+}
+
+/* The path leads to another file than it did: a link on the way was changed. */
+static bool link_moved(const struct enforce *e)
+{
+	char real[PATH_MAX];
+
+	return realpath(e->s->allowlist, real) && strcmp(real, e->real) != 0;
+}
+
 static void on_changed(evutil_socket_t fd, short what, void *arg)
 {
 	_Alignas(struct inotify_event) char buf[4096];
@@ -82,66 +128,80 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		for (const char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
 			ev = (const struct inotify_event *)p;
-			ours |= (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED)) ||
-				(ev->len > 0 && strcmp(ev->name, e->name) == 0);
-			if (ev->mask & IN_IGNORED)
+			ours |= (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_MOVE_SELF)) ||
+				is_ours(e, ev);
+			if (ev->mask & (IN_IGNORED | IN_MOVE_SELF))
 				log_msg(LOG_WARNING,
-					"%s is gone: %s is not watched any more, use SIGHUP",
-					e->folder, e->s->allowlist);
+					"the folder of %s is gone: it is not watched any more, use "
+					"SIGHUP",
+					e->s->allowlist);
 		}
-	if (ours)
+	/* From the first event, not the last: a busy folder must not put it off for ever. */
+	if ((ours || link_moved(e)) && !event_pending(e->settled, EV_TIMEOUT, NULL))
 		event_add(e->settled, &settle);
 }
 
 static int watch(struct enforce *e, struct event_base *base)
 {
-	char *a = strdup(e->s->allowlist), *b = strdup(e->s->allowlist);
-	int rc = -1;
-
-	if (!a || !b)
-		abort();
-	e->folder = strdup(dirname(a));
-	e->name = strdup(basename(b));
 	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (!e->folder || !e->name || e->inotify < 0)
-		goto out;
-	/* Only a writer that is done counts: not every write, and not a truncation. */
-	if (inotify_add_watch(e->inotify, e->folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR) < 0)
-		goto out;
+	if (e->inotify < 0 || watch_paths(e) != 0)
+		return -1;
 	e->changed = event_new(base, e->inotify, EV_READ | EV_PERSIST, on_changed, e);
-	if (e->changed && event_add(e->changed, NULL) == 0)
-		rc = 0;
-out:
-	free(a);
-	free(b);
-	return rc;
+	return e->changed && event_add(e->changed, NULL) == 0 ? 0 : -1;
 }
 
 /* ---- the clock ---- */
 
+static time_t now_s(void)
+{
+	struct timespec t;
+
+	/* Not time(2), which lags behind the timers by a tick. */
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
+static void judge_by_clock(struct enforce *e)
+{
+	char summary[1024];
+
+	e->armed = 0;
+	e->ops.judge(e->ops.arg, e->list, "the clock", summary, sizeof(summary));
+}
+
 void enforce_rearm(struct enforce *e)
 {
-	const time_t now = time(NULL);
-	time_t next = e->ops.next_change(e->ops.arg, now);
 	struct itimerspec at = {0};
+	time_t now = now_s(), next;
 
-	if (next == 0 || next > now + FAR_SECONDS)
-		next = now + FAR_SECONDS;
-	at.it_value.tv_sec = next;
-	if (timerfd_settime(e->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) != 0)
-		log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
+	/* Setting it anew would swallow a moment that has come and was not yet heard of. */
+	if (e->armed != 0 && now >= e->armed)
+		judge_by_clock(e);
+	for (int i = 0; i < 2; i++) {
+		now = now_s();
+		next = e->ops.next_change(e->ops.arg, now);
+		if (next == 0 || next > now + FAR_SECONDS)
+			next = now + FAR_SECONDS;
+		at.it_value.tv_sec = e->armed = next;
+		if (timerfd_settime(e->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at,
+				    NULL) == 0)
+			return;
+		if (errno != ECANCELED)
+			break;
+		judge_by_clock(e); /* the clock was set */
+	}
+	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
 }
 
 static void on_ticked(evutil_socket_t fd, short what, void *arg)
 {
 	struct enforce *e = arg;
-	char summary[1024];
 	uint64_t n;
 
 	(void)what;
 	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
 		return;
-	e->ops.judge(e->ops.arg, e->list, "the clock", summary, sizeof(summary));
+	judge_by_clock(e);
 	enforce_rearm(e);
 }
 
@@ -188,8 +248,6 @@ void enforce_free(struct enforce *e)
 	if (e->clock >= 0)
 		close(e->clock);
 	allowlist_free(e->list);
-	free(e->folder);
-	free(e->name);
 	free(e);
 }
 

@@ -178,32 +178,47 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 static const char full_remedy[] =
     "end another session of this key, or raise max-sessions in its line";
 
-static void settle_wait(struct conn *c)
+/* The wait is over: everything may have changed meanwhile, so everything is asked again. */
+static void decide_again(struct conn *c, struct key_use *u)
 {
-	const struct allow_entry *entry =
-	    allowlist_find(c->view->allowlist, c->waiting->blob, c->waiting->blob_len);
-	struct key_use *u = c->waiting;
+	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
+	const struct policy_request request = {
+	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
+	const enum policy_verdict verdict =
+	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	const size_t max = entry ? entry->key.max_sessions : 0;
 	struct conn *other, *oldest = NULL;
 
+	if (verdict != POLICY_GRANT) {
+		deny(c, entry, u->fingerprint, policy_reason(verdict), policy_remedy(verdict));
+		return;
+	}
 	LIST_FOREACH(other, &u->conns, of_key)
 	if (!other->ending && other->asked_alive && !other->alive)
 		oldest = other; /* newest first: the last one seen */
-	if (entry && count_sessions(u) >= entry->key.max_sessions && oldest) {
+	if (max > 0 && count_sessions(u) == max && entry->key.replace_old && oldest) {
 		conn_log(oldest, LOG_NOTICE, "replaced",
 			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
 			 "replaced by session %u: its peer is silent (replace-old)",
 			 (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
 	}
-	if (!entry) /* the list was changed meanwhile */
-		deny(c, NULL, u->fingerprint, policy_reason(POLICY_NO_KEY),
-		     policy_remedy(POLICY_NO_KEY));
-	else if (count_sessions(u) < entry->key.max_sessions)
+	if (max == 0 || count_sessions(u) < max)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint,
 		     "the key has as many sessions as it may (max-sessions), and all are alive",
 		     full_remedy);
+}
+
+static void settle_wait(struct conn *c)
+{
+	struct key_use *u = c->waiting;
+
+	event_free(c->wait);
+	c->wait = NULL;
+	if (!c->ending)
+		decide_again(c, u);
 	c->waiting = NULL;
 	u->waiting--;
 	drop_unused(u);

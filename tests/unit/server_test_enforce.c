@@ -195,5 +195,5 @@ Test(enforce, login_at_that_moment)
 		clock_gettime(CLOCK_REALTIME, &now);
 	while (time(NULL) < change || now.tv_sec < change);
 	enforce_rearm(e);
-	cr_expect(wait_judged(), "who expired is judged by nobody");
+	cr_expect(judged > 0 || wait_judged(), "who expired is judged by nobody");
 }
