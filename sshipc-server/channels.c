@@ -190,6 +190,8 @@ static void serve_status(struct channel *ch)
 	    .source = c->peer,
 	    .channels = c->n_channels - 1,
 	    .max_channels = (size_t)c->view->settings->max_channels,
+	    .key_sessions = login_sessions(c->use),
+	    .key_channels = c->use->channels - 1,
 	    .last_refusal = c->last_refusal,
 	    .conn = c->id};
 

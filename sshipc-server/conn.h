@@ -73,6 +73,7 @@ struct status_view {
 	const struct allow_entry *entry;
 	const struct dial_record *dial;
 	struct address source;
+	size_t key_sessions, key_channels; /* over all sessions of the key */
 	size_t channels, max_channels;
 	const char *last_refusal; /* "" for none */
 	uint32_t conn;

@@ -111,6 +111,9 @@ void login_on_authorize(struct conn *c, struct wire *w);
 void login_on_alive(struct conn *c, struct wire *w);
 void login_release(struct conn *c);
 
+/* Sessions of a key (0 for NULL); one that is ending makes room already. */
+size_t login_sessions(const struct key_use *u);
+
 /* OPEN and CLOSED messages. */
 void channels_on_open(struct conn *c, struct wire *w);
 void channels_on_closed(struct conn *c, struct wire *w);

@@ -113,8 +113,7 @@ void login_release(struct conn *c)
 		drop_unused(use);
 }
 
-/* One that is ending makes room already. */
-static size_t count_sessions(const struct key_use *u)
+size_t login_sessions(const struct key_use *u)
 {
 	const struct conn *c;
 	size_t n = 0;
@@ -196,14 +195,14 @@ static void decide_again(struct conn *c, struct key_use *u)
 	LIST_FOREACH(other, &u->conns, of_key)
 	if (!other->ending && other->asked_alive && !other->alive)
 		oldest = other; /* newest first: the last one seen */
-	if (max > 0 && count_sessions(u) == max && entry->key.replace_old && oldest) {
+	if (max > 0 && login_sessions(u) == max && entry->key.replace_old && oldest) {
 		conn_log(oldest, LOG_NOTICE, "replaced",
 			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
 			 "replaced by session %u: its peer is silent (replace-old)",
 			 (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
 	}
-	if (max == 0 || count_sessions(u) < max)
+	if (max == 0 || login_sessions(u) < max)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint,
@@ -308,7 +307,7 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	}
 	use = find_use(c->view, entry->key.digest);
 	if (entry->key.max_sessions == 0 ||
-	    count_sessions(use) + (use ? use->waiting : 0) < entry->key.max_sessions)
+	    login_sessions(use) + (use ? use->waiting : 0) < entry->key.max_sessions)
 		grant(c, entry);
 	else if (entry->key.replace_old && use->waiting == 0)
 		wait_for_others(c, use);

@@ -45,11 +45,24 @@ void status_endpoint(const struct endpoint *e, const struct dial_record *dial, b
 		 address ? escaped : "", address ? "\"," : "", presence(&e->address), last);
 }
 
+/* 0 is no limit. */
+static const char *limit_text(unsigned limit, char buf[8])
+{
+	snprintf(buf, 8, limit ? "%u" : "null", limit);
+	return buf;
+}
+
 int status_socket(const struct status_view *v)
 {
 	char source[ADDRESS_TEXT], endpoint[STATUS_ENDPOINT], name[2 * KEYLINE_NAME], refusal[1024],
-	    text[4096];
+	    expires[40] = "null", limits[2][8], text[4096];
+	const struct keyline *key = &v->entry->key;
+	struct tm tm;
 	int pair[2], n;
+
+	if (key->expires != 0)
+		strftime(expires, sizeof(expires), "\"%Y-%m-%dT%H:%M:%SZ\"",
+			 gmtime_r(&key->expires, &tm));
 
 	address_format_host(&v->source, source, sizeof(source));
 	status_endpoint(v->entry->endpoint, v->dial, false, endpoint);
@@ -59,11 +72,13 @@ int status_socket(const struct status_view *v)
 	    text, sizeof(text),
 	    "{\"version\":\"%s\",\"connection\":%u,"
 	    "\"endpoint\":%s,"
-	    "\"key\":{\"name\":\"%s\",\"fingerprint\":\"%s\",\"expires\":null},"
+	    "\"key\":{\"name\":\"%s\",\"fingerprint\":\"%s\",\"expires\":%s,"
+	    "\"sessions\":%zu,\"max_sessions\":%s,\"channels\":%zu,\"max_channels\":%s},"
 	    "\"source\":\"%s\",\"channels\":%zu,\"max_channels\":%zu,\"last_refusal\":%s%s%s}\n",
-	    SSHIPC_VERSION, v->conn, endpoint, name, v->entry->key.fingerprint, source, v->channels,
-	    v->max_channels, refusal[0] ? "\"" : "", refusal[0] ? refusal : "null",
-	    refusal[0] ? "\"" : "");
+	    SSHIPC_VERSION, v->conn, endpoint, name, key->fingerprint, expires, v->key_sessions,
+	    limit_text(key->max_sessions, limits[0]), v->key_channels,
+	    limit_text(key->max_channels, limits[1]), source, v->channels, v->max_channels,
+	    refusal[0] ? "\"" : "", refusal[0] ? refusal : "null", refusal[0] ? "\"" : "");
 	if (n < 0 || (size_t)n >= sizeof(text)) {
 		errno = EMSGSIZE;
 		return -1;

@@ -95,7 +95,8 @@ Test(status, the_whole_answer)
 	    "{\"version\":\"" SSHIPC_VERSION "\",\"connection\":7,"
 	    "\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,\"last_dial\":"
 	    "null},"
-	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null},"
+	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null,"
+	    "\"sessions\":0,\"max_sessions\":null,\"channels\":0,\"max_channels\":null},"
 	    "\"source\":\"192.0.2.1\",\"channels\":2,\"max_channels\":256,\"last_refusal\":null}"
 	    "\n");
 }
