@@ -136,9 +136,15 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	struct dial *it;
 	uint32_t id, error;
 	int fd;
+	const int rc = wire_recv(sock, &w, 1);
 
 	(void)what;
-	if (wire_recv(sock, &w, 1) != 1 || wire_type(&w) != WIRE_DIALLED) {
+	if (rc < 0 &&
+	    errno == EBADMSG) { /* no descriptor was free: whose answer it was is not known */
+		fail_all(d);
+		return;
+	}
+	if (rc != 1 || wire_type(&w) != WIRE_DIALLED) {
 		wire_close_fds(&w);
 		lose_helper(d);
 		return;

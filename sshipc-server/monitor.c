@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "answers.h"
+#include "confine.h"
 #include "conn_internal.h"
 #include "control.h"
 #include "enforce.h"
@@ -24,6 +25,7 @@ enum {
 	STOP_SECONDS = 1,
 	PAUSE_SECONDS = 1, /* of accepting, when descriptors run out */
 	BUCKETS = 256,
+	SPARE_FILES = 64, /* descriptors for all else */
 };
 
 struct listener {
@@ -49,6 +51,7 @@ struct monitor {
 	struct enforce *enforce;
 	struct control *control;
 	struct event *stop_timer, *pause_timer;
+	size_t max_sessions; /* of the settings, or what descriptors allow */
 	uint32_t last_id;
 	bool ready, announced, stopping, full_logged;
 	int exit_code;
@@ -88,7 +91,7 @@ static const char *full(const struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
 
-	if (m->view.n_sessions >= (size_t)s->max_sessions)
+	if (m->view.n_sessions >= m->max_sessions)
 		return "max_sessions";
 	if (m->view.n_unauthenticated >= (size_t)s->max_unauthenticated)
 		return "max_unauthenticated";
@@ -378,6 +381,21 @@ void monitor_stop(struct monitor *m)
 	event_add(m->stop_timer, &soon);
 }
 
+/* Each session takes its socket and a pidfd here, and dials take some for a moment. */
+static size_t affordable_sessions(const struct settings *s)
+{
+	const size_t files = confine_raise_nofile();
+	const size_t n = files > 2 * SPARE_FILES ? (files - SPARE_FILES) / 3 : SPARE_FILES / 3;
+
+	if (n >= (size_t)s->max_sessions)
+		return (size_t)s->max_sessions;
+	log_msg(LOG_WARNING,
+		"the limit of %zu descriptors allows %zu sessions, not max_sessions = %d; raise it "
+		"(ulimit -Hn, LimitNOFILE=)",
+		files, n, s->max_sessions);
+	return n;
+}
+
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 			    struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
 			    int *exit_code)
@@ -395,6 +413,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 					  hostkeys, n_hostkeys};
 	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
 	m->pause_timer = event_new(base, -1, 0, on_pause_over, m);
+	m->max_sessions = affordable_sessions(s);
 	m->view.pending = pending_new(s);
 	m->view.dials = calloc(s->n_endpoints, sizeof(*m->view.dials));
 	if (!m->stop_timer || !m->pause_timer || !m->view.dials || !m->view.pending)

@@ -41,10 +41,15 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	struct spawner *s = arg;
 	struct wire w;
 	char version[64], why[256];
+	const int rc = wire_recv(sock, &w, 1);
 	uint32_t a, b;
 
 	(void)what;
-	if (wire_recv(sock, &w, 1) != 1) {
+
+	/* A descriptor that there was no room for: the message is lost, the spawner is not. */
+	if (rc < 0 && (errno == EBADMSG || errno == EAGAIN))
+		return;
+	if (rc != 1) {
 		event_del(s->event);
 		s->ops.lost(s->ops.arg, s, s->last_words);
 		return;
