@@ -68,11 +68,15 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *why,
 		 char *summary, size_t size)
 {
-	const time_t now = time(NULL);
+	struct timespec t;
+	time_t now;
 	size_t closed = 0, kept = 0;
 	char names[768] = "";
 	struct conn *c;
 
+	/* Not time(2): it lags behind the timer that brought us here. */
+	clock_gettime(CLOCK_REALTIME, &t);
+	now = t.tv_sec;
 	view->allowlist = list;
 	pending_prune(view->pending, list);
 	LIST_FOREACH(c, &view->conns, of_view)
