@@ -2,11 +2,14 @@
 #include "conf.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "log.h"
 
 #define TEXT_MAX  1024
 #define FAULT_MAX (TEXT_MAX + 4096 + 16)
@@ -218,4 +221,14 @@ out:
 	free(c.dir);
 	config_destroy(&c.cfg);
 	return c.faults;
+}
+
+/* log_escape's \xNN is what libconfig reads in a string. */
+void conf_print(const char *before, const char *text, const char *after)
+{
+	char escaped[4 * PATH_MAX];
+
+	if (text)
+		printf("%s\"%s\"%s", before,
+		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
 }

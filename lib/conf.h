@@ -42,6 +42,10 @@ int conf_read(const char *path, const struct conf_rule *rules,
  * the known names. */
 void conf_apply(struct conf *c, config_setting_t *group, const struct conf_rule *rules);
 
+/* Writes before, text in quotes as a file of libconfig has it, and after, to stdout; nothing where
+ * text is NULL. */
+void conf_print(const char *before, const char *text, const char *after);
+
 /* Reports "FILE:LINE: text" for a setting. */
 void conf_fault(struct conf *c, const config_setting_t *setting, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

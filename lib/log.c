@@ -178,18 +178,50 @@ void log_redirect(void (*sink)(int priority, const char *text))
 	state.redirect = sink;
 }
 
-int log_sink_parse(const char *text, enum log_sink *sink)
-{
-	static const char *const names[] = {
-	    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
+static const char *const sinks[] = {
+    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(text, names[i])) {
-			*sink = (enum log_sink)i;
-			return 0;
-		}
+static const char *const levels[] = {[LOG_ERR] = "error",
+				     [LOG_WARNING] = "warning",
+				     [LOG_NOTICE] = "notice",
+				     [LOG_INFO] = "info",
+				     [LOG_DEBUG] = "debug"};
+
+static int find(const char *text, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (names[i] && !strcmp(text, names[i]))
+			return (int)i;
 	}
 	return -1;
+}
+
+int log_sink_parse(const char *text, enum log_sink *sink)
+{
+	int i = find(text, sinks, sizeof(sinks) / sizeof(*sinks));
+
+	if (i >= 0)
+		*sink = (enum log_sink)i;
+	return i < 0 ? -1 : 0;
+}
+
+int log_level_parse(const char *text, int *threshold)
+{
+	int i = find(text, levels, sizeof(levels) / sizeof(*levels));
+
+	if (i >= 0)
+		*threshold = i;
+	return i < 0 ? -1 : 0;
+}
+
+const char *log_sink_text(enum log_sink sink)
+{
+	return sinks[sink];
+}
+
+const char *log_level_text(int threshold)
+{
+	return levels[threshold];
 }
 
 /* ,"name":"text" or ,"name":number for each; a field that does not fit is left out whole. */
@@ -218,8 +250,8 @@ static size_t format_fields(char *out, size_t size, const struct log_field *fiel
 static int format_json(char *out, size_t size, int priority, const char *event,
 		       const struct log_field *fields, const char *text)
 {
-	static const char *const levels[] = {"emerg",	"alert",  "crit", "err",
-					     "warning", "notice", "info", "debug"};
+	static const char *const priorities[] = {"emerg",   "alert",  "crit", "err",
+						 "warning", "notice", "info", "debug"};
 	const struct log_field name[] = {{"event", event, 0}, {NULL, NULL, 0}};
 	char msg[6 * TEXT_MAX], more[FIELDS_MAX], day[32];
 	struct timespec now = {0};
@@ -235,8 +267,8 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 	return snprintf(out, size,
 			"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
 			"\"msg\":\"%s\"}\n",
-			day, now.tv_nsec / 1000000, levels[priority & LOG_PRIMASK], state.program,
-			(int)getpid(), more, msg);
+			day, now.tv_nsec / 1000000, priorities[priority & LOG_PRIMASK],
+			state.program, (int)getpid(), more, msg);
 }
 
 static void write_line(int priority, const char *event, const struct log_field *fields,

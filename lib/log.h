@@ -30,8 +30,13 @@ bool log_enabled(int priority);
  * no file to write to. */
 void log_redirect(void (*sink)(int priority, const char *text));
 
-/* Parses "stderr", "syslog" or "json"; -1 for anything else. */
+/* The names of sinks and levels in settings; -1 for one that there is not. */
+#define LOG_SINKS  "stderr, syslog or json"
+#define LOG_LEVELS "error, warning, notice, info or debug"
 int log_sink_parse(const char *text, enum log_sink *sink);
+int log_level_parse(const char *text, int *threshold);
+const char *log_sink_text(enum log_sink sink);
+const char *log_level_text(int threshold);
 
 /* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
  * "program: " and the text; JSON: {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.

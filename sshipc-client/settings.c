@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "settings.h"
 
-#include <getopt.h>
 #include <limits.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "option.h"
+
 #define PROGRAM	    "sshipc-client"
 #define SYSTEM_CONF "/etc/sshipc/client.conf"
 #define WORDS_MAX   128
 #define GO_ON	    (-1)
+#define usage(...)  option_usage(PROGRAM, __VA_ARGS__)
 
 void (*settings_version_details)(void);
 
@@ -98,18 +99,6 @@ struct words {
 	const char *host;
 };
 
-static int __attribute__((format(printf, 1, 2))) usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, "; see " PROGRAM " --help\n");
-	va_end(ap);
-	return EX_USAGE;
-}
-
 static int print_version(void)
 {
 	printf(PROGRAM " " SSHIPC_VERSION "\n");
@@ -151,19 +140,6 @@ static int add_word(struct words *w, int option, const char *value)
 	return GO_ON;
 }
 
-/* word is the one before optind, which stays behind while getopt is within "-xyz". */
-static int refuse(int c, const char *word)
-{
-	const char *name = long_name(optopt);
-
-	if (name)
-		return usage("option '--%s' %s", name,
-			     c == ':' ? "needs a value" : "takes no value");
-	if (optopt)
-		return usage("unknown option '-%c'", optopt);
-	return usage("unknown option '%s'", word);
-}
-
 static int read_words(int argc, char **argv, struct words *w)
 {
 	int c = 0, at = 0, rc = GO_ON;
@@ -177,7 +153,7 @@ static int read_words(int argc, char **argv, struct words *w)
 		if (c == 'V')
 			return print_version();
 		if (c == '?' || c == ':')
-			rc = refuse(c, argv[optind - 1]);
+			rc = option_refused(PROGRAM, long_options, c, argv[optind - 1]);
 		else
 			rc = add_word(w, c, c == OPT_UNBUILT ? long_options[at].name : optarg);
 	}

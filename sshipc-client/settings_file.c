@@ -12,19 +12,6 @@
 #include "settings.h"
 #include "trust.h"
 
-static const struct {
-	const char *text;
-	int threshold;
-} levels[] = {
-    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
-    {"info", LOG_INFO}, {"debug", LOG_DEBUG},
-};
-
-#define N_LEVELS (sizeof(levels) / sizeof(*levels))
-
-static const char *const sinks[] = {
-    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
-
 static int refuse(char err[SETTINGS_ERROR], const char *value, const char *why)
 {
 	struct log_text shown;
@@ -137,20 +124,14 @@ static int set_algorithms(struct settings *s, const char *value, char *err)
 
 static int set_log(struct settings *s, const char *value, char *err)
 {
-	return log_sink_parse(value, &s->log) == 0
-		   ? 0
-		   : refuse(err, value, "expected stderr, syslog or json");
+	return log_sink_parse(value, &s->log) == 0 ? 0 : refuse(err, value, "expected " LOG_SINKS);
 }
 
 static int set_verbosity(struct settings *s, const char *value, char *err)
 {
-	for (size_t i = 0; i < N_LEVELS; i++) {
-		if (strcmp(value, levels[i].text) == 0) {
-			s->verbosity = levels[i].threshold;
-			return 0;
-		}
-	}
-	return refuse(err, value, "expected error, warning, notice, info or debug");
+	return log_level_parse(value, &s->verbosity) == 0
+		   ? 0
+		   : refuse(err, value, "expected " LOG_LEVELS);
 }
 
 static const struct text {
@@ -228,40 +209,27 @@ int settings_read_file(const char *path, struct settings *s,
 	return conf_read(path, rules, fault, arg);
 }
 
-/* log_escape's \xNN is what libconfig reads in a string. */
-static void print_text(const char *before, const char *text, const char *after)
-{
-	char escaped[4 * PATH_MAX];
-
-	if (text)
-		printf("%s\"%s\"%s", before,
-		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
-}
-
 void settings_print(const struct settings *s)
 {
 	char server[2 * ADDRESS_HOST];
 	bool v6 = s->host && strchr(s->host, ':');
 
 	snprintf(server, sizeof(server), v6 ? "%s@[%s]:%u" : "%s@%s:%u", s->user, s->host, s->port);
-	print_text("server = ", server, ";\n");
+	conf_print("server = ", server, ";\n");
 	printf("listen = [ ");
 	for (size_t i = 0; i < s->n_specs; i++)
-		print_text(i ? ", " : "", s->specs[i].text, "");
+		conf_print(i ? ", " : "", s->specs[i].text, "");
 	printf(" ];\n");
-	print_text("identity = ", s->identity, ";\n");
+	conf_print("identity = ", s->identity, ";\n");
 	printf("hostkeys = [ ");
 	for (size_t i = 0; i < s->n_pins; i++)
-		print_text(i ? ", " : "", s->pins[i], "");
+		conf_print(i ? ", " : "", s->pins[i], "");
 	printf(" ];\n");
-	print_text("known_hosts = ", s->known_hosts, ";\n");
-	print_text("global_known_hosts = ", s->global_known_hosts, ";\n");
+	conf_print("known_hosts = ", s->known_hosts, ";\n");
+	conf_print("global_known_hosts = ", s->global_known_hosts, ";\n");
 	printf("algorithms = \"%s\";\nkeepalive = %d;\nconnect_timeout = %d;\n",
 	       algorithms_text(s->algorithms), s->keepalive, s->connect_timeout);
-	printf("log = \"%s\";\n", sinks[s->log]);
-	for (size_t i = 0; i < N_LEVELS; i++) {
-		if (levels[i].threshold == s->verbosity)
-			printf("verbosity = \"%s\";\n", levels[i].text);
-	}
+	printf("log = \"%s\";\n", log_sink_text(s->log));
+	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
 	printf("unsafe_listen = %s;\n", s->unsafe_listen ? "true" : "false");
 }

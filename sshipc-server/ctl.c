@@ -2,8 +2,6 @@
 #include "ctl.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +12,9 @@
 #include "ctl_list.h"
 #include "ctl_print.h"
 
-#define PROGRAM "sshipc-server ctl"
+#define PROGRAM CTL_PROGRAM
 
 enum { PATIENCE_SECONDS = 15 }; /* twenty may be before us */
-
-int ctl_usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, "; see " PROGRAM " --help\n");
-	va_end(ap);
-	return EX_USAGE;
-}
 
 /* ---- asking ---- */
 
@@ -328,10 +314,8 @@ static int read_options(struct ctl *c, int argc, char **argv)
 	while (code < 0 && (o = getopt_long(argc, argv, "+:f:a:e:h", longs, NULL)) != -1) {
 		if (o == 'h')
 			return help();
-		if (o == ':')
-			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
-		if (o == '?')
-			return ctl_usage("unknown option '%s'", argv[optind - 1]);
+		if (o == ':' || o == '?')
+			return option_refused(PROGRAM, longs, o, argv[optind - 1]);
 		code = set_option(c, o, &config);
 	}
 	return code < 0 ? choose(c, config) : code;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "option.h"
 #include "settings.h"
 
 struct ctl {
@@ -26,8 +27,9 @@ struct ctl_command {
 /* Everything: argv[0] is "ctl".  Returns the exit code. */
 int ctl_main(int argc, char **argv);
 
-/* "sshipc-server ctl: TEXT" and a hint on stderr; returns 64. */
-int ctl_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "sshipc-server ctl: TEXT" and a hint on stderr; 64. */
+#define CTL_PROGRAM    "sshipc-server ctl"
+#define ctl_usage(...) option_usage(CTL_PROGRAM, __VA_ARGS__)
 
 /* Asks the server.  The answer, lines of JSON without control bytes, the last one being its verdict
  * "ok"; free it.  NULL after saying why, with *code: 69 no server, 77 not allowed, 64 a request

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "ctl_list.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,10 +258,8 @@ static int read_approval(struct approval *a, int argc, char **argv)
 				     : o == 'f' ? &a->from
 						: &a->max_sessions;
 
-		if (o == ':')
-			return ctl_usage("option '%s' needs a value", argv[optind - 1]);
-		if (o == '?')
-			return ctl_usage("approve: unknown option '%s'", argv[optind - 1]);
+		if (o == ':' || o == '?')
+			return option_refused(CTL_PROGRAM, longs, o, argv[optind - 1]);
 		if (*value || !*optarg)
 			return ctl_usage("approve: an option is empty or stands twice");
 		*value = optarg;

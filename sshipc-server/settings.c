@@ -2,17 +2,18 @@
 #include "settings.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "option.h"
+
 #define PROGRAM	       "sshipc-server"
 #define DEFAULT_LISTEN "*:2245"
 #define GO_ON	       (-1)
+#define usage(...)     option_usage(PROGRAM, __VA_ARGS__)
 
 void (*settings_version_details)(void);
 
@@ -109,18 +110,6 @@ static const char help[] =
     "            77  refused (--explain)\n"
     "            78  wrong settings, keys or allow list\n";
 
-static int __attribute__((format(printf, 1, 2))) usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fprintf(stderr, PROGRAM ": ");
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, "; see " PROGRAM " --help\n");
-	va_end(ap);
-	return EX_USAGE;
-}
-
 static int print_version(void)
 {
 	printf(PROGRAM " " SSHIPC_VERSION "\n");
@@ -194,7 +183,7 @@ static int set_option(struct options *o, int c, const char *value)
 	case OPT_LOG:
 		o->log = true;
 		rc = log_sink_parse(value, &s->log);
-		return add("--log", value, rc, "expected stderr, syslog or json");
+		return add("--log", value, rc, "expected " LOG_SINKS);
 	default:
 		rc = settings_check_control(value, &why);
 		rc = add("--control", value, rc, why);
@@ -232,28 +221,6 @@ static int set_flag(struct options *o, int c)
 	return GO_ON;
 }
 
-static bool is_option(int c)
-{
-	for (const struct option *o = longs; o->name; o++) {
-		if (o->val == c)
-			return true;
-	}
-	return false;
-}
-
-/* getopt tells apart by optopt: 0 for an unknown word, a known option for a value it does not take,
- * else the unknown letter, which may stand within a word that is not yet done. */
-static int refuse(int c, const char *word)
-{
-	if (c == ':')
-		return usage("option '%s' needs a value", word);
-	if (optopt == 0)
-		return usage("unknown option '%s'", word);
-	if (is_option(optopt))
-		return usage("option '%s': no value is taken", word);
-	return usage("unknown option '-%c'", optopt);
-}
-
 static int read_options(int argc, char **argv, struct options *o)
 {
 	int c = 0, rc = GO_ON;
@@ -262,7 +229,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while (rc == GO_ON && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
-			rc = refuse(c, argv[optind - 1]);
+			rc = option_refused(PROGRAM, longs, c, argv[optind - 1]);
 		else if (optarg && !*optarg)
 			rc = usage("an option's value is empty");
 		else

@@ -9,17 +9,6 @@
 #include "settings.h"
 #include "window.h"
 
-static const struct {
-	const char *text;
-	int threshold;
-} levels[] = {
-    {"error", LOG_ERR}, {"warning", LOG_WARNING}, {"notice", LOG_NOTICE},
-    {"info", LOG_INFO}, {"debug", LOG_DEBUG},
-};
-
-static const char *const sinks[] = {
-    [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
-
 int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr)
 {
 	*errstr = "there are too many endpoints";
@@ -136,18 +125,13 @@ static void on_algorithms(struct conf *c, config_setting_t *setting, const char 
 static void on_log(struct conf *c, config_setting_t *setting, const char *value, void *arg)
 {
 	if (log_sink_parse(value, arg) < 0)
-		bad(c, setting, "log", value, "expected stderr, syslog or json");
+		bad(c, setting, "log", value, "expected " LOG_SINKS);
 }
 
 static void on_verbosity(struct conf *c, config_setting_t *setting, const char *value, void *arg)
 {
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
-		if (!strcmp(value, levels[i].text)) {
-			*(int *)arg = levels[i].threshold;
-			return;
-		}
-	}
-	bad(c, setting, "verbosity", value, "expected error, warning, notice, info or debug");
+	if (log_level_parse(value, arg) < 0)
+		bad(c, setting, "verbosity", value, "expected " LOG_LEVELS);
 }
 
 static void on_name(struct conf *c, config_setting_t *setting, const char *value, void *arg)
@@ -302,16 +286,6 @@ int settings_read_file(const char *path, struct settings *s,
 	return faults + 1;
 }
 
-/* log_escape's \xNN is what libconfig reads in a string. */
-static void print_text(const char *before, const char *text, const char *after)
-{
-	char escaped[4 * PATH_MAX];
-
-	if (text)
-		printf("%s\"%s\"%s", before,
-		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
-}
-
 static void print_endpoint(const struct endpoint *e)
 {
 	char at[ADDRESS_TEXT];
@@ -320,7 +294,7 @@ static void print_endpoint(const struct endpoint *e)
 	       address_is_unix(&e->address) ? "path" : "address",
 	       address_format(&e->address, at, sizeof(at)), endpoint_kind_text(e->kind));
 	for (size_t i = 0; i < e->n_accept; i++)
-		print_text(i ? ", " : " accept = [ ", e->accept[i], "");
+		conf_print(i ? ", " : " accept = [ ", e->accept[i], "");
 	printf("%s }", e->n_accept ? " ];" : "");
 }
 
@@ -333,24 +307,21 @@ void settings_print(const struct settings *s)
 		printf("%s\"%s\"", i ? ", " : "", address_format(&s->listen[i], at, sizeof(at)));
 	printf(" ];\nhostkeys = [ ");
 	for (size_t i = 0; i < s->n_hostkeys; i++)
-		print_text(i ? ", " : "", s->hostkeys[i], "");
+		conf_print(i ? ", " : "", s->hostkeys[i], "");
 	printf(" ];\n");
-	print_text("allowlist = ", s->allowlist, ";\n");
+	conf_print("allowlist = ", s->allowlist, ";\n");
 	printf("endpoints = (\n");
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		print_endpoint(&s->endpoints[i]);
 		printf(i + 1 < s->n_endpoints ? ",\n" : "\n");
 	}
 	printf(");\n");
-	print_text("default = ", s->default_endpoint, ";\n");
-	print_text("control = ", s->control ? s->control : "", ";\n");
-	print_text("user = ", s->user, ";\n");
+	conf_print("default = ", s->default_endpoint, ";\n");
+	conf_print("control = ", s->control ? s->control : "", ";\n");
+	conf_print("user = ", s->user, ";\n");
 	printf("algorithms = \"%s\";\nlog = \"%s\";\n", algorithms_text(s->algorithms),
-	       sinks[s->log]);
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
-		if (levels[i].threshold == s->verbosity)
-			printf("verbosity = \"%s\";\n", levels[i].text);
-	}
+	       log_sink_text(s->log));
+	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
 	printf("login_grace = %d;\nkeepalive = %d;\nmax_unauthenticated = %d;\n", s->login_grace,
 	       s->keepalive, s->max_unauthenticated);
 	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions,

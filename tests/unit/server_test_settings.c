@@ -183,8 +183,8 @@ static const struct {
     {"--frobnicate", "unknown option '--frobnicate'"},
     {"--frobnicate=1", "unknown option '--frobnicate=1'"},
     {"--l x", "unknown option '--l'"}, /* listen or log? */
-    {"--test=1", "option '--test=1': no value is taken"},
-    {"-k", "option '-k' needs a value"},
+    {"--test=1", "option '--test' takes no value"},
+    {"-k", "option '--hostkey' needs a value"},
     {"-t --hostkey", "option '--hostkey' needs a value"},
     {"-k E", "an option's value is empty"},
     {"--log=", "an option's value is empty"},
