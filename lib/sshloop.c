@@ -78,7 +78,7 @@ static void arm_write(struct sshloop *l)
 		event_add(l->writable, NULL);
 	else
 		event_del(l->writable);
-	if (l->paused || l->choked)
+	if (sshloop_deaf(l))
 		event_del(l->readable);
 	else
 		event_add(l->readable, NULL);
@@ -176,7 +176,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 
 		if (rc == SSH_ERROR && !death(l))
 			l->failed = "connection lost";
-		if (death(l) || l->socket.in_bytes - before < READ_SIZE || l->paused || l->choked)
+		if (death(l) || l->socket.in_bytes - before < READ_SIZE || sshloop_deaf(l))
 			break;
 	}
 	l->passing = false;
@@ -200,6 +200,11 @@ void sshloop_probe(struct sshloop *l)
 			break;
 }
 
+bool sshloop_deaf(const struct sshloop *l)
+{
+	return l->paused || l->choked;
+}
+
 /* While nothing is read from it, only a look tells. */
 static bool hung_up(const struct sshloop *l)
 {
@@ -214,7 +219,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 	const bool took = l->socket.out_bytes != l->seen_out;
-	const bool deaf = l->paused || l->choked;
+	const bool deaf = sshloop_deaf(l);
 	const bool alive =
 	    !l->logged_in || l->socket.in_bytes != l->seen_in || (l->was_pending && took) || deaf;
 

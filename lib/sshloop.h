@@ -70,6 +70,10 @@ size_t sshloop_chunk(void);
 /* Asks the peer for a sign of life.  From pass. */
 void sshloop_probe(struct sshloop *l);
 
+/* True while nothing is read from the peer: paused, or it does not take the answers to its
+ * requests. */
+bool sshloop_deaf(const struct sshloop *l);
+
 /* Stops (true) reading the session's socket: the owner holds as much as it may. */
 void sshloop_pause(struct sshloop *l, bool pause);
 

@@ -141,7 +141,7 @@ static void on_dialled(void *arg, int fd, int error)
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
 			 c->endpoint->name, strerror(error));
-		if (conn_may_log(c))
+		if (conn_may_log(c, "channel-failed", c->last_refusal))
 			conn_log(c, LOG_WARNING, "channel-failed",
 				 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
 							    {"reason", strerror(error), 0},
@@ -205,9 +205,9 @@ static const char *action_text(enum policy_action action)
 {
 	switch (action) {
 	case POLICY_DIRECT_TCPIP:
-		return "direct-tcpip to";
+		return "direct-tcpip";
 	case POLICY_DIRECT_STREAMLOCAL:
-		return "direct-streamlocal to";
+		return "direct-streamlocal";
 	case POLICY_OTHER_CHANNEL:
 		return "channel";
 	case POLICY_GLOBAL_REQUEST:
@@ -220,14 +220,16 @@ static const char *action_text(enum policy_action action)
 void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
 		     const char *reason, const char *remedy)
 {
+	const bool direct =
+	    r->action == POLICY_DIRECT_TCPIP || r->action == POLICY_DIRECT_STREAMLOCAL;
 	struct log_text host;
 	char port[16] = "";
 
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
-	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s %s%s: %s", action_text(r->action),
-		 log_escape(&host, r->host, r->host_len), port, reason);
-	if (conn_may_log(c))
+	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s%s %s%s: %s", action_text(r->action),
+		 direct ? " to" : "", log_escape(&host, r->host, r->host_len), port, reason);
+	if (conn_may_log(c, "channel-refused", c->last_refusal))
 		conn_log(c, LOG_NOTICE, "channel-refused",
 			 (const struct log_field[]){{"type", action_text(r->action), 0},
 						    {"destination", host.s, 0},

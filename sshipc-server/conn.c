@@ -16,7 +16,7 @@
 
 enum {
 	KILL_MS = 500,	 /* from END to SIGKILL */
-	NOTES_MAX = 100, /* lines a minute that a session may have logged */
+	KINDS_MAX = 20,	 /* different lines a minute that a session may have logged */
 	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
 	CONN_FIELDS = 16, /* of a log line */
@@ -113,19 +113,25 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		event_del(c->writable);
 }
 
-/* So many lines a minute may a session have logged; the first that is too much is replaced by a
- * word about it. */
-bool conn_may_log(struct conn *c)
+bool conn_may_log(struct conn *c, const char *event, const char *text)
 {
-	const time_t minute = time(NULL) / 60;
+	struct repeats *r = c->view->repeats;
+	char host[ADDRESS_TEXT], subject[640];
+	struct repeat *k;
 
-	if (minute != c->minute)
-		c->notes = 0;
-	c->minute = minute;
-	if (++c->notes == NOTES_MAX)
+	snprintf(subject, sizeof(subject), "%s: %s",
+		 c->use ? c->use->name : address_format_host(&c->peer, host, sizeof(host)), text);
+	k = repeats_find(r, event, subject);
+	if (k)
+		return repeats_again(k);
+	if (c->minute != repeats_minute(r))
+		c->kinds = 0;
+	c->minute = repeats_minute(r);
+	if (++c->kinds == KINDS_MAX + 1)
 		conn_log(c, LOG_WARNING, "limit", NULL,
-			 "more than %d lines in a minute: the rest is dropped", NOTES_MAX);
-	return c->notes < NOTES_MAX;
+			 "more than %d different lines in a minute: the rest is dropped",
+			 KINDS_MAX);
+	return c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
 }
 
 /* ---- what else a session says ---- */
@@ -141,10 +147,9 @@ static void on_note(struct conn *c, struct wire *w)
 		conn_violation(c, "NOTE");
 		return;
 	}
-	if (!conn_may_log(c))
-		return;
-	conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority, "note",
-		 NULL, "session says: %s", log_escape(&text, p, n));
+	if (conn_may_log(c, "note", log_escape(&text, p, n)))
+		conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
+			 "note", NULL, "session says: %s", text.s);
 }
 
 static void on_refuse(struct conn *c, struct wire *w)
@@ -224,9 +229,11 @@ static void on_message(struct conn *c, struct wire *w)
 	}
 }
 
-static void log_end(const struct conn *c)
+static void log_end(struct conn *c)
 {
-	if (c->authorized)
+	char text[160];
+
+	if (c->authorized) {
 		conn_log(c, LOG_INFO, "logout",
 			 (const struct log_field[]){
 			     {"channels", NULL, c->n_opened},
@@ -234,11 +241,14 @@ static void log_end(const struct conn *c)
 			     {"claimed_bytes_from_endpoint", NULL, c->from_endpoint},
 			     {NULL, NULL, 0}},
 			 "ended after %zu channels", c->n_opened);
-	else
+		return;
+	}
+	snprintf(text, sizeof(text), "ended before login%s%s%s",
+		 c->methods[0] ? "; refused methods: " : "", c->methods,
+		 c->methods[0] ? " (only publickey is taken)" : "");
+	if (conn_may_log(c, "no-login", text))
 		conn_log(c, c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO, "no-login",
-			 NULL, "ended before login%s%s%s",
-			 c->methods[0] ? "; refused methods: " : "", c->methods,
-			 c->methods[0] ? " (only publickey is taken)" : "");
+			 NULL, "%s", text);
 }
 
 static void dispose(struct conn *c)
@@ -312,8 +322,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c);
 		return;
 	}
-	conn_log(c, LOG_NOTICE, "limit", NULL, "no login within %d seconds (login_grace)",
-		 c->view->settings->login_grace);
+	if (conn_may_log(c, "limit", "login_grace"))
+		conn_log(c, LOG_NOTICE, "limit", NULL, "no login within %d seconds (login_grace)",
+			 c->view->settings->login_grace);
 	conn_end(c, "login took too long");
 }
 

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_SERVER_CONN_INTERNAL_H
 #define SSHIPC_SERVER_CONN_INTERNAL_H
 /*
- * What conn.c (login, life) and channels.c (opens, dials, answers) share of a connection.
+ * What conn.c (messages, life), login.c, channels.c (opens, dials, answers) and judge.c share of a
+ * connection.
  */
 #include <stdbool.h>
 
@@ -42,7 +43,7 @@ struct key_use {
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
 	size_t channels;
-	size_t waiting; /* logins that wait for an older session to be given up */
+	struct conn *waiter; /* a login that waits for an older session to be given up */
 };
 
 struct conn {
@@ -71,8 +72,7 @@ struct conn {
 	char client[640];		     /* user and version that it claims */
 	char why[128];			     /* it was ended, for a summary */
 	unsigned probes, attempts;
-	unsigned notes; /* lines in this minute */
-	time_t minute;
+	unsigned minute, kinds;			    /* different lines in that minute */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
 	char last_refusal[512];
@@ -99,8 +99,10 @@ void conn_violation(struct conn *c, const char *what);
 void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
 	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* False where the session has had its share of lines for this minute. */
-bool conn_may_log(struct conn *c);
+/* Before a line that the peer or the session can bring about at will.  False: it is counted
+ * (repeats.h), or the session has had its share for this minute.  text: what makes it another line
+ * than others of this event about the same key, or, before login, address. */
+bool conn_may_log(struct conn *c, const char *event, const char *text);
 
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);

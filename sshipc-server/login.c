@@ -26,7 +26,7 @@ static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
 
 void login_on_probe(struct conn *c, struct wire *w)
 {
-	char fingerprint[KEYLINE_FINGERPRINT];
+	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
 	const struct allow_entry *entry = find_key(c, w, fingerprint);
 	bool unknown_but_pending;
 	struct log_text user;
@@ -44,14 +44,16 @@ void login_on_probe(struct conn *c, struct wire *w)
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
 		c->login_refused = true;
+		snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
+			 policy_reason(POLICY_NO_KEY));
+	}
+	if (what[0] && conn_may_log(c, "login-refused", what))
 		conn_log(c, LOG_NOTICE, "login-refused",
 			 (const struct log_field[]){{"fingerprint", fingerprint, 0},
 						    {"reason", policy_reason(POLICY_NO_KEY), 0},
 						    {NULL, NULL, 0}},
-			 "key %s refused: %s (user \"%s\"); %s", fingerprint,
-			 policy_reason(POLICY_NO_KEY), log_escape(&user, name, n),
+			 "%s (user \"%s\"); %s", what, log_escape(&user, name, n),
 			 policy_remedy(POLICY_NO_KEY));
-	}
 	wire_start(w, WIRE_KNOWN);
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	wire_put_u32(w, entry || unknown_but_pending);
@@ -91,11 +93,24 @@ static void take_use(struct conn *c, const struct keyline *key)
 
 static void drop_unused(struct key_use *u)
 {
-	if (!LIST_EMPTY(&u->conns) || u->waiting > 0)
+	if (!LIST_EMPTY(&u->conns) || u->waiter)
 		return;
 	LIST_REMOVE(u, entry);
 	free(u->blob);
 	free(u);
+}
+
+/* A login need not wait any longer where there is room, or where every session has answered. */
+static void end_wait(struct monitor_view *view, const struct key_use *u)
+{
+	const struct allow_entry *entry = allowlist_find(view->allowlist, u->blob, u->blob_len);
+	const struct conn *c;
+	bool silent = false;
+
+	LIST_FOREACH(c, &u->conns, of_key)
+	silent |= !c->ending && c->asked_alive && !c->alive;
+	if (u->waiter && (!silent || !entry || login_sessions(u) < entry->key.max_sessions))
+		event_active(u->waiter->wait, EV_TIMEOUT, 0);
 }
 
 void login_release(struct conn *c)
@@ -103,10 +118,12 @@ void login_release(struct conn *c)
 	struct key_use *use = c->use, *waiting = c->waiting;
 
 	c->use = c->waiting = NULL;
-	if (use)
+	if (use) {
 		LIST_REMOVE(c, of_key);
+		end_wait(c->view, use);
+	}
 	if (waiting)
-		waiting->waiting--;
+		waiting->waiter = NULL;
 	if (waiting && waiting != use)
 		drop_unused(waiting);
 	if (use)
@@ -156,17 +173,19 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 		 const char *reason, const char *remedy)
 {
 	struct wire w;
-	char text[256] = "";
+	char text[256] = "", what[512];
 
 	c->login_refused = true;
-	conn_log(c, LOG_NOTICE, "login-refused",
-		 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
-					    {"fingerprint", fingerprint, 0},
-					    {"client", c->client, 0},
-					    {"reason", reason, 0},
-					    {NULL, NULL, 0}},
-		 "key %s%s%s%s refused: %s; %s; %s", entry ? entry->key.name : "",
-		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason, c->client, remedy);
+	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
+		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
+	if (conn_may_log(c, "login-refused", what))
+		conn_log(c, LOG_NOTICE, "login-refused",
+			 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
+						    {"fingerprint", fingerprint, 0},
+						    {"client", c->client, 0},
+						    {"reason", reason, 0},
+						    {NULL, NULL, 0}},
+			 "%s; %s; %s", what, c->client, remedy);
 	if (entry)
 		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
 	wire_start(&w, WIRE_DENY);
@@ -219,7 +238,7 @@ static void settle_wait(struct conn *c)
 	if (!c->ending)
 		decide_again(c, u);
 	c->waiting = NULL;
-	u->waiting--;
+	u->waiter = NULL;
 	drop_unused(u);
 }
 
@@ -239,7 +258,7 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 	struct wire w;
 
 	c->waiting = u;
-	u->waiting++;
+	u->waiter = c;
 	LIST_FOREACH(other, &u->conns, of_key)
 	{
 		if (other->ending)
@@ -307,9 +326,9 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	}
 	use = find_use(c->view, entry->key.digest);
 	if (entry->key.max_sessions == 0 ||
-	    login_sessions(use) + (use ? use->waiting : 0) < entry->key.max_sessions)
+	    login_sessions(use) + (use && use->waiter) < entry->key.max_sessions)
 		grant(c, entry);
-	else if (entry->key.replace_old && use->waiting == 0)
+	else if (entry->key.replace_old && !use->waiter)
 		wait_for_others(c, use);
 	else
 		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
@@ -323,4 +342,5 @@ void login_on_alive(struct conn *c, struct wire *w)
 		return;
 	}
 	c->alive = true;
+	end_wait(c->view, c->use);
 }

@@ -415,8 +415,10 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	m->pause_timer = event_new(base, -1, 0, on_pause_over, m);
 	m->max_sessions = affordable_sessions(s);
 	m->view.pending = pending_new(s);
+	m->view.repeats = repeats_new(base);
 	m->view.dials = calloc(s->n_endpoints, sizeof(*m->view.dials));
-	if (!m->stop_timer || !m->pause_timer || !m->view.dials || !m->view.pending)
+	if (!m->stop_timer || !m->pause_timer || !m->view.dials || !m->view.pending ||
+	    !m->view.repeats)
 		abort();
 	m->enforce = enforce_new(base, s, list, &enforce_ops);
 	if (!m->enforce)
@@ -474,6 +476,7 @@ void monitor_free(struct monitor *m)
 	event_free(m->pause_timer);
 	free(m->view.dials);
 	pending_free(m->view.pending);
+	repeats_free(m->view.repeats);
 	free(m->user.name);
 	free(m);
 }

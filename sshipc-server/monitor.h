@@ -13,6 +13,7 @@
 #include "allowlist.h"
 #include "dialler.h"
 #include "pending.h"
+#include "repeats.h"
 #include "settings.h"
 
 struct monitor;
@@ -29,6 +30,7 @@ struct monitor_view {
 	const struct settings *settings;
 	const struct allowlist *allowlist;
 	struct pending *pending;
+	struct repeats *repeats;
 	struct dialler *dialler;
 	struct dial_record *dials;	    /* one an endpoint */
 	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn_internal.h */

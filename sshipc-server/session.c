@@ -250,7 +250,7 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 
 /* ---- life ---- */
 
-/* Any byte after our question is an answer. */
+/* Any byte after our question is an answer.  Who is not read cannot give one: not its fault. */
 static void check_alive(struct session *s)
 {
 	if (s->alive == TO_ASK) {
@@ -258,7 +258,8 @@ static void check_alive(struct session *s)
 		s->bytes_then = sshloop_bytes_in(s->loop);
 		sshloop_probe(s->loop);
 	}
-	if (s->alive == ASKED && sshloop_bytes_in(s->loop) != s->bytes_then) {
+	if (s->alive == ASKED &&
+	    (sshloop_deaf(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
 		s->alive = NOT_ASKED;
 		wire_start(&s->broker.out, WIRE_ALIVE);
 		session_tell(s);

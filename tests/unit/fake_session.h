@@ -107,11 +107,12 @@ static inline int fake_set_up(int backlog)
 	fake_view.base = event_base_new();
 	fake_view.settings = &fake_settings;
 	fake_view.pending = pending_new(&fake_settings);
+	fake_view.repeats = repeats_new(fake_view.base);
 	fake_view.dials = fake_dials;
 	fake_view.logged_in = fake_on_login;
 	fake_view.dialler =
 	    dialler_new(fake_view.base, e, fake_settings.n_endpoints, &same_user, NULL, NULL);
-	cr_assert(fake_view.base && fake_view.pending && fake_view.dialler);
+	cr_assert(fake_view.base && fake_view.pending && fake_view.repeats && fake_view.dialler);
 	log_redirect(fake_keep_line);
 	return fd;
 }
@@ -122,6 +123,7 @@ static inline void fake_tear_down(int listener)
 			   LIST_EMPTY(&fake_view.uses);
 
 	dialler_free(fake_view.dialler);
+	repeats_free(fake_view.repeats);
 	event_base_free(fake_view.base);
 	pending_free(fake_view.pending);
 	while (fake_n_lists > 0)

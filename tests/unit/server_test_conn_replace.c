@@ -79,7 +79,7 @@ Test(conn_replace, living_one_stays)
 
 	start_wait(&old, &new);
 	say_alive(&old);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_DENY);
+	cr_expect_eq(fake_heard(&new, &w), WIRE_DENY, "it waits, although all have answered");
 	cr_expect_eq(fake_heard(&old, &w), 0);
 	/* A second try is a new question: the answer to the first does not count. */
 	fake_make_authorize(&w, BLOB_ED);
@@ -148,8 +148,29 @@ Test(conn_replace, old_one_ends_meanwhile)
 
 	start_wait(&old, &new);
 	fake_leave(&old);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_heard(&new, &w), WIRE_GRANT, "it waits, although there is room");
 	cr_expect_eq(fake_open(&new, 0x10001, "here"), WIRE_OPENED);
+	fake_leave(&new);
+}
+
+/* One answer of two is not the end of the wait: the other one has its three seconds. */
+Test(conn_replace, each_is_waited_for)
+{
+	struct fake lively, silent, new;
+	struct wire w;
+
+	reload("max-sessions=2,replace-old,name=\"limited\",endpoint=\"here\" " KEY_ED
+	       "\n" STRANGER);
+	fake_log_in(&silent, BLOB_ED);
+	start_wait(&lively, &new);
+	cr_expect_eq(fake_heard(&silent, &w), WIRE_CHECK);
+	say_alive(&lively);
+	cr_expect_eq(fake_heard(&new, &w), 0, "the silent one had no time");
+	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_heard(&silent, &w), WIRE_END);
+	cr_expect_eq(fake_heard(&lively, &w), 0);
+	fake_leave(&silent);
+	fake_leave(&lively);
 	fake_leave(&new);
 }
 

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "repeats.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { SECONDS = 60 };
+
+struct repeat {
+	uint64_t hash;
+	const char *event;
+	unsigned lines;
+	char subject[256];
+};
+
+struct repeats {
+	struct event *timer;
+	struct repeat kinds[REPEATS_KINDS];
+	size_t n;
+	unsigned minute, others;
+};
+
+/* FNV-1a.  Equal ones are compared as texts. */
+static uint64_t hash(const char *event, const char *subject)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (const char *p = event; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3;
+	for (const char *p = subject; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x100000001b3;
+	return h;
+}
+
+void repeats_end_minute(struct repeats *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct repeat *k = &r->kinds[i];
+
+		if (k->lines <= REPEATS_LINES)
+			continue;
+		log_event(LOG_NOTICE, "repeated",
+			  (const struct log_field[]){{"of", k->event, 0},
+						     {"subject", k->subject, 0},
+						     {"count", NULL, k->lines - REPEATS_LINES},
+						     {NULL, NULL, 0}},
+			  "repeated %u times more within a minute: %s", k->lines - REPEATS_LINES,
+			  k->subject);
+	}
+	if (r->others > 0)
+		log_event(LOG_WARNING, "limit",
+			  (const struct log_field[]){{"count", NULL, r->others}, {NULL, NULL, 0}},
+			  "%u lines within a minute were not written: more than %d different ones",
+			  r->others, REPEATS_KINDS);
+	r->n = r->others = 0;
+	r->minute++;
+	event_del(r->timer);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	repeats_end_minute(arg);
+}
+
+struct repeats *repeats_new(struct event_base *base)
+{
+	struct repeats *r = calloc(1, sizeof(*r));
+
+	if (!r || !(r->timer = event_new(base, -1, 0, on_timer, r))) {
+		free(r);
+		return NULL;
+	}
+	r->minute = 1;
+	return r;
+}
+
+void repeats_free(struct repeats *r)
+{
+	if (!r)
+		return;
+	repeats_end_minute(r);
+	event_free(r->timer);
+	free(r);
+}
+
+struct repeat *repeats_find(struct repeats *r, const char *event, const char *subject)
+{
+	const uint64_t h = hash(event, subject);
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct repeat *k = &r->kinds[i];
+
+		if (k->hash == h && strcmp(k->event, event) == 0 &&
+		    strncmp(k->subject, subject, sizeof(k->subject) - 1) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+bool repeats_again(struct repeat *k)
+{
+	return ++k->lines <= REPEATS_LINES;
+}
+
+bool repeats_begin(struct repeats *r, const char *event, const char *subject)
+{
+	const struct timeval minute = {.tv_sec = SECONDS};
+	struct repeat *k;
+
+	if (!event_pending(r->timer, EV_TIMEOUT, NULL))
+		event_add(r->timer, &minute);
+	if (r->n == REPEATS_KINDS) {
+		r->others++;
+		return false;
+	}
+	k = &r->kinds[r->n++];
+	k->hash = hash(event, subject);
+	k->event = event;
+	k->lines = 1;
+	snprintf(k->subject, sizeof(k->subject), "%s", subject);
+	return true;
+}
+
+unsigned repeats_minute(const struct repeats *r)
+{
+	return r->minute;
+}
