@@ -128,7 +128,8 @@ bool conn_may_log(struct conn *c, const char *event, const char *text)
 		c->kinds = 0;
 	c->minute = repeats_minute(r);
 	if (++c->kinds == KINDS_MAX + 1)
-		conn_log(c, LOG_WARNING, "limit", NULL,
+		conn_log(c, LOG_WARNING, "limit",
+			 (const struct log_field[]){{"limit", "log lines", 0}, {NULL, NULL, 0}},
 			 "more than %d different lines in a minute: the rest is dropped",
 			 KINDS_MAX);
 	return c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
@@ -323,7 +324,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (conn_may_log(c, "limit", "login_grace"))
-		conn_log(c, LOG_NOTICE, "limit", NULL, "no login within %d seconds (login_grace)",
+		conn_log(c, LOG_NOTICE, "limit",
+			 (const struct log_field[]){{"limit", "login_grace", 0}, {NULL, NULL, 0}},
+			 "no login within %d seconds (login_grace)",
 			 c->view->settings->login_grace);
 	conn_end(c, "login took too long");
 }

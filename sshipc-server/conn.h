@@ -58,9 +58,9 @@ void conn_info(const struct conn *c, struct conn_info *i);
 /* Ends it for the administrator uid. */
 void conn_dismiss(struct conn *c, unsigned uid);
 
-/* Judges all by list, in force from now on, and by the time; a summary is written.  why: "reload",
- * or what else brought it about. */
-void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *why,
+/* Judges all by list, in force from now on, and by the time; a summary is written.  event:
+ * "reload" or "clock". */
+void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
 		 char *summary, size_t size);
 
 /* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives

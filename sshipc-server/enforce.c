@@ -76,8 +76,12 @@ int enforce_reload(struct enforce *e, char *summary, size_t size)
 	if (!list) {
 		snprintf(summary, size, "not loaded, the old list of %zu keys stays in force: %s",
 			 allowlist_count(old), e->fault);
-		log_msg(LOG_ERR, "%s: not loaded, the old list of %zu keys stays in force",
-			e->s->allowlist, allowlist_count(old));
+		log_event(LOG_ERR, "reload-refused",
+			  (const struct log_field[]){{"keys", NULL, allowlist_count(old)},
+						     {"reason", e->fault, 0},
+						     {NULL, NULL, 0}},
+			  "%s: not loaded, the old list of %zu keys stays in force",
+			  e->s->allowlist, allowlist_count(old));
 		return -1;
 	}
 	e->list = list;
@@ -166,7 +170,7 @@ static void judge_by_clock(struct enforce *e)
 	char summary[1024];
 
 	e->armed = 0;
-	e->ops.judge(e->ops.arg, e->list, "the clock", summary, sizeof(summary));
+	e->ops.judge(e->ops.arg, e->list, "clock", summary, sizeof(summary));
 }
 
 void enforce_rearm(struct enforce *e)

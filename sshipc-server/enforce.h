@@ -16,11 +16,11 @@ struct enforce;
 
 struct enforce_ops {
 	/* Judge every running session by list (the one in force; an older one is freed after this).
-	 * why: "reload", "the clock". Writes a summary. */
-	void (*judge)(void *arg, const struct allowlist *list, const char *why, char *summary,
+	 * event: "reload", "clock".  Writes a summary. */
+	void (*judge)(void *arg, const struct allowlist *list, const char *event, char *summary,
 		      size_t size);
-	/* The earliest time at which a running session's verdict can change by the clock alone; 0:
-	 * never.  soon: that far ahead a warning is due, too. */
+	/* The earliest time at which the clock alone can change the verdict on a running session,
+	 * or at which a warning of that is due; 0: never. */
 	time_t (*next_change)(void *arg, time_t now);
 	void *arg;
 };

@@ -65,7 +65,7 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 		snprintf(names + used, size - used, ", ...");
 }
 
-void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *why,
+void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
 		 char *summary, size_t size)
 {
 	struct timespec t;
@@ -89,8 +89,13 @@ void conns_judge(struct monitor_view *view, const struct allowlist *list, const 
 	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
 		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
 		 kept);
-	if (closed > 0 || strcmp(why, "reload") == 0)
-		log_msg(LOG_NOTICE, "%s: %s", why, summary);
+	if (closed > 0 || strcmp(event, "reload") == 0)
+		log_event(LOG_NOTICE, event,
+			  (const struct log_field[]){{"keys", NULL, allowlist_count(list)},
+						     {"closed", NULL, closed},
+						     {"kept", NULL, kept},
+						     {NULL, NULL, 0}},
+			  "%s: %s", event, summary);
 }
 
 time_t conns_next_change(struct monitor_view *view, time_t now)

@@ -178,9 +178,10 @@ int main(int argc, char **argv)
 	confine_raise_nofile();
 	for (size_t i = 0; i < s.n_hostkeys; i++)
 		hostkeys[i] = load_hostkey(s.hostkeys[i], &sizes[i], &faults);
-	list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
-			      print_fault, &faults);
-	code = faults > 0 || !list ? EX_CONFIG : EX_OK;
+	if (s.allowlist)
+		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
+				      print_fault, &faults);
+	code = faults > 0 || s.faulty || !list ? EX_CONFIG : EX_OK;
 	if (s.print && list) {
 		settings_print(&s);
 		explain_access(list);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
+
 struct key {
 	uint8_t blob[KEYLINE_BLOB_MAX];
 	size_t len;
@@ -87,9 +89,20 @@ bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struc
 
 void pending_prune(struct pending *p, const struct allowlist *list)
 {
-	for (size_t i = p->n; i-- > 0;)
-		if (allowlist_find(list, p->keys[i].blob, p->keys[i].len))
-			p->keys[i] = p->keys[--p->n];
+	for (size_t i = p->n; i-- > 0;) {
+		const struct allow_entry *e = allowlist_find(list, p->keys[i].blob, p->keys[i].len);
+
+		if (!e)
+			continue;
+		log_event(LOG_NOTICE, "approved",
+			  (const struct log_field[]){{"key", e->key.name, 0},
+						     {"fingerprint", e->key.fingerprint, 0},
+						     {"endpoint", e->endpoint->name, 0},
+						     {NULL, NULL, 0}},
+			  "key %s (%s) was waiting and is now approved, for endpoint %s",
+			  e->key.name, e->key.fingerprint, e->endpoint->name);
+		p->keys[i] = p->keys[--p->n];
+	}
 }
 
 size_t pending_count(const struct pending *p)

@@ -30,7 +30,7 @@ bool pending_open(const struct pending *p, const struct address *source, time_t 
 bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struct address *source,
 		 const void *user, size_t user_len, time_t now);
 
-/* Forgets the keys that are in the list by now. */
+/* Logs the keys that are in the list by now as approved, and forgets them. */
 void pending_prune(struct pending *p, const struct allowlist *list);
 
 size_t pending_count(const struct pending *p);

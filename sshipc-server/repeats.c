@@ -53,7 +53,9 @@ void repeats_end_minute(struct repeats *r)
 	}
 	if (r->others > 0)
 		log_event(LOG_WARNING, "limit",
-			  (const struct log_field[]){{"count", NULL, r->others}, {NULL, NULL, 0}},
+			  (const struct log_field[]){{"limit", "log lines", 0},
+						     {"count", NULL, r->others},
+						     {NULL, NULL, 0}},
 			  "%u lines within a minute were not written: more than %d different ones",
 			  r->others, REPEATS_KINDS);
 	r->n = r->others = 0;

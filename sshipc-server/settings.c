@@ -390,7 +390,8 @@ int settings_read(int argc, char **argv, struct settings *s)
 		faults++;
 	if (!faults && !s->generate_hostkey)
 		faults = check_complete(s);
-	rc = faults ? EX_CONFIG : GO_ON;
+	s->faulty = faults > 0;
+	rc = faults && !s->test ? EX_CONFIG : GO_ON;
 out:
 	settings_free(&o.given);
 	return rc;
@@ -403,6 +404,7 @@ void settings_free(struct settings *s)
 	free(s->user);
 	free(s->control);
 	free(s->generate_hostkey);
+	free(s->pending_text);
 	cidr_free(&s->pending_from);
 	explain_free(&s->explain);
 	free_hostkeys(s);

@@ -46,7 +46,9 @@ struct settings {
 	int max_channels;	 /* of one session; default 1024 */
 	struct cidr_list
 	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
+	char *pending_text;   /* the same, as written */
 	time_t pending_until; /* and how long */
+	bool faulty;	      /* the file has faults, which were printed; only with test */
 	bool watch;	      /* the allow list's file; default true */
 	bool test, print;     /* -t, -T */
 	bool unsafe_no_sandbox; /* --unsafe-no-sandbox */

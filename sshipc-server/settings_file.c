@@ -225,6 +225,8 @@ static void on_pending_from(struct conf *c, config_setting_t *setting, const cha
 		return;
 	if (cidr_parse(value, &s->pending_from, why, sizeof(why)) < 0)
 		bad(c, setting, "pending_from", value, why);
+	else if (!(s->pending_text = strdup(value)))
+		bad(c, setting, "pending_from", value, "out of memory");
 }
 
 static void on_pending_until(struct conf *c, config_setting_t *setting, const char *value,
@@ -326,4 +328,7 @@ void settings_print(const struct settings *s)
 	       s->keepalive, s->max_unauthenticated);
 	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions,
 	       s->max_channels, s->watch ? "true" : "false");
+	conf_print("pending_from = ", s->pending_text, ";\n");
+	if (s->pending_until && strftime(at, sizeof(at), "%F %TZ", gmtime(&s->pending_until)) > 0)
+		conf_print("pending_until = ", at, ";\n");
 }
