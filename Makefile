@@ -108,6 +108,10 @@ format-check:
 lint: ## clang-tidy
 	$(Q)printf '%s\n' $(LIB) $(SERVER) $(CLIENT) | xargs -P"$$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS)
 
+SOAK_SECONDS ?= 1800
+soak: all ## mixed traffic and random kills for SOAK_SECONDS (1800), every byte checked
+	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/run --long --timeout $$(($(SOAK_SECONDS) + 900)) 96-soak-long
+
 bench: all ## speed beside OpenSSH on this machine: medians and ratios
 	@tests/bench/run
 
@@ -137,5 +141,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint bench demo install uninstall clean help
+.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint soak bench demo install uninstall clean help
 .SECONDARY:
