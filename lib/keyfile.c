@@ -174,6 +174,15 @@ static int write_pair(const char *path, const char *secret, const char *line, ch
 	return -1;
 }
 
+int keyfile_make_key(ssh_key *key)
+{
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
+	return ssh_pki_generate_key(SSH_KEYTYPE_ED25519, NULL, key);
+#else
+	return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, key);
+#endif
+}
+
 int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR])
 {
@@ -184,7 +193,7 @@ int keyfile_generate(const char *path, const char *comment, char fingerprint[KEY
 
 	if (!pub_line)
 		size = sizeof(own);
-	if (ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK ||
+	if (keyfile_make_key(&key) != SSH_OK ||
 	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &secret) != SSH_OK) {
 		fail(err, "%s: libssh cannot make an Ed25519 key", path);
 		goto out;

@@ -5,12 +5,16 @@
  * Private key files: made, checked for their mode, read.  Secrets are wiped (explicit_bzero) before
  * memory is freed.  Every err begins with the path and ends with the remedy where there is one.
  */
+#include <libssh/libssh.h>
 #include <stddef.h>
 
 #include "keyblob.h"
 
 #define KEYFILE_MAX   32768 /* bytes of a key file */
 #define KEYFILE_ERROR 512
+
+/* A new Ed25519 key, in memory only.  SSH_OK or SSH_ERROR. */
+int keyfile_make_key(ssh_key *key);
 
 /* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
  * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "algorithms.h"
+#include "keyfile.h"
 
 static const char test_path[] = "/sshipc-self-test";
 
@@ -74,7 +75,7 @@ static bool start(struct test *t, const char *cipher, struct ssh_server_callback
 	int fd;
 
 	t->bind = ssh_bind_new();
-	if (!t->bind || ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key) != SSH_OK)
+	if (!t->bind || keyfile_make_key(&key) != SSH_OK)
 		return false;
 	if (ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK) {
 		ssh_key_free(key);

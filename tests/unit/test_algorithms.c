@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "algorithms.h"
+#include "keyfile.h"
 
 enum { KEX, HOSTKEY, CIPHER_CS, CIPHER_SC, MAC_CS, MAC_SC, COMP_CS, COMP_SC, LISTS };
 enum { MSG_KEXINIT = 20, COOKIE = 16, ROUNDS = 1000 };
@@ -122,7 +123,7 @@ static void server_offer(enum algorithms_profile profile, bool gcm, struct offer
 	ssh_session session = new_session(pair);
 
 	cr_assert(bind);
-	cr_assert_eq(ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &key), SSH_OK);
+	cr_assert_eq(keyfile_make_key(&key), SSH_OK);
 	cr_assert_eq(ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key), SSH_OK);
 	cr_assert_eq(algorithms_set_bind(bind, profile, gcm), 0, "%s", ssh_get_error(bind));
 	cr_assert_eq(algorithms_set_session(session), 0, "%s", ssh_get_error(session));
