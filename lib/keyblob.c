@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "field.h"
+
 #define RSA_MIN_BITS 2048
 #define RSA_MAX_BITS 16384
 
@@ -30,17 +32,6 @@ static const struct key_type {
     {.name = "ssh-rsa", .shape = SHAPE_RSA},
 };
 
-/* What is left to read; p NULL once a read went past the end. */
-struct cursor {
-	const uint8_t *p;
-	size_t left;
-};
-
-struct field {
-	const uint8_t *p;
-	size_t len;
-};
-
 static const struct key_type *find_type(const void *name, size_t len)
 {
 	for (size_t i = 0; i < sizeof(key_types) / sizeof(*key_types); i++) {
@@ -55,25 +46,6 @@ bool keyline_type_known(const char *type, size_t len)
 	return find_type(type, len) != NULL;
 }
 
-/* An empty field stands for a missing one too: no key has either. */
-static struct field take(struct cursor *c)
-{
-	struct field f = {.p = NULL};
-	size_t len = 0;
-
-	if (c->left >= 4)
-		len =
-		    (size_t)c->p[0] << 24 | (size_t)c->p[1] << 16 | (size_t)c->p[2] << 8 | c->p[3];
-	if (len == 0 || len > c->left - 4) {
-		c->left = 0;
-		return f;
-	}
-	f = (struct field){.p = c->p + 4, .len = len};
-	c->p += 4 + len;
-	c->left -= 4 + len;
-	return f;
-}
-
 /* Bits of a positive mpint in its shortest form (RFC 4251 section 5), else 0. */
 static size_t mpint_bits(const struct field *f)
 {
@@ -86,9 +58,9 @@ static size_t mpint_bits(const struct field *f)
 	return bits + 8 * (f->len - 1);
 }
 
-static const char *check_rsa(struct cursor *c)
+static const char *check_rsa(struct field_reader *c)
 {
-	struct field e = take(c), n = take(c);
+	struct field e = field_take(c), n = field_take(c);
 	size_t bits = mpint_bits(&n);
 
 	if (bits == 0 || mpint_bits(&e) < 2 || mpint_bits(&e) > 64 || !(e.p[e.len - 1] & 1) ||
@@ -99,22 +71,22 @@ static const char *check_rsa(struct cursor *c)
 	return bits > RSA_MAX_BITS ? "an RSA key may have at most 16384 bits" : NULL;
 }
 
-static const char *check_point(const struct key_type *t, struct cursor *c)
+static const char *check_point(const struct key_type *t, struct field_reader *c)
 {
 	struct field curve = {.p = NULL}, point;
 
 	if (t->shape == SHAPE_ECDSA) {
-		curve = take(c);
+		curve = field_take(c);
 		if (curve.len != strlen(t->curve) || memcmp(curve.p, t->curve, curve.len) != 0)
 			return "the key's curve is not that of its type";
 	}
-	point = take(c);
+	point = field_take(c);
 	if (point.len != t->point)
 		return "the key has the wrong size for its type";
 	/* 4: uncompressed (SEC 1 section 2.3.3), the only form in SSH. */
 	if (t->shape == SHAPE_ECDSA && point.p[0] != 4)
 		return "the ECDSA key is malformed";
-	if (t->token && take(c).len == 0)
+	if (t->token && field_take(c).len == 0)
 		return "the security key names no application";
 	return NULL;
 }
@@ -122,8 +94,8 @@ static const char *check_point(const struct key_type *t, struct cursor *c)
 int keyline_check_blob(const uint8_t *blob, size_t len, char type[KEYLINE_TYPE],
 		       const char **errstr)
 {
-	struct cursor c = {.p = blob, .left = len};
-	struct field name = take(&c);
+	struct field_reader c = {.p = blob, .left = len};
+	struct field name = field_take(&c);
 	const struct key_type *t = NULL;
 
 	*errstr = NULL;
