@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "signature.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "field.h"
+
+enum {
+	USER_PRESENT = 1, /* of a token's flags */
+	POINT_MAX = 133,  /* of P-521 */
+	RSA_NUMBER = 2049,
+};
+
+static const struct algorithm {
+	const char *name, *type; /* type: of the key's blob */
+	int pkey;		 /* EVP_PKEY_* */
+	int digest;		 /* NID; Ed25519 has none of its own */
+	const char *group, *curve;
+	bool token;
+} algorithms[] = {
+    {"ssh-ed25519", "ssh-ed25519", EVP_PKEY_ED25519, NID_undef, NULL, NULL, false},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", EVP_PKEY_EC, NID_sha256, "prime256v1",
+     "nistp256", false},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", EVP_PKEY_EC, NID_sha384, "secp384r1", "nistp384",
+     false},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", EVP_PKEY_EC, NID_sha512, "secp521r1", "nistp521",
+     false},
+    {"rsa-sha2-512", "ssh-rsa", EVP_PKEY_RSA, NID_sha512, NULL, NULL, false},
+    {"rsa-sha2-256", "ssh-rsa", EVP_PKEY_RSA, NID_sha256, NULL, NULL, false},
+    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com", EVP_PKEY_ED25519, NID_undef, NULL,
+     NULL, true},
+    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", EVP_PKEY_EC,
+     NID_sha256, "prime256v1", "nistp256", true},
+};
+
+enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
+
+static const struct algorithm *find(const char *name)
+{
+	for (size_t i = 0; i < ALGORITHMS; i++)
+		if (strcmp(algorithms[i].name, name) == 0)
+			return &algorithms[i];
+	return NULL;
+}
+
+static const EVP_MD *digest_of(const struct algorithm *a)
+{
+	return a->digest == NID_undef ? NULL : EVP_get_digestbynid(a->digest);
+}
+
+const char *signature_algorithm(const EVP_MD_CTX *ctx, bool token)
+{
+	EVP_PKEY_CTX *key = EVP_MD_CTX_get_pkey_ctx(ctx);
+	const EVP_MD *md = EVP_MD_CTX_get0_md(ctx);
+	const int pkey = key ? EVP_PKEY_get_base_id(EVP_PKEY_CTX_get0_pkey(key)) : 0;
+
+	for (size_t i = 0; i < ALGORITHMS; i++)
+		if (algorithms[i].pkey == pkey && algorithms[i].token == token &&
+		    algorithms[i].digest == (md ? EVP_MD_get_type(md) : NID_undef))
+			return algorithms[i].name;
+	return NULL;
+}
+
+/* ---- public keys ---- */
+
+EVP_PKEY *signature_build_key(const char *type, OSSL_PARAM_BLD *fields, int selection)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	OSSL_PARAM *params = fields ? OSSL_PARAM_BLD_to_param(fields) : NULL;
+	EVP_PKEY *key = NULL;
+
+	if (ctx && params && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	    EVP_PKEY_fromdata(ctx, &key, selection, params) != 1)
+		key = NULL;
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(fields);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static EVP_PKEY *rsa_key(struct field e, struct field n)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	BIGNUM *be = BN_bin2bn(e.p, (int)e.len, NULL), *bn = BN_bin2bn(n.p, (int)n.len, NULL);
+	EVP_PKEY *key;
+
+	OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, be);
+	OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, bn);
+	key = signature_build_key("RSA", b, EVP_PKEY_PUBLIC_KEY);
+	BN_free(be);
+	BN_free(bn);
+	return key;
+}
+
+static EVP_PKEY *ec_key(const char *group, struct field point)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+
+	OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+	OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.len);
+	return signature_build_key("EC", b, EVP_PKEY_PUBLIC_KEY);
+}
+
+/* Of a blob of the algorithm's type, else NULL; application: hashed, where it is a token's. */
+static EVP_PKEY *public_key(const struct algorithm *a, const uint8_t *blob, size_t len,
+			    uint8_t application[SHA256_DIGEST_LENGTH])
+{
+	struct field_reader r = {blob, len};
+	char type[KEYLINE_TYPE];
+	const char *errstr;
+	struct field f;
+	EVP_PKEY *key;
+
+	if (keyline_check_blob(blob, len, type, &errstr) != 0 || strcmp(type, a->type) != 0)
+		return NULL;
+	field_take(&r);
+	if (a->group)
+		field_take(&r);
+	f = field_take(&r);
+	if (a->pkey == EVP_PKEY_RSA)
+		key = rsa_key(f, field_take(&r));
+	else if (a->group)
+		key = ec_key(a->group, f);
+	else
+		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, f.p, f.len);
+	f = field_take(&r);
+	SHA256(f.p, f.len, application);
+	return key;
+}
+
+/* ---- signatures ---- */
+
+bool signature_make(EVP_PKEY *key, const char *algorithm, const void *data, size_t n, uint8_t *raw,
+		    size_t *len)
+{
+	const struct algorithm *a = find(algorithm);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool made = false;
+
+	if (a && ctx && EVP_PKEY_get_base_id(key) == a->pkey &&
+	    EVP_DigestSignInit(ctx, NULL, digest_of(a), NULL, key) == 1)
+		made = EVP_DigestSign(ctx, raw, len, data, n) == 1;
+	EVP_MD_CTX_free(ctx);
+	return made;
+}
+
+static bool verify(const struct algorithm *a, EVP_PKEY *key, const struct signature *s,
+		   const void *data, size_t n)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, digest_of(a), NULL, key) == 1 &&
+			  EVP_DigestVerify(ctx, s->raw, s->len, data, n) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	return good;
+}
+
+enum signature_verdict signature_check(const struct signature *s, const uint8_t *blob,
+				       size_t blob_len, const void *data, size_t n)
+{
+	const struct algorithm *a = find(s->algorithm);
+	uint8_t token[SIGNATURE_TOKEN_DATA];
+	struct field_writer w = {token, SIGNATURE_TOKEN_FLAGS, sizeof(token)};
+	const uint8_t flags = (uint8_t)s->flags;
+	EVP_PKEY *key = a ? public_key(a, blob, blob_len, token) : NULL;
+	bool good = false;
+
+	if (key && !a->token) {
+		good = verify(a, key, s, data, n);
+	} else if (key) {
+		field_put_bytes(&w, &flags, 1);
+		field_put_u32(&w, s->counter);
+		SHA256(data, n, token + w.len);
+		good = s->flags == flags && verify(a, key, s, token, sizeof(token));
+	}
+	EVP_PKEY_free(key);
+	if (!good)
+		return SIGNATURE_BAD;
+	return a->token && !(flags & USER_PRESENT) ? SIGNATURE_NO_TOUCH : SIGNATURE_GOOD;
+}
+
+/* ---- a key's blob ---- */
+
+/* A positive mpint has a zero byte before a set top bit. */
+static void put_number(struct field_writer *w, const EVP_PKEY *key, const char *name)
+{
+	uint8_t bytes[RSA_NUMBER] = {0};
+	BIGNUM *number = NULL;
+	int n = 0;
+
+	if (EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_num_bytes(number) < RSA_NUMBER)
+		n = BN_bn2bin(number, bytes + 1);
+	BN_free(number);
+	if (bytes[1] & 0x80)
+		field_put(w, bytes, (size_t)n + 1);
+	else
+		field_put(w, bytes + 1, (size_t)n);
+}
+
+size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
+{
+	struct field_writer w = {blob, 0, KEYLINE_BLOB_MAX};
+	char group[32] = "", type[KEYLINE_TYPE];
+	uint8_t point[POINT_MAX];
+	size_t n = sizeof(point);
+	const struct algorithm *a = algorithms;
+	const char *errstr;
+
+	EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
+	while (a < algorithms + ALGORITHMS &&
+	       (a->pkey != EVP_PKEY_get_base_id(key) || (a->group && strcmp(a->group, group) != 0)))
+		a++;
+	if (a == algorithms + ALGORITHMS)
+		return 0;
+	field_put_text(&w, a->type);
+	if (a->pkey == EVP_PKEY_RSA) {
+		put_number(&w, key, OSSL_PKEY_PARAM_RSA_E);
+		put_number(&w, key, OSSL_PKEY_PARAM_RSA_N);
+	} else {
+		if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, n, &n) !=
+		    1)
+			return 0;
+		if (a->curve)
+			field_put_text(&w, a->curve);
+		field_put(&w, point, n);
+	}
+	return keyline_check_blob(blob, w.len, type, &errstr) == 0 ? w.len : 0;
+}
