@@ -27,15 +27,20 @@ struct test {
 	ssh_event client_event, server_event;
 	ssh_channel channel;
 	int wire[2];
-	bool flip, flipped, arrived, opened, path_ok;
-	bool (*seen_path)(char *path, size_t size);
+	ssh_key user;
+	struct ssh_server_callbacks_struct callbacks;
+	bool keyless, flip, flipped, opened, path_ok, proof_ok;
+	const struct selftest_hooks *hooks; /* NULL: a client's test */
 };
 
-static int on_auth_none(ssh_session session, const char *user, void *arg)
+static int on_pubkey(ssh_session session, const char *user, struct ssh_key_struct *key, char state,
+		     void *arg)
 {
+	struct test *t = arg;
+
 	(void)session;
-	(void)user;
-	(void)arg;
+	if (state == SSH_PUBLICKEY_STATE_VALID)
+		t->proof_ok = t->hooks && t->hooks->seen_proof(user, key);
 	return SSH_AUTH_SUCCESS;
 }
 
@@ -49,7 +54,7 @@ static int on_message(ssh_session session, ssh_message message, void *arg)
 		return 1;
 	t->opened = true;
 	t->path_ok =
-	    t->seen_path && t->seen_path(path, sizeof(path)) && strcmp(path, test_path) == 0;
+	    t->hooks && t->hooks->seen_path(path, sizeof(path)) && strcmp(path, test_path) == 0;
 	return 1;
 }
 
@@ -69,19 +74,24 @@ static int make_pair(ssh_session *session, int *wire)
 	return pair[1];
 }
 
-static bool start(struct test *t, const char *cipher, struct ssh_server_callbacks_struct *callbacks)
+static bool start(struct test *t, const char *cipher, const char *host_key)
 {
 	ssh_key key = NULL;
 	int fd;
 
+	if (t->keyless)
+		key = t->hooks->keyless(host_key);
+	else
+		ssh_pki_import_privkey_base64(host_key, NULL, NULL, NULL, &key);
+
 	t->bind = ssh_bind_new();
-	if (!t->bind || keyfile_make_key(&key) != SSH_OK)
-		return false;
-	if (ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK) {
+	if (!t->bind || !key ||
+	    ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK) {
 		ssh_key_free(key);
 		return false;
 	}
-	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0)
+	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0 ||
+	    keyfile_make_key(&t->user) != SSH_OK)
 		return false;
 	/* libssh's client opens streamlocal channels only to what calls itself so. */
 	ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_BANNER, "OpenSSH_9.0");
@@ -93,10 +103,11 @@ static bool start(struct test *t, const char *cipher, struct ssh_server_callback
 			close(fd);
 		return false;
 	}
-	ssh_callbacks_init(callbacks);
-	callbacks->auth_none_function = on_auth_none;
-	ssh_set_server_callbacks(t->server, callbacks);
-	ssh_set_auth_methods(t->server, SSH_AUTH_METHOD_NONE);
+	ssh_callbacks_init(&t->callbacks);
+	t->callbacks.userdata = t;
+	t->callbacks.auth_pubkey_function = on_pubkey;
+	ssh_set_server_callbacks(t->server, &t->callbacks);
+	ssh_set_auth_methods(t->server, SSH_AUTH_METHOD_PUBLICKEY);
 	ssh_set_message_callback(t->server, on_message, t);
 
 	fd = make_pair(&t->client, &t->wire[0]);
@@ -170,7 +181,7 @@ static bool handshake(struct test *t)
 		turn(t);
 	}
 	for (int i = 0; i < ROUNDS && auth == SSH_AUTH_AGAIN; i++) {
-		auth = ssh_userauth_none(t->client, NULL);
+		auth = ssh_userauth_publickey(t->client, NULL, t->user);
 		if (turn(t) != 0)
 			return false;
 	}
@@ -209,37 +220,75 @@ static void stop(struct test *t)
 			close(t->wire[i]);
 	}
 	ssh_bind_free(t->bind);
+	ssh_key_free(t->user);
 }
 
-void selftest_run(bool (*seen_path)(char *path, size_t size), struct selftest *out)
+/* Everything up to the first open: true when it arrived. */
+static bool meet(struct test *t, const struct selftest_hooks *hooks, const char *host_key,
+		 bool keyless)
 {
-	struct test t = {.wire = {-1, -1}, .seen_path = seen_path};
-	struct ssh_server_callbacks_struct callbacks = {0};
-	const char *gcm_why = NULL;
+	*t = (struct test){.wire = {-1, -1}, .hooks = hooks, .keyless = keyless};
+	if (start(t, "aes128-gcm@openssh.com", host_key) && handshake(t))
+		ask_open(t);
+	return t->opened;
+}
+
+static bool run(struct test *t, const struct selftest_hooks *hooks)
+{
+	ssh_key key = NULL;
+	char *text = NULL;
+	bool works = false;
+
+	if (keyfile_make_key(&key) == SSH_OK &&
+	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &text) == SSH_OK) {
+		works = hooks && meet(t, hooks, text, true);
+		if (!works) {
+			stop(t);
+			works = meet(t, hooks, text, false);
+		}
+	}
+	ssh_string_free_char(text);
+	ssh_key_free(key);
+	return works;
+}
+
+static void add_why(struct selftest *out, const char *text)
+{
+	const size_t used = strlen(out->why);
+
+	snprintf(out->why + used, sizeof(out->why) - used, "%s%s", used ? "; " : "", text);
+}
+
+void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
+{
+	struct test t = {.wire = {-1, -1}};
 
 	memset(out, 0, sizeof(*out));
-	if (start(&t, "aes128-gcm@openssh.com", &callbacks) && handshake(&t)) {
-		ask_open(&t);
-		out->works = t.opened;
-		out->streamlocal = t.path_ok;
-	}
-	if (!out->works)
-		gcm_why = "the self-test session failed";
-	else if (!algorithms_cpu_has_aes())
-		gcm_why = "this CPU has no AES instructions";
-	if (!gcm_why) {
+	out->works = run(&t, hooks);
+	out->streamlocal = t.path_ok;
+	out->proof = t.proof_ok;
+	out->keyless = t.proof_ok && t.keyless;
+	if (!out->works) {
+		add_why(out, "AES-GCM is off: the self-test session failed");
+	} else if (!algorithms_cpu_has_aes()) {
+		add_why(out, "AES-GCM is off: this CPU has no AES instructions");
+	} else {
 		t.flip = true;
 		ask_open(&t);
 		/* Rejected: the session died of it, and the open never arrived. */
 		out->gcm = t.flipped && !t.opened &&
 			   (ssh_get_status(t.server) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 		if (!out->gcm)
-			gcm_why = "this libssh accepts changed packets (CVE-2026-59847)";
+			add_why(out, "AES-GCM is off: this libssh accepts changed packets "
+				     "(CVE-2026-59847)");
 	}
-	snprintf(out->why, sizeof(out->why), "%s%s%s%s", gcm_why ? "AES-GCM is off: " : "",
-		 gcm_why ? gcm_why : "", gcm_why && seen_path && !out->streamlocal ? "; " : "",
-		 seen_path && !out->streamlocal
-		     ? "direct-streamlocal is off: its path cannot be read from this libssh"
-		     : "");
+	if (hooks && !out->streamlocal)
+		add_why(out, "direct-streamlocal is off: its path cannot be read from this libssh");
+	if (hooks && !out->proof)
+		add_why(out, "logins are as the session process says: the signatures of this "
+			     "libssh cannot be checked elsewhere");
+	if (hooks && !out->keyless)
+		add_why(out, "session processes hold the private host keys: this libssh does not "
+			     "work without");
 	stop(&t);
 }

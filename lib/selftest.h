@@ -4,21 +4,34 @@
 /*
  * What this very libssh does, seen at start: an in-process session over socket pairs (a few
  * milliseconds, no network) shows whether it rejects a changed AES-GCM packet (CVE-2026-59847:
- * several versions never looked) and whether the path of a direct-streamlocal open can be read.  It
+ * several versions never looked) and whether what a server interposes in libssh is called.  It
  * warms up libssh and OpenSSL on the way, so that a confined process needs no file.
  */
+#include <libssh/libssh.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct selftest {
 	bool works; /* a session could be made at all */
 	bool gcm;
-	bool streamlocal;
-	char why[256]; /* what is off, and why; "" when nothing is */
+	bool streamlocal; /* the path of a direct-streamlocal open can be read */
+	bool proof;	  /* a login's signature can be checked elsewhere */
+	bool keyless;	  /* and the exchange hash signed elsewhere, with no private key here */
+	char why[512];	  /* what is off, and why; "" when nothing is */
 };
 
-/* seen_path: called in the message callback of the test's CHANNEL_OPEN, tells the path that was
- * read; NULL: not asked (client). */
-void selftest_run(bool (*seen_path)(char *path, size_t size), struct selftest *out);
+/* What a server interposes; each is called within the test's session. */
+struct selftest_hooks {
+	/* In the message callback of its CHANNEL_OPEN: the path that was read. */
+	bool (*seen_path)(char *path, size_t size);
+	/* Before it: this private host key (its text) without its private half; NULL: impossible.
+	 */
+	ssh_key (*keyless)(const char *text);
+	/* In the callback of its login, whose signature libssh found good: is it? */
+	bool (*seen_proof)(const char *user, ssh_key key);
+};
+
+/* hooks: NULL for a client, which interposes nothing. */
+void selftest_run(const struct selftest_hooks *hooks, struct selftest *out);
 
 #endif

@@ -17,7 +17,8 @@
 enum wire_type {
 	/* session -> monitor */
 	WIRE_PROBE = 1, /* bytes key blob, bytes user */
-	WIRE_AUTHORIZE, /* bytes key blob, bytes user, bytes client version */
+	WIRE_AUTHORIZE, /* bytes key blob, bytes user, bytes client version, bytes algorithm, bytes
+			   signature, u32 flags and u32 counter of a token */
 	WIRE_OPEN, /* u32 id, u32 policy_action, bytes host, u32 port, bytes origin host, u32 origin
 		      port */
 	WIRE_CLOSED, /* u32 id, u64 bytes to the endpoint, u64 bytes from it, u32 relay_end */
@@ -26,6 +27,7 @@ enum wire_type {
 			for and refused */
 	WIRE_ALIVE,  /* no fields: the peer answered after CHECK */
 	WIRE_STATS,  /* u64 bytes to the endpoints, u64 bytes from them: of the whole session */
+	WIRE_SIGN,   /* bytes algorithm, bytes exchange hash */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */
@@ -35,12 +37,14 @@ enum wire_type {
 	WIRE_REFUSED, /* u32 id, bytes reason */
 	WIRE_END,     /* bytes reason: disconnect with it */
 	WIRE_CHECK,   /* no fields: is the peer alive? */
+	WIRE_SIGNED,  /* bytes signature: answers SIGN */
 	/* monitor -> spawner */
 	WIRE_SETUP,   /* u32 algorithms profile, u32 keepalive seconds, u32 sandbox */
-	WIRE_HOSTKEY, /* bytes private key text */
+	WIRE_HOSTKEY, /* bytes private key text, bytes public key blob */
 	WIRE_START,   /* no fields: settings are complete */
 	WIRE_SPAWN, /* u32 connection id; attached: the SSH socket, the session's end of its pair */
 	/* spawner -> monitor */
+	WIRE_TESTED,  /* u32 proof, u32 keyless: what the self-test saw; HOSTKEY and START follow */
 	WIRE_READY,   /* bytes libssh version, bytes why something is off */
 	WIRE_FAILED,  /* bytes text */
 	WIRE_SPAWNED, /* u32 connection id, u32 pid; attached: a pidfd */

@@ -225,6 +225,9 @@ static void on_message(struct conn *c, struct wire *w)
 	case WIRE_REFUSE:
 		on_refuse(c, w);
 		break;
+	case WIRE_SIGN:
+		signing_on_sign(c, w);
+		break;
 	default:
 		conn_violation(c, "unknown message");
 	}
@@ -286,6 +289,8 @@ void conn_kill(struct conn *c)
 	event_free(c->timer);
 	if (c->wait)
 		event_free(c->wait);
+	if (c->later)
+		event_free(c->later);
 	close(c->sock);
 	if (c->exited || c->pidfd < 0)
 		dispose(c);
@@ -355,6 +360,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	if (!c)
 		abort();
 	c->view = view;
+	c->proof = view->proof;
 	c->id = id;
 	c->peer = *peer;
 	c->sock = sock;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "conn.h"
+#include "signature.h"
 #include "wire.h"
 
 struct channel {
@@ -52,8 +53,17 @@ struct conn {
 	struct address peer;
 	int sock, pidfd;
 	struct event *readable, *writable, *timer;
-	bool ending; /* END was said, or it is doomed: the timer kills */
-	bool gone;   /* everything is given back; only the exit status is awaited */
+	bool proof;			    /* a login must come with its signature */
+	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
+	size_t session_id_len;
+	const struct hostkey *hostkey;
+	uint8_t hash[SIGNATURE_HASH]; /* to be signed, later */
+	size_t hash_len;
+	char hash_for[KEYLINE_TYPE]; /* algorithm */
+	struct event *later;
+	uint64_t signed_at; /* ms */
+	bool ending;	    /* END was said, or it is doomed: the timer kills */
+	bool gone;	    /* everything is given back; only the exit status is awaited */
 	bool exited, killed, login_refused;
 	bool authorized;
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
@@ -106,6 +116,14 @@ bool conn_may_log(struct conn *c, const char *event, const char *text);
 
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);
+
+/* SIGN messages: the session's key exchanges. */
+void signing_on_sign(struct conn *c, struct wire *w);
+
+/* Whether s is the signature of a login in this session. */
+struct field;
+enum signature_verdict signing_check(const struct conn *c, const struct field *key,
+				     const struct field *user, const struct signature *s);
 
 /* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
 void login_on_probe(struct conn *c, struct wire *w);

@@ -6,28 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proof.h"
+
 enum {
 	PROBES_MAX = 20,     /* keys a peer may ask about */
 	ATTEMPTS_MAX = 6,    /* signatures it may send */
 	REPLACE_SECONDS = 3, /* for the older sessions of a key to show that they live */
 };
 
-static const struct allow_entry *find_key(const struct conn *c, struct wire *w,
+/* The line of a key, whose blob is then that line's own, else what the session says. */
+static const struct allow_entry *find_key(const struct conn *c, struct wire *w, struct field *key,
 					  char fingerprint[KEYLINE_FINGERPRINT])
 {
+	const struct allow_entry *entry;
 	uint8_t digest[KEYLINE_DIGEST];
-	size_t n;
-	const uint8_t *blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
 
-	keyline_digest(blob, n, digest);
+	key->p = wire_get_bytes(w, &key->len, KEYLINE_BLOB_MAX);
+	keyline_digest(key->p, key->len, digest);
 	keyline_fingerprint(digest, fingerprint);
-	return allowlist_find(c->view->allowlist, blob, n);
+	entry = allowlist_find(c->view->allowlist, key->p, key->len);
+	if (entry)
+		key->p = entry->key.blob;
+	return entry;
 }
 
 void login_on_probe(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
-	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	struct field key;
+	const struct allow_entry *entry = find_key(c, w, &key, fingerprint);
 	bool unknown_but_pending;
 	struct log_text user;
 	size_t n;
@@ -274,17 +281,13 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 }
 
 /* The owner of an unknown key proved to have it. */
-static void remember(struct conn *c, struct wire *w, const void *user, size_t n_user,
+static void remember(struct conn *c, const struct field *key, const struct field *user,
 		     const char *fingerprint)
 {
 	const time_t now = time(NULL);
-	size_t n;
-	const uint8_t *blob;
 
-	w->pos = 1;
-	blob = wire_get_bytes(w, &n, KEYLINE_BLOB_MAX);
 	if (pending_open(c->view->pending, &c->peer, now) &&
-	    pending_add(c->view->pending, blob, n, &c->peer, user, n_user, now))
+	    pending_add(c->view->pending, key->p, key->len, &c->peer, user->p, user->len, now))
 		conn_log(
 		    c, LOG_NOTICE, "pending",
 		    (const struct log_field[]){{"fingerprint", fingerprint, 0}, {NULL, NULL, 0}},
@@ -293,33 +296,70 @@ static void remember(struct conn *c, struct wire *w, const void *user, size_t n_
 		    fingerprint, fingerprint);
 }
 
+static void take_signature(struct wire *w, struct signature *s)
+{
+	const void *raw;
+
+	wire_get_text(w, s->algorithm, sizeof(s->algorithm));
+	raw = wire_get_bytes(w, &s->len, sizeof(s->raw));
+	memcpy(s->raw, raw, s->len);
+	s->flags = wire_get_u32(w);
+	s->counter = wire_get_u32(w);
+}
+
+/* False: it was answered, or ended.  An unlisted key needs proof only where it is to be remembered.
+ */
+static bool proved(struct conn *c, const struct allow_entry *entry, const struct field *key,
+		   const struct field *user, const struct signature *s, const char *fingerprint)
+{
+	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->peer, time(NULL))))
+		return true;
+	switch (signing_check(c, key, user, s)) {
+	case SIGNATURE_GOOD:
+		return true;
+	case SIGNATURE_NO_TOUCH:
+		deny(c, entry, fingerprint, "the security key was not touched",
+		     "its owner must confirm each login; use a key made without no-touch-required");
+		return false;
+	default:
+		conn_violation(c, "a login without the key's signature");
+		return false;
+	}
+}
+
 void login_on_authorize(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
-	const struct allow_entry *entry = find_key(c, w, fingerprint);
+	struct field key, name;
+	const struct allow_entry *entry = find_key(c, w, &key, fingerprint);
 	const struct policy_request request = {
 	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
 	struct log_text user, version;
-	size_t n_user, n_version;
-	const void *u = wire_get_bytes(w, &n_user, 256);
-	const void *v = wire_get_bytes(w, &n_version, 255);
+	struct signature signature;
 	enum policy_verdict verdict;
 	struct key_use *use;
+	const void *v;
+	size_t n;
 
+	name.p = wire_get_bytes(w, &name.len, PROOF_USER_MAX);
+	v = wire_get_bytes(w, &n, 255);
+	take_signature(w, &signature);
 	if (!wire_done(w) || c->authorized || c->waiting) {
 		conn_violation(c, "AUTHORIZE");
 		return;
 	}
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
-		 log_escape(&user, u, n_user), log_escape(&version, v, n_version));
+		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
 	if (++c->attempts > ATTEMPTS_MAX) {
 		conn_end(c, "too many login attempts");
 		return;
 	}
+	if (!proved(c, entry, &key, &name, &signature, fingerprint))
+		return;
 	verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
 	if (!entry)
-		remember(c, w, u, n_user, fingerprint);
+		remember(c, &key, &name, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, policy_reason(verdict), policy_remedy(verdict));
 		return;

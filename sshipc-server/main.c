@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 
@@ -17,19 +18,21 @@
 #include "helper.h"
 #include "keyfile.h"
 #include "monitor.h"
-#include "selftest.h"
+#include "proof.h"
 #include "settings.h"
 #include "spawner.h"
-#include "streamlocal.h"
 #include "window.h"
 
 static void print_version_details(void)
 {
 	struct selftest t;
 
-	selftest_run(streamlocal_seen_path, &t);
-	printf("libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\n", ssh_version(0),
-	       t.gcm ? "on" : "off", t.streamlocal ? "on" : "off");
+	proof_selftest(&t);
+	printf("libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\nlogins are verified by: %s\n"
+	       "private host keys are in: %s\n",
+	       ssh_version(0), t.gcm ? "on" : "off", t.streamlocal ? "on" : "off",
+	       t.proof ? "the monitor" : "each session process",
+	       t.keyless ? "the monitor only" : "the monitor and each session process");
 	if (t.why[0])
 		printf("%s\n", t.why);
 }
@@ -55,26 +58,6 @@ static int generate_hostkey(const char *path)
 	return EX_OK;
 }
 
-static char *load_hostkey(const char *path, size_t *size, size_t *faults)
-{
-	char err[KEYFILE_ERROR];
-	char *text = keyfile_read(path, size, err);
-	ssh_key key = NULL;
-
-	if (text && ssh_pki_import_privkey_base64(text, "", NULL, NULL, &key) != SSH_OK) {
-		snprintf(err, sizeof(err),
-			 "%s: not an unencrypted private key; make one with: sshipc-server "
-			 "--generate-hostkey FILE",
-			 path);
-		keyfile_wipe(text, *size);
-		text = NULL;
-	}
-	ssh_key_free(key);
-	if (!text)
-		print_fault(faults, err);
-	return text;
-}
-
 static int explain(const struct settings *s)
 {
 	size_t faults = 0;
@@ -97,7 +80,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	monitor_stop(arg);
 }
 
-static int run(const struct settings *s, struct allowlist *list, char *const *hostkeys)
+static int run(const struct settings *s, struct allowlist *list, struct hostkey *const *hostkeys)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *events[3] = {NULL};
@@ -142,8 +125,9 @@ static int run(const struct settings *s, struct allowlist *list, char *const *ho
 int main(int argc, char **argv)
 {
 	static struct settings s;
-	char *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
-	size_t sizes[SETTINGS_HOSTKEYS] = {0}, faults = 0;
+	struct hostkey *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
+	char err[KEYFILE_ERROR];
+	size_t faults = 0;
 	struct allowlist *list = NULL;
 	const char *role = helper_role(argv);
 	int code;
@@ -177,7 +161,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	confine_raise_nofile();
 	for (size_t i = 0; i < s.n_hostkeys; i++)
-		hostkeys[i] = load_hostkey(s.hostkeys[i], &sizes[i], &faults);
+		if (!(hostkeys[i] = hostkey_load(s.hostkeys[i], err)))
+			print_fault(&faults, err);
+	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
+	 * not allow it. */
+	mlockall(MCL_CURRENT | MCL_ONFAULT);
 	if (s.allowlist)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
 				      print_fault, &faults);
@@ -192,8 +180,7 @@ int main(int argc, char **argv)
 	}
 out:
 	for (size_t i = 0; i < SETTINGS_HOSTKEYS; i++)
-		if (hostkeys[i])
-			keyfile_wipe(hostkeys[i], sizes[i]);
+		hostkey_free(hostkeys[i]);
 	allowlist_free(list);
 	settings_free(&s);
 	return code;

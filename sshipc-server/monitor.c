@@ -210,7 +210,7 @@ static bool bind_all(struct monitor *m)
 
 static void start_spawner(struct monitor *m);
 
-static void on_ready(void *arg, struct spawner *s, const char *libssh, const char *why)
+static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
 {
 	struct monitor *m = arg;
 	char text[ADDRESS_TEXT];
@@ -218,6 +218,7 @@ static void on_ready(void *arg, struct spawner *s, const char *libssh, const cha
 	if (s != m->spawner)
 		return;
 	m->ready = true;
+	m->view.proof = proof;
 	watch_listeners(m, true);
 	if (m->announced)
 		return;
@@ -397,8 +398,8 @@ static size_t affordable_sessions(const struct settings *s)
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
-			    int *exit_code)
+			    struct allowlist *list, struct hostkey *const *hostkeys,
+			    size_t n_hostkeys, int *exit_code)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	const struct enforce_ops enforce_ops = {judge, next_change, m};
@@ -406,8 +407,13 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 
 	if (!m)
 		abort();
-	m->view = (struct monitor_view){
-	    .base = base, .settings = s, .allowlist = list, .logged_in = on_logged_in, .owner = m};
+	m->view = (struct monitor_view){.base = base,
+					.settings = s,
+					.allowlist = list,
+					.hostkeys = hostkeys,
+					.n_hostkeys = n_hostkeys,
+					.logged_in = on_logged_in,
+					.owner = m};
 	m->view.since = conn_now();
 	m->setup = (struct spawner_setup){s->algorithms, s->keepalive, !s->unsafe_no_sandbox,
 					  hostkeys, n_hostkeys};

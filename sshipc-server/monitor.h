@@ -12,6 +12,7 @@
 
 #include "allowlist.h"
 #include "dialler.h"
+#include "hostkey.h"
 #include "pending.h"
 #include "repeats.h"
 #include "settings.h"
@@ -29,6 +30,9 @@ struct monitor_view {
 	struct event_base *base;
 	const struct settings *settings;
 	const struct allowlist *allowlist;
+	struct hostkey *const *hostkeys;
+	size_t n_hostkeys;
+	bool proof; /* sessions give the signatures of logins */
 	struct pending *pending;
 	struct repeats *repeats;
 	struct dialler *dialler;
@@ -46,8 +50,8 @@ struct monitor_view {
 /* Everything that settings ask for, running (list is taken over, also on failure): listeners bound,
  * children started.  NULL after logging why, with *exit_code. */
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, char *const *hostkeys, size_t n_hostkeys,
-			    int *exit_code);
+			    struct allowlist *list, struct hostkey *const *hostkeys,
+			    size_t n_hostkeys, int *exit_code);
 
 /* Loads the allow list anew and judges every session by it. */
 void monitor_reload(struct monitor *m);

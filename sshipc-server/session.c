@@ -10,6 +10,7 @@
 #include "confine.h"
 #include "log.h"
 #include "policy.h"
+#include "sigcalls.h"
 #include "streamlocal.h"
 
 enum {
@@ -358,6 +359,8 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	s->broker.arg = s;
 	the_session = s;
 	log_redirect(log_to_monitor);
+	if (setup->proof)
+		sigcalls_sign_with(session_sign, s);
 	if ((!confine_is_sanitized() && confine_null_stdio() != 0) || start(s, ssh_fd) != 0) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);

@@ -16,6 +16,7 @@
 struct session_setup {
 	ssh_bind bind;	  /* host keys and algorithms */
 	bool streamlocal; /* the path can be read, see selftest.h */
+	bool proof;	  /* the monitor signs, and checks logins */
 	int keepalive;	  /* seconds */
 	bool sandbox;
 	pid_t parent; /* the spawner */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keyblob.h"
+#include "log.h"
+#include "proof.h"
+#include "sigcalls.h"
 
 static bool type_taken(ssh_key key)
 {
@@ -26,15 +28,38 @@ static bool type_taken(ssh_key key)
 static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
 {
 	uint8_t blob[KEYLINE_BLOB_MAX];
-	char *text = NULL;
-	long n = -1;
+	const size_t n = proof_blob(key, blob);
 
-	if (ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
-		n = keyline_base64(text, strlen(text), blob, sizeof(blob));
-	ssh_string_free_char(text);
 	wire_start(&s->broker.out, type);
-	wire_put_bytes(&s->broker.out, blob, n > 0 ? (size_t)n : 0);
-	wire_put_bytes(&s->broker.out, user, strnlen(user, 256));
+	wire_put_bytes(&s->broker.out, blob, n);
+	wire_put_text(&s->broker.out, user);
+}
+
+bool session_sign(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
+		  size_t *len)
+{
+	static const enum wire_type answers[3] = {WIRE_SIGNED, WIRE_SIGNED, WIRE_SIGNED};
+	struct session *s = arg;
+	const void *made;
+	size_t got;
+
+	wire_start(&s->broker.out, WIRE_SIGN);
+	wire_put_text(&s->broker.out, algorithm);
+	wire_put_bytes(&s->broker.out, hash, n);
+	if (!session_ask(s, answers, NULL))
+		return false;
+	made = wire_get_bytes(&s->broker.in, &got, *len);
+	memcpy(raw, made, got);
+	*len = got;
+	return got > 0;
+}
+
+static void put_signature(struct session *s, const struct signature *sig)
+{
+	wire_put_text(&s->broker.out, sig->algorithm);
+	wire_put_bytes(&s->broker.out, sig->raw, sig->len);
+	wire_put_u32(&s->broker.out, sig->flags);
+	wire_put_u32(&s->broker.out, sig->counter);
 }
 
 /* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
@@ -75,20 +100,27 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	struct session *s = arg;
 	const char *version;
 	char reason[256];
+	struct signature sig = {.len = 0};
 
 	if (s->authorized || s->ended || s->closing || !user || !type_taken(key))
 		return SSH_AUTH_DENIED;
+	if (strlen(user) > PROOF_USER_MAX) {
+		broker_note(&s->broker, LOG_NOTICE,
+			    "login refused: the user name is longer than 256 bytes");
+		return SSH_AUTH_DENIED;
+	}
 	if (state == SSH_PUBLICKEY_STATE_NONE) {
 		put_key(s, WIRE_PROBE, key, user);
 		if (!session_ask(s, known, NULL))
 			return SSH_AUTH_DENIED;
 		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 	}
-	if (state != SSH_PUBLICKEY_STATE_VALID)
+	if (state != SSH_PUBLICKEY_STATE_VALID || (s->setup->proof && !sigcalls_take(&sig)))
 		return SSH_AUTH_DENIED;
 	put_key(s, WIRE_AUTHORIZE, key, user);
 	version = ssh_get_clientbanner(ssh);
 	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);
+	put_signature(s, &sig);
 	if (!session_ask(s, granted, NULL))
 		return SSH_AUTH_DENIED;
 	if (wire_type(&s->broker.in) == WIRE_GRANT) {

@@ -16,9 +16,8 @@
 
 #include "confine.h"
 #include "keyfile.h"
-#include "selftest.h"
+#include "proof.h"
 #include "session.h"
-#include "streamlocal.h"
 #include "wire.h"
 
 /* ---- seen from the monitor ---- */
@@ -29,18 +28,44 @@ static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
 struct spawner {
 	LIST_ENTRY(spawner) entry;
 	struct spawner_ops ops;
+	const struct spawner_setup *setup;
 	struct event *event;
 	int sock;
-	size_t live;	    /* sessions handed over that have not ended */
+	size_t live; /* sessions handed over that have not ended */
+	bool proof;
 	bool retired, busy; /* busy: its own callback runs */
 	char last_words[256];
 };
+
+/* The private halves stay here, where its libssh can do without. */
+static void send_keys(struct spawner *s, bool keyless)
+{
+	struct wire w;
+
+	for (size_t i = 0; i < s->setup->n_hostkeys; i++) {
+		const struct hostkey *k = s->setup->hostkeys[i];
+		char text[WIRE_MAX];
+		const uint8_t *blob;
+		size_t n;
+
+		wire_start(&w, WIRE_HOSTKEY);
+		if (keyless)
+			hostkey_text_public(k, text);
+		wire_put_text(&w, keyless ? text : hostkey_text(k));
+		blob = hostkey_blob(k, &n);
+		wire_put_bytes(&w, blob, n);
+		wire_send(s->sock, &w);
+		explicit_bzero(&w, sizeof(w));
+	}
+	wire_start(&w, WIRE_START);
+	wire_send(s->sock, &w);
+}
 
 static void on_spawner(evutil_socket_t sock, short what, void *arg)
 {
 	struct spawner *s = arg;
 	struct wire w;
-	char version[64], why[256];
+	char version[64], why[512];
 	const int rc = wire_recv(sock, &w, 1);
 	uint32_t a, b;
 
@@ -56,10 +81,14 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	}
 	s->busy = true;
 	switch (wire_type(&w)) {
+	case WIRE_TESTED:
+		s->proof = wire_get_u32(&w) != 0;
+		send_keys(s, wire_get_u32(&w) != 0);
+		break;
 	case WIRE_READY:
 		wire_get_text(&w, version, sizeof(version));
 		wire_get_text(&w, why, sizeof(why));
-		s->ops.ready(s->ops.arg, s, version, why);
+		s->ops.ready(s->ops.arg, s, s->proof, version, why);
 		break;
 	case WIRE_SPAWNED:
 		a = wire_get_u32(&w);
@@ -87,21 +116,12 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 static int send_setup(int sock, const struct spawner_setup *setup)
 {
 	struct wire w;
-	int rc;
 
 	wire_start(&w, WIRE_SETUP);
 	wire_put_u32(&w, setup->algorithms);
 	wire_put_u32(&w, (uint32_t)setup->keepalive);
 	wire_put_u32(&w, setup->sandbox);
-	rc = wire_send(sock, &w);
-	for (size_t i = 0; rc == 0 && i < setup->n_hostkeys; i++) {
-		wire_start(&w, WIRE_HOSTKEY);
-		wire_put_text(&w, setup->hostkeys[i]);
-		rc = wire_send(sock, &w);
-		explicit_bzero(&w, sizeof(w));
-	}
-	wire_start(&w, WIRE_START);
-	return rc == 0 ? wire_send(sock, &w) : rc;
+	return wire_send(sock, &w);
 }
 
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
@@ -112,6 +132,7 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 	if (!s)
 		return NULL;
 	s->ops = *ops;
+	s->setup = setup;
 	s->sock = -1;
 	LIST_INSERT_HEAD(&all, s, entry);
 	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0)
@@ -175,8 +196,6 @@ struct child {
 static struct {
 	struct session_setup session;
 	enum algorithms_profile profile;
-	ssh_key keys[4];
-	size_t n_keys;
 	struct child *children;
 	size_t n_children, room;
 	bool monitor_ended;
@@ -195,33 +214,34 @@ static void die(const char *text)
 static void read_setup(void)
 {
 	struct wire w;
-	char text[KEYFILE_MAX];
 
-	while (wire_recv(HELPER_SOCKET, &w, 0) == 1) {
-		switch (wire_type(&w)) {
-		case WIRE_SETUP:
-			sp.profile = (enum algorithms_profile)wire_get_u32(&w);
-			sp.session.keepalive = (int)wire_get_u32(&w);
-			sp.session.sandbox = wire_get_u32(&w) != 0;
-			break;
-		case WIRE_HOSTKEY:
-			wire_get_text(&w, text, sizeof(text));
-			explicit_bzero(w.buf, sizeof(w.buf));
-			if (sp.n_keys == sizeof(sp.keys) / sizeof(sp.keys[0]) ||
-			    ssh_pki_import_privkey_base64(text, NULL, NULL, NULL,
-							  &sp.keys[sp.n_keys]) != SSH_OK)
-				die("a host key cannot be used: it must be an unencrypted private "
-				    "key");
-			sp.n_keys++;
-			explicit_bzero(text, sizeof(text));
-			break;
-		case WIRE_START:
-			return;
-		default:
-			die("unexpected message");
-		}
-	}
-	_exit(0);
+	if (wire_recv(HELPER_SOCKET, &w, 0) != 1 || wire_type(&w) != WIRE_SETUP)
+		_exit(0);
+	sp.profile = (enum algorithms_profile)wire_get_u32(&w);
+	sp.session.keepalive = (int)wire_get_u32(&w);
+	sp.session.sandbox = wire_get_u32(&w) != 0;
+}
+
+/* What libssh makes of it must be the very key, which it is not where it takes the public half for
+ * something that follows from the private one. */
+static void take_key(struct wire *w)
+{
+	uint8_t got[KEYLINE_BLOB_MAX];
+	char text[WIRE_MAX];
+	const uint8_t *blob;
+	ssh_key key = NULL;
+	size_t n;
+
+	wire_get_text(w, text, sizeof(text));
+	blob = wire_get_bytes(w, &n, sizeof(got));
+	if (!wire_done(w) || ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key) != SSH_OK)
+		die("a host key cannot be used: it must be an unencrypted private key");
+	if (proof_blob(key, got) != n || memcmp(got, blob, n) != 0)
+		die("a host key cannot be used: this libssh changes it; use an Ed25519 key");
+	if (ssh_bind_options_set(sp.session.bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK)
+		die("libssh does not take a host key");
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(w->buf, sizeof(w->buf));
 }
 
 static void prepare(void)
@@ -230,18 +250,24 @@ static void prepare(void)
 	struct wire w;
 
 	/* The first use of libssh and OpenSSL: whatever files they want, they read now. */
-	selftest_run(streamlocal_seen_path, &test);
+	proof_selftest(&test);
 	if (!test.works)
 		die("the self-test of libssh failed: no session could be made with this version");
 	sp.session.streamlocal = test.streamlocal;
+	sp.session.proof = test.proof;
 	sp.session.parent = getpid();
 	sp.session.bind = ssh_bind_new();
 	if (!sp.session.bind || algorithms_set_bind(sp.session.bind, sp.profile, test.gcm) != 0)
 		die("libssh does not take our algorithm lists");
-	for (size_t i = 0; i < sp.n_keys; i++)
-		if (ssh_bind_options_set(sp.session.bind, SSH_BIND_OPTIONS_IMPORT_KEY,
-					 sp.keys[i]) != SSH_OK)
-			die("libssh does not take a host key");
+	wire_start(&w, WIRE_TESTED);
+	wire_put_u32(&w, test.proof);
+	wire_put_u32(&w, test.keyless);
+	if (wire_send(HELPER_SOCKET, &w) != 0)
+		_exit(0);
+	while (wire_recv(HELPER_SOCKET, &w, 0) == 1 && wire_type(&w) == WIRE_HOSTKEY)
+		take_key(&w);
+	if (wire_type(&w) != WIRE_START)
+		_exit(0);
 	wire_start(&w, WIRE_READY);
 	wire_put_text(&w, ssh_version(0));
 	wire_put_text(&w, test.why);

@@ -12,6 +12,7 @@
 
 #include "algorithms.h"
 #include "helper.h"
+#include "hostkey.h"
 
 struct spawner;
 
@@ -19,13 +20,15 @@ struct spawner_setup {
 	enum algorithms_profile algorithms;
 	int keepalive;
 	bool sandbox;
-	char *const *hostkeys; /* private key texts */
+	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;
 };
 
 struct spawner_ops {
-	/* It can take connections; why: what this libssh cannot do ("" when nothing is amiss). */
-	void (*ready)(void *arg, struct spawner *s, const char *libssh, const char *why);
+	/* It can take connections; proof: its sessions give the signatures of logins; why: what
+	 * this libssh cannot do ("" when nothing is amiss). */
+	void (*ready)(void *arg, struct spawner *s, bool proof, const char *libssh,
+		      const char *why);
 	/* A session was forked; pidfd is the receiver's. */
 	void (*spawned)(void *arg, uint32_t conn, int pid, int pidfd);
 	/* A session ended, or could not be forked; status as of waitpid(2). */
@@ -36,6 +39,7 @@ struct spawner_ops {
 	void *arg;
 };
 
+/* setup must outlive it. */
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
 			      const struct helper_user *user, const struct spawner_ops *ops);
 

@@ -24,7 +24,7 @@ SERVER, CLIENT = os.path.join(BUILD, "sshipc-server"), os.path.join(BUILD, "sshi
 AS_ROOT = os.geteuid() == 0
 USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name  # who endpoints see
 USER_ID = pwd.getpwnam(USER).pw_uid
-__all__ = ["LONG", "Client", "Failure", "Scene", "Server", "Terminal", "alive", "check", "children", "cpu", "descendants", "descriptors",
+__all__ = ["LONG", "Client", "Failure", "Key", "Scene", "Server", "Terminal", "alive", "check", "children", "cpu", "descendants", "descriptors",
            "dial", "fate", "free_port", "heap", "outcome", "parse_address", "proc", "reset", "same", "skip", "status", "title", "wait_for"]
 CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|SIGSYS|SIGSEGV|SIGABRT|signal (?:6|11|31)\b")
 
@@ -37,7 +37,7 @@ def sanitized():
 class Key:
     def __init__(self, path, name, passphrase="", kind="ed25519"):
         self.path, self.name = path, name
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", name, "-f", path], check=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", *kind.split(), "-N", passphrase, "-C", name, "-f", path], check=True)
         with open(path + ".pub", encoding="ascii") as f:
             self.line = f.read().strip()
         self.type, self.base64 = self.line.split()[:2]

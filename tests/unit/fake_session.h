@@ -18,6 +18,7 @@
 #include "../../sshipc-server/conn.h"
 #include "fds.h"
 #include "keys.h"
+#include "signature.h"
 #include "wire.h"
 
 enum { CHANNELS = 8, GRACE = 20 };
@@ -235,12 +236,22 @@ static inline void fake_make_probe(struct wire *w, const char *key)
 	wire_put_text(w, "user");
 }
 
+static inline void fake_put_signature(struct wire *w, const struct signature *s)
+{
+	wire_put_text(w, s->algorithm);
+	wire_put_bytes(w, s->raw, s->len);
+	wire_put_u32(w, s->flags);
+	wire_put_u32(w, s->counter);
+}
+
+/* Without a signature: what a session says is believed, but where fake_view.proof is set. */
 static inline void fake_make_authorize(struct wire *w, const char *key)
 {
 	wire_start(w, WIRE_AUTHORIZE);
 	fake_put_key(w, key);
 	wire_put_text(w, "user");
 	wire_put_text(w, "SSH-2.0-fake");
+	fake_put_signature(w, &(struct signature){.len = 0});
 }
 
 static inline void fake_make_open(struct wire *w, uint32_t id, const char *host)

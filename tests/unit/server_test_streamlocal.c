@@ -5,8 +5,8 @@
 #include <libssh/libssh.h>
 #include <string.h>
 
+#include "../../sshipc-server/proof.h"
 #include "../../sshipc-server/streamlocal.h"
-#include "selftest.h"
 
 /* Public in libssh, in no header of it. */
 uint32_t ssh_buffer_get_data(ssh_buffer buffer, void *data, uint32_t requestedlen);
@@ -344,7 +344,7 @@ Test(streamlocal, the_self_test_sees_it)
 {
 	struct selftest t;
 
-	selftest_run(streamlocal_seen_path, &t);
+	proof_selftest(&t);
 	cr_expect(t.works);
 	cr_expect(t.streamlocal, "%s", t.why);
 }

@@ -19,6 +19,30 @@ static bool say(char *path, size_t size)
 	return said != NULL;
 }
 
+static bool can_do_without, proves;
+static unsigned proofs, keys;
+
+/* The whole key: nobody here signs in its place. */
+static ssh_key give_key(const char *text)
+{
+	ssh_key key = NULL;
+
+	keys++;
+	if (can_do_without)
+		ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key);
+	return key;
+}
+
+static bool prove(const char *user, ssh_key key)
+{
+	proofs++;
+	cr_expect_str_eq(user, "self-test");
+	cr_expect_eq(ssh_key_type(key), SSH_KEYTYPE_ED25519);
+	return proves;
+}
+
+static const struct selftest_hooks hooks = {say, give_key, prove};
+
 static const struct {
 	const char *said;
 	bool streamlocal;
@@ -48,13 +72,42 @@ Test(selftest, a_path_that_is_not_the_true_one_turns_streamlocal_off)
 
 		said = answers[i].said;
 		asked = 0;
-		selftest_run(say, &t);
+		can_do_without = proves = true;
+		selftest_run(&hooks, &t);
 		judge(&t);
 		cr_expect_eq(asked, 1, "%zu: %u", i, asked);
 		cr_expect_eq(t.streamlocal, answers[i].streamlocal, "%zu", i);
 		cr_expect_eq(strstr(t.why, path_off) != NULL, !answers[i].streamlocal, "%zu: %s", i,
 			     t.why);
 		cr_expect_eq(t.why[0] == '\0', t.gcm && t.streamlocal, "%zu: %s", i, t.why);
+	}
+}
+
+/* What one of the two needs of the other: no proof, then no key elsewhere. */
+Test(selftest, what_is_not_seen_is_said)
+{
+	static const struct {
+		bool can, proves, keyless;
+	} rows[] = {
+	    {true, true, true}, {false, true, false}, {true, false, false}, {false, false, false}};
+
+	said = "/sshipc-self-test";
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct selftest t;
+
+		can_do_without = rows[i].can;
+		proves = rows[i].proves;
+		proofs = keys = 0;
+		selftest_run(&hooks, &t);
+		judge(&t);
+		cr_expect_eq(keys, 1);
+		cr_expect_eq(proofs, 1, "%zu: %u", i, proofs);
+		cr_expect_eq(t.proof, rows[i].proves, "%zu", i);
+		cr_expect_eq(t.keyless, rows[i].keyless, "%zu", i);
+		cr_expect_eq(strstr(t.why, "logins are as the session process says") != NULL,
+			     !t.proof, "%zu: %s", i, t.why);
+		cr_expect_eq(strstr(t.why, "session processes hold the private host keys") != NULL,
+			     !t.keyless, "%zu: %s", i, t.why);
 	}
 }
 
@@ -69,7 +122,7 @@ Test(selftest, a_client_does_not_ask)
 		memset(&t, 0xff, sizeof(t));
 		selftest_run(NULL, &t);
 		judge(&t);
-		cr_expect_not(t.streamlocal);
+		cr_expect_not(t.streamlocal || t.proof || t.keyless);
 		cr_expect_null(strstr(t.why, "streamlocal"), "%s", t.why);
 	}
 	cr_expect_eq(count_fds(), before, "descriptors leaked");

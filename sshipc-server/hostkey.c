@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hostkey.h"
+
+#include <ctype.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "field.h"
+#include "signature.h"
+
+static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+static const char end[] = "-----END OPENSSH PRIVATE KEY-----\n";
+static const char magic[] = "openssh-key-v1"; /* with its NUL */
+
+enum {
+	LOCKED = 1 << 18, /* bytes of memory for all that is secret */
+	SEED = 32,
+};
+
+struct hostkey {
+	EVP_PKEY *key;
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	size_t blob_len;
+	char *text;
+};
+
+/* ---- OpenSSH's form ---- */
+
+static BIGNUM *take_number(struct field_reader *r)
+{
+	const struct field f = field_take(r);
+
+	return BN_bin2bn(f.p, (int)f.len, BN_secure_new());
+}
+
+/* libcrypto would derive the public half and not look at the one that stands there. */
+static EVP_PKEY *take_ed25519(struct field_reader *r)
+{
+	const struct field public = field_take(r), secret = field_take(r);
+	uint8_t derived[SEED];
+	size_t n = sizeof(derived);
+	EVP_PKEY *key = NULL;
+
+	if (secret.len == 2 * SEED)
+		key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret.p, SEED);
+	if (key && EVP_PKEY_get_raw_public_key(key, derived, &n) == 1 && public.len == n &&
+	    memcmp(public.p, derived, n) == 0)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+static EVP_PKEY *take_ecdsa(struct field_reader *r)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	const struct field curve = field_take(r), point = field_take(r);
+	BIGNUM *secret = take_number(r);
+	char group[8] = "";
+	EVP_PKEY *key;
+
+	if (curve.len == strlen("nistp256")) /* "P-256" to libcrypto */
+		snprintf(group, sizeof(group), "P-%.3s", (const char *)curve.p + strlen("nistp"));
+	OSSL_PARAM_BLD_push_utf8_string(b, OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+	OSSL_PARAM_BLD_push_octet_string(b, OSSL_PKEY_PARAM_PUB_KEY, point.p, point.len);
+	OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_PRIV_KEY, secret);
+	key = signature_build_key("EC", b, EVP_PKEY_KEYPAIR);
+	BN_clear_free(secret);
+	return key;
+}
+
+static EVP_PKEY *take_rsa(struct field_reader *r)
+{
+	/* As they stand there; then what is d modulo each prime less one. */
+	static const char *const names[8] = {
+	    OSSL_PKEY_PARAM_RSA_N,	   OSSL_PKEY_PARAM_RSA_E,
+	    OSSL_PKEY_PARAM_RSA_D,	   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+	    OSSL_PKEY_PARAM_RSA_FACTOR1,   OSSL_PKEY_PARAM_RSA_FACTOR2,
+	    OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2};
+	enum { D = 2, P = 4, REST = 6, ALL = 8 };
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	BN_CTX *ctx = BN_CTX_secure_new();
+	BIGNUM *numbers[ALL], *less = BN_secure_new();
+	EVP_PKEY *key;
+
+	for (int i = 0; i < ALL; i++) {
+		numbers[i] = i < REST ? take_number(r) : BN_secure_new();
+		if (i >= REST && BN_copy(less, numbers[P + i - REST]) && BN_sub_word(less, 1))
+			BN_mod(numbers[i], numbers[D], less, ctx);
+		OSSL_PARAM_BLD_push_BN(b, names[i], numbers[i]);
+	}
+	key = signature_build_key("RSA", b, EVP_PKEY_KEYPAIR);
+	for (int i = 0; i < ALL; i++)
+		BN_clear_free(numbers[i]);
+	BN_clear_free(less);
+	BN_CTX_free(ctx);
+	return key;
+}
+
+static EVP_PKEY *take_key(struct field_reader *r)
+{
+	struct field cipher, secret, type;
+	struct field_reader in;
+	uint32_t check;
+
+	if (r->left < sizeof(magic) || memcmp(r->p, magic, sizeof(magic)) != 0)
+		return NULL;
+	r->p += sizeof(magic);
+	r->left -= sizeof(magic);
+	cipher = field_take(r);
+	field_take(r); /* how a passphrase would become a key */
+	field_take(r);
+	if (cipher.len != 4 || memcmp(cipher.p, "none", 4) != 0 || field_take_u32(r) != 1)
+		return NULL;
+	field_take(r);
+	secret = field_take(r);
+	in = (struct field_reader){secret.p, secret.len};
+	check = field_take_u32(&in);
+	if (field_take_u32(&in) != check)
+		return NULL;
+	type = field_take(&in);
+	if (type.len == 7 && memcmp(type.p, "ssh-rsa", 7) == 0)
+		return take_rsa(&in);
+	if (type.len == 11 && memcmp(type.p, "ssh-ed25519", 11) == 0)
+		return take_ed25519(&in);
+	return type.len > 6 && memcmp(type.p, "ecdsa-", 6) == 0 ? take_ecdsa(&in) : NULL;
+}
+
+static EVP_PKEY *from_openssh(const char *text)
+{
+	const size_t room = strlen(text);
+	char *base64 = OPENSSL_secure_malloc(room);
+	uint8_t *bytes = OPENSSL_secure_malloc(room);
+	const char *stop = strstr(text, "\n-----END");
+	EVP_PKEY *key = NULL;
+	size_t n = 0;
+
+	for (const char *p = text + strlen(begin); base64 && stop && p < stop; p++)
+		if (!isspace((unsigned char)*p))
+			base64[n++] = *p;
+	if (n > 0 && bytes) {
+		const long len = keyline_base64(base64, n, bytes, room);
+		struct field_reader r = {bytes, len > 0 ? (size_t)len : 0};
+
+		key = take_key(&r);
+	}
+	OPENSSL_secure_clear_free(base64, room);
+	OPENSSL_secure_clear_free(bytes, room);
+	return key;
+}
+
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static EVP_PKEY *from_pem(const char *text)
+{
+	BIO *bio = BIO_new_mem_buf(text, -1);
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+
+	BIO_free(bio);
+	return key;
+}
+
+/* ---- keys ---- */
+
+static void type_of(const struct hostkey *k, char type[KEYLINE_TYPE])
+{
+	const char *errstr;
+
+	keyline_check_blob(k->blob, k->blob_len, type, &errstr);
+}
+
+/* Takes the key over.  Both halves must belong together. */
+static struct hostkey *new_key(EVP_PKEY *key)
+{
+	struct hostkey *k = key ? calloc(1, sizeof(*k)) : NULL;
+	struct signature s = {.len = sizeof(s.raw)};
+
+	if (!k) {
+		EVP_PKEY_free(key);
+		return NULL;
+	}
+	k->key = key;
+	k->blob_len = signature_blob(key, k->blob);
+	type_of(k, s.algorithm);
+	if (strcmp(s.algorithm, "ssh-rsa") == 0)
+		snprintf(s.algorithm, sizeof(s.algorithm), "rsa-sha2-512");
+	if (k->blob_len > 0 && hostkey_sign(k, s.algorithm, k->blob, 32, s.raw, &s.len) &&
+	    signature_check(&s, k->blob, k->blob_len, k->blob, 32) == SIGNATURE_GOOD)
+		return k;
+	hostkey_free(k);
+	return NULL;
+}
+
+struct hostkey *hostkey_parse(const char *text)
+{
+	const size_t size = strlen(text) + 1;
+	struct hostkey *k =
+	    new_key(strncmp(text, begin, strlen(begin)) == 0 ? from_openssh(text) : from_pem(text));
+
+	if (!k)
+		return NULL;
+	k->text = OPENSSL_secure_malloc(size);
+	if (!k->text)
+		abort();
+	memcpy(k->text, text, size);
+	return k;
+}
+
+struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
+{
+	struct hostkey *k;
+	size_t len;
+	char *text;
+
+	/* Where the limit allows no locked memory it is as good otherwise. */
+	if (!CRYPTO_secure_malloc_initialized())
+		CRYPTO_secure_malloc_init(LOCKED, 64);
+	text = keyfile_read(path, &len, err);
+	if (!text)
+		return NULL;
+	k = hostkey_parse(text);
+	if (!k)
+		snprintf(err, KEYFILE_ERROR,
+			 "%s: not an unencrypted private key (Ed25519, ECDSA, RSA of 2048 bits or "
+			 "more); make one with: sshipc-server --generate-hostkey FILE",
+			 path);
+	keyfile_wipe(text, len);
+	return k;
+}
+
+void hostkey_free(struct hostkey *k)
+{
+	if (!k)
+		return;
+	EVP_PKEY_free(k->key);
+	if (k->text)
+		OPENSSL_secure_clear_free(k->text, strlen(k->text));
+	free(k);
+}
+
+bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t *hash, size_t n,
+		  uint8_t *raw, size_t *len)
+{
+	char type[KEYLINE_TYPE];
+
+	type_of(k, type);
+	return (strcmp(algorithm, type) == 0 ||
+		(strcmp(type, "ssh-rsa") == 0 && strncmp(algorithm, "rsa-sha2-", 9) == 0)) &&
+	       signature_make(k->key, algorithm, hash, n, raw, len);
+}
+
+const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n)
+{
+	*n = k->blob_len;
+	return k->blob;
+}
+
+const char *hostkey_text(const struct hostkey *k)
+{
+	return k->text;
+}
+
+/* ---- the public half in a private key's clothes ---- */
+
+static void put_secret(struct field_writer *w, const struct hostkey *k)
+{
+	struct field_reader r = {k->blob, k->blob_len};
+	const struct field type = field_take(&r), first = field_take(&r), second = field_take(&r);
+	uint8_t nothing[2 * SEED] = {0};
+
+	field_put_u32(w, 0);
+	field_put_u32(w, 0);
+	field_put(w, type.p, type.len);
+	if (second.len == 0) { /* Ed25519: no seed */
+		field_put(w, first.p, first.len);
+		memcpy(nothing + SEED, first.p, SEED);
+		field_put(w, nothing, sizeof(nothing));
+	} else if (type.len == 7) { /* ssh-rsa; its blob has e first */
+		field_put(w, second.p, second.len);
+		field_put(w, first.p, first.len);
+		for (int i = 0; i < 4; i++) /* 0.11 computes modulo p - 1 */
+			field_put(w, "\3", 1);
+	} else {
+		field_put(w, first.p, first.len);
+		field_put(w, second.p, second.len);
+		field_put(w, "\1", 1);
+	}
+	field_put_text(w, "");
+	for (uint8_t pad = 1; w->len % 8 != 0; pad++)
+		field_put_bytes(w, &pad, 1);
+}
+
+void hostkey_text_public(const struct hostkey *k, char out[WIRE_MAX])
+{
+	uint8_t secret[WIRE_MAX / 4], all[WIRE_MAX / 2];
+	struct field_writer in = {secret, 0, sizeof(secret)}, w = {all, 0, sizeof(all)};
+
+	put_secret(&in, k);
+	field_put_bytes(&w, magic, sizeof(magic));
+	field_put_text(&w, "none");
+	field_put_text(&w, "none");
+	field_put_text(&w, "");
+	field_put_u32(&w, 1);
+	field_put(&w, k->blob, k->blob_len);
+	field_put(&w, secret, in.len);
+	if (in.len > in.size || w.len > w.size)
+		abort();
+	out += snprintf(out, WIRE_MAX, "%s", begin);
+	out += EVP_EncodeBlock((unsigned char *)out, all, (int)w.len);
+	sprintf(out, "\n%s", end);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SIGCALLS_H
+#define SSHIPC_SERVER_SIGCALLS_H
+/*
+ * The signatures that libssh makes and checks, seen and made elsewhere: libcrypto's public
+ * EVP_DigestSign and EVP_DigestVerify are interposed, whose calls within libssh go through the
+ * dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with.  selftest.h
+ * proves at start that both are seen.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "signature.h"
+
+/* Signs an exchange hash (RFC 4253 section 8) in libssh's place, which then has no private key.
+ * *len: the room, then what was written. */
+typedef bool sigcalls_signer(void *arg, const char *algorithm, const uint8_t *hash, size_t n,
+			     uint8_t *raw, size_t *len);
+
+/* From now on sign makes the signatures of this process (NULL: as without us). */
+void sigcalls_sign_with(sigcalls_signer *sign, void *arg);
+
+/* The login's signature that libssh last found good; forgotten with it.  False: none was seen. */
+bool sigcalls_take(struct signature *out);
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Host keys as ssh-keygen writes them: what is read, what is refused, what sessions get of them. */
+#include <criterion/criterion.h>
+#include <libssh/libssh.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../sshipc-server/hostkey.h"
+#include "../../sshipc-server/proof.h"
+
+static char dir[] = "/tmp/sshipc-hostkey-XXXXXX", path[64], err[KEYFILE_ERROR];
+
+static void set_up(void)
+{
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/key", dir);
+}
+
+static void clean(void)
+{
+	char pub[80];
+
+	snprintf(pub, sizeof(pub), "%s.pub", path);
+	unlink(path);
+	unlink(pub);
+}
+
+static void tear_down(void)
+{
+	clean();
+	cr_expect_eq(rmdir(dir), 0);
+}
+
+TestSuite(hostkey, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void keygen(const char *how)
+{
+	char command[256];
+
+	clean();
+	snprintf(command, sizeof(command), "ssh-keygen -q -C '' -f %s %s </dev/null", path, how);
+	cr_assert_eq(system(command), 0, "%s", command);
+}
+
+/* The blob that libssh reads from the public file, and from a private text. */
+static size_t public_blob(const char *private, uint8_t blob[KEYLINE_BLOB_MAX])
+{
+	char pub[80];
+	ssh_key key = NULL;
+	size_t n;
+
+	snprintf(pub, sizeof(pub), "%s.pub", path);
+	cr_assert_eq(private ? ssh_pki_import_privkey_base64(private, NULL, NULL, NULL, &key)
+			     : ssh_pki_import_pubkey_file(pub, &key),
+		     SSH_OK);
+	n = proof_blob(key, blob);
+	ssh_key_free(key);
+	return n;
+}
+
+static const struct {
+	const char *how;
+	const char *algorithm;
+} rows[] = {
+    {"-t ed25519 -N ''", "ssh-ed25519"},
+    {"-t ecdsa -b 256 -N ''", "ecdsa-sha2-nistp256"},
+    {"-t ecdsa -b 384 -N ''", "ecdsa-sha2-nistp384"},
+    {"-t ecdsa -b 521 -N ''", "ecdsa-sha2-nistp521"},
+    {"-t rsa -b 2048 -N ''", "rsa-sha2-256"},
+    {"-t rsa -b 3000 -N ''", "rsa-sha2-512"},
+    {"-t ecdsa -b 521 -m PEM -N ''", "ecdsa-sha2-nistp521"},
+    {"-t ecdsa -b 384 -m PKCS8 -N ''", "ecdsa-sha2-nistp384"},
+    {"-t rsa -b 2048 -m PEM -N ''", "rsa-sha2-512"},
+    {"-t rsa -b 2048 -m PKCS8 -N ''", "rsa-sha2-512"},
+};
+
+static bool is_rsa(const char *algorithm)
+{
+	return strncmp(algorithm, "rsa-sha2-", 9) == 0;
+}
+
+Test(hostkey, what_ssh_keygen_makes)
+{
+	static const uint8_t hash[SIGNATURE_HASH] = "an exchange hash";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t expected[KEYLINE_BLOB_MAX], got[KEYLINE_BLOB_MAX];
+		struct signature s;
+		struct hostkey *k;
+		const uint8_t *blob;
+		char text[WIRE_MAX];
+		size_t n;
+
+		keygen(rows[i].how);
+		k = hostkey_load(path, err);
+		cr_assert(k, "%s", err);
+		blob = hostkey_blob(k, &n);
+		cr_expect_eq(public_blob(NULL, expected), n, "%s", rows[i].how);
+		cr_expect_arr_eq(blob, expected, n, "%s", rows[i].how);
+		for (size_t j = 0; j < 6; j++) {
+			const char *a = rows[j].algorithm;
+			const bool own = strcmp(a, rows[i].algorithm) == 0 ||
+					 (is_rsa(a) && is_rsa(rows[i].algorithm));
+
+			snprintf(s.algorithm, sizeof(s.algorithm), "%s", a);
+			s.len = sizeof(s.raw);
+			cr_expect_eq(hostkey_sign(k, a, hash, sizeof(hash), s.raw, &s.len), own,
+				     "%s: %s", rows[i].how, a);
+			if (own)
+				cr_expect_eq(signature_check(&s, blob, n, hash, sizeof(hash)),
+					     SIGNATURE_GOOD);
+		}
+		hostkey_text_public(k, text);
+		cr_expect_eq(public_blob(text, got), n, "%s", rows[i].how);
+		cr_expect_arr_eq(got, blob, n, "%s", rows[i].how);
+		cr_expect_null(hostkey_parse(text), "it has a private half that fits");
+		hostkey_free(k);
+	}
+}
+
+static char *read_text(void)
+{
+	size_t n;
+	char *text = keyfile_read(path, &n, err);
+
+	cr_assert(text, "%s", err);
+	return text;
+}
+
+/* However much of it is there: read whole or not at all. */
+Test(hostkey, cut_or_changed)
+{
+	for (size_t i = 0; i < 6; i++) {
+		char *text, *copy;
+
+		keygen(rows[i].how);
+		text = read_text();
+		copy = strdup(text);
+		cr_assert(copy);
+		for (size_t n = strlen(text) - 40; n > 0; n -= n > 64 ? 61 : 1) {
+			copy[n] = '\0';
+			cr_expect_null(hostkey_parse(copy), "%s: %zu", rows[i].how, n);
+			strcpy(copy, text);
+		}
+		for (size_t n = 40; n + 60 < strlen(text); n += 37) {
+			struct hostkey *k;
+
+			copy[n] = copy[n] == 'A' ? 'B' : 'A';
+			k = hostkey_parse(copy); /* of padding and comment nothing depends */
+			hostkey_free(k);
+			copy[n] = text[n];
+		}
+		keyfile_wipe(copy, strlen(copy));
+		keyfile_wipe(text, strlen(text));
+	}
+}
+
+Test(hostkey, refused)
+{
+	static const char *const hows[] = {
+	    "-t ed25519 -N secret",
+	    "-t rsa -m PEM -N secret",
+	    "-t ecdsa -m PKCS8 -N secret",
+	    "-t rsa -b 1024 -N ''",
+	    "-t dsa -N ''",
+	};
+	static const char *const texts[] = {
+	    "nonsense\n",
+	    "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+	    "-----BEGIN OPENSSH PRIVATE KEY-----\n-----END OPENSSH PRIVATE KEY-----\n",
+	    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n-----END",
+	    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END",
+	    "-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
+	};
+
+	for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
+		keygen(hows[i]);
+		cr_expect_null(hostkey_load(path, err), "%s", hows[i]);
+		cr_expect(strstr(err, ": not an unencrypted private key"), "%s", err);
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		cr_expect_null(hostkey_parse(texts[i]), "%zu", i);
+	clean();
+	cr_expect_null(hostkey_load(path, err));
+	cr_expect(strstr(err, path) && strstr(err, "No such file"), "%s", err);
+}

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A session process that was taken over: what it can have signed, and what logins it can claim. */
+#include <openssl/rand.h>
+
+#include "../../sshipc-server/hostkey.h"
+#include "../../sshipc-server/proof.h"
+#include "fake_session.h"
+
+static int listener;
+static struct hostkey *hostkeys[1];
+static EVP_PKEY *user_key;
+static uint8_t user_blob[KEYLINE_BLOB_MAX];
+static size_t user_len;
+
+static struct hostkey *make_hostkey(void)
+{
+	char path[128], err[KEYFILE_ERROR], fingerprint[KEYLINE_FINGERPRINT];
+	struct hostkey *k;
+
+	snprintf(path, sizeof(path), "%s/hostkey", fake_dir);
+	cr_assert_eq(keyfile_generate(path, "", fingerprint, NULL, 0, err), 0, "%s", err);
+	k = hostkey_load(path, err);
+	cr_assert(k, "%s", err);
+	unlink(path);
+	strcat(path, ".pub");
+	unlink(path);
+	return k;
+}
+
+static void set_up(void)
+{
+	char line[512], base64[128];
+
+	listener = fake_set_up(8);
+	hostkeys[0] = make_hostkey();
+	fake_view.hostkeys = hostkeys;
+	fake_view.n_hostkeys = 1;
+	fake_view.proof = true;
+	user_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	user_len = signature_blob(user_key, user_blob);
+	cr_assert_gt(user_len, 0);
+	EVP_EncodeBlock((unsigned char *)base64, user_blob, (int)user_len);
+	snprintf(line, sizeof(line),
+		 "endpoint=\"here\" ssh-ed25519 %s listed\nendpoint=\"here\" %s other\n", base64,
+		 KEY_ED2);
+	fake_allow(line);
+}
+
+static void tear_down(void)
+{
+	EVP_PKEY_free(user_key);
+	hostkey_free(hostkeys[0]);
+	fake_tear_down(listener);
+}
+
+TestSuite(proof, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void say_sign(struct fake *f, const char *algorithm, const uint8_t *hash, size_t n)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_SIGN);
+	wire_put_text(&w, algorithm);
+	wire_put_bytes(&w, hash, n);
+	fake_say(f, &w);
+}
+
+/* A key exchange: what the monitor signed is good for its host key. */
+static void exchange(struct fake *f, uint8_t hash[32])
+{
+	struct signature s = {.algorithm = "ssh-ed25519"};
+	const uint8_t *blob, *raw;
+	struct wire w;
+	size_t n;
+
+	cr_assert_eq(RAND_bytes(hash, 32), 1);
+	say_sign(f, "ssh-ed25519", hash, 32);
+	cr_assert_eq(fake_hear(f, &w), WIRE_SIGNED);
+	raw = wire_get_bytes(&w, &s.len, sizeof(s.raw));
+	memcpy(s.raw, raw, s.len);
+	blob = hostkey_blob(hostkeys[0], &n);
+	cr_expect_eq(signature_check(&s, blob, n, hash, 32), SIGNATURE_GOOD);
+}
+
+/* What a login claims, and what was signed for it.  What is not given is as it should be. */
+struct claim {
+	const char *what, *user, *signed_user, *method, *algorithm, *signed_algorithm;
+	bool other_session, other_key, changed, empty, hostbound;
+};
+
+static const struct claim honest;
+
+static const char *or_else(const char *s, const char *usual)
+{
+	return s ? s : usual;
+}
+
+static void make_claim(struct wire *w, const struct claim *k, const uint8_t id[32])
+{
+	uint8_t data[1024];
+	struct field_writer d = {data, 0, sizeof(data)};
+	struct signature s = {.len = sizeof(s.raw)};
+	size_t n;
+	const uint8_t *blob = hostkey_blob(hostkeys[0], &n);
+
+	field_put(&d, id, 32);
+	field_put_bytes(&d, "\x32", 1);
+	field_put_text(&d, or_else(k->signed_user, "user"));
+	field_put_text(&d, "ssh-connection");
+	field_put_text(&d, or_else(k->method, "publickey"));
+	field_put_bytes(&d, "\x01", 1);
+	field_put_text(&d, or_else(k->signed_algorithm, "ssh-ed25519"));
+	field_put(&d, user_blob, user_len);
+	if (k->hostbound)
+		field_put(&d, blob, n);
+	if (k->empty)
+		s.len = 0;
+	else
+		cr_assert(signature_make(user_key, "ssh-ed25519", data, d.len, s.raw, &s.len));
+	s.raw[20] ^= k->changed;
+	snprintf(s.algorithm, sizeof(s.algorithm), "%s", or_else(k->algorithm, "ssh-ed25519"));
+	wire_start(w, WIRE_AUTHORIZE);
+	if (k->other_key)
+		fake_put_key(w, BLOB_ED2);
+	else
+		wire_put_bytes(w, user_blob, user_len);
+	wire_put_text(w, or_else(k->user, "user"));
+	wire_put_text(w, "SSH-2.0-fake");
+	fake_put_signature(w, &s);
+}
+
+static void log_in(struct fake *f, const struct claim *k)
+{
+	uint8_t id[32], other[32];
+	struct wire w;
+
+	fake_start(f);
+	exchange(f, id);
+	memset(other, 7, sizeof(other));
+	make_claim(&w, k, k->other_session ? other : id);
+	fake_say(f, &w);
+}
+
+static void expect_violation(struct fake *f, const char *what)
+{
+	struct wire w;
+
+	cr_expect_eq(fake_hear(f, &w), 0, "%s: answered", what);
+	fake_poll();
+	cr_expect(f->closed, "%s: not ended", what);
+	close(f->sock);
+	cr_expect_eq(fake_logged("broke the protocol"), 1, "%s: %s", what, fake_log);
+	fake_log[0] = '\0';
+}
+
+Test(proof, an_honest_login)
+{
+	static const struct claim rows[] = {
+	    {.what = "as all do"},
+	    {.what = "nameless", .user = "", .signed_user = ""},
+	    {.what = "hostbound",
+	     .method = "publickey-hostbound-v00@openssh.com",
+	     .hostbound = true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f;
+		struct wire w;
+
+		log_in(&f, &rows[i]);
+		cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT, "%s", rows[i].what);
+		cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED);
+		fake_leave(&f);
+		close(accept(listener, NULL, NULL));
+	}
+}
+
+Test(proof, a_claimed_login_ends_the_session)
+{
+	static const struct claim rows[] = {
+	    {.what = "no signature", .empty = true},
+	    {.what = "of another session", .other_session = true},
+	    {.what = "changed", .changed = true},
+	    {.what = "by another key", .other_key = true},
+	    {.what = "for another user", .signed_user = "users"},
+	    {.what = "of another method", .method = "hostbased"},
+	    {.what = "without the server's key", .method = "publickey-hostbound-v00@openssh.com"},
+	    {.what = "for another algorithm", .signed_algorithm = "ssh-ed25519x"},
+	    {.what = "unknown algorithm", .algorithm = "ssh-ed25519x"},
+	    {.what = "algorithm of other keys",
+	     .algorithm = "rsa-sha2-512",
+	     .signed_algorithm = "rsa-sha2-512"},
+	    {.what = "a token's algorithm", .algorithm = "sk-ssh-ed25519@openssh.com"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f;
+
+		log_in(&f, &rows[i]);
+		expect_violation(&f, rows[i].what);
+	}
+	cr_expect_eq(fake_logins, 0);
+}
+
+Test(proof, no_login_before_the_key_exchange)
+{
+	uint8_t id[32] = {0};
+	struct fake f;
+	struct wire w;
+
+	fake_start(&f);
+	make_claim(&w, &honest, id);
+	fake_say(&f, &w);
+	expect_violation(&f, "no key exchange");
+}
+
+Test(proof, a_signature_of_one_session_is_worth_nothing_in_the_next)
+{
+	struct fake first, second;
+	uint8_t id[32], other[32];
+	struct wire w;
+
+	fake_start(&first);
+	exchange(&first, id);
+	make_claim(&w, &honest, id);
+	fake_say(&first, &w);
+	cr_expect_eq(fake_hear(&first, &w), WIRE_GRANT);
+	fake_start(&second);
+	exchange(&second, other);
+	make_claim(&w, &honest, id);
+	fake_say(&second, &w);
+	expect_violation(&second, "replayed");
+	make_claim(&w, &honest, id); /* nor twice in its own */
+	fake_say(&first, &w);
+	expect_violation(&first, "twice");
+}
+
+/* An unlisted key is nobody's: nothing about it needs proof. */
+Test(proof, an_unlisted_key_is_denied_as_ever)
+{
+	uint8_t id[32];
+	struct fake f;
+	struct wire w;
+
+	fake_start(&f);
+	exchange(&f, id);
+	cr_expect_eq(fake_authorize(&f, BLOB_P384, &w), WIRE_DENY);
+	make_claim(&w, &honest, id);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	fake_leave(&f);
+}
+
+Test(proof, an_unlisted_key_waits_for_approval_only_with_proof)
+{
+	struct fake f;
+	char why[256];
+	struct wire w;
+
+	fake_allow("");
+	cr_assert_eq(cidr_parse("192.0.2.0/24", &fake_settings.pending_from, why, sizeof(why)), 0);
+	fake_settings.pending_until = time(NULL) + 1000;
+	log_in(&f, &honest);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_DENY);
+	cr_expect_eq(pending_count(fake_view.pending), 1);
+	fake_leave(&f);
+	fake_start(&f);
+	fake_make_authorize(&w, BLOB_ED2);
+	fake_say(&f, &w);
+	expect_violation(&f, "pending without proof");
+	cr_expect_eq(pending_count(fake_view.pending), 1);
+	cidr_free(&fake_settings.pending_from);
+}
+
+Test(proof, one_signature_before_login)
+{
+	struct fake f;
+	uint8_t id[32];
+
+	fake_start(&f);
+	exchange(&f, id);
+	say_sign(&f, "ssh-ed25519", id, sizeof(id));
+	expect_violation(&f, "a second one");
+}
+
+Test(proof, hashes_that_are_none)
+{
+	static const struct {
+		const char *algorithm;
+		size_t n;
+	} rows[] = {{"ssh-ed25519", 0},
+		    {"ssh-ed25519", 65},
+		    {"ssh-ed25519", 4096},
+		    {"ssh-rsa", 32},
+		    {"rsa-sha2-512", 32},
+		    {"ecdsa-sha2-nistp256", 32},
+		    {"", 32}};
+	static const uint8_t bytes[4096];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f;
+
+		fake_start(&f);
+		say_sign(&f, rows[i].algorithm, bytes, rows[i].n);
+		expect_violation(&f, rows[i].algorithm);
+	}
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* New keys change nothing about the session id, and come no faster than one in 100 ms; who does not
+ * wait is ended. */
+Test(proof, new_keys_are_slowed)
+{
+	const double begun = now();
+	uint8_t id[32], later[32];
+	struct fake f;
+	struct wire w;
+
+	log_in(&f, &honest);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	for (int i = 0; i < 5; i++)
+		exchange(&f, later);
+	cr_expect_geq(now() - begun, 0.499);
+	cr_expect_not(f.closed);
+	say_sign(&f, "ssh-ed25519", later, sizeof(later));
+	say_sign(&f, "ssh-ed25519", later, sizeof(later));
+	expect_violation(&f, "not waited for");
+	fake_start(&f);
+	exchange(&f, id);
+	make_claim(&w, &honest, id);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	say_sign(&f, "ssh-ed25519", later, sizeof(later));
+	fake_leave(&f); /* while it waits */
+}
+
+/* Where the self-test did not see the signatures: as the session says. */
+Test(proof, without_the_interposition)
+{
+	uint8_t id[32] = {0};
+	struct fake f;
+	struct wire w;
+
+	fake_view.proof = false;
+	fake_log_in(&f, BLOB_ED2);
+	fake_leave(&f);
+	fake_start(&f);
+	make_claim(&w, &honest, id);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	fake_leave(&f);
+	fake_start(&f);
+	say_sign(&f, "ssh-ed25519", id, sizeof(id));
+	expect_violation(&f, "nobody asks us to sign then");
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Calls EVP_DigestSign and EVP_DigestVerify as libssh does. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "../../sshipc-server/sigcalls.h"
+
+static EVP_PKEY *key;
+static unsigned asked;
+static bool refuse;
+
+static void set_up(void)
+{
+	key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	cr_assert(key);
+}
+
+static void tear_down(void)
+{
+	EVP_PKEY_free(key);
+}
+
+TestSuite(sigcalls, .init = set_up, .fini = tear_down);
+
+static int call_sign(const void *data, size_t n, uint8_t *raw, size_t *len)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int rc;
+
+	cr_assert_eq(EVP_DigestSignInit(ctx, NULL, NULL, NULL, key), 1);
+	rc = EVP_DigestSign(ctx, raw, len, data, n);
+	EVP_MD_CTX_free(ctx);
+	return rc;
+}
+
+static int call_verify(const void *data, size_t n, const uint8_t *raw, size_t len)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	int rc;
+
+	cr_assert_eq(EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, key), 1);
+	rc = EVP_DigestVerify(ctx, raw, len, data, n);
+	EVP_MD_CTX_free(ctx);
+	return rc;
+}
+
+/* Signs itself, with the very function that asked it. */
+static bool signer(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
+		   size_t *len)
+{
+	cr_expect_eq(arg, &asked);
+	cr_expect_str_eq(algorithm, "ssh-ed25519");
+	cr_expect_leq(n, (size_t)SIGNATURE_HASH);
+	asked++;
+	return !refuse && signature_make(key, algorithm, hash, n, raw, len);
+}
+
+Test(sigcalls, only_hashes_are_signed_elsewhere)
+{
+	static const uint8_t data[200];
+	static const struct {
+		size_t n;
+		bool asked;
+	} rows[] = {{20, true}, {32, true}, {64, true}, {65, false}, {69, false}, {200, false}};
+	uint8_t raw[SIGNATURE_MAX];
+
+	for (int with = 0; with < 2; with++) {
+		sigcalls_sign_with(with ? signer : NULL, &asked);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			size_t len = sizeof(raw);
+
+			asked = 0;
+			cr_expect_eq(call_sign(data, rows[i].n, raw, &len), 1);
+			cr_expect_eq(call_verify(data, rows[i].n, raw, len), 1);
+			cr_expect_eq(asked, with && rows[i].asked, "%zu", rows[i].n);
+		}
+	}
+	refuse = true;
+	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 0);
+	sigcalls_sign_with(NULL, NULL);
+}
+
+Test(sigcalls, the_last_good_one_is_kept_once)
+{
+	static const uint8_t data[200] = "a login";
+	uint8_t raw[SIGNATURE_MAX], hash_raw[SIGNATURE_MAX];
+	size_t len = sizeof(raw), hash_len = sizeof(hash_raw);
+	struct signature s;
+
+	cr_expect_not(sigcalls_take(&s));
+	cr_assert_eq(call_sign(data, sizeof(data), raw, &len), 1);
+	cr_assert_eq(call_sign(data, 32, hash_raw, &hash_len), 1);
+	cr_expect_not(sigcalls_take(&s), "nothing was checked");
+	cr_expect_eq(call_verify(data, sizeof(data), raw, len), 1);
+	cr_expect_eq(call_verify(data, 32, hash_raw, hash_len), 1, "the hash of a key exchange");
+	cr_expect(sigcalls_take(&s));
+	cr_expect_str_eq(s.algorithm, "ssh-ed25519");
+	cr_expect_eq(s.len, len);
+	cr_expect_arr_eq(s.raw, raw, len);
+	cr_expect(s.flags == 0 && s.counter == 0);
+	cr_expect_not(sigcalls_take(&s));
+	cr_expect_eq(call_verify(data, sizeof(data), raw, len), 1);
+	raw[0] ^= 1;
+	cr_expect_neq(call_verify(data, sizeof(data), raw, len), 1);
+	cr_expect_not(sigcalls_take(&s), "a bad one takes the place of a good one");
+}
+
+Test(sigcalls, a_tokens_flags_and_counter)
+{
+	uint8_t data[SIGNATURE_TOKEN_DATA] = {0}, raw[SIGNATURE_MAX];
+	size_t len = sizeof(raw);
+	struct signature s;
+
+	memcpy(data + SIGNATURE_TOKEN_FLAGS, "\x05\x01\x02\x03\x04", 5);
+	cr_assert_eq(call_sign(data, sizeof(data), raw, &len), 1);
+	cr_expect_eq(call_verify(data, sizeof(data), raw, len), 1);
+	cr_expect(sigcalls_take(&s));
+	cr_expect_str_eq(s.algorithm, "sk-ssh-ed25519@openssh.com");
+	cr_expect_eq(s.flags, 5);
+	cr_expect_eq(s.counter, 0x01020304);
+}
