@@ -220,12 +220,13 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 	m->ready = true;
 	m->view.proof = proof;
 	watch_listeners(m, true);
-	if (m->announced)
-		return;
-	m->announced = true;
+	/* Each time: libssh may have been replaced since the last one was started. */
 	log_msg(LOG_DEBUG, "libssh %s", libssh);
 	if (why[0])
 		log_msg(LOG_NOTICE, "%s", why);
+	if (m->announced)
+		return;
+	m->announced = true;
 	for (size_t i = 0; i < m->n_listeners; i++)
 		log_msg(LOG_NOTICE, "listening on %s",
 			address_format(&m->listeners[i].l.at, text, sizeof(text)));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +77,8 @@ void signing_on_sign(struct conn *c, struct wire *w)
 	wire_get_text(w, c->hash_for, sizeof(c->hash_for));
 	hash = wire_get_bytes(w, &c->hash_len, sizeof(c->hash));
 	/* Before its login a session has one session id, and the host key's word for that only. */
-	if (!wire_done(w) || !c->proof || c->hash_len == 0 || waiting ||
-	    !(first || c->authorized)) {
+	if (!wire_done(w) || !c->proof || waiting || !(first || c->authorized) ||
+	    (c->hash_len != SHA256_DIGEST_LENGTH && c->hash_len != SHA512_DIGEST_LENGTH)) {
 		conn_violation(c, "SIGN");
 		return;
 	}

@@ -289,6 +289,10 @@ Test(proof, hashes_that_are_none)
 		const char *algorithm;
 		size_t n;
 	} rows[] = {{"ssh-ed25519", 0},
+		    {"ssh-ed25519", 20},
+		    {"ssh-ed25519", 31},
+		    {"ssh-ed25519", 33},
+		    {"ssh-ed25519", 48},
 		    {"ssh-ed25519", 65},
 		    {"ssh-ed25519", 4096},
 		    {"ssh-rsa", 32},

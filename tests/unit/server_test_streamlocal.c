@@ -347,4 +347,5 @@ Test(streamlocal, the_self_test_sees_it)
 	proof_selftest(&t);
 	cr_expect(t.works);
 	cr_expect(t.streamlocal, "%s", t.why);
+	cr_expect(t.proof, "%s", t.why);
 }
