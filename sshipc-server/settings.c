@@ -364,15 +364,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 	const char *why = NULL;
 	int rc = GO_ON, faults = 0;
 
-	*s = (struct settings){
-	    .verbosity = LOG_INFO,
-	    .login_grace = 30,
-	    .keepalive = 15,
-	    .max_unauthenticated = 100,
-	    .max_sessions = 1000,
-	    .max_channels = 1024,
-	    .watch = true,
-	};
+	settings_defaults(s);
 	rc = read_options(argc, argv, &o);
 	if (rc == GO_ON && (why = explain_check(&o.given.explain)))
 		rc = usage("%s", why);

@@ -38,12 +38,12 @@ struct settings {
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
 	enum algorithms_profile algorithms;
 	enum log_sink log;
-	int verbosity;		 /* log threshold: the file's (LOG_INFO) + -v - -q */
-	int login_grace;	 /* seconds from accept to login; default 30 */
-	int keepalive;		 /* seconds until a silent peer is given up; default 15 */
-	int max_unauthenticated; /* default 100 */
-	int max_sessions;	 /* default 1000 */
-	int max_channels;	 /* of one session; default 1024 */
+	int verbosity;	 /* log threshold: the file's (LOG_INFO) + -v - -q */
+	int login_grace; /* seconds from accept to login */
+	int keepalive;	 /* seconds until a silent peer is given up */
+	int max_unauthenticated;
+	int max_sessions;
+	int max_channels; /* of one session */
 	struct cidr_list
 	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
 	char *pending_text;   /* the same, as written */
@@ -73,7 +73,10 @@ void settings_print(const struct settings *s);
  * streamlocal, AES-GCM). */
 extern void (*settings_version_details)(void);
 
-/* Between the two halves.  Reads path over what s holds (its defaults); returns the number of
+/* Between the two halves.  Everything unset, numbers as they are by default. */
+void settings_defaults(struct settings *s);
+
+/* Reads path over what s holds (its defaults); returns the number of
  * faults, each given to fault. */
 int settings_read_file(const char *path, struct settings *s,
 		       void (*fault)(void *arg, const char *text), void *arg);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,6 +239,36 @@ static void on_pending_until(struct conf *c, config_setting_t *setting, const ch
 		bad(c, setting, "pending_until", value, why);
 }
 
+#define NUMBER(m, lo, hi, value)                                                                   \
+	{                                                                                          \
+#m, offsetof(struct settings, m), (lo), (hi), (value)                              \
+	}
+static const struct {
+	const char *name;
+	size_t at;
+	int min, max, value;
+} numbers[] = {
+    NUMBER(login_grace, 1, 3600, 30),
+    NUMBER(keepalive, 4, 3600, 15),
+    NUMBER(max_unauthenticated, 1, 65535, 100),
+    NUMBER(max_sessions, 1, 65535, 1000),
+    NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024),
+};
+
+enum { NUMBERS = sizeof(numbers) / sizeof(*numbers) };
+
+static int *number(const struct settings *s, size_t i)
+{
+	return (int *)((char *)(uintptr_t)s + numbers[i].at);
+}
+
+void settings_defaults(struct settings *s)
+{
+	*s = (struct settings){.verbosity = LOG_INFO, .watch = true};
+	for (size_t i = 0; i < NUMBERS; i++)
+		*number(s, i) = numbers[i].value;
+}
+
 int settings_read_file(const char *path, struct settings *s,
 		       void (*fault)(void *arg, const char *text), void *arg)
 {
@@ -246,16 +276,12 @@ int settings_read_file(const char *path, struct settings *s,
 	{                                                                                          \
 		.name = (n), .type = (t), .handle = (h), .arg = (a)                                \
 	}
-#define NUMBER(m, lo, hi)                                                                          \
-	{                                                                                          \
-		.name = #m, .type = CONF_INT, .target = &s->m, .min = (lo), .max = (hi)            \
-	}
 #define TEXT(m)                                                                                    \
 	{                                                                                          \
 		.name = #m, .type = CONF_STRING, .target = &s->m                                   \
 	}
 	/* default after endpoints, one of which it names. */
-	const struct conf_rule rules[] = {
+	const struct conf_rule fixed[] = {
 	    HANDLED("listen", CONF_STRINGS, on_listen, s),
 	    HANDLED("hostkeys", CONF_STRINGS, on_hostkey, s),
 	    TEXT(allowlist),
@@ -266,20 +292,23 @@ int settings_read_file(const char *path, struct settings *s,
 	    HANDLED("algorithms", CONF_STRING, on_algorithms, &s->algorithms),
 	    HANDLED("log", CONF_STRING, on_log, &s->log),
 	    HANDLED("verbosity", CONF_STRING, on_verbosity, &s->verbosity),
-	    NUMBER(login_grace, 1, 3600),
-	    NUMBER(keepalive, 4, 3600),
-	    NUMBER(max_unauthenticated, 1, 65535),
-	    NUMBER(max_sessions, 1, 65535),
-	    NUMBER(max_channels, 1, SESSION_CHANNELS_MAX),
 	    {.name = "watch", .type = CONF_BOOL, .target = &s->watch},
 	    HANDLED("pending_from", CONF_STRING, on_pending_from, s),
 	    HANDLED("pending_until", CONF_STRING, on_pending_until, s),
-	    {.name = NULL},
 	};
-
-	const int faults = conf_read(path, rules, fault, arg);
+	enum { FIXED = sizeof(fixed) / sizeof(*fixed) };
+	struct conf_rule rules[FIXED + NUMBERS + 1] = {{.name = NULL}};
 	char text[512];
+	int faults;
 
+	memcpy(rules, fixed, sizeof(fixed));
+	for (size_t i = 0; i < NUMBERS; i++)
+		rules[FIXED + i] = (struct conf_rule){.name = numbers[i].name,
+						      .type = CONF_INT,
+						      .target = number(s, i),
+						      .min = numbers[i].min,
+						      .max = numbers[i].max};
+	faults = conf_read(path, rules, fault, arg);
 	if (s->pending_from.n == 0 || s->pending_until != 0)
 		return faults;
 	snprintf(text, sizeof(text),
@@ -324,11 +353,10 @@ void settings_print(const struct settings *s)
 	printf("algorithms = \"%s\";\nlog = \"%s\";\n", algorithms_text(s->algorithms),
 	       log_sink_text(s->log));
 	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
-	printf("login_grace = %d;\nkeepalive = %d;\nmax_unauthenticated = %d;\n", s->login_grace,
-	       s->keepalive, s->max_unauthenticated);
-	printf("max_sessions = %d;\nmax_channels = %d;\nwatch = %s;\n", s->max_sessions,
-	       s->max_channels, s->watch ? "true" : "false");
+	printf("watch = %s;\n", s->watch ? "true" : "false");
 	conf_print("pending_from = ", s->pending_text, ";\n");
 	if (s->pending_until && strftime(at, sizeof(at), "%F %TZ", gmtime(&s->pending_until)) > 0)
 		conf_print("pending_until = ", at, ";\n");
+	for (size_t i = 0; i < NUMBERS; i++)
+		printf("%s = %d;\n", numbers[i].name, *number(s, i));
 }
