@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_MONITOR_INTERNAL_H
+#define SSHIPC_SERVER_MONITOR_INTERNAL_H
+/*
+ * What monitor.c (children, the list, life) and arrivals.c (listeners, who is taken) share.
+ */
+#include "conn_internal.h"
+#include "control.h"
+#include "enforce.h"
+#include "spawner.h"
+
+enum { BUCKETS = 256 };
+
+struct listener {
+	struct listening l;
+	struct event *event;
+	struct monitor *m;
+};
+
+struct node {
+	LIST_ENTRY(node) entry;
+	struct conn *conn;
+	const struct spawner *spawner;
+};
+
+struct monitor {
+	struct monitor_view view;
+	struct spawner_setup setup;
+	struct helper_user user;
+	struct listener listeners[SETTINGS_LISTEN];
+	size_t n_listeners;
+	struct spawner *spawner;
+	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
+	struct enforce *enforce;
+	struct control *control;
+	struct event *stop_timer, *pause_timer;
+	size_t max_sessions; /* of the settings, or what descriptors allow */
+	uint32_t last_id;
+	bool ready, announced, stopping, full_logged;
+	int exit_code;
+};
+
+/* Leaves the loop. */
+void monitor_quit(struct monitor *m, int exit_code);
+
+/* Before all others: what descriptors allow. */
+void arrivals_init(struct monitor *m);
+
+/* Binds every listener; false after logging why. */
+bool arrivals_listen(struct monitor *m);
+
+/* Accepts from now on, where all is ready for it; or not. */
+void arrivals_watch(struct monitor *m, bool on);
+
+/* NULL: gone, or never there. */
+struct node *arrivals_find(struct monitor *m, uint32_t id);
+
+/* Listeners; the connections are gone. */
+void arrivals_free(struct monitor *m);
+
+#endif
