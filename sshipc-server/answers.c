@@ -112,8 +112,11 @@ static void give_status(const struct monitor_view *view, const struct enforce *e
 		evbuffer_add_printf(out, "%s\"%s\"", i ? "," : "",
 				    address_format(&view->at[i], text, sizeof(text)));
 	evbuffer_add_printf(out, "],\"sessions\":%zu,\"unauthenticated\":%zu", view->n_sessions,
-			    view->n_unauthenticated);
-	put_text(out, ",", "allowlist", path ? path : s->allowlist);
+			    sources_guests(view->sources));
+	for (int i = 0; i < LIMITS; i++)
+		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"limits\":{",
+				    limit_name((enum limit)i), view->bitten[i]);
+	put_text(out, "},", "allowlist", path ? path : s->allowlist);
 	evbuffer_add_printf(out, ",\"keys\":%zu", allowlist_count(view->allowlist));
 	put_text(out, ",", "fault", enforce_fault(e));
 	evbuffer_add_printf(

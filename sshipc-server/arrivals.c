@@ -11,10 +11,11 @@
 #include "sshloop.h"
 
 enum {
-	BACKLOG = 128,
-	ACCEPTS_A_TURN = 16,
-	PAUSE_SECONDS = 1, /* of accepting, when descriptors run out */
-	SPARE_FILES = 64,  /* descriptors for all else */
+	BACKLOG = 1024,	     /* who finds it full tries again after a second */
+	ACCEPTS_A_TURN = 64, /* refusing costs little: a flood must not fill the backlog */
+	STARTS_AT_ONCE = 16, /* sessions that the spawner is making; the others wait here */
+	PAUSE_SECONDS = 1,   /* of accepting, when descriptors run out */
+	SPARE_FILES = 64,    /* descriptors for all else */
 };
 
 struct node *arrivals_find(struct monitor *m, uint32_t id)
@@ -27,69 +28,106 @@ struct node *arrivals_find(struct monitor *m, uint32_t id)
 	return NULL;
 }
 
+static void close_both(struct node *n)
+{
+	close(n->fd);
+	close(n->end);
+}
+
 static void on_conn_closed(void *arg, struct conn *c)
 {
 	struct monitor *m = arg;
 	struct node *n = arrivals_find(m, conn_id(c));
 
 	LIST_REMOVE(n, entry);
+	if (!n->spawner) {
+		TAILQ_REMOVE(&m->waiting, n, waiting);
+		close_both(n);
+	}
 	free(n);
 	if (m->stopping && m->view.n_sessions == 0)
 		monitor_quit(m, 0);
 }
 
-/* Why a new connection cannot be taken; NULL when it can. */
-static const char *full(const struct monitor *m)
+/* May it be taken?  Perhaps another one goes for it. */
+static bool admit(struct monitor *m, const struct address *peer)
 {
-	const struct settings *s = m->view.settings;
+	static const enum limit by_verdict[] = {
+	    [SOURCES_FULL] = LIMIT_MAX_UNAUTHENTICATED,
+	    [SOURCES_TOO_MANY] = LIMIT_MAX_PER_SOURCE,
+	    [SOURCES_PUNISHED_NOW] = LIMIT_PENALTY,
+	};
+	struct monitor_view *view = &m->view;
+	const bool all = view->n_sessions >= m->max_sessions;
+	const bool full =
+	    all || sources_guests(view->sources) >= (size_t)view->settings->max_unauthenticated;
+	struct guest *instead;
+	const enum sources_verdict verdict =
+	    sources_ask(view->sources, peer, full, conn_now(), &instead);
+	const enum limit which =
+	    all && verdict == SOURCES_FULL ? LIMIT_MAX_SESSIONS : by_verdict[verdict];
+	char source[ADDRESS_TEXT];
+	struct repeat *k;
 
-	if (m->view.n_sessions >= m->max_sessions)
-		return "max_sessions";
-	if (m->view.n_unauthenticated >= (size_t)s->max_unauthenticated)
-		return "max_unauthenticated";
-	return NULL;
+	if (instead)
+		conn_give_way(instead->owner, which);
+	if (instead || verdict == SOURCES_FREE)
+		return true;
+	view->bitten[which]++;
+	k = repeats_find(view->repeats, "limit", limit_name(which));
+	if (k ? repeats_again(k) : repeats_begin(view->repeats, "limit", limit_name(which)))
+		log_event(LOG_WARNING, "limit",
+			  (const struct log_field[]){
+			      {"source", address_format(peer, source, sizeof(source)), 0},
+			      {"limit", limit_name(which), 0},
+			      {NULL, NULL, 0}},
+			  "connection from %s refused (%s)", source, limit_name(which));
+	return false;
+}
+
+void arrivals_hand_over(struct monitor *m)
+{
+	struct node *n;
+
+	while (m->ready && (n = TAILQ_FIRST(&m->waiting)) &&
+	       spawner_starting(m->spawner) < STARTS_AT_ONCE) {
+		TAILQ_REMOVE(&m->waiting, n, waiting);
+		n->spawner = m->spawner;
+		if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
+			close_both(n);
+			continue;
+		}
+		log_msg(LOG_ERR, "no session: spawner: %s", strerror(errno));
+		close_both(n);
+		conn_kill(n->conn);
+	}
 }
 
 static void take(struct monitor *m, int fd, const struct address *peer)
 {
 	const struct timeval patience = {.tv_sec = 5};
-	const char *why = full(m);
-	char text[ADDRESS_TEXT];
 	struct node *n;
 	int pair[2];
 
-	if (why) {
-		if (!m->full_logged)
-			log_msg(LOG_WARNING,
-				"connection from %s refused: as many as %s allows (further ones "
-				"are not logged until there is room)",
-				address_format(peer, text, sizeof(text)), why);
-		m->full_logged = true;
-		return;
-	}
-	m->full_logged = false;
 	sshloop_tune(fd, m->view.settings->keepalive);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
 		log_msg(LOG_ERR, "no socket pair for a session: %s", strerror(errno));
+		close(fd);
 		return;
 	}
 	evutil_make_socket_nonblocking(pair[0]);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (++m->last_id == 0)
 		m->last_id = 1;
-	if (spawner_spawn(m->spawner, m->last_id, fd, pair[1]) != 0) {
-		log_msg(LOG_ERR, "no session for %s: spawner: %s",
-			address_format(peer, text, sizeof(text)), strerror(errno));
-		close(pair[0]);
-	} else {
-		n = calloc(1, sizeof(*n));
-		if (!n)
-			abort();
-		n->spawner = m->spawner;
-		n->conn = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
-		LIST_INSERT_HEAD(&m->nodes[m->last_id % BUCKETS], n, entry);
-	}
-	close(pair[1]);
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		abort();
+	n->fd = fd;
+	n->end = pair[1];
+	n->conn = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
+	LIST_INSERT_HEAD(&m->nodes[m->last_id % BUCKETS], n, entry);
+	TAILQ_INSERT_TAIL(&m->waiting, n, waiting);
+	arrivals_hand_over(m);
 }
 
 void arrivals_watch(struct monitor *m, bool on)
@@ -131,8 +169,10 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 		if (fd < 0)
 			return;
 		address_from_sockaddr(&peer, (struct sockaddr *)&sa, len);
-		take(l->m, fd, &peer);
-		close(fd);
+		if (admit(l->m, &peer))
+			take(l->m, fd, &peer);
+		else
+			close(fd);
 	}
 }
 
@@ -175,10 +215,17 @@ static size_t affordable_sessions(const struct settings *s)
 
 void arrivals_init(struct monitor *m)
 {
+	const struct settings *s = m->view.settings;
+	const struct sources_config config = {s->source_prefix_v4, s->source_prefix_v6,
+					      s->max_unauthenticated_per_source,
+					      (s->login_grace + 9) / 10, s->max_penalty};
+
+	TAILQ_INIT(&m->waiting);
+	m->view.sources = sources_new(&config);
 	m->pause_timer = event_new(m->view.base, -1, 0, on_pause_over, m);
-	if (!m->pause_timer)
+	if (!m->pause_timer || !m->view.sources)
 		abort();
-	m->max_sessions = affordable_sessions(m->view.settings);
+	m->max_sessions = affordable_sessions(s);
 }
 
 void arrivals_free(struct monitor *m)
@@ -188,4 +235,5 @@ void arrivals_free(struct monitor *m)
 		listening_close(&m->listeners[i].l);
 	}
 	event_free(m->pause_timer);
+	sources_free(m->view.sources);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "keyblob.h"
@@ -73,6 +74,7 @@ void conn_violation(struct conn *c, const char *what)
 	if (!c->killed)
 		conn_log(c, LOG_ERR, "violation", NULL,
 			 "session process broke the protocol (%s): killed", what);
+	c->fault = SOURCES_CRASH;
 	doom(c);
 }
 
@@ -129,10 +131,28 @@ bool conn_may_log(struct conn *c, const char *event, const char *text)
 	c->minute = repeats_minute(r);
 	if (++c->kinds == KINDS_MAX + 1)
 		conn_log(c, LOG_WARNING, "limit",
-			 (const struct log_field[]){{"limit", "log lines", 0}, {NULL, NULL, 0}},
+			 (const struct log_field[]){{"limit", limit_name(LIMIT_LOG_LINES), 0},
+						    {NULL, NULL, 0}},
 			 "more than %d different lines in a minute: the rest is dropped",
 			 KINDS_MAX);
+	c->view->bitten[LIMIT_LOG_LINES] += c->kinds > KINDS_MAX;
 	return c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
+}
+
+void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	c->view->bitten[which]++;
+	if (!conn_may_log(c, "limit", limit_name(which)))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	conn_log(c, c->authorized ? LOG_WARNING : LOG_NOTICE, "limit",
+		 (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
+		 "%s (%s)", text, limit_name(which));
 }
 
 /* ---- what else a session says ---- */
@@ -251,8 +271,8 @@ static void log_end(struct conn *c)
 		 c->methods[0] ? "; refused methods: " : "", c->methods,
 		 c->methods[0] ? " (only publickey is taken)" : "");
 	if (conn_may_log(c, "no-login", text))
-		conn_log(c, c->methods[0] && !c->login_refused ? LOG_NOTICE : LOG_INFO, "no-login",
-			 NULL, "%s", text);
+		conn_log(c, c->methods[0] && c->fault != SOURCES_REFUSED ? LOG_NOTICE : LOG_INFO,
+			 "no-login", NULL, "%s", text);
 }
 
 static void dispose(struct conn *c)
@@ -280,8 +300,9 @@ void conn_kill(struct conn *c)
 		STAILQ_REMOVE_HEAD(&c->messages, entry);
 		free(u);
 	}
-	if (!c->authorized)
-		c->view->n_unauthenticated--;
+	sources_leave(c->view->sources, &c->guest, conn_now());
+	if (!c->authorized || c->fault == SOURCES_CRASH)
+		sources_punish(c->view->sources, &c->peer, c->fault, conn_now());
 	login_release(c);
 	c->view->n_sessions--;
 	event_free(c->readable);
@@ -294,6 +315,13 @@ void conn_kill(struct conn *c)
 	close(c->sock);
 	if (c->exited || c->pidfd < 0)
 		dispose(c);
+}
+
+void conn_give_way(struct conn *c, enum limit which)
+{
+	conn_limit(c, which, "ended before its login for another connection");
+	c->killed = true;
+	conn_kill(c);
 }
 
 static void on_session(evutil_socket_t sock, short what, void *arg)
@@ -328,11 +356,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c);
 		return;
 	}
-	if (conn_may_log(c, "limit", "login_grace"))
-		conn_log(c, LOG_NOTICE, "limit",
-			 (const struct log_field[]){{"limit", "login_grace", 0}, {NULL, NULL, 0}},
-			 "no login within %d seconds (login_grace)",
-			 c->view->settings->login_grace);
+	c->fault = SOURCES_TOO_SLOW;
+	conn_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
+		   c->view->settings->login_grace);
 	conn_end(c, "login took too long");
 }
 
@@ -368,6 +394,9 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->closed = closed;
 	c->arg = arg;
 	c->since = c->active = conn_now();
+	c->fault = SOURCES_NO_LOGIN;
+	c->guest.owner = c;
+	sources_enter(view->sources, &c->guest, peer, c->since);
 	TAILQ_INIT(&c->unsent);
 	STAILQ_INIT(&c->messages);
 	conn_name(c);
@@ -378,7 +407,6 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	    event_add(c->timer, &grace) != 0)
 		abort();
 	LIST_INSERT_HEAD(&view->conns, c, of_view);
-	view->n_unauthenticated++;
 	view->n_sessions++;
 	return c;
 }
@@ -391,8 +419,14 @@ void conn_spawned(struct conn *c, int pid, int pidfd)
 
 void conn_exited(struct conn *c, int status)
 {
+	const bool crashed =
+	    WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL);
+
 	c->exited = true;
-	if (WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL))
+	/* EX_SOFTWARE is the watchdog's. */
+	if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == EX_SOFTWARE))
+		sources_punish(c->view->sources, &c->peer, SOURCES_CRASH, conn_now());
+	if (crashed)
 		conn_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)

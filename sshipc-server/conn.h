@@ -33,6 +33,9 @@ void conn_end(struct conn *c, const char *reason);
 /* At once: the process is killed, sockets and dials are closed. */
 void conn_kill(struct conn *c);
 
+/* The same for one that is not logged in and makes room: which limit asks for it. */
+void conn_give_way(struct conn *c, enum limit which);
+
 uint32_t conn_id(const struct conn *c);
 
 /* True from its login until it is told to end. */

@@ -64,7 +64,9 @@ struct conn {
 	uint64_t signed_at; /* ms */
 	bool ending;	    /* END was said, or it is doomed: the timer kills */
 	bool gone;	    /* everything is given back; only the exit status is awaited */
-	bool exited, killed, login_refused;
+	bool exited, killed;
+	struct guest guest;
+	enum sources_fault fault; /* should it end before its login */
 	bool authorized;
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
 					    key was taken off the list */
@@ -113,6 +115,10 @@ void conn_log(const struct conn *c, int priority, const char *event, const struc
  * (repeats.h), or the session has had its share for this minute.  text: what makes it another line
  * than others of this event about the same key, or, before login, address. */
 bool conn_may_log(struct conn *c, const char *event, const char *text);
+
+/* Counts a limit that bites, and logs it as such a line. */
+void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);

@@ -186,6 +186,19 @@ static void print_endpoint(const char *json)
 	       age[0] ? last : "none yet", age[0] ? ", ago " : "", age);
 }
 
+/* Those that bit. */
+static void print_limits(const char *p)
+{
+	char name[64], n[32];
+
+	while (p && (*p == '{' || *p == ',')) {
+		p = copy(p + 1, name, sizeof(name));
+		p = copy(p + 1, n, sizeof(n));
+		if (strcmp(n, "0") != 0)
+			printf("%-12s  %s was reached %s times\n", "limit", name, n);
+	}
+}
+
 void ctl_print_status(char *answer)
 {
 	char text[8192], more[64];
@@ -203,6 +216,7 @@ void ctl_print_status(char *answer)
 	printf("%-12s  %s, %s of them not logged in\n", "sessions",
 	       ctl_value(answer, "sessions", text, sizeof(text)),
 	       ctl_value(answer, "unauthenticated", more, sizeof(more)));
+	print_limits(find(answer, "limits"));
 	printf("%-12s  %s, %s keys in force\n", "allow list",
 	       ctl_value(answer, "allowlist", text, sizeof(text)),
 	       ctl_value(answer, "keys", more, sizeof(more)));

@@ -45,12 +45,13 @@ void login_on_probe(struct conn *c, struct wire *w)
 		return;
 	}
 	if (++c->probes > PROBES_MAX) {
+		conn_limit(c, LIMIT_ATTEMPTS, "more than %d keys offered", PROBES_MAX);
 		conn_end(c, "too many keys offered");
 		return;
 	}
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
-		c->login_refused = true;
+		c->fault = SOURCES_REFUSED;
 		snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
 			 policy_reason(POLICY_NO_KEY));
 	}
@@ -164,7 +165,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	take_use(c, &entry->key);
 	conn_name(c);
 	event_del(c->timer);
-	c->view->n_unauthenticated--;
+	sources_leave(c->view->sources, &c->guest, conn_now());
 	conn_log(c, LOG_INFO, "login",
 		 (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
 		 "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
@@ -182,7 +183,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	struct wire w;
 	char text[256] = "", what[512];
 
-	c->login_refused = true;
+	c->fault = SOURCES_REFUSED;
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (conn_may_log(c, "login-refused", what))
@@ -351,6 +352,7 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
 		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
 	if (++c->attempts > ATTEMPTS_MAX) {
+		conn_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", ATTEMPTS_MAX);
 		conn_end(c, "too many login attempts");
 		return;
 	}

@@ -35,6 +35,7 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 	m->ready = true;
 	m->view.proof = proof;
 	arrivals_watch(m, true);
+	arrivals_hand_over(m);
 	/* Each time: libssh may have been replaced since the last one was started. */
 	log_msg(LOG_DEBUG, "libssh %s", libssh);
 	if (why[0])
@@ -57,6 +58,7 @@ static void on_spawned(void *arg, uint32_t id, int pid, int pidfd)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 		close(pidfd);
 	}
+	arrivals_hand_over(arg);
 }
 
 static void on_exited(void *arg, uint32_t id, int status)

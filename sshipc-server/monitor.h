@@ -13,9 +13,11 @@
 #include "allowlist.h"
 #include "dialler.h"
 #include "hostkey.h"
+#include "limits.h"
 #include "pending.h"
 #include "repeats.h"
 #include "settings.h"
+#include "sources.h"
 
 struct monitor;
 
@@ -41,8 +43,10 @@ struct monitor_view {
 	LIST_HEAD(, conn) conns;	    /* all, the newest first */
 	struct address at[SETTINGS_LISTEN]; /* where it listens */
 	size_t n_at;
-	time_t since; /* it runs; monotonic */
-	size_t n_unauthenticated, n_sessions;
+	time_t since;		 /* it runs; monotonic */
+	struct sources *sources; /* who is not logged in */
+	uint64_t bitten[LIMITS]; /* how often */
+	size_t n_sessions;
 	void (*logged_in)(void *owner); /* a session was granted */
 	void *owner;
 };

@@ -19,8 +19,10 @@ struct listener {
 
 struct node {
 	LIST_ENTRY(node) entry;
+	TAILQ_ENTRY(node) waiting;
 	struct conn *conn;
-	const struct spawner *spawner;
+	const struct spawner *spawner; /* NULL: not handed over yet */
+	int fd, end; /* until then: the connection, the session's end of the pair */
 };
 
 struct monitor {
@@ -31,12 +33,13 @@ struct monitor {
 	size_t n_listeners;
 	struct spawner *spawner;
 	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
+	TAILQ_HEAD(, node) waiting;	  /* for the spawner, the first first */
 	struct enforce *enforce;
 	struct control *control;
 	struct event *stop_timer, *pause_timer;
 	size_t max_sessions; /* of the settings, or what descriptors allow */
 	uint32_t last_id;
-	bool ready, announced, stopping, full_logged;
+	bool ready, announced, stopping;
 	int exit_code;
 };
 
@@ -51,6 +54,9 @@ bool arrivals_listen(struct monitor *m);
 
 /* Accepts from now on, where all is ready for it; or not. */
 void arrivals_watch(struct monitor *m, bool on);
+
+/* Gives waiting ones to the spawner, so many at once; to be called when it is done with one. */
+void arrivals_hand_over(struct monitor *m);
 
 /* NULL: gone, or never there. */
 struct node *arrivals_find(struct monitor *m, uint32_t id);

@@ -42,6 +42,9 @@ struct settings {
 	int login_grace; /* seconds from accept to login */
 	int keepalive;	 /* seconds until a silent peer is given up */
 	int max_unauthenticated;
+	int max_unauthenticated_per_source;
+	int source_prefix_v4, source_prefix_v6; /* bits */
+	int max_penalty;			/* seconds; 0: none */
 	int max_sessions;
 	int max_channels; /* of one session */
 	struct cidr_list

@@ -251,6 +251,10 @@ static const struct {
     NUMBER(login_grace, 1, 3600, 30),
     NUMBER(keepalive, 4, 3600, 15),
     NUMBER(max_unauthenticated, 1, 65535, 100),
+    NUMBER(max_unauthenticated_per_source, 1, 65535, 25),
+    NUMBER(source_prefix_v4, 1, 32, 32),
+    NUMBER(source_prefix_v6, 1, 128, 64),
+    NUMBER(max_penalty, 0, 86400, 600),
     NUMBER(max_sessions, 1, 65535, 1000),
     NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024),
 };

@@ -31,7 +31,8 @@ struct spawner {
 	const struct spawner_setup *setup;
 	struct event *event;
 	int sock;
-	size_t live; /* sessions handed over that have not ended */
+	size_t live;	 /* sessions handed over that have not ended */
+	size_t starting; /* that it has not yet answered for */
 	bool proof;
 	bool retired, busy; /* busy: its own callback runs */
 	char last_words[256];
@@ -72,8 +73,10 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	(void)what;
 
 	/* A descriptor that there was no room for: the message is lost, the spawner is not. */
-	if (rc < 0 && (errno == EBADMSG || errno == EAGAIN))
+	if (rc < 0 && (errno == EBADMSG || errno == EAGAIN)) {
+		s->starting -= errno == EBADMSG && s->starting > 0;
 		return;
+	}
 	if (rc != 1) {
 		event_del(s->event);
 		s->ops.lost(s->ops.arg, s, s->last_words);
@@ -93,6 +96,7 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	case WIRE_SPAWNED:
 		a = wire_get_u32(&w);
 		b = wire_get_u32(&w);
+		s->starting--;
 		s->ops.spawned(s->ops.arg, a, (int)b, wire_take_fd(&w, 0));
 		break;
 	case WIRE_EXITED:
@@ -158,7 +162,13 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
 	if (wire_send(s->sock, &w) != 0)
 		return -1;
 	s->live++;
+	s->starting++;
 	return 0;
+}
+
+size_t spawner_starting(const struct spawner *s)
+{
+	return s->starting;
 }
 
 void spawner_retire(struct spawner *s)
@@ -321,6 +331,7 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 		session_run(&sp.session, w->fds[0], w->fds[1]);
 	}
 	if (c.pid < 0) {
+		report_child(&c, -1);
 		report_exit(c.conn, EX_OSERR << 8);
 		return;
 	}

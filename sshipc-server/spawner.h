@@ -47,6 +47,9 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
  * them).  0, or -1 with errno. */
 int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
 
+/* How many of them it has not yet forked. */
+size_t spawner_starting(const struct spawner *s);
+
 /* No further sessions: it is freed by itself, without lost being called, when its last one has
  * ended. */
 void spawner_retire(struct spawner *s);

@@ -24,10 +24,8 @@
 enum { CHANNELS = 8, GRACE = 20 };
 
 static char fake_dir[] = "/tmp/sshipc-conn-XXXXXX", fake_list[64], fake_path[64];
-static struct settings fake_settings = {.login_grace = GRACE,
-					.max_unauthenticated = 100,
-					.max_sessions = 100,
-					.max_channels = CHANNELS};
+static struct settings fake_settings = {
+    .login_grace = GRACE, .max_sessions = 100, .max_channels = CHANNELS};
 static struct dial_record fake_dials[2];
 static struct monitor_view fake_view;
 static struct allowlist *fake_lists[16];
@@ -87,6 +85,7 @@ static inline void fake_allow(const char *lines)
 static inline int fake_set_up(int backlog)
 {
 	static const struct helper_user same_user = {0};
+	static const struct sources_config sources = {32, 64, 1000, 1, 600};
 	struct endpoint *e = fake_settings.endpoints;
 	const char *why = NULL;
 	int fd;
@@ -107,6 +106,7 @@ static inline int fake_set_up(int backlog)
 	cr_assert_eq(listen(fd, backlog), 0);
 	fake_view.base = event_base_new();
 	fake_view.settings = &fake_settings;
+	fake_view.sources = sources_new(&sources);
 	fake_view.pending = pending_new(&fake_settings);
 	fake_view.repeats = repeats_new(fake_view.base);
 	fake_view.dials = fake_dials;
@@ -120,13 +120,14 @@ static inline int fake_set_up(int backlog)
 
 static inline void fake_tear_down(int listener)
 {
-	const bool clean = fake_view.n_sessions == 0 && fake_view.n_unauthenticated == 0 &&
+	const bool clean = fake_view.n_sessions == 0 && sources_guests(fake_view.sources) == 0 &&
 			   LIST_EMPTY(&fake_view.uses);
 
 	dialler_free(fake_view.dialler);
 	repeats_free(fake_view.repeats);
 	event_base_free(fake_view.base);
 	pending_free(fake_view.pending);
+	sources_free(fake_view.sources);
 	while (fake_n_lists > 0)
 		allowlist_free(fake_lists[--fake_n_lists]);
 	close(listener);

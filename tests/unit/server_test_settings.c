@@ -113,6 +113,9 @@ static void expect_defaults(void)
 	cr_expect_eq(s.login_grace, 30);
 	cr_expect_eq(s.keepalive, 15);
 	cr_expect_eq(s.max_unauthenticated, 100);
+	cr_expect_eq(s.max_unauthenticated_per_source, 25);
+	cr_expect(s.source_prefix_v4 == 32 && s.source_prefix_v6 == 64);
+	cr_expect_eq(s.max_penalty, 600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);
 	cr_expect(!s.test && !s.print && !s.unsafe_no_sandbox && !s.generate_hostkey);
@@ -281,7 +284,8 @@ Test(settings, whole_file)
 		   "{ name = \"x\"; address = \"[::1]:9\"; } );\n"
 		   "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
 		   "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
-		   "max_sessions = 3; max_channels = 16384;\n");
+		   "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
+		   "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n");
 	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
 	cr_expect_str_eq(s.config, path);
 	cr_expect_str_eq(s.default_endpoint, "ncs");
@@ -301,6 +305,8 @@ Test(settings, whole_file)
 	cr_expect_eq(s.verbosity, LOG_NOTICE);
 	cr_expect(s.login_grace == 1 && s.keepalive == 4 && s.max_unauthenticated == 2);
 	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
+	cr_expect(s.max_unauthenticated_per_source == 1 && s.max_penalty == 0);
+	cr_expect(s.source_prefix_v4 == 24 && s.source_prefix_v6 == 128);
 }
 
 Test(settings, control)
@@ -374,6 +380,11 @@ static const struct {
     {"max_unauthenticated = 0;", "1: max_unauthenticated: expected a number from 1 to 65535"},
     {"max_sessions = 65536;", "1: max_sessions: expected a number from 1 to 65535"},
     {"max_channels = 16385;", "1: max_channels: expected a number from 1 to 16384"},
+    {"max_unauthenticated_per_source = 0;",
+     "1: max_unauthenticated_per_source: expected a number from 1 to 65535"},
+    {"source_prefix_v4 = 33;", "1: source_prefix_v4: expected a number from 1 to 32"},
+    {"source_prefix_v6 = 0;", "1: source_prefix_v6: expected a number from 1 to 128"},
+    {"max_penalty = 86401;", "1: max_penalty: expected a number from 0 to 86400"},
     {"control = \"@x\";", "1: control \"@x\": expected /path"},
     {"control = \"127.0.0.1:1\";", "1: control \"127.0.0.1:1\": expected /path"},
     {"control = true;", "1: control: expected a text"},
@@ -530,5 +541,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 10);
+	cr_expect_eq(shown, 14);
 }

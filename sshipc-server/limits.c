@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "limits.h"
+
+enum { SECOND = 1000000 };
+
+static const char *const names[LIMITS] = {
+    [LIMIT_MAX_SESSIONS] = "max_sessions",
+    [LIMIT_MAX_UNAUTHENTICATED] = "max_unauthenticated",
+    [LIMIT_MAX_PER_SOURCE] = "max_unauthenticated_per_source",
+    [LIMIT_PENALTY] = "max_penalty",
+    [LIMIT_LOGIN_GRACE] = "login_grace",
+    [LIMIT_ATTEMPTS] = "attempts",
+    [LIMIT_MAX_CHANNELS] = "max_channels",
+    [LIMIT_MAX_OPENS] = "max_opens",
+    [LIMIT_MAX_DIALS] = "max_dials",
+    [LIMIT_MAX_HELD] = "max_held",
+    [LIMIT_LOG_LINES] = "log lines",
+};
+
+const char *limit_name(enum limit which)
+{
+	return names[which];
+}
+
+uint64_t pace_take(struct pace *p, unsigned rate, uint64_t now)
+{
+	if (p->paid_until + SECOND < now)
+		p->paid_until = now - SECOND;
+	p->paid_until += SECOND / rate;
+	return p->paid_until > now ? p->paid_until - now : 0;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "sources.h"
+
+#include <netinet/in.h>
+#include <search.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	THRESHOLD = 15, /* seconds of penalty below which a source is as good as any */
+};
+
+struct source {
+	uint8_t net[17]; /* family, and the address with the bits behind the prefix cleared */
+	size_t n;
+	time_t until; /* when what its faults add up to has passed */
+	TAILQ_HEAD(, guest) guests;
+	TAILQ_ENTRY(source)
+	place; /* among those with as many guests; without any: the remembered */
+};
+
+TAILQ_HEAD(places, source);
+
+struct sources {
+	struct sources_config config;
+	void *tree; /* of all sources by net: no peer can make its paths long */
+	size_t guests, count, remembered, biggest;
+	struct places *by_n; /* 0 to config.most; who came to its number first is first */
+};
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(((const struct source *)a)->net, ((const struct source *)b)->net,
+		      sizeof(((const struct source *)a)->net));
+}
+
+static void set_net(const struct sources *s, const struct address *peer, uint8_t net[17])
+{
+	const bool v6 = peer->sa.ss_family == AF_INET6;
+	const int bits = v6 ? s->config.prefix_v6 : s->config.prefix_v4;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	memset(net, 0, 17);
+	net[0] = v6 ? 6 : 4;
+	memcpy(&in, &peer->sa, sizeof(in));
+	memcpy(&in6, &peer->sa, sizeof(in6));
+	if (v6)
+		memcpy(net + 1, &in6.sin6_addr, 16);
+	else
+		memcpy(net + 1, &in.sin_addr, 4);
+	for (int i = bits; i < 128; i++)
+		net[1 + i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+}
+
+static struct source *find(struct sources *s, const struct address *peer)
+{
+	struct source wanted;
+	void *found;
+
+	set_net(s, peer, wanted.net);
+	found = tfind(&wanted, &s->tree, compare);
+	return found ? *(struct source **)found : NULL;
+}
+
+static void drop(struct sources *s, struct source *src)
+{
+	TAILQ_REMOVE(&s->by_n[0], src, place);
+	tdelete(src, &s->tree, compare);
+	free(src);
+	s->count--;
+	s->remembered--;
+}
+
+/* Who is there no more is remembered while that matters, and while there is room. */
+static void forget(struct sources *s, time_t now)
+{
+	struct source *first;
+
+	while ((first = TAILQ_FIRST(&s->by_n[0])) &&
+	       (first->until <= now || s->remembered > SOURCES_PUNISHED))
+		drop(s, first);
+}
+
+static struct source *find_or_add(struct sources *s, const struct address *peer, time_t now)
+{
+	struct source *src = find(s, peer);
+
+	if (src)
+		return src;
+	src = calloc(1, sizeof(*src));
+	if (!src)
+		abort();
+	set_net(s, peer, src->net);
+	src->until = now;
+	TAILQ_INIT(&src->guests);
+	if (!tsearch(src, &s->tree, compare))
+		abort();
+	TAILQ_INSERT_TAIL(&s->by_n[0], src, place);
+	s->count++;
+	s->remembered++;
+	return src;
+}
+
+/* It has n guests from now on: at most config.most, since sources_ask was asked. */
+static void move(struct sources *s, struct source *src, size_t n)
+{
+	if (n > (size_t)s->config.most)
+		abort();
+	TAILQ_REMOVE(&s->by_n[src->n], src, place);
+	TAILQ_INSERT_TAIL(&s->by_n[n], src, place);
+	s->remembered += n == 0;
+	s->remembered -= src->n == 0;
+	src->n = n;
+	if (n > s->biggest)
+		s->biggest = n;
+	while (s->biggest > 0 && TAILQ_EMPTY(&s->by_n[s->biggest]))
+		s->biggest--;
+}
+
+struct sources *sources_new(const struct sources_config *config)
+{
+	struct sources *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->by_n = calloc((size_t)config->most + 1, sizeof(*s->by_n));
+	if (!s || !s->by_n) {
+		free(s);
+		return NULL;
+	}
+	s->config = *config;
+	for (int i = 0; i <= config->most; i++)
+		TAILQ_INIT(&s->by_n[i]);
+	return s;
+}
+
+void sources_free(struct sources *s)
+{
+	struct source *src;
+
+	if (!s)
+		return;
+	while ((src = TAILQ_FIRST(&s->by_n[0])))
+		drop(s, src);
+	free(s->by_n);
+	free(s);
+}
+
+enum sources_verdict sources_ask(struct sources *s, const struct address *peer, bool full,
+				 time_t now, struct guest **instead)
+{
+	const struct source *src = find(s, peer);
+	const size_t n = src ? src->n : 0;
+	const bool punished = src && src->until - now >= THRESHOLD;
+	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
+
+	*instead = NULL;
+	if (n > 0 && n >= (punished ? 1 : (size_t)s->config.most)) {
+		/* Who shares the address of one that holds all its places gets in, too. */
+		if (now - oldest->since >= s->config.patience)
+			*instead = oldest;
+		return punished ? SOURCES_PUNISHED_NOW : SOURCES_TOO_MANY;
+	}
+	if (!full)
+		return SOURCES_FREE;
+	/* Two that press alike do not push each other out in turns. */
+	if (s->biggest > n + 1 || (s->biggest > 0 && n == 0 && !punished))
+		*instead = TAILQ_FIRST(&TAILQ_FIRST(&s->by_n[s->biggest])->guests);
+	return SOURCES_FULL;
+}
+
+void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now)
+{
+	struct source *src = find_or_add(s, peer, now);
+
+	g->source = src;
+	g->since = now;
+	TAILQ_INSERT_TAIL(&src->guests, g, of_source);
+	move(s, src, src->n + 1);
+	s->guests++;
+}
+
+void sources_leave(struct sources *s, struct guest *g, time_t now)
+{
+	struct source *src = g->source;
+
+	if (!src)
+		return;
+	g->source = NULL;
+	TAILQ_REMOVE(&src->guests, g, of_source);
+	s->guests--;
+	move(s, src, src->n - 1);
+	forget(s, now);
+}
+
+void sources_punish(struct sources *s, const struct address *peer, enum sources_fault fault,
+		    time_t now)
+{
+	struct source *src;
+
+	if (s->config.max_penalty == 0)
+		return;
+	src = find_or_add(s, peer, now);
+	src->until = (src->until > now ? src->until : now) + (time_t)fault;
+	if (src->until > now + s->config.max_penalty)
+		src->until = now + s->config.max_penalty;
+	forget(s, now);
+}
+
+size_t sources_guests(const struct sources *s)
+{
+	return s->guests;
+}
+
+size_t sources_count(const struct sources *s)
+{
+	return s->count;
+}

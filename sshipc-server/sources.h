@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SOURCES_H
+#define SSHIPC_SERVER_SOURCES_H
+/*
+ * Where connections come from that are not logged in: who may have one more, who makes room for
+ * whom, and who has failed so often that one at a time must do.  Knows of no session that is logged
+ * in.  A source is a network: all addresses that share its prefix.  Times are monotonic seconds, as
+ * the caller says.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "address.h"
+
+#define SOURCES_PUNISHED 4096 /* failing ones that are remembered while they have no connection */
+
+struct sources;
+
+struct sources_config {
+	int prefix_v4, prefix_v6; /* bits that make a source */
+	int most;		  /* connections that are not logged in, of one source */
+	int patience;		  /* seconds in which one gives way only where the house is full */
+	int max_penalty; /* seconds that all faults of a source add up to; 0: none are kept */
+};
+
+/* One connection that is not logged in, a member of its owner. */
+struct guest {
+	TAILQ_ENTRY(guest) of_source; /* the oldest first */
+	struct source *source;	      /* NULL: not, or no longer, a guest */
+	time_t since;
+	void *owner;
+};
+
+/* What stands against one more. */
+enum sources_verdict {
+	SOURCES_FREE,	     /* nothing */
+	SOURCES_FULL,	     /* there is no room */
+	SOURCES_TOO_MANY,    /* as many of this source as it may have */
+	SOURCES_PUNISHED_NOW /* it failed so often that it may have one at a time */
+};
+
+enum sources_fault { /* and for how many seconds */
+		     SOURCES_NO_LOGIN = 1,
+		     SOURCES_REFUSED = 5,
+		     SOURCES_TOO_SLOW = 10,
+		     SOURCES_CRASH = 90,
+};
+
+/* NULL: out of memory. */
+struct sources *sources_new(const struct sources_config *config);
+void sources_free(struct sources *s); /* all guests have left */
+
+/* May one more come from peer?  full: there is room only if another goes.  *instead: the guest
+ * whose place it takes and who must leave first, or NULL. */
+enum sources_verdict sources_ask(struct sources *s, const struct address *peer, bool full,
+				 time_t now, struct guest **instead);
+
+void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now);
+void sources_leave(struct sources *s, struct guest *g, time_t now); /* safe on none */
+
+/* Faults add up; from 15 s on, and until that time has passed, the source may have one guest. */
+void sources_punish(struct sources *s, const struct address *peer, enum sources_fault fault,
+		    time_t now);
+
+size_t sources_guests(const struct sources *s);
+
+/* Those that have guests or are remembered. */
+size_t sources_count(const struct sources *s);
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Who may come in, who makes room for whom, and who has failed too often. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../sshipc-server/sources.h"
+
+enum { MOST = 4, PATIENCE = 3, ROOM = 8, START = 1000 };
+
+static struct sources *s;
+static struct guest guests[5000];
+static size_t n_guests, room = ROOM;
+static time_t now;
+
+static void set_up_with(int v4, int v6, int max_penalty)
+{
+	const struct sources_config config = {v4, v6, MOST, PATIENCE, max_penalty};
+
+	s = sources_new(&config);
+	cr_assert(s);
+	now = START;
+}
+
+static void set_up(void)
+{
+	set_up_with(32, 64, 600);
+}
+
+static void tear_down(void)
+{
+	for (size_t i = 0; i < n_guests; i++)
+		sources_leave(s, &guests[i], now);
+	cr_expect_eq(sources_guests(s), 0);
+	sources_free(s);
+}
+
+TestSuite(sources, .init = set_up, .fini = tear_down);
+
+static struct address peer(const char *host)
+{
+	struct address a;
+
+	cr_assert_eq(address_from_host(host, 1, &a), 0, "%s", host);
+	return a;
+}
+
+/* One more from host where there is so much room, SOURCES_FREE where it came in: then it is *in. */
+static enum sources_verdict come(const char *host, struct guest **in, struct guest **instead)
+{
+	const struct address a = peer(host);
+	struct guest *g = &guests[n_guests], *out;
+	const enum sources_verdict v = sources_ask(s, &a, sources_guests(s) >= room, now, &out);
+
+	if (instead)
+		*instead = out;
+	if (v != SOURCES_FREE && !out)
+		return v;
+	cr_assert_lt(n_guests, sizeof(guests) / sizeof(guests[0]));
+	n_guests++;
+	sources_leave(s, out ? out : g, now);
+	sources_enter(s, g, &a, now);
+	if (in)
+		*in = g;
+	return SOURCES_FREE;
+}
+
+static void fill(const char *host, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(come(host, NULL, NULL), SOURCES_FREE, "%s %zu", host, i);
+}
+
+static void punish(const char *host, enum sources_fault fault, int times)
+{
+	const struct address a = peer(host);
+
+	while (times-- > 0)
+		sources_punish(s, &a, fault, now);
+}
+
+Test(sources, prefixes)
+{
+	static const struct {
+		int v4, v6;
+		const char *a, *b;
+		bool same;
+	} table[] = {
+	    {32, 64, "192.0.2.1", "192.0.2.1", true},
+	    {32, 64, "192.0.2.1", "192.0.2.2", false},
+	    {24, 64, "192.0.2.1", "192.0.2.254", true},
+	    {24, 64, "192.0.2.1", "192.0.3.1", false},
+	    {31, 64, "192.0.2.2", "192.0.2.3", true},
+	    {31, 64, "192.0.2.1", "192.0.2.2", false},
+	    {0, 64, "192.0.2.1", "10.9.8.7", true},
+	    {32, 64, "2001:db8::1", "2001:db8::ffff:0:1", true},
+	    {32, 64, "2001:db8::1", "2001:db8:0:1::1", false},
+	    {32, 128, "2001:db8::1", "2001:db8::2", false},
+	    {32, 48, "2001:db8::1", "2001:db8:0:1::1", true},
+	    {0, 0, "2001:db8::1", "192.0.2.1", false},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		sources_free(s);
+		set_up_with(table[i].v4, table[i].v6, 600);
+		fill(table[i].a, 1);
+		fill(table[i].b, 1);
+		cr_expect_eq(sources_count(s), table[i].same ? 1 : 2, "%s and %s", table[i].a,
+			     table[i].b);
+		while (n_guests > 0)
+			sources_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(sources_count(s), 0, "%s is remembered for nothing", table[i].a);
+	}
+}
+
+Test(sources, one_source_has_its_share)
+{
+	struct guest *instead;
+
+	fill("192.0.2.1", MOST);
+	now += PATIENCE - 1;
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_TOO_MANY);
+	cr_expect_eq(come("192.0.2.2", NULL, NULL), SOURCES_FREE);
+	/* Who shares its address is not kept out by silent ones. */
+	now++;
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(instead, &guests[0]);
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(instead, &guests[1]);
+	sources_leave(s, &guests[3], now);
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_null(instead);
+}
+
+Test(sources, full_house)
+{
+	static const struct {
+		const char *what;
+		size_t held[4]; /* by 192.0.2.1 to .4, in this order */
+		const char *from;
+		int out; /* by whom the place is left; 0: refused */
+	} table[] = {
+	    {"a newcomer takes from the one with most", {4, 3, 1}, "192.0.2.9", 1},
+	    {"wherever it stands", {1, 3, 4}, "192.0.2.9", 3},
+	    {"of two with as many from the first", {4, 4}, "192.0.2.9", 1},
+	    {"who has one may have two", {1, 4, 3}, "192.0.2.1", 2},
+	    {"not where that turns them round", {3, 2, 3}, "192.0.2.2", 0},
+	    {"the one with most gets no more", {3, 3, 2}, "192.0.2.1", 0},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		size_t first[5] = {0};
+		char host[32];
+		struct guest *instead;
+
+		n_guests = 0;
+		for (size_t k = 0; k < 4; k++) {
+			snprintf(host, sizeof(host), "192.0.2.%zu", k + 1);
+			first[k + 1] = n_guests;
+			fill(host, table[i].held[k]);
+		}
+		cr_assert_eq(sources_guests(s), ROOM, "%s", table[i].what);
+		cr_expect_eq(come(table[i].from, NULL, &instead),
+			     table[i].out ? SOURCES_FREE : SOURCES_FULL, "%s", table[i].what);
+		if (table[i].out)
+			cr_expect_eq(instead, &guests[first[table[i].out]], "%s", table[i].what);
+		cr_expect_eq(sources_guests(s), ROOM);
+		for (size_t k = 0; k < n_guests; k++)
+			sources_leave(s, &guests[k], now);
+	}
+}
+
+/* So many strangers that each has one: the first goes, and one who comes back has no right. */
+Test(sources, as_many_sources_as_places)
+{
+	char host[32];
+	struct guest *instead;
+
+	for (size_t i = 0; i < ROOM; i++) {
+		snprintf(host, sizeof(host), "192.0.2.%zu", i + 1);
+		fill(host, 1);
+	}
+	cr_expect_eq(come("198.51.100.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(instead, &guests[0]);
+	cr_expect_eq(come("192.0.2.2", NULL, &instead), SOURCES_FULL);
+	/* One that failed before pushes nobody out who did not. */
+	punish("198.51.100.2", SOURCES_CRASH, 1);
+	cr_expect_eq(come("198.51.100.2", NULL, &instead), SOURCES_FULL);
+}
+
+/* Nobody is there who could go: all are logged in. */
+Test(sources, full_without_guests)
+{
+	const struct address a = peer("192.0.2.1");
+	struct guest *instead;
+
+	cr_expect_eq(sources_ask(s, &a, true, now, &instead), SOURCES_FULL);
+	cr_expect_null(instead);
+}
+
+Test(sources, flood_leaves_room_for_a_quiet_one)
+{
+	char host[32];
+	struct guest *quiet = NULL, *instead;
+	size_t refused = 0;
+
+	room = 24;
+	for (int i = 0; i < 4000; i++) {
+		if (i == 2000)
+			cr_expect_eq(come("127.0.0.1", &quiet, NULL), SOURCES_FREE);
+		snprintf(host, sizeof(host), "127.0.0.%d", 2 + i % 8);
+		refused += come(host, NULL, &instead) != SOURCES_FREE;
+		cr_expect_leq(sources_guests(s), room);
+		cr_expect(!quiet || instead != quiet);
+	}
+	cr_expect_gt(refused, 3900, "%zu", refused);
+	cr_expect(quiet && quiet->source);
+}
+
+Test(sources, penalties)
+{
+	static const struct {
+		const char *what;
+		enum sources_fault fault;
+		int times;
+		time_t later;
+		enum sources_verdict second;
+	} table[] = {
+	    {"a port scan", SOURCES_NO_LOGIN, 14, 0, SOURCES_FREE},
+	    {"many", SOURCES_NO_LOGIN, 15, 0, SOURCES_PUNISHED_NOW},
+	    {"two wrong keys", SOURCES_REFUSED, 2, 0, SOURCES_FREE},
+	    {"three", SOURCES_REFUSED, 3, 0, SOURCES_PUNISHED_NOW},
+	    {"that passes", SOURCES_REFUSED, 3, 1, SOURCES_FREE},
+	    {"one slow login", SOURCES_TOO_SLOW, 1, 0, SOURCES_FREE},
+	    {"a crash", SOURCES_CRASH, 1, 75, SOURCES_PUNISHED_NOW},
+	    {"passes, too", SOURCES_CRASH, 1, 76, SOURCES_FREE},
+	    {"there is an end", SOURCES_CRASH, 1000, 585, SOURCES_PUNISHED_NOW},
+	    {"after ten minutes", SOURCES_CRASH, 1000, 586, SOURCES_FREE},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct guest *first = NULL, *instead;
+
+		punish("192.0.2.1", table[i].fault, table[i].times);
+		now += table[i].later;
+		cr_expect_eq(come("192.0.2.1", &first, NULL), SOURCES_FREE, "%s: not even one",
+			     table[i].what);
+		cr_expect_eq(come("192.0.2.1", NULL, NULL), table[i].second, "%s", table[i].what);
+		cr_expect_eq(come("192.0.2.2", NULL, NULL), SOURCES_FREE, "%s: another",
+			     table[i].what);
+		/* Its one place can be had by who shares the address. */
+		now += PATIENCE;
+		if (table[i].second == SOURCES_PUNISHED_NOW && table[i].later == 0) {
+			punish("192.0.2.1", SOURCES_CRASH, 1);
+			cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+			cr_expect_eq(instead, first, "%s", table[i].what);
+		}
+		now += 1000;
+		while (n_guests > 0)
+			sources_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(sources_count(s), 0, "%s is remembered", table[i].what);
+	}
+}
+
+Test(sources, no_penalties)
+{
+	sources_free(s);
+	set_up_with(32, 64, 0);
+	punish("192.0.2.1", SOURCES_CRASH, 100);
+	cr_expect_eq(sources_count(s), 0);
+	fill("192.0.2.1", MOST);
+}
+
+Test(sources, memory_has_an_end)
+{
+	char host[32];
+
+	for (int i = 0; i < 3 * SOURCES_PUNISHED; i++) {
+		snprintf(host, sizeof(host), "2001:db8:%x:%x::1", i >> 8, i & 255);
+		punish(host, SOURCES_CRASH, 1);
+		cr_assert_leq(sources_count(s), SOURCES_PUNISHED);
+	}
+	fill(host, 1);
+	cr_expect_eq(come(host, NULL, NULL), SOURCES_PUNISHED_NOW, "the newest are remembered");
+	fill("2001:db8::1", 2); /* and the oldest are not */
+}
+
+Test(sources, leaving_twice_is_leaving_once)
+{
+	fill("192.0.2.1", 2);
+	sources_leave(s, &guests[0], now);
+	sources_leave(s, &guests[0], now);
+	cr_expect_eq(sources_guests(s), 1);
+}
