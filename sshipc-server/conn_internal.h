@@ -120,6 +120,10 @@ bool conn_may_log(struct conn *c, const char *event, const char *text);
 void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* When the clock alone can change its verdict, or when a warning of that is due; 0: never.  Gives
+ * the warning. */
+time_t conn_next_change(struct conn *c, time_t now);
+
 /* Its name in log lines, after peer or key changed. */
 void conn_name(struct conn *c);
 

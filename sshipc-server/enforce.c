@@ -28,6 +28,8 @@ struct enforce {
 	struct event *changed, *settled, *ticked;
 };
 
+static void rearm(struct enforce *e);
+
 static void keep_fault(void *arg, const char *text)
 {
 	struct enforce *e = arg;
@@ -90,7 +92,7 @@ int enforce_reload(struct enforce *e, char *summary, size_t size)
 	if (allowlist_count(list) == 0)
 		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
 			e->s->allowlist);
-	enforce_rearm(e);
+	rearm(e);
 	return 0;
 }
 
@@ -173,7 +175,7 @@ static void judge_by_clock(struct enforce *e)
 	e->ops.judge(e->ops.arg, e->list, "clock", summary, sizeof(summary));
 }
 
-void enforce_rearm(struct enforce *e)
+static void rearm(struct enforce *e)
 {
 	struct itimerspec at = {0};
 	time_t now = now_s(), next;
@@ -197,6 +199,18 @@ void enforce_rearm(struct enforce *e)
 	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
 }
 
+/* Few logins have an earlier moment than all sessions before them, so few look at all sessions. */
+void enforce_add(struct enforce *e, time_t next)
+{
+	const time_t now = now_s();
+
+	if (now < e->armed && (next == 0 || next >= e->armed))
+		return;
+	if (next != 0 && now >= next)
+		judge_by_clock(e); /* the login was granted a moment earlier */
+	rearm(e);
+}
+
 static void on_ticked(evutil_socket_t fd, short what, void *arg)
 {
 	struct enforce *e = arg;
@@ -206,7 +220,7 @@ static void on_ticked(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
 		return;
 	judge_by_clock(e);
-	enforce_rearm(e);
+	rearm(e);
 }
 
 /* ---- life ---- */
@@ -233,7 +247,7 @@ struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 	if (s->watch && watch(e, base) != 0)
 		log_msg(LOG_WARNING, "%s cannot be watched (%s): changes take SIGHUP", s->allowlist,
 			strerror(errno));
-	enforce_rearm(e);
+	rearm(e);
 	return e;
 }
 

@@ -39,7 +39,7 @@ int enforce_reload(struct enforce *e, char *summary, size_t size);
 /* The fault that keeps the file on disk from being in force; "" when there is none. */
 const char *enforce_fault(const struct enforce *e);
 
-/* A session was added: its next change counts, too. */
-void enforce_rearm(struct enforce *e);
+/* A session was added; next: when the clock alone can change its verdict, 0: never. */
+void enforce_add(struct enforce *e, time_t next);
 
 #endif

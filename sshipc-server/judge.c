@@ -35,7 +35,7 @@ static bool judge(struct conn *c, time_t now)
 	return true;
 }
 
-static time_t next_change(struct conn *c, time_t now)
+time_t conn_next_change(struct conn *c, time_t now)
 {
 	const time_t next =
 	    conn_logged_in(c) && c->entry ? policy_next_change(&c->entry->key, now) : 0;
@@ -105,7 +105,7 @@ time_t conns_next_change(struct monitor_view *view, time_t now)
 
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
-		const time_t t = next_change(c, now);
+		const time_t t = conn_next_change(c, now);
 
 		if (t != 0 && (first == 0 || t < first))
 			first = t;

@@ -173,7 +173,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	wire_start(&w, WIRE_GRANT);
 	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
 	conn_send(c, &w);
-	c->view->logged_in(c->view->owner);
+	c->view->logged_in(c->view->owner, conn_next_change(c, time(NULL)));
 }
 
 /* A listed key's owner may know why. */

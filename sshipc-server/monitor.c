@@ -136,11 +136,11 @@ static time_t next_change(void *arg, time_t now)
 	return conns_next_change(&m->view, now);
 }
 
-static void on_logged_in(void *arg)
+static void on_logged_in(void *arg, time_t next)
 {
 	struct monitor *m = arg;
 
-	enforce_rearm(m->enforce);
+	enforce_add(m->enforce, next);
 }
 
 void monitor_reload(struct monitor *m)

@@ -56,9 +56,10 @@ static inline size_t fake_logged(const char *text)
 	return n;
 }
 
-static inline void fake_on_login(void *owner)
+static inline void fake_on_login(void *owner, time_t next)
 {
 	(void)owner;
+	(void)next;
 	fake_logins++;
 }
 

@@ -18,7 +18,7 @@ static char dir[] = "/tmp/sshipc-enforce-XXXXXX", list[64], other[64];
 static struct settings settings = {.watch = true, .allowlist = list, .n_endpoints = 1};
 static struct event_base *base;
 static struct enforce *e;
-static size_t fds_before, judged, keys;
+static size_t fds_before, judged, keys, asked;
 static time_t change; /* of the one session there is; 0: never */
 
 static void judge(void *arg, const struct allowlist *l, const char *why, char *summary, size_t size)
@@ -33,6 +33,7 @@ static void judge(void *arg, const struct allowlist *l, const char *why, char *s
 static time_t next_change(void *arg, time_t now)
 {
 	(void)arg;
+	asked++;
 	return change > now ? change : 0;
 }
 
@@ -177,7 +178,7 @@ Test(enforce, linked)
 Test(enforce, clock_reaches_the_change)
 {
 	change = time(NULL) + 1;
-	enforce_rearm(e);
+	enforce_add(e, change);
 	cr_expect(wait_judged());
 	cr_expect_geq(time(NULL), change - 1);
 	run(100);
@@ -190,10 +191,35 @@ Test(enforce, login_at_that_moment)
 	struct timespec now;
 
 	change = time(NULL) + 1;
-	enforce_rearm(e);
+	enforce_add(e, change);
 	do
 		clock_gettime(CLOCK_REALTIME, &now);
 	while (time(NULL) < change || now.tv_sec < change);
-	enforce_rearm(e);
+	enforce_add(e, 0);
 	cr_expect(judged > 0 || wait_judged(), "who expired is judged by nobody");
+}
+
+/* A login looks at the other sessions only where it comes before all of them. */
+Test(enforce, logins_cost_little)
+{
+	const time_t soon = time(NULL) + 1000;
+
+	change = soon;
+	enforce_add(e, change);
+	asked = 0;
+	for (time_t i = 0; i < 1000; i++)
+		enforce_add(e, i % 2 ? soon + i : 0);
+	cr_expect_eq(asked, 0, "%zu", asked);
+	change = soon - 1;
+	enforce_add(e, change);
+	cr_expect_gt(asked, 0);
+	cr_expect_eq(judged, 0);
+}
+
+/* It was granted when its end was still to come. */
+Test(enforce, login_at_its_own_end)
+{
+	change = time(NULL);
+	enforce_add(e, change);
+	cr_expect_gt(judged, 0);
 }
