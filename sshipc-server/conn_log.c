@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What is logged about a connection. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "conn_internal.h"
+
+enum {
+	CONN_FIELDS = 16, /* of a log line */
+	KINDS_MAX = 20,	  /* different lines a minute that a session may have logged */
+};
+
+void conn_name(struct conn *c)
+{
+	char peer[ADDRESS_TEXT];
+
+	snprintf(c->who, sizeof(c->who), "session %" PRIu32 ", %s%s%s", c->id,
+		 address_format(&c->peer, peer, sizeof(peer)), c->use ? ", " : "",
+		 c->use ? c->use->name : "");
+}
+
+void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	      const char *fmt, ...)
+{
+	struct log_field fields[CONN_FIELDS + 1] = {{"session", NULL, c->id}};
+	char source[ADDRESS_TEXT], text[2048];
+	size_t n = 1;
+	va_list ap;
+
+	fields[n++] =
+	    (struct log_field){"source", address_format(&c->peer, source, sizeof(source)), 0};
+	if (c->use) {
+		fields[n++] = (struct log_field){"key", c->use->name, 0};
+		fields[n++] = (struct log_field){"fingerprint", c->use->fingerprint, 0};
+		fields[n++] = (struct log_field){"endpoint", c->endpoint->name, 0};
+	}
+	while (more && more->name && n < CONN_FIELDS)
+		fields[n++] = *more++;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_event(priority, event, fields, "%s: %s", c->who, text);
+}
+
+bool conn_may_log(struct conn *c, const char *event, const char *text)
+{
+	struct repeats *r = c->view->repeats;
+	char host[ADDRESS_TEXT], subject[640];
+	struct repeat *k;
+
+	snprintf(subject, sizeof(subject), "%s: %s",
+		 c->use ? c->use->name : address_format_host(&c->peer, host, sizeof(host)), text);
+	k = repeats_find(r, event, subject);
+	if (k)
+		return repeats_again(k);
+	if (c->minute != repeats_minute(r))
+		c->kinds = 0;
+	c->minute = repeats_minute(r);
+	if (++c->kinds == KINDS_MAX + 1)
+		conn_log(c, LOG_WARNING, "limit",
+			 (const struct log_field[]){{"limit", limit_name(LIMIT_LOG_LINES), 0},
+						    {NULL, NULL, 0}},
+			 "more than %d different lines in a minute: the rest is dropped",
+			 KINDS_MAX);
+	c->view->bitten[LIMIT_LOG_LINES] += c->kinds > KINDS_MAX;
+	return c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
+}
+
+void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	c->view->bitten[which]++;
+	if (!conn_may_log(c, "limit", limit_name(which)))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	conn_log(c, c->authorized ? LOG_WARNING : LOG_NOTICE, "limit",
+		 (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
+		 "%s (%s)", text, limit_name(which));
+}
