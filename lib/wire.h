@@ -52,6 +52,7 @@ enum wire_type {
 	/* monitor -> dialler */
 	WIRE_ENDPOINT, /* u32 index, bytes sockaddr */
 	WIRE_DIAL,     /* u32 id, u32 index, bytes source sockaddr */
+	WIRE_CANCEL,   /* u32 id */
 	/* dialler -> monitor */
 	WIRE_DIALLED, /* u32 id, u32 errno; 0: the connected socket is attached */
 };

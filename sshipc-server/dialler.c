@@ -280,10 +280,18 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 
 void dial_cancel(struct dial *d)
 {
+	struct wire w;
+
 	if (!d)
 		return;
 	if (d->owner->sock >= 0)
 		TAILQ_REMOVE(&d->owner->remote, d, entry);
+	if (d->sent) {
+		/* Where that does not get through the helper gives up after its deadline. */
+		wire_start(&w, WIRE_CANCEL);
+		wire_put_u32(&w, d->id);
+		wire_send(d->owner->sock, &w);
+	}
 	if (d->event)
 		event_free(d->event);
 	if (d->fd >= 0)
@@ -293,16 +301,43 @@ void dial_cancel(struct dial *d)
 
 /* ---- the helper itself ---- */
 
+/* Asked for, and not answered yet. */
+struct order {
+	LIST_ENTRY(order) entry; /* the newest first */
+	uint32_t id;
+	struct dial *dial;
+};
+
 static struct endpoint known[ENDPOINTS_MAX];
 static struct dialler self = {.endpoints = known, .sock = -1};
+static LIST_HEAD(, order) orders = LIST_HEAD_INITIALIZER(orders);
+
+static void drop(struct order *o)
+{
+	LIST_REMOVE(o, entry);
+	free(o);
+}
+
+static void cancel(uint32_t id)
+{
+	struct order *o;
+
+	LIST_FOREACH(o, &orders, entry)
+	if (o->id == id)
+		break;
+	if (!o)
+		return; /* answered meanwhile */
+	dial_cancel(o->dial);
+	drop(o);
+}
 
 static void on_dialled(void *arg, int fd, int error)
 {
-	const uint32_t *id = arg;
+	struct order *o = arg;
 	struct wire w;
 
 	wire_start(&w, WIRE_DIALLED);
-	wire_put_u32(&w, *id);
+	wire_put_u32(&w, o->id);
 	wire_put_u32(&w, (uint32_t)error);
 	if (fd >= 0)
 		wire_attach(&w, fd);
@@ -310,7 +345,21 @@ static void on_dialled(void *arg, int fd, int error)
 		_exit(0);
 	if (fd >= 0)
 		close(fd);
-	free(arg);
+	drop(o);
+}
+
+static void order(uint32_t id, uint32_t index, const struct address *source)
+{
+	struct order *o = calloc(1, sizeof(*o));
+	struct dial *d;
+
+	if (!o)
+		abort();
+	o->id = id;
+	LIST_INSERT_HEAD(&orders, o, entry);
+	d = dialler_dial(&self, index, source, on_dialled, o);
+	if (d) /* else it is answered, and o gone */
+		o->dial = d;
 }
 
 static void on_request(evutil_socket_t sock, short what, void *arg)
@@ -339,8 +388,10 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 		if (!wire_done(&w) || index >= ENDPOINTS_MAX || n != sizeof(source))
 			_exit(70);
 		memcpy(&source, p, n);
-		p = memcpy(malloc(sizeof(id)), &id, sizeof(id));
-		dialler_dial(&self, index, &source, on_dialled, (void *)p);
+		order(id, index, &source);
+		break;
+	case WIRE_CANCEL:
+		cancel(id);
 		break;
 	default:
 		_exit(70);

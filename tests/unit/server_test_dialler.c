@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -413,4 +414,62 @@ Test(dialler, a_helper_is_lost)
 	close_all(fillers);
 	close(listener);
 	dialler_free(d);
+}
+
+static int descriptors_of(pid_t pid)
+{
+	char fds[64];
+	DIR *d;
+	int n = 0;
+
+	snprintf(fds, sizeof(fds), "/proc/%d/fd", (int)pid);
+	d = opendir(fds);
+	cr_assert(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Well within the deadline of a dial. */
+static bool soon_has(pid_t pid, int wanted)
+{
+	for (int i = 0; i < 300 && descriptors_of(pid) != wanted; i++)
+		usleep(10000);
+	return descriptors_of(pid) == wanted;
+}
+
+/* Who closes what is still dialled keeps no socket in the helper for the rest of its deadline. */
+Test(dialler, cancelled_ones_are_given_up)
+{
+	enum { DIALS = 8 };
+	struct answer a = {.fd = -1};
+	struct dial *asked[DIALS];
+	int listener, tcp, fillers[FILLERS], lost = 0, before;
+	struct dialler *d;
+	pid_t helper;
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	listener = bound(UNIX, 4);
+	tcp = bound(TCP4, 0);
+	fill(TCP4, fillers);
+	d = with_helper(listener, &lost, &helper);
+	dial(d, ABSTRACT, ECONNREFUSED); /* by now the last one's socket is closed there */
+	before = descriptors_of(helper);
+	for (int i = 0; i < DIALS; i++) {
+		asked[i] = dialler_dial(d, TCP4, &no_source, on_done, &a);
+		cr_assert(asked[i]);
+	}
+	cr_expect(soon_has(helper, before + DIALS));
+	for (int i = 0; i < DIALS; i++)
+		dial_cancel(asked[i]);
+	cr_expect(soon_has(helper, before));
+	cr_expect_eq(a.calls, 0);
+	check_connected(listener, dial(d, UNIX, 0));
+	close_all(fillers);
+	close(listener);
+	close(tcp);
+	dialler_free(d);
+	cr_expect_eq(waitpid(helper, NULL, 0), helper);
 }
