@@ -26,8 +26,6 @@ const char algorithms_host_keys[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-
 enum { RSA_MIN_BITS = 2048 };
 
 /* Well below what the ciphers allow (RFC 4344 section 3, RFC 4253 section 9). */
-static const uint64_t rekey_bytes = UINT64_C(1) << 30;
-static const uint32_t rekey_seconds = 3600;
 
 int algorithms_parse(const char *text, enum algorithms_profile *profile)
 {
@@ -120,11 +118,14 @@ int algorithms_set_client(ssh_session session, enum algorithms_profile profile, 
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
 		if (ssh_options_set(session, set[i].option, set[i].value) != SSH_OK)
 			return -1;
-	return algorithms_set_session(session);
+	return algorithms_set_session(session, ALGORITHMS_REKEY_DATA, ALGORITHMS_REKEY_TIME);
 }
 
-int algorithms_set_session(ssh_session session)
+int algorithms_set_session(ssh_session session, int rekey_data, int rekey_time)
 {
+	const uint64_t rekey_bytes = (uint64_t)rekey_data << 20;
+	const uint32_t rekey_seconds = (uint32_t)rekey_time;
+
 	/* "none", not "no": the latter leaves zlib@openssh.com in the offer. */
 	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "none") != SSH_OK ||
 	    ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &rekey_bytes) != SSH_OK ||

@@ -31,9 +31,12 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 int algorithms_set_client(ssh_session session, enum algorithms_profile profile, bool gcm,
 			  const char *hostkeys);
 
-/* What every session needs that ssh_bind cannot set: no compression, rekey limits.  Before the key
- * exchange. */
-int algorithms_set_session(ssh_session session);
+#define ALGORITHMS_REKEY_DATA 1024 /* MiB; what a client session gets */
+#define ALGORITHMS_REKEY_TIME 3600 /* seconds */
+
+/* What every session needs that ssh_bind cannot set: no compression, and new keys after so many MiB
+ * or seconds.  Before the key exchange. */
+int algorithms_set_session(ssh_session session, int rekey_data, int rekey_time);
 
 /* Every user key signature algorithm that we take; and host key algorithms that the client takes.
  */

@@ -38,8 +38,10 @@ struct relay_stats {
 	enum relay_end end;
 };
 
-/* limit: bytes that all relays may hold for slow sockets before the session as a whole waits. */
-struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit);
+/* limit: bytes that all relays may hold for slow sockets before the session as a whole waits.  full
+ * is told, at most once a minute, when it does. */
+struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,
+			  void (*full)(void *arg, size_t held), void *arg);
 
 /* Aborts what is left (done is called, RELAY_END_SESSION) and frees.  Before sshloop_free. */
 void relays_free(struct relays *rs);

@@ -48,7 +48,9 @@ struct relays {
 	struct relay_list all, queues[PLACES];
 	size_t count, held, limit;
 	struct relay_stats total;
-	time_t logged_at;
+	void (*full)(void *arg, size_t held);
+	void *arg;
+	time_t told_at;
 	uint8_t *buf; /* one read, shared: nothing stays in it between two relays */
 };
 

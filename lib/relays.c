@@ -3,12 +3,10 @@
 
 #include <stdlib.h>
 
-#include "log.h"
-
 enum {
 	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
 	TURNS = 4,	    /* writes in one pass, then the other descriptors get theirs */
-	LOG_SECONDS = 60,   /* between two lines about the budget */
+	TELL_SECONDS = 60,  /* between two words about the budget */
 };
 
 time_t relays_now(void)
@@ -32,11 +30,9 @@ static void check_budget(struct relays *rs)
 {
 	const bool full = rs->held > rs->limit;
 
-	if (full && (rs->logged_at == 0 || relays_now() - rs->logged_at >= LOG_SECONDS)) {
-		rs->logged_at = relays_now();
-		log_msg(LOG_WARNING,
-			"slow readers hold %zu bytes, the most one session may: it waits for them",
-			rs->held);
+	if (full && (rs->told_at == 0 || relays_now() - rs->told_at >= TELL_SECONDS)) {
+		rs->told_at = relays_now();
+		rs->full(rs->arg, rs->held);
 	}
 	sshloop_pause(rs->loop, full);
 }
@@ -79,7 +75,8 @@ void relays_pass(struct relays *rs)
 	}
 }
 
-struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit)
+struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,
+			  void (*full)(void *arg, size_t held), void *arg)
 {
 	struct relays *rs = calloc(1, sizeof(*rs));
 
@@ -93,6 +90,8 @@ struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t 
 	rs->base = base;
 	rs->loop = loop;
 	rs->limit = limit;
+	rs->full = full;
+	rs->arg = arg;
 	TAILQ_INIT(&rs->all);
 	for (int i = 0; i < PLACES; i++)
 		TAILQ_INIT(&rs->queues[i]);

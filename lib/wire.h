@@ -26,6 +26,7 @@ enum wire_type {
 	WIRE_REFUSE, /* u32 policy_action, bytes what: something that sshipc does not have was asked
 			for and refused */
 	WIRE_ALIVE,  /* no fields: the peer answered after CHECK */
+	WIRE_LIMIT,  /* u32 session_limit: it was reached */
 	WIRE_STATS,  /* u64 bytes to the endpoints, u64 bytes from them: of the whole session */
 	WIRE_SIGN,   /* bytes algorithm, bytes exchange hash */
 	/* monitor -> session */
@@ -39,7 +40,8 @@ enum wire_type {
 	WIRE_CHECK,   /* no fields: is the peer alive? */
 	WIRE_SIGNED,  /* bytes signature: answers SIGN */
 	/* monitor -> spawner */
-	WIRE_SETUP,   /* u32 algorithms profile, u32 keepalive seconds, u32 sandbox */
+	WIRE_SETUP,   /* u32 algorithms profile, u32 keepalive seconds, u32 sandbox, u32 max_held
+			 MiB, u32 rekey_data MiB, u32 rekey_time seconds */
 	WIRE_HOSTKEY, /* bytes private key text, bytes public key blob */
 	WIRE_START,   /* no fields: settings are complete */
 	WIRE_SPAWN, /* u32 connection id; attached: the SSH socket, the session's end of its pair */

@@ -337,6 +337,13 @@ static ssh_session new_ssh(struct link *l, int fd)
 	return ssh;
 }
 
+static void on_full(void *arg, size_t held)
+{
+	(void)arg;
+	log_msg(LOG_WARNING,
+		"slow readers hold %zu bytes, the most one session may: it waits for them", held);
+}
+
 static void start_session(struct link *l, int fd)
 {
 	const struct linger off = {0};
@@ -352,7 +359,7 @@ static void start_session(struct link *l, int fd)
 		return;
 	}
 	l->loop = sshloop_new(l->base, l->ssh, fd, &config, &ops);
-	l->relays = l->loop ? relays_new(l->base, l->loop, HELD_MAX) : NULL;
+	l->relays = l->loop ? relays_new(l->base, l->loop, HELD_MAX, on_full, NULL) : NULL;
 	if (!l->relays)
 		abort();
 	l->state = KEYING;

@@ -93,6 +93,7 @@ void arrivals_hand_over(struct monitor *m)
 	       spawner_starting(m->spawner) < STARTS_AT_ONCE) {
 		TAILQ_REMOVE(&m->waiting, n, waiting);
 		n->spawner = m->spawner;
+		n->conn->proof = m->view.proof; /* as its sessions do */
 		if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
 			close_both(n);
 			continue;
@@ -198,24 +199,24 @@ bool arrivals_listen(struct monitor *m)
 	return true;
 }
 
-/* Each session takes its socket and a pidfd here, and dials take some for a moment. */
-static size_t affordable_sessions(const struct settings *s)
+/* Each session takes its socket and a pidfd here; and a third is for dials. */
+static size_t affordable(size_t files, int wanted, const char *name)
 {
-	const size_t files = confine_raise_nofile();
 	const size_t n = files > 2 * SPARE_FILES ? (files - SPARE_FILES) / 3 : SPARE_FILES / 3;
 
-	if (n >= (size_t)s->max_sessions)
-		return (size_t)s->max_sessions;
+	if (n >= (size_t)wanted)
+		return (size_t)wanted;
 	log_msg(LOG_WARNING,
-		"the limit of %zu descriptors allows %zu sessions, not max_sessions = %d; raise it "
-		"(ulimit -Hn, LimitNOFILE=)",
-		files, n, s->max_sessions);
+		"the limit of %zu descriptors allows %s = %zu, not %d; raise it (ulimit -Hn, "
+		"LimitNOFILE=)",
+		files, name, n, wanted);
 	return n;
 }
 
 void arrivals_init(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
+	const size_t files = confine_raise_nofile();
 	const struct sources_config config = {s->source_prefix_v4, s->source_prefix_v6,
 					      s->max_unauthenticated_per_source,
 					      (s->login_grace + 9) / 10, s->max_penalty};
@@ -225,7 +226,8 @@ void arrivals_init(struct monitor *m)
 	m->pause_timer = event_new(m->view.base, -1, 0, on_pause_over, m);
 	if (!m->pause_timer || !m->view.sources)
 		abort();
-	m->max_sessions = affordable_sessions(s);
+	m->max_sessions = affordable(files, s->max_sessions, "max_sessions");
+	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }
 
 void arrivals_free(struct monitor *m)

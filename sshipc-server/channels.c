@@ -20,11 +20,22 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 									       : NULL;
 }
 
+/* It is over, or given up. */
+static void end_dial(struct channel *ch)
+{
+	if (!ch->dial)
+		return;
+	ch->dial = NULL;
+	ch->c->n_dials--;
+	ch->c->view->n_dials--;
+}
+
 static void release(struct channel *ch)
 {
 	struct conn *c = ch->c;
 
 	dial_cancel(ch->dial);
+	end_dial(ch);
 	if (ch->timer)
 		event_free(ch->timer);
 	if (ch->waiting)
@@ -45,7 +56,7 @@ void channels_stop(struct conn *c)
 		if (!ch || ch->state != DIALLING || !ch->dial)
 			continue;
 		dial_cancel(ch->dial);
-		ch->dial = NULL;
+		end_dial(ch);
 		if (ch->timer)
 			event_del(ch->timer);
 	}
@@ -133,7 +144,7 @@ static void on_dialled(void *arg, int fd, int error)
 	struct conn *c = ch->c;
 	struct dial_record *record = &c->view->dials[c->endpoint - c->view->settings->endpoints];
 
-	ch->dial = NULL;
+	end_dial(ch);
 	ch->fd = fd;
 	ch->error = error;
 	record->at = conn_now();
@@ -176,6 +187,8 @@ static void dial(struct channel *ch)
 	if (!d)
 		return; /* answered already, and the channel may be gone */
 	ch->dial = d;
+	ch->c->n_dials++;
+	view->n_dials++;
 	ch->timer = event_new(view->base, -1, 0, on_pending, ch);
 	if (!ch->timer || event_add(ch->timer, &wait) != 0)
 		abort();
@@ -245,6 +258,23 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 	conn_send(c, w);
 }
 
+/* Why a granted open is refused all the same; NULL: it is not. */
+static const char *no_room(struct conn *c, const char **remedy)
+{
+	const struct monitor_view *view = c->view;
+
+	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels) {
+		*remedy = "close one, or raise max-channels in its line";
+		return "the key has as many channels as it may (max-channels)";
+	}
+	if (c->n_dials < view->max_dials / 4 && view->n_dials < view->max_dials)
+		return NULL;
+	conn_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for it, and %zu in all", c->n_dials,
+		   view->n_dials);
+	*remedy = "see why its endpoint takes no connections, or raise max_dials";
+	return "as many dials are under way as may be (max_dials)";
+}
+
 void channels_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
@@ -254,6 +284,7 @@ void channels_on_open(struct conn *c, struct wire *w)
 	struct log_text host, origin;
 	size_t n_origin;
 	const void *o;
+	const char *reason, *remedy;
 	enum policy_verdict verdict;
 
 	r.host = wire_get_bytes(w, &r.host_len, 512);
@@ -272,11 +303,9 @@ void channels_on_open(struct conn *c, struct wire *w)
 		channels_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
 		return;
 	}
-	if (verdict == POLICY_GRANT && c->entry->key.max_channels > 0 &&
-	    c->use->channels >= c->entry->key.max_channels) {
-		channels_refuse(c, w, id, &r,
-				"the key has as many channels as it may (max-channels)",
-				"close one, or raise max-channels in its line");
+	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
+	if (reason) {
+		channels_refuse(c, w, id, &r, reason, remedy);
 		return;
 	}
 	ch = *slot = calloc(1, sizeof(*ch));

@@ -18,6 +18,7 @@ enum {
 	KILL_MS = 500,	 /* from END to SIGKILL */
 	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
+	AHEAD_US = 5000, /* that a session may be of its pace before it waits */
 };
 
 time_t conn_now(void)
@@ -135,6 +136,19 @@ static void on_stats(struct conn *c, struct wire *w)
 	c->from_endpoint = from;
 }
 
+static void on_limit(struct conn *c, struct wire *w)
+{
+	const uint32_t which = wire_get_u32(w);
+
+	if (!wire_done(w) || !c->authorized || which > SESSION_LIMIT_HELD)
+		conn_violation(c, "LIMIT");
+	else if (which == SESSION_LIMIT_CHANNELS)
+		conn_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
+	else
+		conn_limit(c, LIMIT_MAX_HELD,
+			   "slow readers hold as many bytes as it may: it waits for them");
+}
+
 /* ---- life ---- */
 
 static void on_message(struct conn *c, struct wire *w)
@@ -163,6 +177,9 @@ static void on_message(struct conn *c, struct wire *w)
 		break;
 	case WIRE_STATS:
 		on_stats(c, w);
+		break;
+	case WIRE_LIMIT:
+		on_limit(c, w);
 		break;
 	case WIRE_ALIVE:
 		login_on_alive(c, w);
@@ -233,6 +250,7 @@ void conn_kill(struct conn *c)
 	event_free(c->readable);
 	event_free(c->writable);
 	event_free(c->timer);
+	event_free(c->resume);
 	if (c->wait)
 		event_free(c->wait);
 	if (c->later)
@@ -247,6 +265,34 @@ void conn_give_way(struct conn *c, enum limit which)
 	conn_limit(c, which, "ended before its login for another connection");
 	c->killed = true;
 	conn_kill(c);
+}
+
+/* Who asks too fast is read no more until its pace allows; its answer is late, not lost. */
+static bool too_fast(struct conn *c)
+{
+	const unsigned rate = (unsigned)c->view->settings->max_opens;
+	struct timespec t;
+	struct timeval wait;
+	uint64_t us;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = pace_take(&c->pace, rate, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	if (us < AHEAD_US)
+		return false;
+	conn_limit(c, LIMIT_MAX_OPENS, "asks for more than %u things in a second: it waits", rate);
+	wait = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = us % 1000000};
+	event_del(c->readable);
+	event_add(c->resume, &wait);
+	return true;
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(c->readable, NULL);
 }
 
 static void on_session(evutil_socket_t sock, short what, void *arg)
@@ -268,6 +314,9 @@ static void on_session(evutil_socket_t sock, short what, void *arg)
 			conn_violation(c, "a descriptor or an oversized message");
 		else
 			on_message(c, &w);
+		/* What it closes it was once given. */
+		if (wire_type(&w) != WIRE_CLOSED && too_fast(c))
+			return;
 	}
 }
 
@@ -328,8 +377,9 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->readable = event_new(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
 	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = event_new(view->base, -1, 0, on_timer, c);
-	if (!c->readable || !c->writable || !c->timer || event_add(c->readable, NULL) != 0 ||
-	    event_add(c->timer, &grace) != 0)
+	c->resume = event_new(view->base, -1, 0, on_resume, c);
+	if (!c->readable || !c->writable || !c->timer || !c->resume ||
+	    event_add(c->readable, NULL) != 0 || event_add(c->timer, &grace) != 0)
 		abort();
 	LIST_INSERT_HEAD(&view->conns, c, of_view);
 	view->n_sessions++;

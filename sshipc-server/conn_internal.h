@@ -52,7 +52,8 @@ struct conn {
 	uint32_t id;
 	struct address peer;
 	int sock, pidfd;
-	struct event *readable, *writable, *timer;
+	struct event *readable, *writable, *timer, *resume;
+	struct pace pace;		    /* of its messages */
 	bool proof;			    /* a login must come with its signature */
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
@@ -89,7 +90,7 @@ struct conn {
 	char methods[64];			    /* other than publickey that were tried */
 	char last_refusal[512];
 	struct channel **channels; /* max_channels of them, by slot */
-	size_t n_channels, n_opened;
+	size_t n_channels, n_opened, n_dials;
 	struct channel_list unsent;
 	STAILQ_HEAD(, unsent) messages;
 	size_t n_messages;

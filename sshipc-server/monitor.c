@@ -218,8 +218,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 					.logged_in = on_logged_in,
 					.owner = m};
 	m->view.since = conn_now();
-	m->setup = (struct spawner_setup){s->algorithms, s->keepalive, !s->unsafe_no_sandbox,
-					  hostkeys, n_hostkeys};
+	m->setup = (struct spawner_setup){s, hostkeys, n_hostkeys};
 	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
 	arrivals_init(m);
 	m->view.pending = pending_new(s);

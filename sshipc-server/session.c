@@ -106,6 +106,19 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	free(c);
 }
 
+static void tell_limit(struct session *s, enum session_limit which)
+{
+	wire_start(&s->broker.out, WIRE_LIMIT);
+	wire_put_u32(&s->broker.out, which);
+	session_tell(s);
+}
+
+static void on_full(void *arg, size_t held)
+{
+	(void)held;
+	tell_limit(arg, SESSION_LIMIT_HELD);
+}
+
 struct open_request {
 	enum policy_action action;
 	const char *host, *origin;
@@ -145,8 +158,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		return 1;
 	}
 	if (s->n_free == 0) {
-		broker_note(&s->broker, LOG_WARNING,
-			    "channel refused: the session has as many as it may (max_channels)");
+		tell_limit(s, SESSION_LIMIT_CHANNELS);
 		return 1;
 	}
 	c = calloc(1, sizeof(*c));
@@ -313,7 +325,7 @@ static ssh_session new_ssh(struct session *s, int ssh_fd)
 	if (!ssh || copy < 0)
 		return NULL;
 	ssh_set_blocking(ssh, 0);
-	if (algorithms_set_session(ssh) != 0 ||
+	if (algorithms_set_session(ssh, s->setup->rekey_data, s->setup->rekey_time) != 0 ||
 	    ssh_bind_accept_fd(s->setup->bind, ssh, copy) != SSH_OK)
 		return NULL;
 	ssh_callbacks_init(&s->callbacks);
@@ -339,7 +351,9 @@ static int start(struct session *s, int ssh_fd)
 	if (!ssh)
 		return -1;
 	s->loop = sshloop_new(s->base, ssh, ssh_fd, &config, &ops);
-	s->relays = s->loop ? relays_new(s->base, s->loop, SESSION_HELD_MAX) : NULL;
+	s->relays = s->loop
+			? relays_new(s->base, s->loop, (size_t)s->setup->max_held << 20, on_full, s)
+			: NULL;
 	s->broker_event = event_new(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
 	if (!s->relays || !s->broker_event || event_add(s->broker_event, NULL) != 0)
 		return -1;

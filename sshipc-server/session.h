@@ -10,14 +10,19 @@
 #include <sys/types.h>
 
 #define SESSION_CHANNELS_MAX 16384	  /* the most that max_channels can be */
-#define SESSION_HELD_MAX     (128 << 20)  /* bytes held for slow endpoints */
 #define SESSION_LOGIN_BYTES  (256 * 1024) /* what a peer may send before it is logged in */
+
+/* What it tells the monitor of. */
+enum session_limit { SESSION_LIMIT_CHANNELS, SESSION_LIMIT_HELD };
 
 struct session_setup {
 	ssh_bind bind;	  /* host keys and algorithms */
 	bool streamlocal; /* the path can be read, see selftest.h */
 	bool proof;	  /* the monitor signs, and checks logins */
 	int keepalive;	  /* seconds */
+	int max_held;	  /* MiB held for slow endpoints */
+	int rekey_data;	  /* MiB */
+	int rekey_time;	  /* seconds */
 	bool sandbox;
 	pid_t parent; /* the spawner */
 };

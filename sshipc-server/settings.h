@@ -47,6 +47,11 @@ struct settings {
 	int max_penalty;			/* seconds; 0: none */
 	int max_sessions;
 	int max_channels; /* of one session */
+	int max_opens;	  /* and other questions of one session in a second */
+	int max_dials;	  /* under way at a time; a quarter of them for one session */
+	int max_held;	  /* MiB that one session holds for slow endpoints */
+	int rekey_data;	  /* MiB */
+	int rekey_time;	  /* seconds */
 	struct cidr_list
 	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
 	char *pending_text;   /* the same, as written */

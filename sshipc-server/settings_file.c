@@ -257,6 +257,11 @@ static const struct {
     NUMBER(max_penalty, 0, 86400, 600),
     NUMBER(max_sessions, 1, 65535, 1000),
     NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024),
+    NUMBER(max_opens, 10, 100000, 2000),
+    NUMBER(max_dials, 4, 65535, 4096),
+    NUMBER(max_held, 1, 4096, 128),
+    NUMBER(rekey_data, 1, 65536, ALGORITHMS_REKEY_DATA),
+    NUMBER(rekey_time, 10, 86400, ALGORITHMS_REKEY_TIME),
 };
 
 enum { NUMBERS = sizeof(numbers) / sizeof(*numbers) };

@@ -96,7 +96,7 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	case WIRE_SPAWNED:
 		a = wire_get_u32(&w);
 		b = wire_get_u32(&w);
-		s->starting--;
+		s->starting -= s->starting > 0;
 		s->ops.spawned(s->ops.arg, a, (int)b, wire_take_fd(&w, 0));
 		break;
 	case WIRE_EXITED:
@@ -119,12 +119,16 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 
 static int send_setup(int sock, const struct spawner_setup *setup)
 {
+	const struct settings *s = setup->settings;
 	struct wire w;
 
 	wire_start(&w, WIRE_SETUP);
-	wire_put_u32(&w, setup->algorithms);
-	wire_put_u32(&w, (uint32_t)setup->keepalive);
-	wire_put_u32(&w, setup->sandbox);
+	wire_put_u32(&w, s->algorithms);
+	wire_put_u32(&w, (uint32_t)s->keepalive);
+	wire_put_u32(&w, !s->unsafe_no_sandbox);
+	wire_put_u32(&w, (uint32_t)s->max_held);
+	wire_put_u32(&w, (uint32_t)s->rekey_data);
+	wire_put_u32(&w, (uint32_t)s->rekey_time);
 	return wire_send(sock, &w);
 }
 
@@ -230,6 +234,9 @@ static void read_setup(void)
 	sp.profile = (enum algorithms_profile)wire_get_u32(&w);
 	sp.session.keepalive = (int)wire_get_u32(&w);
 	sp.session.sandbox = wire_get_u32(&w) != 0;
+	sp.session.max_held = (int)wire_get_u32(&w);
+	sp.session.rekey_data = (int)wire_get_u32(&w);
+	sp.session.rekey_time = (int)wire_get_u32(&w);
 }
 
 /* What libssh makes of it must be the very key, which it is not where it takes the public half for

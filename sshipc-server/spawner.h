@@ -10,16 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "algorithms.h"
 #include "helper.h"
 #include "hostkey.h"
+#include "settings.h"
 
 struct spawner;
 
 struct spawner_setup {
-	enum algorithms_profile algorithms;
-	int keepalive;
-	bool sandbox;
+	const struct settings *settings;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;
 };

@@ -25,7 +25,7 @@ enum { CHANNELS = 8, GRACE = 20 };
 
 static char fake_dir[] = "/tmp/sshipc-conn-XXXXXX", fake_list[64], fake_path[64];
 static struct settings fake_settings = {
-    .login_grace = GRACE, .max_sessions = 100, .max_channels = CHANNELS};
+    .login_grace = GRACE, .max_sessions = 100, .max_channels = CHANNELS, .max_opens = 100000};
 static struct dial_record fake_dials[2];
 static struct monitor_view fake_view;
 static struct allowlist *fake_lists[16];
@@ -111,6 +111,7 @@ static inline int fake_set_up(int backlog)
 	fake_view.pending = pending_new(&fake_settings);
 	fake_view.repeats = repeats_new(fake_view.base);
 	fake_view.dials = fake_dials;
+	fake_view.max_dials = 4 * CHANNELS;
 	fake_view.logged_in = fake_on_login;
 	fake_view.dialler =
 	    dialler_new(fake_view.base, e, fake_settings.n_endpoints, &same_user, NULL, NULL);

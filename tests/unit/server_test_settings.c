@@ -116,6 +116,8 @@ static void expect_defaults(void)
 	cr_expect_eq(s.max_unauthenticated_per_source, 25);
 	cr_expect(s.source_prefix_v4 == 32 && s.source_prefix_v6 == 64);
 	cr_expect_eq(s.max_penalty, 600);
+	cr_expect(s.max_opens == 2000 && s.max_dials == 4096 && s.max_held == 128);
+	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);
 	cr_expect(!s.test && !s.print && !s.unsafe_no_sandbox && !s.generate_hostkey);
@@ -285,7 +287,9 @@ Test(settings, whole_file)
 		   "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
 		   "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
 		   "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
-		   "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n");
+		   "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
+		   "max_opens = 10; max_dials = 4; max_held = 4096; rekey_data = 1;\n"
+		   "rekey_time = 86400;\n");
 	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
 	cr_expect_str_eq(s.config, path);
 	cr_expect_str_eq(s.default_endpoint, "ncs");
@@ -306,6 +310,8 @@ Test(settings, whole_file)
 	cr_expect(s.login_grace == 1 && s.keepalive == 4 && s.max_unauthenticated == 2);
 	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
 	cr_expect(s.max_unauthenticated_per_source == 1 && s.max_penalty == 0);
+	cr_expect(s.max_opens == 10 && s.max_dials == 4 && s.max_held == 4096);
+	cr_expect(s.rekey_data == 1 && s.rekey_time == 86400);
 	cr_expect(s.source_prefix_v4 == 24 && s.source_prefix_v6 == 128);
 }
 
@@ -385,6 +391,11 @@ static const struct {
     {"source_prefix_v4 = 33;", "1: source_prefix_v4: expected a number from 1 to 32"},
     {"source_prefix_v6 = 0;", "1: source_prefix_v6: expected a number from 1 to 128"},
     {"max_penalty = 86401;", "1: max_penalty: expected a number from 0 to 86400"},
+    {"max_opens = 9;", "1: max_opens: expected a number from 10 to 100000"},
+    {"max_dials = 3;", "1: max_dials: expected a number from 4 to 65535"},
+    {"max_held = 4097;", "1: max_held: expected a number from 1 to 4096"},
+    {"rekey_data = 0;", "1: rekey_data: expected a number from 1 to 65536"},
+    {"rekey_time = 9;", "1: rekey_time: expected a number from 10 to 86400"},
     {"control = \"@x\";", "1: control \"@x\": expected /path"},
     {"control = \"127.0.0.1:1\";", "1: control \"127.0.0.1:1\": expected /path"},
     {"control = true;", "1: control: expected a text"},
@@ -541,5 +552,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 14);
+	cr_expect_eq(shown, 19);
 }

@@ -126,7 +126,8 @@ static void server_offer(enum algorithms_profile profile, bool gcm, struct offer
 	cr_assert_eq(keyfile_make_key(&key), SSH_OK);
 	cr_assert_eq(ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key), SSH_OK);
 	cr_assert_eq(algorithms_set_bind(bind, profile, gcm), 0, "%s", ssh_get_error(bind));
-	cr_assert_eq(algorithms_set_session(session), 0, "%s", ssh_get_error(session));
+	cr_assert_eq(algorithms_set_session(session, ALGORITHMS_REKEY_DATA, ALGORITHMS_REKEY_TIME),
+		     0, "%s", ssh_get_error(session));
 	cr_assert_eq(ssh_bind_accept_fd(bind, session, pair[0]), SSH_OK);
 	listen_to(session, ssh_handle_key_exchange, pair[1], o);
 	ssh_free(session);

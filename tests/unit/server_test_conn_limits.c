@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What a session asks for too fast or too often, and what its end means for its source. */
+#include <signal.h>
+
+#include "../../sshipc-server/session.h"
+#include "fake_session.h"
+
+#define LISTED	 BLOB_ED
+#define UNLISTED BLOB_P384
+
+static int listener;
+
+static void set_up(void)
+{
+	listener = fake_set_up(0);
+	fake_allow("endpoint=\"here\" " KEY_ED " listed\n"
+		   "endpoint=\"here\" " KEY_ED2 " other\n");
+}
+
+static void tear_down(void)
+{
+	fake_settings.max_opens = 100000;
+	check_at_end(fake_view.n_dials == 0, "dials are not back at zero");
+	fake_tear_down(listener);
+}
+
+TestSuite(conn_limits, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A second's worth at once, then so many a second; and others wait for nothing. */
+Test(conn_limits, too_fast)
+{
+	const double begun = seconds();
+	struct fake fast, other;
+	struct wire w;
+	size_t asked = 0;
+
+	fake_settings.max_opens = 200;
+	fake_log_in(&fast, LISTED);
+	fake_log_in(&other, BLOB_ED2);
+	while (asked < 300) {
+		cr_assert_eq(fake_open(&fast, 0x10001, "elsewhere"), WIRE_REFUSED);
+		asked++;
+		if (asked == 150)
+			cr_expect_eq(fake_view.bitten[LIMIT_MAX_OPENS], 0);
+		if (asked == 250)
+			cr_expect_eq(fake_open(&other, 0x10001, "elsewhere"), WIRE_REFUSED);
+	}
+	cr_expect_gt(seconds() - begun, 0.4, "%zu in %.3f s", asked, seconds() - begun);
+	cr_expect_gt(fake_view.bitten[LIMIT_MAX_OPENS], 0);
+	cr_expect_gt(fake_logged("asks for more than 200 things in a second: it waits"), 0);
+	/* It may go while it waits. */
+	for (int i = 0; i < 20; i++) {
+		fake_make_note(&w, "hello");
+		fake_say(&fast, &w);
+	}
+	conn_end(fast.c, "enough");
+	fake_wait_end(&fast);
+	close(fast.sock);
+	fake_leave(&other);
+}
+
+Test(conn_limits, dials)
+{
+	struct fake f, other;
+	struct wire w;
+
+	fake_view.max_dials = 12;
+	fake_log_in(&f, LISTED);
+	fake_log_in(&other, BLOB_ED2);
+	cr_expect_eq(fake_open(&f, 0x10000, "."), WIRE_OPENED);
+	for (uint32_t i = 1; i < 4; i++) /* the backlog is full */
+		cr_expect_eq(fake_open(&f, 0x10000 | i, "."), WIRE_PENDING, "%u", i);
+	cr_expect_eq(fake_open(&f, 0x10004, "."), WIRE_REFUSED);
+	cr_expect_eq(fake_view.bitten[LIMIT_MAX_DIALS], 1);
+	cr_expect(fake_logged("3 dials are under way for it, and 3 in all (max_dials)"));
+	cr_expect_eq(fake_open(&f, 0x20004, ".status"), WIRE_OPENED, "that dials nothing");
+	cr_expect_eq(fake_open(&other, 0x10001, "."), WIRE_PENDING, "another has its own share");
+	fake_make_closed(&w, 0x10001);
+	fake_say(&f, &w);
+	cr_expect_eq(fake_open(&f, 0x30005, "."), WIRE_PENDING, "one was given up");
+	fake_view.max_dials = 4; /* all together */
+	cr_expect_eq(fake_open(&other, 0x20002, "."), WIRE_REFUSED);
+	cr_expect_eq(fake_view.n_dials, 4);
+	fake_leave(&f);
+	cr_expect_eq(fake_view.n_dials, 1);
+	fake_leave(&other);
+}
+
+Test(conn_limits, told_by_the_session)
+{
+	static const struct {
+		uint32_t which;
+		bool login;
+		enum limit counted; /* LIMITS: killed */
+	} table[] = {
+	    {SESSION_LIMIT_CHANNELS, true, LIMIT_MAX_CHANNELS},
+	    {SESSION_LIMIT_HELD, true, LIMIT_MAX_HELD},
+	    {SESSION_LIMIT_HELD + 1, true, LIMITS},
+	    {UINT32_MAX, true, LIMITS},
+	    {SESSION_LIMIT_CHANNELS, false, LIMITS},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const size_t killed = fake_logged("broke the protocol (LIMIT)");
+		struct fake f;
+		struct wire w;
+
+		if (table[i].login)
+			fake_log_in(&f, LISTED);
+		else
+			fake_start(&f);
+		wire_start(&w, WIRE_LIMIT);
+		wire_put_u32(&w, table[i].which);
+		fake_say(&f, &w);
+		fake_poll();
+		cr_expect_eq(fake_logged("broke the protocol (LIMIT)"),
+			     killed + (table[i].counted == LIMITS), "%zu", i);
+		if (table[i].counted != LIMITS)
+			cr_expect_eq(fake_view.bitten[table[i].counted], 1, "%zu", i);
+		fake_leave(&f);
+	}
+}
+
+/* ---- what an end means for the source ---- */
+
+enum how { LEFT, REFUSED, LOGGED_IN, BROKE, CRASHED, HUNG };
+
+static void come_and_go(enum how how, const char *from)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_start_from(&f, from);
+	switch (how) {
+	case LEFT:
+		break;
+	case REFUSED:
+		cr_assert_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
+		break;
+	case LOGGED_IN:
+		cr_assert_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT);
+		break;
+	case BROKE:
+		wire_start(&w, WIRE_SPAWN);
+		fake_say(&f, &w);
+		break;
+	case CRASHED:
+		conn_exited(f.c, SIGSEGV);
+		break;
+	case HUNG:
+		conn_exited(f.c, 70 << 8);
+		break;
+	}
+	fake_leave(&f);
+}
+
+Test(conn_limits, penalties)
+{
+	static const struct {
+		enum how how;
+		int times;
+		bool punished;
+	} table[] = {
+	    {LEFT, 12, false},	    {LEFT, 30, true}, {REFUSED, 2, false}, {REFUSED, 5, true},
+	    {LOGGED_IN, 50, false}, {BROKE, 1, true}, {CRASHED, 1, true},  {HUNG, 1, true},
+	};
+	struct guest *instead;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct fake there;
+		char from[32];
+		const char *why = NULL;
+		struct address a;
+
+		snprintf(from, sizeof(from), "192.0.2.%zu:1", i + 1);
+		cr_assert_eq(address_parse(from, 0, &a, &why), 0);
+		for (int k = 0; k < table[i].times; k++)
+			come_and_go(table[i].how, from);
+		fake_start_from(&there, from);
+		cr_expect_eq(sources_ask(fake_view.sources, &a, false, (time_t)seconds(), &instead),
+			     table[i].punished ? SOURCES_PUNISHED_NOW : SOURCES_FREE, "%zu", i);
+		fake_leave(&there);
+	}
+}
+
+Test(conn_limits, gives_way)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_start(&f);
+	cr_assert_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
+	conn_give_way(f.c, LIMIT_MAX_UNAUTHENTICATED);
+	cr_expect_eq(f.closed, 1, "there is room at once");
+	cr_expect_eq(fake_hear(&f, &w), 0);
+	cr_expect_eq(fake_view.bitten[LIMIT_MAX_UNAUTHENTICATED], 1);
+	cr_expect(fake_logged("ended before its login for another connection"));
+	close(f.sock);
+}
