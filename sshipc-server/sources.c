@@ -9,6 +9,7 @@
 
 enum {
 	THRESHOLD = 15, /* seconds of penalty below which a source is as good as any */
+	PUNISHED_MOST = 2,
 };
 
 struct source {
@@ -153,10 +154,12 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 	const struct source *src = find(s, peer);
 	const size_t n = src ? src->n : 0;
 	const bool punished = src && src->until - now >= THRESHOLD;
+	const size_t most =
+	    punished && s->config.most > PUNISHED_MOST ? PUNISHED_MOST : (size_t)s->config.most;
 	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
 
 	*instead = NULL;
-	if (n > 0 && n >= (punished ? 1 : (size_t)s->config.most)) {
+	if (n >= most) {
 		/* Who shares the address of one that holds all its places gets in, too. */
 		if (now - oldest->since >= s->config.patience)
 			*instead = oldest;

@@ -3,7 +3,7 @@
 #define SSHIPC_SERVER_SOURCES_H
 /*
  * Where connections come from that are not logged in: who may have one more, who makes room for
- * whom, and who has failed so often that one at a time must do.  Knows of no session that is logged
+ * whom, and who has failed so often that two at a time must do.  Knows of no session that is logged
  * in.  A source is a network: all addresses that share its prefix.  Times are monotonic seconds, as
  * the caller says.
  */
@@ -38,7 +38,7 @@ enum sources_verdict {
 	SOURCES_FREE,	     /* nothing */
 	SOURCES_FULL,	     /* there is no room */
 	SOURCES_TOO_MANY,    /* as many of this source as it may have */
-	SOURCES_PUNISHED_NOW /* it failed so often that it may have one at a time */
+	SOURCES_PUNISHED_NOW /* it failed so often that it may have two at a time */
 };
 
 enum sources_fault { /* and for how many seconds */
@@ -60,7 +60,8 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now);
 void sources_leave(struct sources *s, struct guest *g, time_t now); /* safe on none */
 
-/* Faults add up; from 15 s on, and until that time has passed, the source may have one guest. */
+/* Faults add up; from 15 s on, and until that time has passed, the source may have two
+ * guests: one that fails again, and one beside it that shares the address. */
 void sources_punish(struct sources *s, const struct address *peer, enum sources_fault fault,
 		    time_t now);
 

@@ -175,7 +175,7 @@ Test(conn_limits, penalties)
 	struct guest *instead;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct fake there;
+		struct fake there[2];
 		char from[32];
 		const char *why = NULL;
 		struct address a;
@@ -184,10 +184,12 @@ Test(conn_limits, penalties)
 		cr_assert_eq(address_parse(from, 0, &a, &why), 0);
 		for (int k = 0; k < table[i].times; k++)
 			come_and_go(table[i].how, from);
-		fake_start_from(&there, from);
+		fake_start_from(&there[0], from);
+		fake_start_from(&there[1], from);
 		cr_expect_eq(sources_ask(fake_view.sources, &a, false, (time_t)seconds(), &instead),
 			     table[i].punished ? SOURCES_PUNISHED_NOW : SOURCES_FREE, "%zu", i);
-		fake_leave(&there);
+		fake_leave(&there[0]);
+		fake_leave(&there[1]);
 	}
 }
 
