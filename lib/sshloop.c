@@ -37,7 +37,7 @@ struct sshloop {
 	struct sshloop_config config;
 	struct sshloop_ops ops;
 	struct ssh_counter_struct socket, packets;
-	uint64_t seen_in, seen_out; /* socket bytes at the last tick */
+	uint64_t seen_in, seen_out; /* packets, socket bytes at the last tick */
 	struct {
 		uint64_t payload, packets, sent;
 	} flushed;	       /* the counters when nothing was pending */
@@ -214,20 +214,21 @@ static bool hung_up(const struct sshloop *l)
 }
 
 /* Four times in the keepalive period: the third tick in a row without a sign of life is the end.
+ * A whole packet is one; bytes are not, since a length changed on its way makes us wait for many.
  * Output that leaves a full buffer is one: on a slow line a probe waits behind it. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 	const bool took = l->socket.out_bytes != l->seen_out;
 	const bool deaf = sshloop_deaf(l);
-	const bool alive =
-	    !l->logged_in || l->socket.in_bytes != l->seen_in || (l->was_pending && took) || deaf;
+	const bool alive = !l->logged_in || l->packets.in_packets != l->seen_in ||
+			   (l->was_pending && took) || deaf;
 
 	(void)fd;
 	(void)what;
 	l->silent = alive ? 0 : l->silent + 1;
 	l->stalled = took || !(l->was_pending || l->queued_until) ? 0 : l->stalled + 1;
-	l->seen_in = l->socket.in_bytes;
+	l->seen_in = l->packets.in_packets;
 	l->seen_out = l->socket.out_bytes;
 	l->was_pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
 	if (deaf && hung_up(l))

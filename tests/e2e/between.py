@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A TCP relay in front of a server, which a test can hold up or cut; to a scene it looks like that server."""
+"""A TCP relay in front of a server, which a test can hold up, cut or change; to a scene it looks like that server."""
 import contextlib
 import socket
 import threading
@@ -12,6 +12,7 @@ class Between:
         self.count, self.sent_up = 0, 0  # connections; bytes of the newest towards the server
         self.cuts = []  # for each connection to come: it ends after so many bytes upwards
         self.newest = ()
+        self.flips = {}  # way -> (offset, bit, least) of the next bytes that go there
         self.resume()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -32,6 +33,10 @@ class Between:
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
 
+    def flip(self, way, offset, bit, least):
+        """Changes one bit of what goes that way next in a piece of at least so many bytes, which begins with a packet."""
+        self.flips[way] = offset, bit, least
+
     def _accept(self):
         while True:
             try:
@@ -51,6 +56,10 @@ class Between:
                 self.flowing[way].wait()
                 if way == "up" and cut_after is not None:
                     data = data[:cut_after - self.sent_up]
+                if way in self.flips and len(data) >= self.flips[way][2]:
+                    offset, bit, _ = self.flips.pop(way)
+                    data = bytearray(data)
+                    data[offset] ^= bit
                 sink.sendall(data)
                 if way == "up":
                     self.sent_up += len(data)
