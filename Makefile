@@ -65,6 +65,12 @@ $(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS) -lcriterion
 
+# For LD_PRELOAD: system calls that fail by rule.
+$(BUILD)/faults.so: tests/shim/faults.c Makefile
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
+
 # Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X; always with clang, into a folder of their own.
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
@@ -86,9 +92,9 @@ fuzz-corpora: fuzz-build
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
 
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) $(BUILD)/faults.so
 
 check: ## format, both compilers, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks

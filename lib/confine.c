@@ -16,20 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 bool confine_is_sanitized(void)
 {
-	return SANITIZED;
+	return CONFINE_SANITIZED;
 }
 
 int confine_demote(const char *user, uid_t uid, gid_t gid)
@@ -173,7 +162,7 @@ static const struct rule rules[] = {
     ALLOW(restart_syscall),
     ALLOW(exit),
     ALLOW(exit_group),
-#if SANITIZED
+#if CONFINE_SANITIZED
     ALLOW(write),
     ALLOW(writev),
     ALLOW(gettid),

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
 #include "keyfile.h"
 #include "keyline.h"
@@ -142,6 +143,7 @@ int main(int argc, char **argv)
 	/* A private key is in memory from here on. */
 	if (confine_process(0) != 0)
 		log_msg(LOG_WARNING, "cannot keep core dumps and debuggers away");
+	alloc_must_succeed("sshipc-client: out of memory\n");
 	confine_raise_nofile();
 	ssh_init();
 	code = run(&s);

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
 #include "keyfile.h"
 #include "proof.h"
@@ -374,6 +375,7 @@ void spawner_main(void)
 	sigset_t chld, unblocked;
 	struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
 
+	alloc_must_succeed("");
 	if (helper_settle() != 0)
 		_exit(71);
 	sigaction(SIGCHLD, &sa, NULL);

@@ -12,6 +12,7 @@ class Between:
         self.count, self.sent_up = 0, 0  # connections; bytes of the newest towards the server
         self.cuts = []  # for each connection to come: it ends after so many bytes upwards
         self.newest = ()
+        self.tap = lambda way, data: None  # sees what passes
         self.flips = {}  # way -> (offset, bit, least) of the next bytes that go there
         self.resume()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -60,6 +61,7 @@ class Between:
                     offset, bit, _ = self.flips.pop(way)
                     data = bytearray(data)
                     data[offset] ^= bit
+                self.tap(way, data)
                 sink.sendall(data)
                 if way == "up":
                     self.sent_up += len(data)
