@@ -207,7 +207,10 @@ static void read_file(struct load *l)
 	struct stat st, after;
 
 	if (!f || fstat(fd, &st) < 0) {
-		fault_at(l, 0, "%s", strerror(errno));
+		fault_at(l, 0, "%s%s", strerror(errno),
+			 errno == EACCES && geteuid() == 0
+			     ? "; if its links lead elsewhere than at the start: restart (Landlock)"
+			     : "");
 	} else if (keyfile_check_unwritable(fd, l->path, err) < 0) {
 		l->fault(l->arg, err);
 		l->faults++;

@@ -110,8 +110,8 @@ static int run(const struct settings *s, struct allowlist *list, struct hostkey 
 				window_format_time(s->pending_until, until));
 		}
 		if (s->unsafe_no_sandbox)
-			log_msg(LOG_WARNING, "--unsafe-no-sandbox: sessions run WITHOUT "
-					     "confinement; never serve others like this");
+			log_msg(LOG_WARNING, "--unsafe-no-sandbox: monitor and sessions run "
+					     "WITHOUT confinement; never serve others like this");
 		event_base_dispatch(base);
 		code = monitor_exit_code(m);
 		for (size_t i = 0; i < 3; i++)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "answers.h"
+#include "fence.h"
 #include "monitor_internal.h"
 
 enum { STOP_SECONDS = 1 };
@@ -239,6 +240,8 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	if (!arrivals_listen(m) || !start_control(m))
 		goto fail;
 	*exit_code = EX_OSERR;
+	if (fence_monitor(s) != 0)
+		goto fail;
 	m->view.dialler =
 	    dialler_new(base, s->endpoints, s->n_endpoints, &m->user, on_dialler_lost, m);
 	if (!m->view.dialler) {

@@ -375,7 +375,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	log_redirect(log_to_monitor);
 	if (setup->proof)
 		sigcalls_sign_with(session_sign, s);
-	if ((!confine_is_sanitized() && confine_null_stdio() != 0) || start(s, ssh_fd) != 0) {
+	if (start(s, ssh_fd) != 0) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);
 	}
@@ -384,6 +384,8 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}
+	if (!setup->sandbox)
+		broker_note(&s->broker, LOG_WARNING, "NOT confined (--unsafe-no-sandbox)");
 	event_base_dispatch(s->base);
 	if (!s->ended)
 		broker_note(&s->broker, LOG_DEBUG, s->dead_why);

@@ -95,7 +95,7 @@ static const char help[] =
     "      --from ADDRESS      from this IP address\n"
     "      --at TIME           YYYY-MM-DD HH:MM[:SS], then Z for UTC; default now\n"
     "      --dest DESTINATION  HOST:PORT, NAME, /path or (default) \".\", its endpoint\n"
-    "      --unsafe-no-sandbox do not confine the session processes\n"
+    "      --unsafe-no-sandbox do not confine our processes: for debuggers only\n"
     "  -h, --help              this text\n"
     "  -V, --version           versions, and what this libssh can do\n"
     "\n"

@@ -17,6 +17,7 @@
 #include "alloc.h"
 #include "confine.h"
 #include "keyfile.h"
+#include "landlock.h"
 #include "proof.h"
 #include "session.h"
 #include "wire.h"
@@ -286,6 +287,8 @@ static void prepare(void)
 		take_key(&w);
 	if (wire_type(&w) != WIRE_START)
 		_exit(0);
+	if (sp.session.sandbox && !confine_is_sanitized() && landlock_seal() != 0)
+		die("the spawner cannot be confined (Landlock)");
 	wire_start(&w, WIRE_READY);
 	wire_put_text(&w, ssh_version(0));
 	wire_put_text(&w, test.why);

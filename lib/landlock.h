@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_LANDLOCK_H
+#define SSHIPC_LANDLOCK_H
+/*
+ * Files, TCP ports and other processes taken away for good, where the kernel has Landlock (Linux
+ * 5.13 and later, each with more of it: landlock(7)).  connect() to the path of a Unix socket, and
+ * stat(), are not governed.
+ */
+#include <stdint.h>
+
+enum landlock_access {
+	LANDLOCK_READ,	 /* files and folders, and to execute them */
+	LANDLOCK_WRITE,	 /* files that are there */
+	LANDLOCK_REMOVE, /* files from a folder */
+};
+
+/* A list of what will be allowed, empty so far.  A descriptor, or -1 with errno; EOPNOTSUPP where
+ * the kernel has no Landlock. */
+int landlock_begin(void);
+
+/* Allows path and what is beneath it; one that is not there is no fault.  0, or -1 with errno. */
+int landlock_allow(int list, const char *path, enum landlock_access access);
+
+/* Allows TCP connections to that port, and to bind an address without a port for them.  0, or -1
+ * with errno. */
+int landlock_allow_connect(int list, uint16_t port);
+
+/* Sets no_new_privs; from here on this process and its children have what the list allows, and send
+ * signals only among themselves.  Closes list.  0, or -1 with errno. */
+int landlock_enforce(int list);
+
+/* The same with a list that is empty, and without abstract sockets of others.  Also 0 where the
+ * kernel has no Landlock. */
+int landlock_seal(void);
+
+#endif

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "fence.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "landlock.h"
+
+static int allow_folder(int list, const char *path, enum landlock_access access)
+{
+	char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	return landlock_allow(list, dirname(copy), access);
+}
+
+/* Helpers are our program executed again: it, and all that it has loaded, is mapped here. */
+static int allow_program(int list)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char *line = NULL;
+	size_t size = 0;
+	int rc = maps ? 0 : -1;
+
+	while (rc == 0 && getline(&line, &size, maps) > 0) {
+		const char *path = strchr(line, '/');
+
+		if (path)
+			rc = allow_folder(list, path, LANDLOCK_READ);
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
+	return rc;
+}
+
+static int allow_files(int list, const struct settings *s)
+{
+	/* Users, the linker's and OpenSSL's settings; the clock's; libraries look into the rest. */
+	static const char *const read[] = {"/etc", "/usr/share/zoneinfo", "/proc/sys",
+					   "/dev/urandom"};
+	char real[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(read) / sizeof(*read); i++)
+		if (landlock_allow(list, read[i], LANDLOCK_READ) != 0)
+			return -1;
+	if (landlock_allow(list, "/dev/null", LANDLOCK_WRITE) != 0 ||
+	    allow_folder(list, s->allowlist, LANDLOCK_READ) != 0)
+		return -1;
+	if (realpath(s->allowlist, real) && allow_folder(list, real, LANDLOCK_READ) != 0)
+		return -1;
+	return s->control ? allow_folder(list, s->control, LANDLOCK_REMOVE) : 0;
+}
+
+static int allow_dials(int list, const struct settings *s)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->n_endpoints; i++)
+		if (!address_is_unix(&s->endpoints[i].address))
+			rc = landlock_allow_connect(list, address_port(&s->endpoints[i].address));
+	return rc;
+}
+
+int fence_monitor(const struct settings *s)
+{
+	int list;
+
+	/* A debugger or a sanitizer has files of its own. */
+	if (s->unsafe_no_sandbox || confine_is_sanitized())
+		return 0;
+	list = landlock_begin();
+	if (list < 0 && errno == EOPNOTSUPP) {
+		log_msg(LOG_INFO, "this kernel has no Landlock: what the monitor may read is not "
+				  "limited further");
+		return 0;
+	}
+	if (list < 0 || allow_program(list) != 0 || allow_files(list, s) != 0 ||
+	    allow_dials(list, s) != 0 || landlock_enforce(list) != 0) {
+		log_msg(LOG_ERR, "the monitor cannot be confined (Landlock): %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_FENCE_H
+#define SSHIPC_SERVER_FENCE_H
+/*
+ * What the monitor may still do with files and TCP ports (Landlock), derived from the settings. Its
+ * helpers inherit it.
+ */
+#include "settings.h"
+
+/* After all is bound, before the first helper starts.  Allowed are: to read and execute beneath the
+ * folders of our program and its libraries; to read beneath /etc and those of the time zones, and
+ * the folders of the allow list and of what it links to; to remove the control socket; TCP connects
+ * to the endpoints' ports.  Says in the log where the kernel has no Landlock.  0, or -1 after
+ * logging why. */
+int fence_monitor(const struct settings *s);
+
+#endif
