@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -33,11 +34,20 @@ int confine_demote(const char *user, uid_t uid, gid_t gid)
 	    setresuid(uid, uid, uid) != 0)
 		return -1;
 	if (getresuid(&r, &e, &s) != 0 || r != uid || e != uid || s != uid || setuid(0) == 0 ||
-	    getegid() != gid) {
+	    getresgid(&r, &e, &s) != 0 || r != gid || e != gid || s != gid) {
 		errno = EPERM;
 		return -1;
 	}
 	return 0;
+}
+
+int confine_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	/* Ambient ones are a part of the permitted ones, and go with them. */
+	return (int)syscall(SYS_capset, &header, none);
 }
 
 int confine_process(pid_t parent)

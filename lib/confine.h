@@ -24,6 +24,10 @@
  * back.  0, or -1 with errno. */
 int confine_demote(const char *user, uid_t uid, gid_t gid);
 
+/* Gives up every capability: the ambient ones that a service manager gave survive an exec.  0, or
+ * -1 with errno. */
+int confine_drop_capabilities(void);
+
 /* no_new_privs, not dumpable (no core, no ptrace by our own uid), dies with its parent (whose pid
  * is parent; 0: does not).  After confine_demote, which clears the parent-death signal.  0, or -1
  * with errno. */

@@ -144,5 +144,5 @@ int helper_settle(void)
 		signal(ignored[i], SIG_IGN);
 	if (!confine_is_sanitized() && confine_null_stdio() != 0)
 		return -1;
-	return confine_process(getppid());
+	return confine_drop_capabilities() == 0 ? confine_process(getppid()) : -1;
 }

@@ -6,6 +6,9 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -139,6 +142,26 @@ Test(confine, only_root_can_demote)
 	cr_expect(exited(status, EPERM), "status %#x", status);
 }
 
+static int drop_capabilities(const void *arg)
+{
+	char line[128];
+	bool none = true;
+	FILE *status;
+
+	(void)arg;
+	if (geteuid() == 0 && setpriority(PRIO_PROCESS, 0, -1) != 0)
+		return NOT_READY;
+	if (confine_drop_capabilities() != 0)
+		return 1;
+	status = fopen("/proc/self/status", "re");
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, "CapInh:", 7) == 0 || strncmp(line, "CapPrm:", 7) == 0 ||
+		    strncmp(line, "CapEff:", 7) == 0 || strncmp(line, "CapAmb:", 7) == 0)
+			none = none && strtoull(line + 7, NULL, 16) == 0;
+	}
+	return status && none && setpriority(PRIO_PROCESS, 0, -2) != 0 ? 0 : 2;
+}
+
 static int null_stdio(const void *arg)
 {
 	struct stat st;
@@ -177,9 +200,10 @@ static int raise_nofile(const void *arg)
 	return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 96 ? 0 : 2;
 }
 
-Test(confine, descriptors)
+Test(confine, capabilities_and_descriptors)
 {
-	static int (*const cases[])(const void *) = {null_stdio, close_from, raise_nofile};
+	static int (*const cases[])(const void *) = {drop_capabilities, null_stdio, close_from,
+						     raise_nofile};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		int status = child(cases[i], NULL);
