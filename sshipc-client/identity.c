@@ -28,6 +28,7 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	a->no_tty = !isatty(STDIN_FILENO);
 	if (a->no_tty)
 		return -1;
+	setvbuf(stdin, NULL, _IONBF, 0); /* its buffer would keep the passphrase */
 	snprintf(text, sizeof(text), "Passphrase for %s: ", a->path);
 	return ssh_getpass(text, buf, len, 0, 0);
 }
