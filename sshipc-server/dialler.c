@@ -139,6 +139,8 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	const int rc = wire_recv(sock, &w, 1);
 
 	(void)what;
+	if (rc < 0 && errno == EAGAIN)
+		return;
 	if (rc < 0 &&
 	    errno == EBADMSG) { /* no descriptor was free: whose answer it was is not known */
 		fail_all(d);
