@@ -2,7 +2,7 @@
 /*
  * For LD_PRELOAD: system calls and allocations that fail by rule.  The file that FAULTS names is a
  * page shared with the test (tests/e2e/faults.py): for each kind of fault its period (0: never),
- * the calls seen, the faults made.
+ * the calls seen, the faults made; behind them by how many seconds the clock is wrong.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,6 +15,8 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* In the order of faults.py. */
@@ -36,6 +38,9 @@ enum kind {
 static struct rule {
 	_Atomic uint32_t every, seen, made;
 } * rules;
+
+enum { CLOCK_AT = 2048 };
+static _Atomic int64_t *wrong;
 
 static pid_t executed; /* FAULTS_FORKED: only its children that execute nothing are touched */
 static void *program;  /* where it begins in memory: libssh takes EINTR and EAGAIN for the end */
@@ -60,8 +65,10 @@ static __attribute__((constructor)) void set_up(void)
 	if (dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info))
 		program = info.dli_fbase;
 	executed = getenv("FAULTS_FORKED") ? getpid() : 0;
-	if (page != MAP_FAILED)
+	if (page != MAP_FAILED) {
 		rules = page;
+		wrong = (_Atomic int64_t *)((char *)page + CLOCK_AT);
+	}
 }
 
 static bool ours(void *caller)
@@ -174,6 +181,36 @@ int socket(int domain, int type, int protocol)
 {
 	REAL(socket);
 	return OURS && fails(SOCKET_EMFILE, EMFILE) ? -1 : real(domain, type, protocol);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	REAL(clock_gettime);
+	const int rc = real(clock, t);
+
+	if (rc == 0 && wrong && clock == CLOCK_REALTIME)
+		t->tv_sec += *wrong;
+	return rc;
+}
+
+time_t time(time_t *out)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (out)
+		*out = t.tv_sec;
+	return t.tv_sec;
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *at, struct itimerspec *old)
+{
+	struct itimerspec real_at = *at;
+
+	REAL(timerfd_settime);
+	if (wrong && (flags & TFD_TIMER_ABSTIME))
+		real_at.it_value.tv_sec -= *wrong;
+	return real(fd, flags, &real_at, old);
 }
 
 /* Ours call these (lib/alloc.c). */
