@@ -27,6 +27,8 @@ def free_port():
 def parse_address(text):
     if text.startswith("/"):
         return socket.AF_UNIX, text
+    if text.startswith("@"):
+        return socket.AF_UNIX, "\0" + text[1:]
     host, port = text.rsplit(":", 1)
     return (socket.AF_INET6, (host[1:-1], int(port))) if host.startswith("[") else (socket.AF_INET, (host, int(port)))
 
@@ -74,8 +76,9 @@ class Endpoint:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(where)
         if family == socket.AF_UNIX:
-            os.chmod(where, 0o666)
-            self.address = where
+            self.address = address or where
+            if self.address.startswith("/"):
+                os.chmod(where, 0o666)
         else:
             host, port = self.listener.getsockname()[:2]
             self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
