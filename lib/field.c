@@ -3,32 +3,29 @@
 
 #include <string.h>
 
+struct field field_take_bytes(struct field_reader *r, size_t n)
+{
+	const struct field f = {r->p, n};
+
+	if (n > r->left) {
+		r->left = 0;
+		return (struct field){.p = NULL};
+	}
+	r->p += n;
+	r->left -= n;
+	return f;
+}
+
 uint32_t field_take_u32(struct field_reader *r)
 {
-	uint32_t v;
+	const uint8_t *p = field_take_bytes(r, 4).p;
 
-	if (r->left < 4) {
-		r->left = 0;
-		return 0;
-	}
-	v = (uint32_t)r->p[0] << 24 | (uint32_t)r->p[1] << 16 | (uint32_t)r->p[2] << 8 | r->p[3];
-	r->p += 4;
-	r->left -= 4;
-	return v;
+	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
 
 struct field field_take(struct field_reader *r)
 {
-	struct field f = {.p = NULL, .len = field_take_u32(r)};
-
-	if (f.len > r->left) {
-		r->left = 0;
-		return (struct field){.p = NULL};
-	}
-	f.p = r->p;
-	r->p += f.len;
-	r->left -= f.len;
-	return f;
+	return field_take_bytes(r, field_take_u32(r));
 }
 
 void field_put_bytes(struct field_writer *w, const void *p, size_t n)

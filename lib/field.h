@@ -20,7 +20,8 @@ struct field_reader {
 };
 
 struct field field_take(struct field_reader *r); /* a string; empty for a missing one */
-uint32_t field_take_u32(struct field_reader *r); /* 0 for a missing one */
+struct field field_take_bytes(struct field_reader *r, size_t n); /* empty where fewer are left */
+uint32_t field_take_u32(struct field_reader *r);		 /* 0 for a missing one */
 
 /* What does not fit makes len larger than size and writes nothing more. */
 struct field_writer {

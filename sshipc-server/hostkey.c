@@ -106,10 +106,9 @@ static EVP_PKEY *take_key(struct field_reader *r)
 	struct field_reader in;
 	uint32_t check;
 
-	if (r->left < sizeof(magic) || memcmp(r->p, magic, sizeof(magic)) != 0)
+	type = field_take_bytes(r, sizeof(magic));
+	if (type.len == 0 || memcmp(type.p, magic, sizeof(magic)) != 0)
 		return NULL;
-	r->p += sizeof(magic);
-	r->left -= sizeof(magic);
 	cipher = field_take(r);
 	field_take(r); /* how a passphrase would become a key */
 	field_take(r);
