@@ -115,8 +115,14 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 			return SSH_AUTH_DENIED;
 		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 	}
-	if (state != SSH_PUBLICKEY_STATE_VALID || (s->setup->proof && !sigcalls_take(&sig)))
+	if (state != SSH_PUBLICKEY_STATE_VALID)
 		return SSH_AUTH_DENIED;
+	if (s->setup->proof && !sigcalls_take(&sig)) {
+		broker_note(
+		    &s->broker, LOG_NOTICE,
+		    "login refused: its request names another algorithm than its signature");
+		return SSH_AUTH_DENIED;
+	}
 	put_key(s, WIRE_AUTHORIZE, key, user);
 	version = ssh_get_clientbanner(ssh);
 	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);

@@ -65,6 +65,22 @@ int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *raw, size_t *len, const unsig
 	return rc;
 }
 
+/* libssh takes any name in the request, and signs over that one (RFC 4252 section 7).  Of a token
+ * only a hash is seen. */
+static bool named(const char *algorithm, const unsigned char *data, size_t n)
+{
+	struct field_reader r = {data, n};
+	struct field f;
+
+	field_take(&r); /* session id, type, user, service, method, yes */
+	field_take_bytes(&r, 1);
+	for (int i = 0; i < 3; i++)
+		field_take(&r);
+	field_take_bytes(&r, 1);
+	f = field_take(&r);
+	return f.len == strlen(algorithm) && memcmp(f.p, algorithm, f.len) == 0;
+}
+
 static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 		 const unsigned char *data, size_t n)
 {
@@ -72,7 +88,7 @@ static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	const char *algorithm = signature_algorithm(ctx, token);
 	struct field_reader r = {data + SIGNATURE_TOKEN_FLAGS + 1, 4};
 
-	if (!algorithm || len > sizeof(calls.last.raw))
+	if (!algorithm || len > sizeof(calls.last.raw) || !(token || named(algorithm, data, n)))
 		return;
 	calls.last = (struct signature){.len = len};
 	snprintf(calls.last.algorithm, sizeof(calls.last.algorithm), "%s", algorithm);

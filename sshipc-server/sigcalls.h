@@ -21,7 +21,8 @@ typedef bool sigcalls_signer(void *arg, const char *algorithm, const uint8_t *ha
 /* From now on sign makes the signatures of this process (NULL: as without us). */
 void sigcalls_sign_with(sigcalls_signer *sign, void *arg);
 
-/* The login's signature that libssh last found good; forgotten with it.  False: none was seen. */
+/* The login's signature that libssh last found good; forgotten with it.  False: none was seen, or
+ * its request names another algorithm. */
 bool sigcalls_take(struct signature *out);
 
 #endif
