@@ -2,6 +2,7 @@
 /*
  * sshipc-server: options, start-up order, loop.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -165,7 +166,11 @@ int main(int argc, char **argv)
 			print_fault(&faults, err);
 	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
 	 * not allow it. */
-	mlockall(MCL_CURRENT | MCL_ONFAULT);
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
+		log_msg(LOG_DEBUG,
+			"private host keys may be written to swap space: %s; raise ulimit -l "
+			"(LimitMEMLOCK=)",
+			strerror(errno));
 	if (s.allowlist)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
 				      print_fault, &faults);
