@@ -28,7 +28,7 @@ enum wire_type {
 	WIRE_ALIVE,  /* no fields: the peer answered after CHECK */
 	WIRE_LIMIT,  /* u32 session_limit: it was reached */
 	WIRE_STATS,  /* u64 bytes to the endpoints, u64 bytes from them: of the whole session */
-	WIRE_SIGN,   /* bytes algorithm, bytes exchange hash */
+	WIRE_SIGN,   /* bytes algorithm, bytes that a key exchange hashes, u32 length of the hash */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */

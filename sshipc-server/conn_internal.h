@@ -58,9 +58,10 @@ struct conn {
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
-	uint8_t hash[SIGNATURE_HASH]; /* to be signed, later */
+	uint8_t hash[SIGNATURE_HASH]; /* to be signed with hash_key, later */
 	size_t hash_len;
 	char hash_for[KEYLINE_TYPE]; /* algorithm */
+	const struct hostkey *hash_key;
 	struct event *later;
 	uint64_t signed_at; /* ms */
 	bool ending;	    /* END was said, or it is doomed: the timer kills */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "proof.h"
 
+#include <openssl/sha.h>
 #include <string.h>
 
 #include "hostkey.h"
@@ -8,6 +9,26 @@
 #include "streamlocal.h"
 
 enum { USERAUTH_REQUEST = 50, TEXTS = 512 };
+
+bool proof_exchange(const struct field *hashed, size_t n, const struct field *hostkey,
+		    uint8_t hash[SIGNATURE_HASH])
+{
+	struct field_reader r = {hashed->p, hashed->len};
+	struct field named;
+
+	for (int i = 0; i < 4; i++) /* versions and KEXINIT of both sides */
+		field_take(&r);
+	named = field_take(&r);
+	if (named.len != hostkey->len || memcmp(named.p, hostkey->p, named.len) != 0)
+		return false;
+	if (n == SHA256_DIGEST_LENGTH)
+		SHA256(hashed->p, hashed->len, hash);
+	else if (n == SHA512_DIGEST_LENGTH)
+		SHA512(hashed->p, hashed->len, hash);
+	else
+		return false;
+	return true;
+}
 
 /* What was signed: libssh 0.12 also takes OpenSSH's form of the request that names the server's key
  * (PROTOCOL section 3.1). */
@@ -62,13 +83,16 @@ static struct {
 	size_t n;
 } test;
 
-static bool sign(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
-		 size_t *len)
+static bool sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)
 {
+	const struct field hashed = {x->hashed, x->n};
+	struct field blob;
+
 	(void)arg;
-	memcpy(test.id, hash, n);
-	test.n = n;
-	return hostkey_sign(test.key, algorithm, hash, n, raw, len);
+	blob.p = hostkey_blob(test.key, &blob.len);
+	test.n = x->hash_len;
+	return proof_exchange(&hashed, test.n, &blob, test.id) &&
+	       hostkey_sign(test.key, x->algorithm, test.id, test.n, raw, len);
 }
 
 static ssh_key keyless(const char *text)

@@ -20,6 +20,11 @@ struct proof {
 	const struct signature *signature;
 };
 
+/* The hash of n bytes of a key exchange, from what is hashed (RFC 4253 section 8); false where it
+ * is not one with this host key: one that another server made is not to become a session id. */
+bool proof_exchange(const struct field *hashed, size_t n, const struct field *hostkey,
+		    uint8_t hash[SIGNATURE_HASH]);
+
 enum signature_verdict proof_check(const struct proof *p);
 
 /* The blob of a key of libssh's: its length, or 0. */

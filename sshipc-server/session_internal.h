@@ -47,8 +47,8 @@ void session_tell(struct session *s);
 bool session_ask(struct session *s, const enum wire_type types[3], const uint32_t *id);
 
 /* A sigcalls_signer: the monitor signs. */
-bool session_sign(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
-		  size_t *len);
+struct sigcalls_exchange;
+bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len);
 
 /* libssh's callbacks for a login. */
 int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,

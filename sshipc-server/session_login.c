@@ -35,18 +35,21 @@ static void put_key(struct session *s, enum wire_type type, ssh_key key, const c
 	wire_put_text(&s->broker.out, user);
 }
 
-bool session_sign(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
-		  size_t *len)
+bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)
 {
 	static const enum wire_type answers[3] = {WIRE_SIGNED, WIRE_SIGNED, WIRE_SIGNED};
 	struct session *s = arg;
 	const void *made;
 	size_t got;
+	bool answered;
 
 	wire_start(&s->broker.out, WIRE_SIGN);
-	wire_put_text(&s->broker.out, algorithm);
-	wire_put_bytes(&s->broker.out, hash, n);
-	if (!session_ask(s, answers, NULL))
+	wire_put_text(&s->broker.out, x->algorithm);
+	wire_put_bytes(&s->broker.out, x->hashed, x->n);
+	wire_put_u32(&s->broker.out, (uint32_t)x->hash_len);
+	answered = session_ask(s, answers, NULL);
+	explicit_bzero(s->broker.out.buf, s->broker.out.len);
+	if (!answered)
 		return false;
 	made = wire_get_bytes(&s->broker.in, &got, *len);
 	memcpy(raw, made, got);

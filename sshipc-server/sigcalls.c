@@ -14,6 +14,8 @@ static struct {
 	void *arg;
 	bool good;
 	struct signature last;
+	uint8_t hashed[SIGCALLS_HASHED_MAX]; /* last */
+	size_t n;			     /* larger: it did not fit */
 } calls;
 
 static void *next(const char *name)
@@ -46,21 +48,39 @@ static bool is_hash(size_t n)
 	return n <= SIGNATURE_HASH;
 }
 
+/* The last that is hashed before a signature is the key exchange. */
+int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *data, size_t n)
+{
+	static int (*real)(EVP_MD_CTX *, const void *, size_t);
+
+	if (!real)
+		*(void **)&real = next("EVP_DigestUpdate");
+	if (calls.sign && !is_hash(n)) {
+		calls.n = n;
+		if (n <= sizeof(calls.hashed))
+			memcpy(calls.hashed, data, n);
+	}
+	return real(ctx, data, n);
+}
+
 int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *raw, size_t *len, const unsigned char *data,
 		   size_t n)
 {
 	static int (*real)(EVP_MD_CTX *, unsigned char *, size_t *, const unsigned char *, size_t);
 	sigcalls_signer *sign = calls.sign;
-	const char *algorithm;
+	struct sigcalls_exchange x = {.hashed = calls.hashed, .n = calls.n, .hash_len = n};
 	int rc;
 
 	if (!real)
 		*(void **)&real = next("EVP_DigestSign");
-	algorithm = sign && raw && is_hash(n) ? signature_algorithm(ctx, false) : NULL;
-	if (!algorithm)
+	if (sign && raw && is_hash(n) && x.n > 0)
+		x.algorithm = signature_algorithm(ctx, false);
+	if (!x.algorithm)
 		return real(ctx, raw, len, data, n);
 	calls.sign = NULL; /* whoever signs may do it with this very function */
-	rc = sign(calls.arg, algorithm, data, n, raw, len);
+	rc = x.n <= sizeof(calls.hashed) && sign(calls.arg, &x, raw, len);
+	OPENSSL_cleanse(calls.hashed, sizeof(calls.hashed)); /* the secret is part of it */
+	calls.n = 0;
 	calls.sign = sign;
 	return rc;
 }

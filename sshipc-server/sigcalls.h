@@ -3,9 +3,9 @@
 #define SSHIPC_SERVER_SIGCALLS_H
 /*
  * The signatures that libssh makes and checks, seen and made elsewhere: libcrypto's public
- * EVP_DigestSign and EVP_DigestVerify are interposed, whose calls within libssh go through the
- * dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with.  selftest.h
- * proves at start that both are seen.
+ * EVP_DigestSign, EVP_DigestVerify and EVP_DigestUpdate are interposed, whose calls within libssh
+ * go through the dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with.
+ * selftest.h proves at start that both are seen.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,10 +13,19 @@
 
 #include "signature.h"
 
-/* Signs an exchange hash (RFC 4253 section 8) in libssh's place, which then has no private key.
- * *len: the room, then what was written. */
-typedef bool sigcalls_signer(void *arg, const char *algorithm, const uint8_t *hash, size_t n,
-			     uint8_t *raw, size_t *len);
+#define SIGCALLS_HASHED_MAX 8192
+
+/* A key exchange that is to be signed (RFC 4253 section 8), as libssh hashed it. */
+struct sigcalls_exchange {
+	const char *algorithm;
+	const uint8_t *hashed;
+	size_t n, hash_len; /* of the hash: 32 or 64 bytes */
+};
+
+/* Signs the hash in libssh's place, which then has no private key.  *len: the room, then what was
+ * written. */
+typedef bool sigcalls_signer(void *arg, const struct sigcalls_exchange *x, uint8_t *raw,
+			     size_t *len);
 
 /* From now on sign makes the signatures of this process (NULL: as without us). */
 void sigcalls_sign_with(sigcalls_signer *sign, void *arg);

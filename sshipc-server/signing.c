@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn_internal.h"
 #include "hostkey.h"
 #include "proof.h"
+#include "sigcalls.h"
 
 /* New keys of one session, at most so often.  An honest one waits for its answer, so that it is
  * slowed by it and never ended. */
@@ -19,41 +19,39 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* The key that the session's libssh took: of several of a type the last. */
-static const struct hostkey *sign(const struct conn *c, struct signature *s)
+/* The key that the exchange names, and its hash. */
+static const struct hostkey *find_key(struct conn *c, const struct field *hashed, size_t n)
 {
-	const struct hostkey *k = NULL;
+	for (size_t i = 0; i < c->view->n_hostkeys; i++) {
+		const struct hostkey *k = c->view->hostkeys[i];
+		struct field blob;
 
-	for (size_t i = c->view->n_hostkeys; i-- > 0 && !k;) {
-		k = c->view->hostkeys[i];
-		s->len = sizeof(s->raw);
-		if (!hostkey_sign(k, s->algorithm, c->hash, c->hash_len, s->raw, &s->len))
-			k = NULL;
+		blob.p = hostkey_blob(k, &blob.len);
+		if (proof_exchange(hashed, n, &blob, c->hash))
+			return k;
 	}
-	return k;
+	return NULL;
 }
 
 static void answer(struct conn *c)
 {
-	struct signature s;
-	const struct hostkey *k;
+	uint8_t raw[SIGNATURE_MAX];
+	size_t n = sizeof(raw);
 	struct wire w;
 
-	memcpy(s.algorithm, c->hash_for, sizeof(s.algorithm));
-	k = sign(c, &s);
-	if (!k) {
+	if (!hostkey_sign(c->hash_key, c->hash_for, c->hash, c->hash_len, raw, &n)) {
 		conn_violation(c, "SIGN by no host key");
 		return;
 	}
 	if (c->session_id_len == 0) {
 		memcpy(c->session_id, c->hash, c->hash_len);
 		c->session_id_len = c->hash_len;
-		c->hostkey = k;
+		c->hostkey = c->hash_key;
 	}
 	c->hash_len = 0;
 	c->signed_at = now_ms();
 	wire_start(&w, WIRE_SIGNED);
-	wire_put_bytes(&w, s.raw, s.len);
+	wire_put_bytes(&w, raw, n);
 	conn_send(c, &w);
 }
 
@@ -71,18 +69,21 @@ void signing_on_sign(struct conn *c, struct wire *w)
 {
 	const bool waiting = c->hash_len > 0, first = c->session_id_len == 0;
 	struct timeval wait = {0};
-	const void *hash;
+	struct field hashed;
 	uint64_t now, due;
+	size_t n;
 
 	wire_get_text(w, c->hash_for, sizeof(c->hash_for));
-	hash = wire_get_bytes(w, &c->hash_len, sizeof(c->hash));
+	hashed.p = wire_get_bytes(w, &hashed.len, SIGCALLS_HASHED_MAX);
+	n = wire_get_u32(w);
 	/* Before its login a session has one session id, and the host key's word for that only. */
 	if (!wire_done(w) || !c->proof || waiting || !(first || c->authorized) ||
-	    (c->hash_len != SHA256_DIGEST_LENGTH && c->hash_len != SHA512_DIGEST_LENGTH)) {
+	    !(c->hash_key = find_key(c, &hashed, n))) {
 		conn_violation(c, "SIGN");
 		return;
 	}
-	memcpy(c->hash, hash, c->hash_len);
+	explicit_bzero(w->buf, w->len); /* the secret of the exchange is part of it */
+	c->hash_len = n;
 	now = now_ms();
 	due = c->signed_at + REKEY_MS;
 	if (first || due <= now) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A session process that was taken over: what it can have signed, and what logins it can claim. */
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include "../../sshipc-server/hostkey.h"
 #include "../../sshipc-server/proof.h"
+#include "../../sshipc-server/sigcalls.h"
 #include "fake_session.h"
 
 static int listener;
@@ -55,17 +57,38 @@ static void tear_down(void)
 
 TestSuite(proof, .init = set_up, .fini = tear_down, .timeout = 60);
 
-static void say_sign(struct fake *f, const char *algorithm, const uint8_t *hash, size_t n)
+/* Of a new key exchange; n: length of the hash, which is given back. */
+static void say_sign(struct fake *f, const char *algorithm, size_t n, struct field hostkey,
+		     uint8_t hash[32])
 {
+	uint8_t hashed[512], secret[32];
+	struct field_writer x = {hashed, 0, sizeof(hashed)};
 	struct wire w;
 
+	cr_assert_eq(RAND_bytes(secret, 32), 1);
+	field_put_text(&x, "SSH-2.0-them");
+	field_put_text(&x, "SSH-2.0-us");
+	field_put_text(&x, "KEXINIT of theirs");
+	field_put_text(&x, "KEXINIT of ours");
+	field_put(&x, hostkey.p, hostkey.len);
+	field_put(&x, secret, sizeof(secret));
+	SHA256(hashed, x.len, hash);
 	wire_start(&w, WIRE_SIGN);
 	wire_put_text(&w, algorithm);
-	wire_put_bytes(&w, hash, n);
+	wire_put_bytes(&w, hashed, x.len);
+	wire_put_u32(&w, (uint32_t)n);
 	fake_say(f, &w);
 }
 
-/* A key exchange: what the monitor signed is good for its host key. */
+static struct field our_key(void)
+{
+	struct field blob;
+
+	blob.p = hostkey_blob(hostkeys[0], &blob.len);
+	return blob;
+}
+
+/* What the monitor signed is good for its host key. */
 static void exchange(struct fake *f, uint8_t hash[32])
 {
 	struct signature s = {.algorithm = "ssh-ed25519"};
@@ -73,8 +96,7 @@ static void exchange(struct fake *f, uint8_t hash[32])
 	struct wire w;
 	size_t n;
 
-	cr_assert_eq(RAND_bytes(hash, 32), 1);
-	say_sign(f, "ssh-ed25519", hash, 32);
+	say_sign(f, "ssh-ed25519", 32, our_key(), hash);
 	cr_assert_eq(fake_hear(f, &w), WIRE_SIGNED);
 	raw = wire_get_bytes(&w, &s.len, sizeof(s.raw));
 	memcpy(s.raw, raw, s.len);
@@ -279,7 +301,7 @@ Test(proof, one_signature_before_login)
 
 	fake_start(&f);
 	exchange(&f, id);
-	say_sign(&f, "ssh-ed25519", id, sizeof(id));
+	say_sign(&f, "ssh-ed25519", 32, our_key(), id);
 	expect_violation(&f, "a second one");
 }
 
@@ -299,14 +321,54 @@ Test(proof, hashes_that_are_none)
 		    {"rsa-sha2-512", 32},
 		    {"ecdsa-sha2-nistp256", 32},
 		    {"", 32}};
-	static const uint8_t bytes[4096];
+	uint8_t hash[32];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fake f;
 
 		fake_start(&f);
-		say_sign(&f, rows[i].algorithm, bytes, rows[i].n);
+		say_sign(&f, rows[i].algorithm, rows[i].n, our_key(), hash);
 		expect_violation(&f, rows[i].algorithm);
+	}
+}
+
+/* Else the signature of a listed key's owner for a server of the attacker's would be one for us. */
+Test(proof, the_key_exchange_of_another_server)
+{
+	const struct field key = our_key(),
+			   rows[] = {{user_blob, user_len}, {key.p, key.len - 1}, {key.p, 0}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t hash[32];
+		struct fake f;
+
+		fake_start(&f);
+		say_sign(&f, "ssh-ed25519", 32, rows[i], hash);
+		expect_violation(&f, "another host key");
+	}
+}
+
+/* Too few fields, one too many, more than fits. */
+Test(proof, malformed_exchanges)
+{
+	static const uint8_t large[SIGCALLS_HASHED_MAX + 1];
+
+	for (int i = 0; i < 5; i++) {
+		struct fake f;
+		struct wire w;
+
+		fake_start(&f);
+		wire_start(&w, WIRE_SIGN);
+		if (i > 0)
+			wire_put_text(&w, "ssh-ed25519");
+		if (i > 1)
+			wire_put_bytes(&w, large, i < 4 ? 512 : sizeof(large));
+		if (i > 2)
+			wire_put_u32(&w, 32);
+		if (i == 3)
+			wire_put_u32(&w, 0);
+		fake_say(&f, &w);
+		expect_violation(&f, "malformed");
 	}
 }
 
@@ -333,15 +395,15 @@ Test(proof, new_keys_are_slowed)
 		exchange(&f, later);
 	cr_expect_geq(now() - begun, 0.499);
 	cr_expect_not(f.closed);
-	say_sign(&f, "ssh-ed25519", later, sizeof(later));
-	say_sign(&f, "ssh-ed25519", later, sizeof(later));
+	say_sign(&f, "ssh-ed25519", 32, our_key(), later);
+	say_sign(&f, "ssh-ed25519", 32, our_key(), later);
 	expect_violation(&f, "not waited for");
 	fake_start(&f);
 	exchange(&f, id);
 	make_claim(&w, &honest, id);
 	fake_say(&f, &w);
 	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
-	say_sign(&f, "ssh-ed25519", later, sizeof(later));
+	say_sign(&f, "ssh-ed25519", 32, our_key(), later);
 	fake_leave(&f); /* while it waits */
 }
 
@@ -361,6 +423,6 @@ Test(proof, without_the_interposition)
 	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
 	fake_leave(&f);
 	fake_start(&f);
-	say_sign(&f, "ssh-ed25519", id, sizeof(id));
+	say_sign(&f, "ssh-ed25519", 32, our_key(), id);
 	expect_violation(&f, "nobody asks us to sign then");
 }

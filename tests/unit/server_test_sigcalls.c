@@ -45,15 +45,34 @@ static int call_verify(const void *data, size_t n, const uint8_t *raw, size_t le
 	return rc;
 }
 
-/* Signs itself, with the very function that asked it. */
-static bool signer(void *arg, const char *algorithm, const uint8_t *hash, size_t n, uint8_t *raw,
-		   size_t *len)
+static uint8_t hashed[SIGCALLS_HASHED_MAX + 1] = "a key exchange";
+static size_t hashed_len;
+
+/* As libssh makes the hash of a key exchange. */
+static void call_hash(size_t n)
 {
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t hash[EVP_MAX_MD_SIZE];
+
+	hashed_len = n;
+	cr_assert_eq(EVP_DigestInit_ex(ctx, EVP_sha256(), NULL), 1);
+	cr_assert_eq(EVP_DigestUpdate(ctx, hashed, n), 1);
+	cr_assert_eq(EVP_DigestFinal(ctx, hash, NULL), 1);
+	EVP_MD_CTX_free(ctx);
+}
+
+/* Signs itself, with the very function that asked it. */
+static bool signer(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)
+{
+	static const uint8_t data[SIGNATURE_HASH];
+
 	cr_expect_eq(arg, &asked);
-	cr_expect_str_eq(algorithm, "ssh-ed25519");
-	cr_expect_leq(n, (size_t)SIGNATURE_HASH);
+	cr_expect_str_eq(x->algorithm, "ssh-ed25519");
+	cr_expect_leq(x->hash_len, (size_t)SIGNATURE_HASH);
+	cr_expect_eq(x->n, hashed_len);
+	cr_expect_arr_eq(x->hashed, hashed, hashed_len);
 	asked++;
-	return !refuse && signature_make(key, algorithm, hash, n, raw, len);
+	return !refuse && signature_make(key, x->algorithm, data, x->hash_len, raw, len);
 }
 
 Test(sigcalls, only_hashes_are_signed_elsewhere)
@@ -71,13 +90,25 @@ Test(sigcalls, only_hashes_are_signed_elsewhere)
 			size_t len = sizeof(raw);
 
 			asked = 0;
+			call_hash(200);
 			cr_expect_eq(call_sign(data, rows[i].n, raw, &len), 1);
 			cr_expect_eq(call_verify(data, rows[i].n, raw, len), 1);
 			cr_expect_eq(asked, with && rows[i].asked, "%zu", rows[i].n);
 		}
 	}
 	refuse = true;
+	call_hash(200);
 	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 0);
+	refuse = false;
+	asked = 0;
+	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 1, "each once");
+	cr_expect_eq(asked, 0);
+	call_hash(SIGCALLS_HASHED_MAX);
+	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 1);
+	cr_expect_eq(asked, 1);
+	call_hash(SIGCALLS_HASHED_MAX + 1);
+	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 0, "too much");
+	cr_expect_eq(asked, 1);
 	sigcalls_sign_with(NULL, NULL);
 }
 
