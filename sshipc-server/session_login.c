@@ -66,12 +66,11 @@ static void put_signature(struct session *s, const struct signature *sig)
 }
 
 /* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
-static void send_banner(struct session *s, ssh_session ssh, const char *text)
+static void send_banner(ssh_session ssh, const char *text)
 {
 	char line[300];
 	ssh_string banner;
 
-	(void)s;
 	snprintf(line, sizeof(line), "sshipc: %s\r\n", text);
 	banner = ssh_string_from_char(line);
 	if (!banner)
@@ -138,7 +137,7 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	}
 	wire_get_text(&s->broker.in, reason, sizeof(reason));
 	if (reason[0])
-		send_banner(s, ssh, reason);
+		send_banner(ssh, reason);
 	return SSH_AUTH_DENIED;
 }
 
