@@ -19,6 +19,7 @@ static const char magic[] = "openssh-key-v1"; /* with its NUL */
 enum {
 	LOCKED = 1 << 18, /* bytes of memory for all that is secret */
 	SEED = 32,
+	MESSAGE = 9, /* what a message to the spawner has beside a key */
 };
 
 struct hostkey {
@@ -228,11 +229,19 @@ struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
 	if (!text)
 		return NULL;
 	k = hostkey_parse(text);
-	if (!k)
+	if (k && MESSAGE + len + k->blob_len > WIRE_MAX) {
+		snprintf(err, KEYFILE_ERROR,
+			 "%s: %zu bytes are too many for a host key; leave only the key in it, or "
+			 "make one with: sshipc-server --generate-hostkey FILE",
+			 path, len);
+		hostkey_free(k);
+		k = NULL;
+	} else if (!k) {
 		snprintf(err, KEYFILE_ERROR,
 			 "%s: not an unencrypted private key (Ed25519, ECDSA, RSA of 2048 bits or "
 			 "more); make one with: sshipc-server --generate-hostkey FILE",
 			 path);
+	}
 	keyfile_wipe(text, len);
 	return k;
 }

@@ -175,6 +175,7 @@ Test(hostkey, refused)
 	    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END",
 	    "-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n",
 	};
+	FILE *f;
 
 	for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++) {
 		keygen(hows[i]);
@@ -183,6 +184,11 @@ Test(hostkey, refused)
 	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		cr_expect_null(hostkey_parse(texts[i]), "%zu", i);
+	keygen("-t rsa -b 2048 -N ''");
+	f = fopen(path, "a");
+	cr_assert(f && fprintf(f, "%*s\n", WIRE_MAX - 2048, "padded") > 0 && fclose(f) == 0);
+	cr_expect_null(hostkey_load(path, err), "it fits no message");
+	cr_expect(strstr(err, path) && strstr(err, "bytes are too many"), "%s", err);
 	clean();
 	cr_expect_null(hostkey_load(path, err));
 	cr_expect(strstr(err, path) && strstr(err, "No such file"), "%s", err);
