@@ -71,14 +71,17 @@ $(BUILD)/faults.so: tests/shim/faults.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
-# Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X; always with clang, into a folder of their own.
+# Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X, named and linked as the unit tests are; always with clang,
+# into a folder of their own.
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
 FUZZ_FLAGS   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/fuzz_%)
+$(filter $(BUILD)/fuzz_server_%,$(FUZZ_BIN)): $(UNIT_SERVER)
+$(filter $(BUILD)/fuzz_client_%,$(FUZZ_BIN)): $(UNIT_CLIENT)
 $(FUZZ_BIN): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS)
 
 fuzz-build:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang FORTIFY=0 CFLAGS='-O1 -g $(FUZZ_FLAGS)' $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
@@ -88,11 +91,11 @@ fuzz: fuzz-build ## fuzz each target for FUZZ_SECONDS (30); what is found is kep
 		-artifact_prefix=$(BUILD)/fuzz/$$t- $(BUILD)/fuzz/$$t tests/fuzz/$$t || exit 1; done
 
 fuzz-corpora: fuzz-build
-	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 tests/fuzz/$$t || exit 1; done
+	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 -artifact_prefix=$(BUILD)/fuzz/$$t- tests/fuzz/$$t || exit 1; done
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
 
 unit: $(UNIT_BIN) $(BUILD)/faults.so
 

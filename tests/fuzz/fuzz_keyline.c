@@ -3,20 +3,10 @@
  * One line of the allow list: whatever the bytes, a fault with a reason or an entry that makes
  * sense, and of which the policy can say when it changes.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "endpoint.h"
 #include "policy.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define EXPECT(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			abort();                                                                   \
-	} while (0)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -4,13 +4,10 @@
  * bytes; and a public key blob of any bytes.  One byte chooses algorithm and key, one the token's
  * flags, the rest is the signature or, for another one, the blob.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "../unit/keys.h"
 #include "signature.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct {
 	const char *algorithm, *key;

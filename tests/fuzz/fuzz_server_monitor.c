@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The monitor against session processes that say anything: whatever two of them send, in whatever
+ * order, what they had is given back when they are gone, and no more is granted than the limits
+ * allow.  A piece of the input is a length, of which the highest bit chooses the session, and so
+ * many bytes of a message; lengths above LONGEST are words of their own, see step().
+ */
+#include "fuzz.h"
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "../../sshipc-server/conn.h"
+#include "../unit/keys.h"
+#include "wire.h"
+
+enum { CHANNELS = 4, LONGEST = 0x77, SESSIONS = 2 };
+
+static struct settings settings = {
+    .login_grace = 20, .max_sessions = 8, .max_channels = CHANNELS, .max_opens = 100000};
+static struct dial_record dials[2];
+static struct hostkey *hostkeys[1];
+static struct monitor_view view;
+static int endpoint;
+static struct peer {
+	struct conn *c;
+	int sock;
+} peers[SESSIONS];
+
+static const char list[] = "endpoint=\"here\" " KEY_ED " one\n"
+			   "endpoint=\"away\",max-sessions=1,replace-old " KEY_ED2 " two\n";
+
+static void drop_line(int priority, const char *text)
+{
+	(void)priority;
+	EXPECT(strlen(text) > 0);
+}
+
+static void on_login(void *owner, time_t next)
+{
+	(void)owner;
+	(void)next;
+}
+
+static void on_fault(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+	abort();
+}
+
+static void on_closed(void *arg, struct conn *c)
+{
+	struct peer *p = arg;
+
+	EXPECT(p->c == c);
+	p->c = NULL;
+}
+
+static struct hostkey *make_hostkey(void)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	BIO *text = BIO_new(BIO_s_mem());
+	struct hostkey *k;
+	char *pem = NULL;
+
+	EXPECT(PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL) == 1);
+	EXPECT(BIO_write(text, "", 1) == 1);
+	EXPECT(BIO_get_mem_data(text, &pem) > 0);
+	k = hostkey_parse(pem);
+	EXPECT(k);
+	BIO_free(text);
+	EVP_PKEY_free(key);
+	return k;
+}
+
+/* "here" takes connections, "away" does not exist. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static const struct helper_user same_user = {0};
+	static const struct sources_config sources = {32, 64, 1000, 1, 600};
+	struct endpoint *e = settings.endpoints;
+	char name[32];
+	const char *why = NULL;
+
+	(void)argc;
+	(void)argv;
+	snprintf(name, sizeof(name), "@sshipc-fuzz-%d", (int)getpid());
+	snprintf(e[0].name, sizeof(e[0].name), "here");
+	snprintf(e[1].name, sizeof(e[1].name), "away");
+	settings.n_endpoints = 2;
+	EXPECT(address_parse(name, 0, &e[0].address, &why) == 0);
+	EXPECT(address_parse("@sshipc-fuzz-away", 0, &e[1].address, &why) == 0);
+	endpoint = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	EXPECT(bind(endpoint, (struct sockaddr *)&e[0].address.sa, e[0].address.len) == 0);
+	EXPECT(listen(endpoint, 64) == 0);
+	log_redirect(drop_line);
+	view.base = event_base_new();
+	view.settings = &settings;
+	view.sources = sources_new(&sources);
+	view.pending = pending_new(&settings);
+	view.repeats = repeats_new(view.base);
+	hostkeys[0] = make_hostkey();
+	view.hostkeys = hostkeys;
+	view.n_hostkeys = 1;
+	view.dials = dials;
+	view.logged_in = on_login;
+	view.dialler = dialler_new(view.base, e, 2, &same_user, NULL, NULL);
+	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,
+					on_fault, NULL);
+	EXPECT(view.base && view.sources && view.pending && view.repeats && view.dialler &&
+	       view.allowlist);
+	return 0;
+}
+
+static void start(struct peer *p)
+{
+	static uint32_t id;
+	struct address from;
+	int pair[2];
+
+	EXPECT(address_from_host("192.0.2.1", 50000, &from) == 0);
+	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
+	p->sock = pair[1];
+	p->c = conn_new(&view, ++id, &from, pair[0], on_closed, p);
+}
+
+static void stop(struct peer *p)
+{
+	close(p->sock);
+	while (p->c)
+		EXPECT(event_base_loop(view.base, EVLOOP_ONCE) >= 0);
+}
+
+static void poll_all(void)
+{
+	for (int i = 0; i < 3; i++)
+		EXPECT(event_base_loop(view.base, EVLOOP_NONBLOCK) >= 0);
+}
+
+/* What the monitor says to a session; it never has more channels than it may. */
+static void hear(struct peer *p)
+{
+	struct wire w;
+
+	while (wire_recv(p->sock, &w, 1) == 1) {
+		EXPECT(wire_type(&w) >= WIRE_KNOWN && wire_type(&w) <= WIRE_SIGNED);
+		EXPECT(wire_type(&w) != WIRE_GRANT || !view.proof);
+		EXPECT(w.fds[0] < 0 || wire_type(&w) == WIRE_OPENED);
+		wire_close_fds(&w);
+	}
+	if (p->c && conn_logged_in(p->c)) {
+		struct conn_info i;
+
+		conn_info(p->c, &i);
+		EXPECT(i.channels <= i.max_channels && i.max_channels == CHANNELS);
+	}
+}
+
+static void put_key(struct wire *w, const char *base64)
+{
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	const long n = keyline_base64(base64, strlen(base64), blob, sizeof(blob));
+
+	EXPECT(n > 0);
+	wire_put_bytes(w, blob, (size_t)n);
+}
+
+/* What bytes at random would hardly hit upon: keys, opens that are granted. */
+static void step(struct peer *p, uint8_t what)
+{
+	struct wire w;
+
+	switch (what % 8) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		wire_start(&w, what % 8 < 2 ? WIRE_AUTHORIZE : WIRE_PROBE);
+		put_key(&w, what % 2 ? BLOB_ED2 : BLOB_ED);
+		wire_put_text(&w, "user");
+		if (what % 8 < 2) {
+			wire_put_text(&w, "SSH-2.0-fuzz");
+			wire_put_text(&w, "ssh-ed25519");
+			wire_put_bytes(&w, list, 64);
+			wire_put_u32(&w, 0);
+			wire_put_u32(&w, 0);
+		}
+		break;
+	case 4:
+		wire_start(&w, WIRE_ALIVE);
+		wire_attach(&w, STDERR_FILENO);
+		break;
+	case 5:
+		poll_all();
+		hear(p);
+		return;
+	case 6:
+		if (p->c && conn_logged_in(p->c))
+			conn_dismiss(p->c, 0);
+		return;
+	default:
+		stop(p);
+		start(p);
+		return;
+	}
+	wire_send(p->sock, &w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const int before = fuzz_next_fd();
+	char summary[512];
+	int fd;
+
+	/* Half of the inputs meet a monitor that wants signatures, which none of them can give. */
+	view.proof = size % 2;
+	for (size_t i = 0; i < SESSIONS; i++)
+		start(&peers[i]);
+	for (size_t n; size > 1; data += 1 + n, size -= 1 + n) {
+		struct peer *p = &peers[data[0] >> 7];
+		const uint8_t len = data[0] & 0x7f;
+
+		n = len > LONGEST ? 0 : len < size ? len : size - 1;
+		if (len > LONGEST)
+			step(p, len);
+		else
+			send(p->sock, data + 1, n, MSG_NOSIGNAL);
+	}
+	poll_all();
+	conns_judge(&view, view.allowlist, "fuzz", summary, sizeof(summary));
+	conns_next_change(&view, 1767225600);
+	for (size_t i = 0; i < SESSIONS; i++) {
+		hear(&peers[i]);
+		stop(&peers[i]);
+	}
+	EXPECT(view.n_sessions == 0 && sources_guests(view.sources) == 0 && LIST_EMPTY(&view.uses));
+	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
+		close(fd);
+	EXPECT(fuzz_next_fd() == before);
+	return 0;
+}
