@@ -71,6 +71,12 @@ $(BUILD)/faults.so: tests/shim/faults.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
 
+# The peer that the end-to-end tests set on a server.
+HOSTILE := $(wildcard tests/hostile/*.c)
+$(BUILD)/hostile-peer: $(call obj,$(HOSTILE))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ -lcrypto
+
 # Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X, named and linked as the unit tests are; always with clang,
 # into a folder of their own.
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -93,11 +99,11 @@ fuzz: fuzz-build ## fuzz each target for FUZZ_SECONDS (30); what is found is kep
 fuzz-corpora: fuzz-build
 	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 -artifact_prefix=$(BUILD)/fuzz/$$t- tests/fuzz/$$t || exit 1; done
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(HOSTILE) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
 
-unit: $(UNIT_BIN) $(BUILD)/faults.so
+unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(BUILD)/faults.so ## build the unit tests and what the end-to-end tests need
 
 check: ## format, both compilers, hardening, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A peer that breaks the rules (tests/hostile), many of them, and the honest client that must not notice."""
+import base64
+import os
+import re
+import subprocess
+import threading
+import time
+
+from harness import BUILD, check, children, descriptors, heap, same, sanitized, wait_for
+from traffic import ask
+
+PEER = os.path.join(BUILD, "hostile-peer")
+SOURCES = 60000  # sources of fuzzed sessions: none fails so often that a limit would end it sooner
+
+
+def seed(key):
+    """The secret half of an unencrypted Ed25519 key, in hex."""
+    with open(key.path, encoding="ascii") as f:
+        blob = base64.b64decode("".join(f.read().split("\n")[1:-2]))
+    at = blob.rindex(b"ssh-ed25519") + len(b"ssh-ed25519") + 4 + 32 + 4
+    return blob[at:at + 32].hex()
+
+
+def peer(scene, server, *steps, key=None, source="127.0.0.2", spread=1, args=()):
+    """Starts one that does the steps, from spread addresses in turn."""
+    check(os.path.exists(PEER), f"{PEER} is missing: make unit")
+    who = ["-k", seed(key)] if key else []
+    return scene.start([PEER, *who, "-b", source, "-s", spread, *args, f"{server.host}:{server.port}", *steps], stdin=subprocess.PIPE)
+
+
+def answers(scene, server, *steps, timeout=60, **kwargs):
+    """Does the steps; the lines that tell what the server answered."""
+    p = peer(scene, server, *steps, **kwargs)
+    same(p.wait(timeout), 0, f"exit code of {p.name}: {p.log()}")
+    return p.output().splitlines()
+
+
+class Honest:
+    """The client from 127.0.0.1: makes request after request, and a new login when told."""
+
+    def __init__(self, scene, server, client, login_grace=30):
+        self.scene, self.server, self.client, self.grace = scene, server, client, login_grace
+        self.took, self.logins, self.failure, self.stop = [], [], None, threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.stop.is_set():
+            begun = time.monotonic()
+            try:
+                ask(self.client.at[0])
+            except Exception as failure:  # pylint: disable=broad-except
+                self.failure = failure
+                return
+            self.took.append(time.monotonic() - begun)
+            self.stop.wait(0.02)  # else their lines fill the disk
+
+    def log_in(self):
+        begun = time.monotonic()
+        same(self.scene.run(self.scene.ssh_argv(self.server, "-W", ".status:1"), timeout=self.grace).code, 0, "code of a new login")
+        self.logins.append(time.monotonic() - begun)
+
+    def finish(self, what):
+        self.stop.set()
+        self.thread.join(60)
+        check(not self.failure and not self.thread.is_alive(), f"a request failed or stalled: {self.failure}")
+        check(self.took, "no request was made")
+        print(f"{what}: requests: {figures(self.took)}; new logins: {figures(self.logins)}")
+
+
+def figures(seconds):
+    """How many, and how long they took."""
+    ordered = sorted(seconds)
+    return f"{len(ordered)} (median {ordered[len(ordered) // 2] * 1000:.1f} ms, longest {ordered[-1] * 1000:.1f} ms)" if ordered else "no"
+
+
+class Rest:
+    """What the server has at rest, and must have again: its processes, the monitor's descriptors, memory."""
+
+    GROWTH = 8192  # KiB, of monitor and spawner each: what the allocator keeps of the worst moment
+
+    def __init__(self, server):
+        self.server = server
+        self.kept = set(server.sessions())
+        self.pids = (server.pid, server.spawner())
+        self.before = self._now()
+        self.peak_sessions = self.peak_descriptors = 0
+        self.heaps = [heap(p) for p in self.pids]
+
+    def _now(self):
+        return (set(self.server.sessions()), sorted(re.sub(r"\d+", "N", d) for d in descriptors(self.server.pid).values()))
+
+    def watch(self):
+        """Keeps the highest figures."""
+        self.peak_sessions = max(self.peak_sessions, len(self.server.sessions()))
+        self.peak_descriptors = max(self.peak_descriptors, len(descriptors(self.server.pid)))
+
+    def check(self, what, sessions):
+        """sessions: more than these and the ones before there never were."""
+        print(f"{what}: at most {self.peak_sessions} sessions, {self.peak_descriptors} descriptors of the monitor")
+        check(self.peak_sessions <= sessions + len(self.kept), f"{self.peak_sessions} sessions with {what}")
+        # A session has its pair and a pidfd; what is dialled or asked may have one more for a moment.
+        check(self.peak_descriptors <= len(self.before[1]) + 4 * self.peak_sessions + 16, f"{self.peak_descriptors} descriptors with {what}")
+        wait_for(f"the server has what it had before {what}", lambda: self._now() == self.before, 60)
+        check(self.server.running() and self.pids[1] in children(self.server.pid), "the monitor and the spawner are the same")
+        for pid, then in zip(self.pids, [] if sanitized() else self.heaps):  # the sanitizer gives nothing back
+            check(heap(pid) <= then + self.GROWTH, f"memory of {pid} after {what}: {heap(pid)} KiB, before: {then} KiB")
+
+
+def fuzzed(scene, sessions, workers=8):
+    """So many fuzzed sessions beside an honest client; then nothing crashed, hangs or stays."""
+    endpoint, server, client = scene.tunnel(serve=_serve, args=("-q",))
+    ask(client.at[0])
+    key, at_rest = scene.key(), Rest(server)
+    honest = Honest(scene, server, client)
+    each, begun = -(-sessions // workers), time.monotonic()
+    peers = [peer(scene, server, key=key, source="127.1.0.1", spread=SOURCES, args=("-f", f"{1 + n * each}-{(n + 1) * each}")) for n in range(workers)]
+    while any(p.running() for p in peers):
+        at_rest.watch()
+        time.sleep(0.1)
+    for p in peers:
+        same(p.wait(), 0, f"exit code of {p.name}: {p.output()}{p.log()}")
+    sums = [sum(int(n) for n in column) for column in zip(*(re.findall(r"\d+", p.output()) for p in peers))]
+    print(f"{sums[0]} fuzzed sessions in {time.monotonic() - begun:.0f} s: {sums[1]} logged in, {sums[2]} were told why they were disconnected")
+    check(sums[1] > sessions // 4, "hardly one logged in: they do not reach what is behind the login")
+    honest.log_in()
+    honest.finish("beside them")
+    at_rest.check("fuzzed sessions", workers * 4)
+    check(not re.search(r"died of signal|exited with|broke the protocol", server.log()), "a session crashed, or broke the protocol")
+    check(endpoint.count > len(honest.took), "no fuzzed session reached the endpoint")
+
+
+def _serve(connection):
+    """An echo that is not surprised by anything."""
+    while data := connection.recv(65536):
+        connection.sendall(data)
+    connection.shutdown(1)
