@@ -152,6 +152,7 @@ static const struct rule rules[] = {
     ALLOW(shutdown),
     ALLOW(close),
     ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
+    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVLOWAT)),
     ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),
     ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
     ALLOW1(fcntl, IS(1, F_GETFL)),

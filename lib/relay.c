@@ -147,6 +147,7 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 
 	(void)session;
 	(void)channel;
+	r->rs->closing += !r->channel_closed;
 	r->channel_closed = true;
 	r->closed_at = relays_now();
 	mark(r);
@@ -280,6 +281,7 @@ void relay_discard(struct relay *r)
 	relays_move(r, IDLE);
 	TAILQ_REMOVE(&r->rs->all, r, all);
 	r->rs->count--;
+	r->rs->closing -= r->channel_closed;
 	r->held = 0;
 	relays_account(r);
 	ssh_remove_channel_callbacks(r->channel, &r->callbacks);

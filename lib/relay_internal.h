@@ -46,7 +46,7 @@ struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
-	size_t count, held, limit;
+	size_t count, closing, held, limit;
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;

@@ -7,6 +7,7 @@ enum {
 	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
 	TURNS = 4,	    /* writes in one pass, then the other descriptors get theirs */
 	TELL_SECONDS = 60,  /* between two words about the budget */
+	CLOSING_MANY = 32,  /* channels that the peer has closed and we have not */
 };
 
 time_t relays_now(void)
@@ -58,8 +59,13 @@ void relays_pass(struct relays *rs)
 		if (ssh_channel_window_size(r->channel) > 0 || !relay_wants_read(r))
 			relays_move(r, READY);
 	}
-	while ((r = TAILQ_FIRST(&rs->queues[READY])))
+	/* Each close has libssh read, and that may be more opens than one: closed channels would
+	 * pile up until there is no room for a new one. */
+	while ((r = TAILQ_FIRST(&rs->queues[READY]))) {
+		sshloop_hush(rs->loop, rs->closing > CLOSING_MANY);
 		relay_step(r, false);
+	}
+	sshloop_hush(rs->loop, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
 		if (turns++ == TURNS) {
 			sshloop_yield(rs->loop);

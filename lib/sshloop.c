@@ -23,6 +23,7 @@ enum {
 	PROBES = 3,		   /* unanswered keepalives until a peer is dead */
 	STALL_SECONDS = 60,	   /* pending output that makes no progress */
 	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
+	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
 	ANSWERS_MAX =
 	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
@@ -47,7 +48,7 @@ struct sshloop {
 				  0: none */
 	unsigned silent, stalled; /* ticks */
 	const char *failed;
-	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, dead;
+	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, hushed, dead;
 };
 
 /* Moved by every turn of the loop, read by the watchdog's signal handler. */
@@ -341,6 +342,16 @@ void sshloop_cork(struct sshloop *l, bool on)
 	const int value = on;
 
 	setsockopt(l->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
+void sshloop_hush(struct sshloop *l, bool on)
+{
+	const int value = on ? HUSHED : 1;
+
+	if (on == l->hushed)
+		return;
+	l->hushed = on;
+	setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
 size_t sshloop_chunk(void)

@@ -64,6 +64,10 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 /* Until it is taken off, small packets go out together. */
 void sshloop_cork(struct sshloop *l, bool on);
 
+/* Until it is taken off, what libssh does beside writing finds input only where much waits (TCP).
+ */
+void sshloop_hush(struct sshloop *l, bool on);
+
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);
 

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { HEAP = 200 }; /* opens of a burst that are under way */
+
 static const char usage[] =
     "usage: peer [-b ADDRESS [-s SPREAD]] [-k HEX] [-u USER] [-w MS] [-n CONNECTIONS [-r RATE]]\n"
     "            HOST:PORT STEP...\n"
@@ -31,7 +33,7 @@ static const char usage[] =
     "half: these without hearing\n"
     "  auth=granted|refused|nothing   probe=known|unknown|nothing\n"
     "  open:DESTINATION[,WINDOW[,MAXPACKET]]=confirmed|refused REASON|nothing\n"
-    "  burst:COUNT (opens and closes, hearing each answer)   deaf (reads nothing while it writes)\n"
+    "  burst:COUNT (opens and closes, in heaps of 200)   deaf (reads nothing while it writes)\n"
     "  data:BYTES=taken|stuck (whatever the window)\n"
     "  eof close shut (half of the connection) raw:HEX packet:HEX\n"
     "  alive=alive|nothing   end=closed|disconnected CODE TEXT|open\n"
@@ -114,19 +116,24 @@ static void step_open(struct peer *p, const char *arg)
 	say("open", text);
 }
 
+/* In heaps: all of one are asked for before the first answer is heard. */
 static void step_burst(struct peer *p, const char *arg)
 {
 	const struct opening opening = {"confd", 1 << 20, 32768};
 	uint32_t reason = 0, granted = 0, refused = 0;
 	char text[64];
 
-	for (long n = atol(arg); n > 0 && !p->gone; n--) {
-		exchange_open(p, &opening);
-		if (exchange_hear_open(p, &reason) == MSG_CHANNEL_CONFIRMED) {
-			exchange_channel(p, MSG_CHANNEL_CLOSE, 0);
-			granted++;
-		} else {
-			refused++;
+	for (long left = atol(arg), heap; left > 0 && !p->gone; left -= heap) {
+		heap = left < HEAP ? left : HEAP;
+		for (long i = 0; i < heap; i++)
+			exchange_open(p, &opening);
+		for (long i = 0; i < heap && !p->gone; i++) {
+			if (exchange_hear_open(p, &reason) == MSG_CHANNEL_CONFIRMED) {
+				exchange_channel(p, MSG_CHANNEL_CLOSE, 0);
+				granted++;
+			} else {
+				refused++;
+			}
 		}
 	}
 	snprintf(text, sizeof(text), "%" PRIu32 " confirmed, %" PRIu32 " not", granted, refused);

@@ -197,6 +197,7 @@ static const struct call allowed[] = {
     CALL(shutdown, STREAM, SHUT_WR),
     CALL(close, STREAM),
     CALL(setsockopt, TCP, SOL_SOCKET, SO_LINGER, P(&linger), sizeof(linger)),
+    CALL(setsockopt, TCP, SOL_SOCKET, SO_RCVLOWAT, P(&number), sizeof(number)),
     CALL(setsockopt, TCP, IPPROTO_TCP, TCP_CORK, P(&number), sizeof(number)),
     CALL(getsockopt, STREAM, SOL_SOCKET, SO_ERROR, P(&number), P(&length)),
     CALL(fcntl, STREAM, F_GETFL),
