@@ -11,6 +11,7 @@ from harness import BUILD, check, children, descriptors, heap, same, sanitized, 
 from traffic import ask
 
 PEER = os.path.join(BUILD, "hostile-peer")
+UNAUTHENTICATED = 100  # max_unauthenticated
 SOURCES = 60000  # sources of fuzzed sessions: none fails so often that a limit would end it sooner
 
 
@@ -136,3 +137,32 @@ def _serve(connection):
     while data := connection.recv(65536):
         connection.sendall(data)
     connection.shutdown(1)
+
+
+def floods(scene, silent, half, garbage, keys):
+    """Strangers from 127.0.0.2-9, so many of each kind, one kind after the other, beside an honest client from 127.0.0.1."""
+    endpoint, server, client = scene.tunnel(serve=_serve, args=("-q",))
+    ask(client.at[0])
+    kept = {"spread": 8, "args": ("-n", silent, "-r", 1000)}, {"spread": 8, "args": ("-n", half, "-r", 100)}
+    kinds = [
+        (f"{silent} connections that send nothing", ["keep"], kept[0], 1),
+        (f"{half} half-done key exchanges", ["half", "keep"], kept[1], 1),
+        (f"{garbage} garbage banners, 200 a second", ["raw:" + b"GET / HTTP/1.1\r\n\r\n".hex()], {"spread": 8, "args": ("-n", garbage, "-r", 200)}, 1),
+        (f"{keys} wrong keys", ["version", "kex", "auth"], {"args": ("-w", 5000, "-n", -(-keys // 8))}, 8)]
+    for what, steps, kwargs, count in kinds:
+        at_rest, honest = Rest(server), Honest(scene, server, client)
+        peers = [peer(scene, server, *steps, source=f"127.0.0.{2 + n}", **kwargs) for n in range(count)]
+        if steps[-1] == "keep":
+            peers[0].expect("kept", timeout=120, text=peers[0].output)
+        for _ in range(3):
+            honest.log_in()
+            at_rest.watch()
+        while steps[-1] != "keep" and any(p.running() for p in peers):
+            honest.log_in()
+            at_rest.watch()
+        for p in peers:
+            p.popen.stdin.close()
+            same(p.wait(60), 0, f"exit code of {p.name}: {p.log()}")
+        honest.finish(what)
+        at_rest.check(what, UNAUTHENTICATED + 1)
+        same(re.findall(r"died of signal.*|broke the protocol.*", server.log()), [], f"crashes with {what}")
