@@ -11,7 +11,8 @@ struct field field_take_bytes(struct field_reader *r, size_t n)
 		r->left = 0;
 		return (struct field){.p = NULL};
 	}
-	r->p += n;
+	if (n > 0) /* there may be nothing at all to point to */
+		r->p += n;
 	r->left -= n;
 	return f;
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What a private key file of OpenSSH's form holds (PROTOCOL.key), here without its base64: none of
+ * ours, or a key that signs, and whose text for the sessions has the same public half.
+ */
+#include "fuzz.h"
+
+#include <openssl/evp.h>
+
+#include "../../sshipc-server/hostkey.h"
+
+static void check_key(const struct hostkey *k)
+{
+	static const char *const algorithms[] = {"ssh-ed25519",		"rsa-sha2-256",
+						 "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+						 "ecdsa-sha2-nistp521", "ssh-dss"};
+	char type[KEYLINE_TYPE], text[WIRE_MAX] = "";
+	uint8_t raw[2048];
+	const char *why = NULL;
+	size_t n, len, good = 0;
+	const uint8_t *blob = hostkey_blob(k, &n);
+
+	EXPECT(keyline_check_blob(blob, n, type, &why) == 0);
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(*algorithms); i++) {
+		len = sizeof(raw);
+		if (hostkey_sign(k, algorithms[i], (const uint8_t *)type, 32, raw, &len))
+			EXPECT(++good && len > 0 && len <= sizeof(raw));
+	}
+	EXPECT(good <= 1);
+	hostkey_text_public(k, text);
+	EXPECT(strlen(text) < sizeof(text) && strcmp(text, hostkey_text(k)) != 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n",
+			  end[] = "\n-----END OPENSSH PRIVATE KEY-----\n";
+	char *text = malloc(sizeof(begin) + sizeof(end) + size * 4 / 3 + 4);
+	struct hostkey *k;
+	int n;
+
+	EXPECT(text);
+	strcpy(text, begin);
+	n = EVP_EncodeBlock((unsigned char *)text + strlen(begin), data, (int)size);
+	strcpy(text + strlen(begin) + n, end);
+	k = hostkey_parse(text);
+	free(text);
+	if (k)
+		check_key(k);
+	hostkey_free(k);
+	return 0;
+}
