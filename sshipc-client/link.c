@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "link.h"
 
-#include <errno.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <stdio.h>
@@ -11,14 +10,13 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "algorithms.h"
 #include "identity.h"
 #include "log.h"
 #include "openings.h"
+#include "reach.h"
 #include "relay.h"
-#include "resolve.h"
 #include "selftest.h"
 #include "sshloop.h"
 #include "trust.h"
@@ -36,13 +34,10 @@ struct link {
 	struct link_ops ops;
 	ssh_key identity;
 	bool gcm;
-	enum { DOWN, RESOLVING, CONNECTING, KEYING, AUTHENTICATING, UP } state;
+	enum { DOWN, REACHING, KEYING, AUTHENTICATING, UP } state;
 	char server[300]; /* "HOST:PORT" */
-	struct resolve *resolve;
-	struct address addresses[RESOLVE_MAX];
-	size_t n_addresses, next_address;
-	int fd; /* connecting */
-	struct event *connecting, *deadline, *retry, *reset;
+	struct reach *reach;
+	struct event *deadline, *retry, *reset;
 	ssh_session ssh;
 	struct sshloop *loop;
 	struct relays *relays;
@@ -69,8 +64,6 @@ void link_open(struct link *l, const struct destination *to, int fd, const char 
 }
 
 /* ---- one attempt ---- */
-
-static void try_address(struct link *l);
 
 /* From the loop: the session may be on the stack of whoever found out. */
 static void fail(struct link *l, const char *why)
@@ -123,16 +116,9 @@ static void schedule_retry(struct link *l)
 /* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */
 static void tear_down(struct link *l, const char *message)
 {
-	if (l->resolve)
-		resolve_cancel(l->resolve);
-	l->resolve = NULL;
+	reach_cancel(l->reach);
+	l->reach = NULL;
 	event_del(l->deadline);
-	if (l->connecting)
-		event_free(l->connecting);
-	l->connecting = NULL;
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
 	openings_requeue(l->openings);
 	relays_free(l->relays);
 	sshloop_free(l->loop, message);
@@ -157,13 +143,14 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-	static const char *const during[] = {
-	    "", "name resolution", "TCP connect", "key exchange", "login", ""};
 	struct link *l = arg;
+	const char *during = l->reach		  ? reach_phase(l->reach)
+			     : l->state == KEYING ? "key exchange"
+						  : "login";
 
 	(void)fd;
 	(void)what;
-	snprintf(l->why, sizeof(l->why), "%s took more than %d seconds", during[l->state],
+	snprintf(l->why, sizeof(l->why), "%s took more than %d seconds", during,
 		 l->s->connect_timeout);
 	fail(l, l->why);
 }
@@ -366,80 +353,26 @@ static void start_session(struct link *l, int fd)
 	sshloop_start(l->loop);
 }
 
-/* ---- connect ---- */
-
-static void on_connected(evutil_socket_t fd, short what, void *arg)
+static void on_reached(void *arg, int fd, const char *why)
 {
 	struct link *l = arg;
-	const int error = what & EV_WRITE ? address_connect_result(l->fd) : ETIMEDOUT;
-	char text[ADDRESS_TEXT];
 
-	event_free(l->connecting);
-	l->connecting = NULL;
-	fd = l->fd;
-	l->fd = -1;
-	if (!error) {
+	l->reach = NULL;
+	if (fd < 0)
+		fail(l, why);
+	else
 		start_session(l, fd);
-		return;
-	}
-	close(fd);
-	snprintf(l->why, sizeof(l->why), "connect to %s: %s",
-		 address_format(&l->addresses[l->next_address - 1], text, sizeof(text)),
-		 strerror(error));
-	try_address(l);
-}
-
-static void try_address(struct link *l)
-{
-	/* One address that swallows packets must not use up the time of all. */
-	const struct timeval share = {.tv_sec =
-					  1 + l->s->connect_timeout / (int)(l->n_addresses + 1)};
-	bool pending = false;
-	char text[ADDRESS_TEXT];
-
-	while (l->next_address < l->n_addresses) {
-		const struct address *a = &l->addresses[l->next_address++];
-
-		l->fd = address_connect(a, NULL, &pending);
-		if (l->fd < 0) {
-			snprintf(l->why, sizeof(l->why), "connect to %s: %s",
-				 address_format(a, text, sizeof(text)), strerror(errno));
-			continue;
-		}
-		l->connecting = event_new(l->base, l->fd, EV_WRITE, on_connected, l);
-		if (!l->connecting || event_add(l->connecting, &share) != 0)
-			abort();
-		return;
-	}
-	fail(l, l->why);
-}
-
-static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
-{
-	struct link *l = arg;
-
-	l->resolve = NULL;
-	if (n == 0) {
-		snprintf(l->why, sizeof(l->why), "cannot resolve %s: %s", l->s->host, error);
-		fail(l, l->why);
-		return;
-	}
-	memcpy(l->addresses, addresses, n * sizeof(*addresses));
-	l->n_addresses = n;
-	l->next_address = 0;
-	l->state = CONNECTING;
-	try_address(l);
 }
 
 static void start_attempt(struct link *l)
 {
 	const struct timeval limit = {.tv_sec = l->s->connect_timeout};
 
-	l->state = RESOLVING;
+	l->state = REACHING;
 	event_add(l->deadline, &limit);
-	l->resolve =
-	    resolve_start(l->base, l->s->host, l->s->port, l->s->connect_timeout, on_resolved, l);
-	if (!l->resolve)
+	l->reach =
+	    reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout, on_reached, l);
+	if (!l->reach)
 		fail(l, "name resolution could not be started");
 }
 
@@ -464,7 +397,6 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 	l->base = base;
 	l->s = s;
 	l->ops = *ops;
-	l->fd = -1;
 	l->openings = openings_new(base);
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
