@@ -11,6 +11,7 @@
 #include "control.h"
 #include "ctl_list.h"
 #include "ctl_print.h"
+#include "json.h"
 
 #define PROGRAM CTL_PROGRAM
 
@@ -137,7 +138,7 @@ char *ctl_ask(const struct ctl *c, const char *request, int refused, int *code)
 		return text;
 	}
 	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
-		*code = say(refused, c->path, ctl_value(verdict, "error", error, sizeof(error)));
+		*code = say(refused, c->path, json_value(verdict, "error", error, sizeof(error)));
 	else
 		say(EX_UNAVAILABLE, c->path, "the server did not answer as it should");
 	free(text);
@@ -199,7 +200,7 @@ static int run_reload(const struct ctl *c, int argc, char **argv)
 		return ctl_usage("reload: unexpected argument '%s'", argv[1]);
 	answer = ctl_ask(c, "reload", EX_CONFIG, &code);
 	if (answer)
-		printf("%s\n", ctl_value(last_line(answer), "summary", summary, sizeof(summary)));
+		printf("%s\n", json_value(last_line(answer), "summary", summary, sizeof(summary)));
 	free(answer);
 	return code;
 }

@@ -36,8 +36,4 @@ int ctl_main(int argc, char **argv);
  * that cannot be, refused: what the server said no to. */
 char *ctl_ask(const struct ctl *c, const char *request, int refused, int *code);
 
-/* The value of a member, as text for a terminal: "-" for null or none.  path: "key.name".  Returns
- * out. */
-const char *ctl_value(const char *json, const char *path, char *out, size_t size);
-
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "json.h"
 #include "rewrite.h"
 
 #define FINGERPRINT_PREFIX "SHA256:"
@@ -53,7 +54,7 @@ static int tell_server(const struct ctl *c)
 	char *answer = ctl_ask(c, "reload", EX_CONFIG, &code);
 
 	if (answer)
-		printf("reload: %s\n", ctl_value(answer, "summary", summary, sizeof(summary)));
+		printf("reload: %s\n", json_value(answer, "summary", summary, sizeof(summary)));
 	else
 		fprintf(stderr, "the list is changed, but no server was told: its next start "
 				"reads it, or its watch, or SIGHUP\n");
@@ -138,10 +139,10 @@ static void print_pending(const char *line, void *arg)
 
 	(void)arg;
 	printf("%-50s  %-20s  %-15s  %s\n",
-	       ctl_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
-	       ctl_value(line, "time", at, sizeof(at)),
-	       ctl_value(line, "address", address, sizeof(address)),
-	       ctl_value(line, "user", user, sizeof(user)));
+	       json_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
+	       json_value(line, "time", at, sizeof(at)),
+	       json_value(line, "address", address, sizeof(address)),
+	       json_value(line, "user", user, sizeof(user)));
 }
 
 static void print_json(const char *line, void *arg)
@@ -207,9 +208,9 @@ static void look_at(const char *line, void *arg)
 	struct search *s = arg;
 	char fingerprint[64];
 
-	if (!strcmp(ctl_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
+	if (!strcmp(json_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
 		    s->fingerprint))
-		ctl_value(line, "key", s->key, sizeof(s->key));
+		json_value(line, "key", s->key, sizeof(s->key));
 }
 
 static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)

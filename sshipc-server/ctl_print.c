@@ -6,54 +6,9 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "json.h"
 
 #define CELL 320
-
-/* Quotes within texts are escaped, so a name in quotes and a colon is a member's. */
-static const char *find(const char *json, const char *path)
-{
-	char name[64];
-
-	while (json && *path) {
-		const size_t n = strcspn(path, ".");
-
-		snprintf(name, sizeof(name), "\"%.*s\":", (int)n, path);
-		json = strstr(json, name);
-		json = json ? json + strlen(name) : NULL;
-		path += n + (path[n] == '.');
-	}
-	return json;
-}
-
-/* Copies a value without its quotes; returns what is behind it. */
-static const char *copy(const char *p, char *out, size_t size)
-{
-	const bool text = *p == '"';
-	size_t n = 0;
-
-	for (p += text; *p && (text ? *p != '"' : !strchr(",]}", *p)); p++) {
-		if (text && *p == '\\' && (p[1] == '\\' || p[1] == '"'))
-			p++;
-		if (*p < ' ' || *p > '~')
-			n += (size_t)snprintf(out + n, size - n, "\\x%02x", (unsigned)*p & 0xff);
-		else
-			out[n++] = *p;
-		if (n + 5 > size) /* the longest piece, and the end */
-			break;
-	}
-	out[n] = '\0';
-	return p + (text && *p == '"');
-}
-
-const char *ctl_value(const char *json, const char *path, char *out, size_t size)
-{
-	const char *value = find(json, path);
-
-	snprintf(out, size, "-");
-	if (value && strncmp(value, "null", 4) != 0)
-		copy(value, out, size);
-	return out;
-}
 
 static void format_age(char *text, size_t size)
 {
@@ -72,10 +27,10 @@ static void format_age(char *text, size_t size)
 static void format_source(const char *json, char *out, size_t size)
 {
 	char host[CELL / 2], port[16];
-	const bool v6 = strchr(ctl_value(json, "source", host, sizeof(host)), ':');
+	const bool v6 = strchr(json_value(json, "source", host, sizeof(host)), ':');
 
 	snprintf(out, size, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "",
-		 ctl_value(json, "source_port", port, sizeof(port)));
+		 json_value(json, "source_port", port, sizeof(port)));
 }
 
 /* ---- who ---- */
@@ -104,7 +59,7 @@ static const char *cell(const char *json, int i, char out[CELL])
 	if (columns[i].form == SOURCE)
 		format_source(json, out, CELL);
 	else
-		ctl_value(json, columns[i].path, out, CELL);
+		json_value(json, columns[i].path, out, CELL);
 	if (columns[i].form == AGE)
 		format_age(out, CELL);
 	return out;
@@ -157,9 +112,9 @@ void ctl_print_ended(char *answer)
 		next = cut(p);
 		format_source(p, source, sizeof(source));
 		printf("ended session %s: %s (%s), %s\n",
-		       ctl_value(p, "connection", id, sizeof(id)),
-		       ctl_value(p, "key.name", name, sizeof(name)),
-		       ctl_value(p, "fingerprint", fingerprint, sizeof(fingerprint)), source);
+		       json_value(p, "connection", id, sizeof(id)),
+		       json_value(p, "key.name", name, sizeof(name)),
+		       json_value(p, "fingerprint", fingerprint, sizeof(fingerprint)), source);
 	}
 }
 
@@ -174,13 +129,13 @@ static void print_endpoint(const char *json)
 {
 	char name[64], at[1024], last[256], age[32] = "";
 
-	ctl_value(json, "name", name, sizeof(name));
-	ctl_value(json, "address", at, sizeof(at));
-	ctl_value(json, "last_dial", last, sizeof(last));
+	json_value(json, "name", name, sizeof(name));
+	json_value(json, "address", at, sizeof(at));
+	json_value(json, "last_dial", last, sizeof(last));
 	if (last[0] == '{') {
-		ctl_value(json, "last_dial.age_seconds", age, sizeof(age));
+		json_value(json, "last_dial.age_seconds", age, sizeof(age));
 		format_age(age, sizeof(age));
-		ctl_value(json, "last_dial.result", last, sizeof(last));
+		json_value(json, "last_dial.result", last, sizeof(last));
 	}
 	printf("%-12s  %s, %s; last dial: %s%s%s\n", "endpoint", name, at,
 	       age[0] ? last : "none yet", age[0] ? ", ago " : "", age);
@@ -192,8 +147,8 @@ static void print_limits(const char *p)
 	char name[64], n[32];
 
 	while (p && (*p == '{' || *p == ',')) {
-		p = copy(p + 1, name, sizeof(name));
-		p = copy(p + 1, n, sizeof(n));
+		p = json_copy(p + 1, name, sizeof(name));
+		p = json_copy(p + 1, n, sizeof(n));
 		if (strcmp(n, "0") != 0)
 			printf("%-12s  %s was reached %s times\n", "limit", name, n);
 	}
@@ -205,26 +160,26 @@ void ctl_print_status(char *answer)
 	const char *p;
 
 	cut(answer);
-	print_line("version", ctl_value(answer, "version", text, sizeof(text)));
-	ctl_value(answer, "uptime_seconds", text, sizeof(text));
+	print_line("version", json_value(answer, "version", text, sizeof(text)));
+	json_value(answer, "uptime_seconds", text, sizeof(text));
 	format_age(text, sizeof(text));
 	print_line("uptime", text);
-	for (p = find(answer, "listen"); p && (*p == '[' || *p == ',') && p[1] == '"';) {
-		p = copy(p + 1, text, sizeof(text));
+	for (p = json_find(answer, "listen"); p && (*p == '[' || *p == ',') && p[1] == '"';) {
+		p = json_copy(p + 1, text, sizeof(text));
 		print_line("listening", text);
 	}
 	printf("%-12s  %s, %s of them not logged in\n", "sessions",
-	       ctl_value(answer, "sessions", text, sizeof(text)),
-	       ctl_value(answer, "unauthenticated", more, sizeof(more)));
-	print_limits(find(answer, "limits"));
+	       json_value(answer, "sessions", text, sizeof(text)),
+	       json_value(answer, "unauthenticated", more, sizeof(more)));
+	print_limits(json_find(answer, "limits"));
 	printf("%-12s  %s, %s keys in force\n", "allow list",
-	       ctl_value(answer, "allowlist", text, sizeof(text)),
-	       ctl_value(answer, "keys", more, sizeof(more)));
-	if (strcmp(ctl_value(answer, "fault", text, sizeof(text)), "-") != 0)
+	       json_value(answer, "allowlist", text, sizeof(text)),
+	       json_value(answer, "keys", more, sizeof(more)));
+	if (strcmp(json_value(answer, "fault", text, sizeof(text)), "-") != 0)
 		printf("%-12s  the file is NOT in force: %s\n", "", text);
-	if (strcmp(ctl_value(answer, "pending_open", text, sizeof(text)), "true") == 0)
+	if (strcmp(json_value(answer, "pending_open", text, sizeof(text)), "true") == 0)
 		printf("%-12s  %s keys; OPEN: unknown keys are remembered (pending_from)\n",
-		       "pending", ctl_value(answer, "pending", more, sizeof(more)));
-	for (p = find(answer, "endpoints"); p && (p = strstr(p, "{\"name\":")); p++)
+		       "pending", json_value(answer, "pending", more, sizeof(more)));
+	for (p = json_find(answer, "endpoints"); p && (p = strstr(p, "{\"name\":")); p++)
 		print_endpoint(p);
 }

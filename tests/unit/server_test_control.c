@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../../sshipc-server/control.h"
-#include "../../sshipc-server/ctl.h"
 
 /* ---- requests ---- */
 
@@ -300,31 +299,4 @@ Test(control_socket, folders)
 	cr_expect_str_eq(err, "/nonexistent/s: the folder /nonexistent: No such file or directory");
 	cr_expect_null(control_new(base, "@abstract", give, NULL, err));
 	cr_expect_null(control_new(base, "127.0.0.1:1", give, NULL, err));
-}
-
-/* ---- what people see ---- */
-
-Test(ctl, values)
-{
-	static const struct {
-		const char *json, *path, *want;
-	} table[] = {
-	    {"{\"a\":1,\"b\":\"x\"}", "a", "1"},
-	    {"{\"a\":1,\"b\":\"x\"}", "b", "x"},
-	    {"{\"a\":1}", "b", "-"},
-	    {"{\"a\":null}", "a", "-"},
-	    {"{\"a\":[1]}", "a", "[1"},
-	    {"{\"k\":{\"name\":\"x\"},\"e\":{\"name\":\"y\"}}", "e.name", "y"},
-	    {"{\"a\":\"\\\"b\\\":7\",\"b\":8}", "b", "8"},
-	    {"{\"a\":\"\\\\x1b\\\"\"}", "a", "\\x1b\""},
-	    {"{\"a\":\"\\u001b\"}", "a", "\\u001b"},
-	    {"{\"a\":\"\xc3\xbc\x1b\"}", "a", "\\xc3\\xbc\\x1b"},
-	    {"{\"a\":\"no end", "a", "no end"},
-	    {"{\"a\":\"0123456789abcdef\"}", "a", "0123456789ab"},
-	};
-	char out[16];
-
-	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
-		cr_expect_str_eq(ctl_value(table[i].json, table[i].path, out, sizeof(out)),
-				 table[i].want, "%zu: %s", i, out);
 }

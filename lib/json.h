@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_JSON_H
+#define SSHIPC_JSON_H
+/*
+ * Reads the JSON that our own programs write: no blanks, names of plain ASCII.  It is found, not
+ * judged: what somebody else wrote gives some text or none.
+ */
+#include <stddef.h>
+
+/* Behind the colon of a member; NULL: there is none.  path: "key.name". */
+const char *json_find(const char *json, const char *path);
+
+/* Copies the value at p without its quotes, for a terminal (other bytes than printable ASCII as
+ * \xNN), cut to fit; returns what is behind it. */
+const char *json_copy(const char *p, char *out, size_t size);
+
+/* The value of a member, as such a text: "-" for null or none.  Returns out. */
+const char *json_value(const char *json, const char *path, char *out, size_t size);
+
+#endif
