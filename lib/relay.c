@@ -14,7 +14,7 @@ enum {
 /* Callbacks leave their work for the pass. */
 static void mark(struct relay *r)
 {
-	if (r->place != READY)
+	if (r->place != READY && !r->awaiting)
 		relays_move(r, READY);
 	sshloop_kick(r->rs->loop);
 }
@@ -376,10 +376,21 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
 	return r;
 }
 
+void relay_await(struct relay *r)
+{
+	r->awaiting = true;
+}
+
+bool relay_closed(const struct relay *r)
+{
+	return r->channel_closed;
+}
+
 void relay_attach(struct relay *r, int fd, bool one_way)
 {
 	r->fd = fd;
 	r->one_way = one_way;
+	r->awaiting = false;
 	r->may_send = true;
 	r->readable = event_new(r->rs->base, fd, EV_READ | EV_PERSIST, on_readable, r);
 	r->writable = event_new(r->rs->base, fd, EV_WRITE | EV_PERSIST, on_writable, r);

@@ -66,6 +66,13 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
  * answer): its end is the end. */
 void relay_attach(struct relay *r, int fd, bool one_way);
 
+/* To be called after relay_new by who asked for the channel: until relay_attach nothing is done for
+ * it, so that an answer which brought everything, the peer's CLOSE too, is seen as one. */
+void relay_await(struct relay *r);
+
+/* The peer has closed the channel. */
+bool relay_closed(const struct relay *r);
+
 /* Forgets it before relay_attach, without done: the channel was not opened, or goes with its
  * session; it is the caller's again. */
 void relay_discard(struct relay *r);

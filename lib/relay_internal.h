@@ -34,7 +34,7 @@ struct relay {
 	bool may_read, may_send;   /* what the socket last told */
 	bool socket_eof, eof_sent; /* socket to channel */
 	bool channel_eof, shut;	   /* channel to socket */
-	bool channel_closed, abort, close_sent, pulling, one_way;
+	bool channel_closed, abort, close_sent, pulling, one_way, awaiting;
 	struct relay_stats stats;
 	void (*done)(void *arg, const struct relay_stats *stats);
 	void *arg;

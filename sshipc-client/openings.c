@@ -23,7 +23,6 @@ struct opening {
 	char id[17]; /* of the connection, in the log of both sides */
 	int fd;
 	time_t since;
-	struct openings *os; /* while the answer is awaited */
 	ssh_channel channel;
 	struct relay *relay;
 };
@@ -61,11 +60,10 @@ static void refuse(struct opening *o, const char *why)
 	free_opening(o);
 }
 
-static void settle(struct opening *o)
+static void settle(struct openings *os, struct opening *o)
 {
-	TAILQ_REMOVE(&o->os->in_flight, o, entry);
-	o->os->n_in_flight--;
-	o->os = NULL;
+	TAILQ_REMOVE(&os->in_flight, o, entry);
+	os->n_in_flight--;
 }
 
 static void on_relay_done(void *arg, const struct relay_stats *stats)
@@ -73,11 +71,6 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	struct opening *o = arg;
 	char to[DESTINATION_HOST + 16];
 
-	if (o->os) { /* opened and closed before anyone looked */
-		settle(o);
-		refuse(o, "the server closed the channel at once");
-		return;
-	}
 	log_msg(LOG_INFO, "connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
 		o->id, o->local, destination_format(&o->to, to, sizeof(to)),
 		relay_end_text(stats->end), (unsigned long long)stats->from_socket,
@@ -112,7 +105,7 @@ static int ask_open(struct opening *o, bool sshipc)
 /* What became of it: SSH_AGAIN while nobody knows. */
 static int look_at(struct opening *o, bool sshipc, bool denials)
 {
-	if (ssh_channel_is_open(o->channel))
+	if (ssh_channel_is_open(o->channel) || relay_closed(o->relay))
 		return SSH_OK;
 	if (!denials || ask_open(o, sshipc) == SSH_AGAIN)
 		return SSH_AGAIN;
@@ -133,7 +126,7 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		next = TAILQ_NEXT(o, entry);
 		if (rc == SSH_AGAIN)
 			continue;
-		settle(o);
+		settle(os, o);
 		if (rc == SSH_OK) {
 			relay_attach(o->relay, o->fd, false);
 		} else {
@@ -150,7 +143,7 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		o->relay = o->channel ? relay_new(relays, o->channel, on_relay_done, o) : NULL;
 		if (!o->relay)
 			abort();
-		o->os = os;
+		relay_await(o->relay);
 		ask_open(o, sshipc);
 	}
 }
@@ -204,7 +197,7 @@ void openings_requeue(struct openings *os)
 
 	while ((o = TAILQ_LAST(&os->in_flight, opening_list))) {
 		relay_discard(o->relay);
-		settle(o);
+		settle(os, o);
 		TAILQ_INSERT_HEAD(&os->waiting, o, entry);
 	}
 }
