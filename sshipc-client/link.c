@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "algorithms.h"
 #include "identity.h"
 #include "log.h"
-#include "openings.h"
 #include "reach.h"
 #include "relay.h"
 #include "selftest.h"
@@ -56,11 +56,42 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-void link_open(struct link *l, const struct destination *to, int fd, const char *local)
+void link_open(struct link *l, const struct destination *to, int fd, const char *local,
+	       const struct opening_watch *watch)
 {
-	openings_add(l->openings, to, fd, local);
+	openings_add(l->openings, to, fd, local, watch);
 	if (l->state == UP)
 		sshloop_kick(l->loop);
+}
+
+bool link_is_sshipc(const struct link *l)
+{
+	return l->sshipc;
+}
+
+bool link_idle(const struct link *l)
+{
+	return openings_idle(l->openings);
+}
+
+int link_fd(const struct link *l)
+{
+	return ssh_get_fd(l->ssh);
+}
+
+static void tell(struct link *l, enum link_event event, const char *text)
+{
+	l->ops.event(l->ops.arg, event, text);
+}
+
+static void on_answered(void *arg, bool granted)
+{
+	tell(arg, granted ? LINK_OPEN_GRANTED : LINK_OPEN_REFUSED, NULL);
+}
+
+static void on_idle(void *arg)
+{
+	tell(arg, LINK_IDLE, NULL);
 }
 
 /* ---- one attempt ---- */
@@ -77,7 +108,7 @@ static void fail(struct link *l, const char *why)
 static void refuse_link(struct link *l, int exit_code, const char *why)
 {
 	log_msg(LOG_ERR, "%s", why);
-	if (l->ever_up)
+	if (l->ever_up && !l->s->exit_on_refusal)
 		fail(l, why);
 	else
 		l->ops.refused(l->ops.arg, exit_code);
@@ -139,6 +170,7 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 	tear_down(l, NULL);
 	openings_hold(l->openings, l->why);
 	schedule_retry(l);
+	tell(l, LINK_DOWN, l->why);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -180,6 +212,7 @@ static void check_host_key(struct link *l)
 			log_msg(LOG_NOTICE, "%s", text);
 		event_add(l->deadline, &limit); /* a person may have been asked meanwhile */
 		l->state = AUTHENTICATING;
+		tell(l, LINK_TRANSPORT, NULL);
 		return;
 	}
 	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
@@ -200,7 +233,7 @@ static void announce(struct link *l)
 	log_msg(LOG_INFO, "connected to %s (\"%s\", %s, %s)", l->server,
 		log_escape(&text, banner ? banner : "", banner ? strlen(banner) : 0),
 		ssh_get_kex_algo(l->ssh), ssh_get_cipher_out(l->ssh));
-	l->ops.up(l->ops.arg, l->server);
+	tell(l, LINK_UP, l->server);
 }
 
 /* A short form asks for "." at our own server, for the listener's port at any other. */
@@ -209,6 +242,16 @@ static bool forms_fit(struct link *l)
 	const char *banner = ssh_get_serverbanner(l->ssh);
 
 	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
+	if (!l->sshipc && l->s->n_specs == 0 &&
+	    (l->s->command || l->s->stdio_to.kind == DESTINATION_DEFAULT)) {
+		char why[512];
+
+		snprintf(why, sizeof(why),
+			 "%s is not an sshipc-server, so the destination must be named: %s",
+			 l->server, l->s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
+		refuse_link(l, EX_USAGE, why);
+		return false;
+	}
 	for (size_t i = 0; !l->sshipc && i < l->s->n_specs; i++) {
 		char why[512];
 
@@ -258,6 +301,7 @@ static void authenticate(struct link *l)
 			 l->server, l->s->identity, l->s->user, banner ? ": " : "",
 			 banner ? log_escape(&text, banner, strcspn(banner, "\r\n")) : "");
 		ssh_string_free_char(banner);
+		tell(l, LINK_DENIED, why);
 		refuse_link(l, EX_NOPERM, why);
 		return;
 	default:
@@ -383,6 +427,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 {
 	struct selftest test;
 	struct link *l = calloc(1, sizeof(*l));
+	const struct openings_ops openings_ops = {on_answered, on_idle, l};
 
 	if (!l)
 		abort();
@@ -397,7 +442,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 	l->base = base;
 	l->s = s;
 	l->ops = *ops;
-	l->openings = openings_new(base);
+	l->openings = openings_new(base, s->hold, &openings_ops);
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
 	l->deadline = event_new(base, -1, 0, on_deadline, l);

@@ -7,15 +7,26 @@
  */
 #include <event2/event.h>
 
+#include "openings.h"
 #include "settings.h"
 
 struct link;
 
+enum link_event {
+	LINK_TRANSPORT,	   /* connected, with a server whose host key is the right one */
+	LINK_UP,	   /* authenticated; text: "HOST:PORT" */
+	LINK_DENIED,	   /* the key was refused */
+	LINK_DOWN,	   /* no session; text: why */
+	LINK_OPEN_GRANTED, /* the server's answer to a local connection */
+	LINK_OPEN_REFUSED,
+	LINK_IDLE, /* the last connection has ended */
+};
+
+/* All called from the loop. */
 struct link_ops {
-	/* Authenticated.  server: "HOST:PORT". Called again after each reconnect. */
-	void (*up)(void *arg, const char *server);
-	/* A refusal that will not pass by itself, before the first success: exit code 64, 76 or 77
-	 * (already logged). */
+	void (*event)(void *arg, enum link_event event, const char *text);
+	/* A refusal that will not pass by itself, before the first success (exit_on_refusal: also
+	 * after it): exit code 64, 76, 77 or 78 (already logged). */
 	void (*refused)(void *arg, int exit_code);
 	void *arg;
 };
@@ -26,9 +37,20 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 		      int *exit_code);
 
 /* Carries the local connection fd (taken over, non-blocking, address_tune'd) to a destination: held
- * while the link is down, for at most OPENINGS_HOLD seconds; refused ones are reset (TCP) or closed
- * (Unix) and logged with the cause.  local names the listener for the log. */
-void link_open(struct link *l, const struct destination *to, int fd, const char *local);
+ * while the link is down, as settings say; refused ones are reset (TCP) or closed (Unix) and logged
+ * with the cause.  local names the listener for the log; NULL: a question of our own, not logged
+ * and no event.  watch may be NULL. */
+void link_open(struct link *l, const struct destination *to, int fd, const char *local,
+	       const struct opening_watch *watch);
+
+/* The server of the session that is up is an sshipc-server. */
+bool link_is_sshipc(const struct link *l);
+
+/* It carries no connection, and none waits. */
+bool link_idle(const struct link *l);
+
+/* The socket of the session that is up, for getsockname(2). */
+int link_fd(const struct link *l);
 
 /* Disconnects and frees; every connection it carries is aborted. */
 void link_free(struct link *l);

@@ -65,7 +65,7 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 
 		if (in >= 0) {
 			address_tune(in);
-			link_open(l->all->link, &l->spec->to, in, l->local);
+			link_open(l->all->link, &l->spec->to, in, l->local, NULL);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -120,6 +120,23 @@ void listeners_start(struct listeners *ls, struct link *l)
 {
 	ls->link = l;
 	resume_all(-1, 0, ls);
+}
+
+void listeners_stop(struct listeners *ls)
+{
+	for (size_t i = 0; i < ls->n; i++) {
+		struct listener *l = &ls->each[i];
+
+		accept_some(l->at.fd, 0, l);
+		event_del(l->event);
+		listening_close(&l->at);
+	}
+	event_del(ls->resume);
+}
+
+const struct address *listeners_address(const struct listeners *ls, size_t i)
+{
+	return &ls->each[i].at.at;
 }
 
 const char *listeners_describe(const struct listeners *ls, size_t i, char *buf, size_t size)

@@ -20,9 +20,11 @@ struct opening {
 	TAILQ_ENTRY(opening) entry;
 	struct destination to;
 	char *local;
+	struct opening_watch watch;
 	char id[17]; /* of the connection, in the log of both sides */
 	int fd;
 	time_t since;
+	struct openings *os;
 	ssh_channel channel;
 	struct relay *relay;
 };
@@ -31,7 +33,9 @@ TAILQ_HEAD(opening_list, opening);
 
 struct openings {
 	struct opening_list waiting, in_flight;
-	size_t n_in_flight;
+	size_t n_in_flight, count; /* count: with those whose relay goes on */
+	int hold;
+	struct openings_ops ops;
 	struct event *timer; /* of the first that waits, while there is no session */
 	char why[512];
 };
@@ -44,20 +48,27 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-static void free_opening(struct opening *o)
+static void end(struct opening *o, enum opening_end how)
 {
+	struct openings *os = o->os;
+
+	if (o->watch.ended)
+		o->watch.ended(o->watch.arg, how);
 	free(o->local);
 	free(o);
+	if (--os->count == 0)
+		os->ops.idle(os->ops.arg);
 }
 
-static void refuse(struct opening *o, const char *why)
+static void refuse(struct opening *o, enum opening_end how, const char *why)
 {
 	char to[DESTINATION_HOST + 16];
 
-	log_msg(LOG_WARNING, "connection %s from %s to %s refused: %s", o->id, o->local,
-		destination_format(&o->to, to, sizeof(to)), why);
+	if (o->local)
+		log_msg(LOG_WARNING, "connection %s from %s to %s refused: %s", o->id, o->local,
+			destination_format(&o->to, to, sizeof(to)), why);
 	relay_reset_socket(o->fd);
-	free_opening(o);
+	end(o, how);
 }
 
 static void settle(struct openings *os, struct opening *o)
@@ -71,11 +82,13 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	struct opening *o = arg;
 	char to[DESTINATION_HOST + 16];
 
-	log_msg(LOG_INFO, "connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
-		o->id, o->local, destination_format(&o->to, to, sizeof(to)),
-		relay_end_text(stats->end), (unsigned long long)stats->from_socket,
-		(unsigned long long)stats->to_socket);
-	free_opening(o);
+	if (o->local)
+		log_msg(LOG_INFO,
+			"connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
+			o->id, o->local, destination_format(&o->to, to, sizeof(to)),
+			relay_end_text(stats->end), (unsigned long long)stats->from_socket,
+			(unsigned long long)stats->to_socket);
+	end(o, stats->end == RELAY_END_ORDERLY ? OPENING_ORDERLY : OPENING_ABORTED);
 }
 
 /* The same call, again and again, until the answer is there. */
@@ -127,12 +140,15 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		if (rc == SSH_AGAIN)
 			continue;
 		settle(os, o);
+		if (o->local)
+			os->ops.answered(os->ops.arg, rc == SSH_OK);
 		if (rc == SSH_OK) {
 			relay_attach(o->relay, o->fd, false);
 		} else {
 			relay_discard(o->relay);
 			ssh_channel_free(o->channel);
-			refuse(o, "the server refused the channel; its log names the reason");
+			refuse(o, OPENING_REFUSED,
+			       "the server refused the channel; its log names the reason");
 		}
 	}
 	while (os->n_in_flight < IN_FLIGHT && (o = TAILQ_FIRST(&os->waiting))) {
@@ -155,7 +171,7 @@ static void arm(struct openings *os)
 
 	if (!o)
 		return;
-	left.tv_sec = o->since + OPENINGS_HOLD - now_s();
+	left.tv_sec = o->since + os->hold - now_s();
 	if (left.tv_sec < 0)
 		left.tv_sec = 0;
 	event_add(os->timer, &left);
@@ -168,27 +184,38 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while ((o = TAILQ_FIRST(&os->waiting)) && now_s() - o->since >= OPENINGS_HOLD) {
+	while ((o = TAILQ_FIRST(&os->waiting)) && now_s() - o->since >= os->hold) {
 		TAILQ_REMOVE(&os->waiting, o, entry);
-		refuse(o, os->why[0] ? os->why : "no connection to the server");
+		refuse(o, OPENING_UNSERVED, os->why[0] ? os->why : "no connection to the server");
 	}
 	arm(os);
 }
 
-void openings_add(struct openings *os, const struct destination *to, int fd, const char *local)
+void openings_add(struct openings *os, const struct destination *to, int fd, const char *local,
+		  const struct opening_watch *watch)
 {
 	struct opening *o = calloc(1, sizeof(*o));
 	uint64_t id = 0;
 
-	if (!o || !(o->local = strdup(local)) || getrandom(&id, sizeof(id), 0) != sizeof(id))
+	if (!o || (local && !(o->local = strdup(local))) ||
+	    getrandom(&id, sizeof(id), 0) != sizeof(id))
 		abort();
 	snprintf(o->id, sizeof(o->id), "%016llx", (unsigned long long)id);
+	o->os = os;
 	o->to = *to;
 	o->fd = fd;
+	if (watch)
+		o->watch = *watch;
 	o->since = now_s();
+	os->count++;
 	TAILQ_INSERT_TAIL(&os->waiting, o, entry);
 	if (!event_pending(os->timer, EV_TIMEOUT, NULL))
 		arm(os);
+}
+
+bool openings_idle(const struct openings *os)
+{
+	return os->count == 0;
 }
 
 void openings_requeue(struct openings *os)
@@ -208,7 +235,7 @@ void openings_hold(struct openings *os, const char *why)
 	arm(os);
 }
 
-struct openings *openings_new(struct event_base *base)
+struct openings *openings_new(struct event_base *base, int hold, const struct openings_ops *ops)
 {
 	struct openings *os = calloc(1, sizeof(*os));
 
@@ -216,6 +243,8 @@ struct openings *openings_new(struct event_base *base)
 		return NULL;
 	TAILQ_INIT(&os->waiting);
 	TAILQ_INIT(&os->in_flight);
+	os->hold = hold;
+	os->ops = *ops;
 	os->timer = event_new(base, -1, 0, on_timer, os);
 	if (!os->timer) {
 		free(os);
@@ -233,7 +262,7 @@ void openings_free(struct openings *os)
 	openings_requeue(os);
 	while ((o = TAILQ_FIRST(&os->waiting))) {
 		TAILQ_REMOVE(&os->waiting, o, entry);
-		refuse(o, "the client is shutting down");
+		refuse(o, OPENING_UNSERVED, "the client is shutting down");
 	}
 	event_free(os->timer);
 	free(os);

@@ -12,20 +12,45 @@
 #include "relay.h"
 #include "spec.h"
 
-#define OPENINGS_HOLD 10 /* seconds that a local connection waits for a session */
-
 struct openings;
 
-struct openings *openings_new(struct event_base *base);
+enum opening_end {
+	OPENING_UNSERVED, /* there was no session to carry it */
+	OPENING_REFUSED,  /* by the server */
+	OPENING_ABORTED,  /* it was open, and broke */
+	OPENING_ORDERLY,
+};
+
+/* For who must know what became of a connection: called once, from the loop, its socket closed. */
+struct opening_watch {
+	void (*ended)(void *arg, enum opening_end end);
+	void *arg;
+};
+
+struct openings_ops {
+	/* The server's answer to an open that has a local name. */
+	void (*answered)(void *arg, bool granted);
+	/* The last one has ended. */
+	void (*idle)(void *arg);
+	void *arg;
+};
+
+/* hold: seconds that a local connection waits for a session; 0: none without one. */
+struct openings *openings_new(struct event_base *base, int hold, const struct openings_ops *ops);
 void openings_free(struct openings *os); /* refuses what is left */
 
-/* Takes fd over. It is refused (TCP: reset; Unix: closed) when it was not opened OPENINGS_HOLD
- * seconds later, for want of a session. */
-void openings_add(struct openings *os, const struct destination *to, int fd, const char *local);
+/* Takes fd over.  It is refused (TCP: reset; Unix: closed) when it was not opened hold seconds
+ * later, for want of a session.  local: its listener, for the log; NULL: our own affair, not
+ * logged.  watch may be NULL. */
+void openings_add(struct openings *os, const struct destination *to, int fd, const char *local,
+		  const struct opening_watch *watch);
 
 /* From the pass of a session that is up: asks for what waits, hands what is open to relays, refuses
  * what was denied. sshipc: the server is ours. */
 void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays, bool sshipc);
+
+/* Nothing waits, and no relay goes on. */
+bool openings_idle(const struct openings *os);
 
 /* The session is going: what was not answered waits again.  Before its channels are freed. */
 void openings_requeue(struct openings *os);

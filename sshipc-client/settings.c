@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "settings.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "option.h"
+#include "variables.h"
 
 #define PROGRAM	    "sshipc-client"
 #define SYSTEM_CONF "/etc/sshipc/client.conf"
@@ -20,10 +22,12 @@
 void (*settings_version_details)(void);
 
 static const char help[] =
-    "Usage: " PROGRAM " [-f CONFIG] -L SPEC... [-i IDENTITY] [-p PORT]\n"
-    "                     [--hostkey SHA256:...]... [USER@]HOST[:PORT]\n"
+    "Usage: " PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
+    "       " PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
+    "       " PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"
     "\n"
-    "Carries connections to local listeners over SSH to an IPC endpoint.\n"
+    "Carries connections over SSH to an IPC endpoint: those to local listeners,\n"
+    "those of COMMAND, or the one on stdin and stdout.\n"
     "\n"
     "  -L, --listen SPEC           where to listen, and what for; repeatable:\n"
     "                              [BIND:]PORT or /local.sock, then nothing (my\n"
@@ -37,6 +41,15 @@ static const char help[] =
     "      --keepalive SECONDS     until a silent server is given up (15)\n"
     "      --connect-timeout SECONDS\n"
     "                              for connect and login together (30)\n"
+    "      --while-down HOW        local connections then: hold[:SECONDS] or refuse\n"
+    "                              (hold:10)\n"
+    "      --exit-on-refusal       end when refused, also after the first success\n"
+    "      --env NAME=TEMPLATE     for COMMAND; {addr}, {host}, {port}, {path},\n"
+    "                              {dir} and {dbus} are replaced; repeatable\n"
+    "      --stdio[=DESTINATION]   carry one connection on stdin and stdout, to my\n"
+    "                              key's endpoint, NAME, HOST:PORT or /remote.sock\n"
+    "      --print-dbus-address    print the D-Bus address that does that, then exit\n"
+    "      --ready-fd N            write the ready lines to descriptor N, close it\n"
     "      --unsafe-listen         allow -L addresses that are not loopback\n"
     "  -f, --config FILE           (" SYSTEM_CONF ", else\n"
     "                              ~/.config/sshipc/client.conf)\n"
@@ -61,6 +74,12 @@ enum {
 	OPT_UNSAFE,
 	OPT_LOG,
 	OPT_KEYGEN,
+	OPT_WHILE_DOWN,
+	OPT_EXIT_ON_REFUSAL,
+	OPT_ENV,
+	OPT_STDIO,
+	OPT_PRINT_DBUS,
+	OPT_READY_FD,
 	OPT_UNBUILT
 };
 
@@ -83,8 +102,13 @@ static const struct option long_options[] = {
     {"unsafe-listen", no_argument, NULL, OPT_UNSAFE},
     {"log", required_argument, NULL, OPT_LOG},
     {"keygen", required_argument, NULL, OPT_KEYGEN},
+    {"while-down", required_argument, NULL, OPT_WHILE_DOWN},
+    {"exit-on-refusal", no_argument, NULL, OPT_EXIT_ON_REFUSAL},
+    {"env", required_argument, NULL, OPT_ENV},
+    {"stdio", optional_argument, NULL, OPT_STDIO},
+    {"print-dbus-address", no_argument, NULL, OPT_PRINT_DBUS},
+    {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"check", optional_argument, NULL, OPT_UNBUILT},
-    {"stdio", optional_argument, NULL, OPT_UNBUILT},
     {"agent-key", optional_argument, NULL, OPT_UNBUILT},
     {NULL, 0, NULL, 0},
 };
@@ -97,6 +121,7 @@ struct words {
 	} all[WORDS_MAX];
 	size_t n;
 	const char *host;
+	char **command; /* NULL: none */
 };
 
 static int print_version(void)
@@ -132,7 +157,7 @@ static int add_word(struct words *w, int option, const char *value)
 	if (value && !*value)
 		return usage("the value of option '--%s' is empty", long_name(option));
 	/* The last of two would win in silence. */
-	if (value && option != 'L' && option != OPT_HOSTKEY && find(w, option))
+	if (value && option != 'L' && option != OPT_HOSTKEY && option != OPT_ENV && find(w, option))
 		return usage("option '--%s' is given twice", long_name(option));
 	if (w->n == WORDS_MAX)
 		return usage("there are too many options");
@@ -140,9 +165,23 @@ static int add_word(struct words *w, int option, const char *value)
 	return GO_ON;
 }
 
+/* Takes "--" and what follows off, before getopt moves it about; returns what is left of argc. */
+static int cut_command(int argc, char **argv, struct words *w)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			w->command = &argv[i + 1];
+			return i;
+		}
+	}
+	return argc;
+}
+
 static int read_words(int argc, char **argv, struct words *w)
 {
 	int c = 0, at = 0, rc = GO_ON;
+
+	argc = cut_command(argc, argv, w);
 
 	optind = 0; /* from the start, also the second time */
 	opterr = 0;
@@ -159,11 +198,11 @@ static int read_words(int argc, char **argv, struct words *w)
 	}
 	if (rc != GO_ON)
 		return rc;
-	if (strcmp(argv[optind - 1], "--") == 0)
-		return usage("run mode (-- COMMAND) is not built yet");
+	if (w->command && !w->command[0])
+		return usage("no COMMAND follows --");
 	if (argc - optind > 1)
-		return usage("unexpected argument '%s'", argv[optind + 1]);
-	w->host = argv[optind];
+		return usage("unexpected argument '%s'; a COMMAND follows --", argv[optind + 1]);
+	w->host = optind < argc ? argv[optind] : NULL;
 	return GO_ON;
 }
 
@@ -187,8 +226,21 @@ static int set_text(struct settings *s, const struct word *w, const char *settin
 	return GO_ON;
 }
 
+static int add_env(struct settings *s, const char *value)
+{
+	const char *errstr = NULL;
+
+	if (variables_check(value, &errstr) < 0)
+		return usage("--env %s: %s", value, errstr);
+	if (s->n_env == SETTINGS_ENV)
+		return usage("there are too many --env");
+	s->env[s->n_env++] = value;
+	return GO_ON;
+}
+
 static int apply_value(struct settings *s, const struct word *w)
 {
+	const char *errstr = NULL;
 	int port = 0, rc = GO_ON;
 
 	switch (w->option) {
@@ -202,6 +254,19 @@ static int apply_value(struct settings *s, const struct word *w)
 		return set_text(s, w, "known_hosts");
 	case OPT_LOG:
 		return set_text(s, w, "log");
+	case OPT_WHILE_DOWN:
+		return set_text(s, w, "while_down");
+	case OPT_ENV:
+		return add_env(s, w->value);
+	case OPT_STDIO:
+		return destination_parse(w->value, &s->stdio_to, &errstr) == 0
+			   ? GO_ON
+			   : usage("--stdio=%s: %s", w->value, errstr);
+	case OPT_READY_FD:
+		rc = set_number(w, 3, UINT16_MAX, &s->ready_fd);
+		if (rc == GO_ON && fcntl(s->ready_fd, F_GETFD) < 0)
+			rc = usage("--ready-fd: descriptor %d is not open", s->ready_fd);
+		break;
 	case OPT_KEEPALIVE:
 		return set_number(w, SETTINGS_KEEPALIVE_MIN, SETTINGS_SECONDS_MAX, &s->keepalive);
 	case OPT_TIMEOUT:
@@ -221,6 +286,15 @@ static int apply_value(struct settings *s, const struct word *w)
 static void apply_flag(struct settings *s, int option)
 {
 	switch (option) {
+	case OPT_STDIO:
+		s->stdio = true;
+		break;
+	case OPT_PRINT_DBUS:
+		s->stdio = s->print_dbus = true;
+		break;
+	case OPT_EXIT_ON_REFUSAL:
+		s->exit_on_refusal = true;
+		break;
 	case 't':
 		s->test = true;
 		break;
@@ -257,15 +331,15 @@ static int apply_words(struct settings *s, const struct words *w)
 		return usage("%s", err);
 	if (w->host && s->port && find(w, 'p'))
 		return usage("the port is given twice");
-	if (find(w, 'L'))
+	/* The file's listeners may be another process's: a command has its own. */
+	if (find(w, 'L') || w->command || find(w, OPT_STDIO) || find(w, OPT_PRINT_DBUS))
 		free_specs(s);
 	if (find(w, OPT_HOSTKEY))
 		free_pins(s);
 	for (size_t i = 0; rc == GO_ON && i < w->n; i++) {
 		if (w->all[i].value)
 			rc = apply_value(s, &w->all[i]);
-		else
-			apply_flag(s, w->all[i].option);
+		apply_flag(s, w->all[i].option);
 	}
 	return rc;
 }
@@ -322,7 +396,13 @@ static int check_complete(const struct settings *s)
 	if (!s->host)
 		return usage(
 		    "no server: give [USER@]HOST[:PORT], or set server in the configuration file");
-	if (!s->n_specs)
+	if (s->stdio && (s->n_specs || s->command))
+		return usage("--stdio goes with neither -L nor a COMMAND");
+	if (s->n_env && !s->command)
+		return usage("--env goes with a COMMAND only: give -- COMMAND");
+	if (s->ready_fd && (s->stdio || s->command))
+		return usage("--ready-fd goes with -L only");
+	if (!s->n_specs && !s->stdio && !s->command)
 		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd, or "
 			     "set listen in the configuration file");
 	return GO_ON;
@@ -333,10 +413,13 @@ int settings_read(int argc, char **argv, struct settings *s)
 	struct words w = {.n = 0};
 	int rc = GO_ON;
 
-	*s = (struct settings){.verbosity = LOG_INFO, .keepalive = 15, .connect_timeout = 30};
+	*s = (struct settings){.keepalive = 15, .connect_timeout = 30, .hold = SETTINGS_HOLD};
 	rc = read_words(argc, argv, &w);
 	if (rc != GO_ON)
 		return rc;
+	/* Where somebody else's words are on the terminal, ours are few. */
+	s->command = w.command;
+	s->verbosity = w.command || find(&w, OPT_STDIO) ? LOG_WARNING : LOG_INFO;
 	s->unsafe_listen = find(&w, OPT_UNSAFE);
 	if (!find(&w, OPT_KEYGEN))
 		rc = read_file(&w, s);

@@ -14,8 +14,10 @@
 
 #define SETTINGS_SPECS 32
 #define SETTINGS_PINS  8
+#define SETTINGS_ENV   32
 #define SETTINGS_ERROR 768
 #define SETTINGS_PORT  2245
+#define SETTINGS_HOLD  10
 
 /* Seconds. */
 #define SETTINGS_KEEPALIVE_MIN 4
@@ -36,9 +38,19 @@ struct settings {
 	int keepalive;	     /* seconds until a silent peer is given up; default 15 */
 	int connect_timeout; /* seconds for TCP connect, key exchange and login together; default 30
 			      */
+	int hold; /* seconds that a local connection waits for the server; 0: not at all; default 10
+		   */
+	bool exit_on_refusal; /* also when it was let in before */
 	enum log_sink log;
-	int verbosity; /* log threshold: LOG_INFO or the file's, + -v - -q */
+	int verbosity; /* log threshold: LOG_INFO (with command or stdio LOG_WARNING) or the file's,
+			  + -v - -q */
 	bool unsafe_listen;
+	char **command;		       /* run mode: as execvp(3) takes it, into argv; NULL: none */
+	const char *env[SETTINGS_ENV]; /* NAME=TEMPLATE, into argv */
+	size_t n_env;
+	bool stdio, print_dbus;
+	struct destination stdio_to;
+	int ready_fd;	  /* 0: none */
 	bool test, print; /* -t, -T as in the server */
 	char *keygen;	  /* --keygen FILE: no file is read, nothing else is needed */
 };

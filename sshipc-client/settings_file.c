@@ -134,6 +134,21 @@ static int set_verbosity(struct settings *s, const char *value, char *err)
 		   : refuse(err, value, "expected " LOG_LEVELS);
 }
 
+static int set_while_down(struct settings *s, const char *value, char *err)
+{
+	const bool seconds = strncmp(value, "hold:", 5) == 0;
+	uint16_t v = SETTINGS_HOLD;
+
+	if (strcmp(value, "refuse") == 0)
+		s->hold = 0;
+	else if (strcmp(value, "hold") == 0 || (seconds && address_parse_port(value + 5, &v) == 0 &&
+						v > 0 && v <= SETTINGS_SECONDS_MAX))
+		s->hold = v;
+	else
+		return refuse(err, value, "expected hold, hold:SECONDS (1 to 3600) or refuse");
+	return 0;
+}
+
 static const struct text {
 	const char *name;
 	enum conf_type type;
@@ -146,6 +161,7 @@ static const struct text {
     {"known_hosts", CONF_STRING, set_known_hosts},
     {"global_known_hosts", CONF_STRING, set_global_known_hosts},
     {"algorithms", CONF_STRING, set_algorithms},
+    {"while_down", CONF_STRING, set_while_down},
     {"log", CONF_STRING, set_log},
     {"verbosity", CONF_STRING, set_verbosity},
 };
@@ -183,7 +199,7 @@ int settings_read_file(const char *path, struct settings *s,
 	struct setter setters[N_TEXTS];
 	/* unsafe_listen before listen, which it decides about; the file cannot take back what the
 	 * command line gave. */
-	struct conf_rule rules[N_TEXTS + 4] = {
+	struct conf_rule rules[N_TEXTS + 5] = {
 	    {.name = "unsafe_listen",
 	     .type = CONF_BOOL,
 	     .target = given ? &in_file : &s->unsafe_listen},
@@ -197,11 +213,12 @@ int settings_read_file(const char *path, struct settings *s,
 	     .target = &s->connect_timeout,
 	     .min = SETTINGS_TIMEOUT_MIN,
 	     .max = SETTINGS_SECONDS_MAX},
+	    {.name = "exit_on_refusal", .type = CONF_BOOL, .target = &s->exit_on_refusal},
 	};
 
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		setters[i] = (struct setter){.s = s, .text = &texts[i]};
-		rules[3 + i] = (struct conf_rule){.name = texts[i].name,
+		rules[4 + i] = (struct conf_rule){.name = texts[i].name,
 						  .type = texts[i].type,
 						  .handle = on_text,
 						  .arg = &setters[i]};
@@ -231,5 +248,7 @@ void settings_print(const struct settings *s)
 	       algorithms_text(s->algorithms), s->keepalive, s->connect_timeout);
 	printf("log = \"%s\";\n", log_sink_text(s->log));
 	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
+	printf(s->hold ? "while_down = \"hold:%d\";\n" : "while_down = \"refuse\";\n", s->hold);
+	printf("exit_on_refusal = %s;\n", s->exit_on_refusal ? "true" : "false");
 	printf("unsafe_listen = %s;\n", s->unsafe_listen ? "true" : "false");
 }

@@ -50,7 +50,7 @@ static int parse_listen(const char *listen, bool unsafe_listen, struct address *
 	return -1;
 }
 
-static int parse_destination(const char *text, struct destination *out, const char **errstr)
+int destination_parse(const char *text, struct destination *out, const char **errstr)
 {
 	const char *port = NULL;
 
@@ -169,7 +169,7 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 	rest = cut_listen(text, listen, sizeof(listen));
 	if (!rest || parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
 		return -1;
-	if (*rest && parse_destination(rest + 1, &out->to, errstr) < 0)
+	if (*rest && destination_parse(rest + 1, &out->to, errstr) < 0)
 		return -1;
 	if (!*rest)
 		set_default(&out->to, &out->listen);

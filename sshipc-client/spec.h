@@ -44,6 +44,9 @@ struct spec {
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
 void spec_free(struct spec *s);
 
+/* NAME, HOST:PORT or /remote.sock.  0, or -1 with *errstr (static). */
+int destination_parse(const char *text, struct destination *out, const char **errstr);
+
 /* "confd", "127.0.0.1:4565", "/run/x.sock", or "default endpoint".  Returns buf. */
 const char *destination_format(const struct destination *d, char *buf, size_t size);
 

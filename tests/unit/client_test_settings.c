@@ -136,6 +136,8 @@ static void expect_defaults(void)
 	cr_expect_eq(s.log, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
 	cr_expect(!s.unsafe_listen && !s.test && !s.print && !s.keygen);
+	cr_expect(!s.exit_on_refusal && !s.command && !s.stdio && !s.print_dbus);
+	cr_expect(s.hold == 10 && s.ready_fd == 0 && s.n_env == 0);
 }
 
 Test(settings, defaults)
@@ -276,10 +278,28 @@ static const struct {
     {"-L 1 [::1", "\"[::1\": "},
     {"-L 1 .", "dot"},
     {"-L 1 h\n", "\"h\\x0a\": "},
-    {"-L 1 h -- true", "run mode (-- COMMAND) is not built yet"},
-    {"-L 1 -- h", "run mode (-- COMMAND) is not built yet"},
+    {"-L 1 h --", "no COMMAND follows --"},
+    {"-L 1 h g -- c", "unexpected argument 'g'; a COMMAND follows --"},
+    {"-L 1 -- h", "no server"},
+    {"h --while-down wait", "--while-down \"wait\": expected hold, hold:SECONDS (1 to 3600) or"},
+    {"-L 1 h --while-down hold:0", "expected hold"},
+    {"-L 1 h --while-down hold:3601", "expected hold"},
+    {"-L 1 h --while-down hold:1s", "expected hold"},
+    {"-L 1 h --stdio", "--stdio goes with neither -L nor a COMMAND"},
+    {"h --stdio -- c", "--stdio goes with neither -L nor a COMMAND"},
+    {"h --stdio=relative.sock", "--stdio=relative.sock: "},
+    {"h --stdio=h:0", "--stdio=h:0: the port is not"},
+    {"-L 1 h --print-dbus-address", "--stdio goes with neither -L"},
+    {"-L 1 h --env A=b", "--env goes with a COMMAND only"},
+    {"h --env A -- c", "--env A: expected NAME=TEMPLATE"},
+    {"h --env =b -- c", "expected NAME=TEMPLATE"},
+    {"h --env 1A=b -- c", "expected NAME=TEMPLATE"},
+    {"h --env A-B=b -- c", "expected NAME=TEMPLATE"},
+    {"h --ready-fd 3 -- c", "--ready-fd goes with -L only"},
+    {"h --ready-fd 3 --stdio", "--ready-fd goes with -L only"},
+    {"-L 1 h --ready-fd 2", "option '--ready-fd' takes a number from 3 to 65535"},
+    {"-L 1 h --ready-fd 65535", "--ready-fd: descriptor 65535 is not open"},
     {"-L 1 h --check", "option '--check' is not built yet"},
-    {"-L 1 h --stdio", "option '--stdio' is not built yet"},
     {"-L 1 h --agent-key", "option '--agent-key' is not built yet"},
     {"-L 1 h --agent-key=" PIN_A, "option '--agent-key' is not built yet"},
     {"-L 1 h --agent-key " PIN_A, "option '--agent-key' is not built yet"},
@@ -298,6 +318,29 @@ Test(settings, refusals)
 			  "\"%s\": %s", line, err);
 		cr_expect_str_eq(out[0], "");
 	}
+}
+
+/* A command and stdio have no listeners but their own, and few words. */
+Test(settings, modes)
+{
+	write_to(file, NEEDED "while_down = \"hold:30\"; exit_on_refusal = true;");
+	cr_expect_eq(read_line("F"), GO_ON, "%s", out[1]);
+	cr_expect(s.n_specs == 1 && !s.command && !s.stdio && s.hold == 30 && s.exit_on_refusal);
+	cr_expect_eq(read_line("F --while-down refuse -- c -x -- --stdio"), GO_ON, "%s", out[1]);
+	cr_expect(s.n_specs == 0 && s.hold == 0 && s.verbosity == LOG_WARNING && !s.stdio);
+	cr_expect_str_eq(s.host, "h");
+	cr_expect_str_eq(s.command[0], "c");
+	cr_expect_str_eq(s.command[3], "--stdio");
+	cr_expect_null(s.command[4]);
+	cr_expect_eq(read_line("F --env A={addr} -L 2 -- c"), GO_ON, "%s", out[1]);
+	cr_expect(s.n_specs == 1 && s.n_env == 1 && strcmp(s.env[0], "A={addr}") == 0);
+	cr_expect_eq(read_line("F --stdio"), GO_ON, "%s", out[1]);
+	cr_expect(s.n_specs == 0 && s.stdio && s.stdio_to.kind == DESTINATION_DEFAULT);
+	cr_expect_eq(s.verbosity, LOG_WARNING);
+	cr_expect_eq(read_line("F --stdio=/run/x.sock -v -v"), GO_ON, "%s", out[1]);
+	cr_expect(s.stdio_to.kind == DESTINATION_UNIX && s.verbosity == LOG_INFO);
+	cr_expect_eq(read_line("F --print-dbus-address"), GO_ON, "%s", out[1]);
+	cr_expect(s.stdio && s.print_dbus);
 }
 
 static void expect_too_many(int n, const char *word, const char *says)

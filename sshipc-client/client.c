@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "client.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "notify.h"
+#include "sshloop.h"
+#include "states.h"
+#include "stdio_relay.h"
+
+enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
+
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define N_SIGNALS (sizeof(signals) / sizeof(*signals))
+
+struct client {
+	const struct settings *s;
+	struct event_base *base;
+	struct event *signals[N_SIGNALS];
+	struct listeners *listeners;
+	struct link *link;
+	struct states *states;
+	struct notify *notify;
+	struct stdio *stdio;
+	struct run *run;
+	bool ready, started, leaving, refused;
+	int exit_code;
+};
+
+static void stop(struct client *c, int exit_code)
+{
+	c->exit_code = exit_code;
+	event_base_loopbreak(c->base);
+}
+
+/* ---- listeners ---- */
+
+static void announce(struct client *c, FILE *out, const char *server)
+{
+	char text[2 * ADDRESS_TEXT];
+
+	for (size_t i = 0; out && listeners_describe(c->listeners, i, text, sizeof(text)); i++)
+		fprintf(out, "ready: %s via %s\n", text, server);
+}
+
+static void start_listeners(struct client *c, const char *server)
+{
+	FILE *out = c->s->ready_fd ? fdopen(c->s->ready_fd, "w") : NULL;
+
+	listeners_start(c->listeners, c->link);
+	announce(c, stdout, server);
+	fflush(stdout);
+	announce(c, out, server);
+	if (out)
+		fclose(out);
+	notify_send(c->notify, "READY=1");
+}
+
+/* ---- stdio ---- */
+
+/* A refused open is the key's affair or the endpoint's: .status, asked meanwhile, tells. */
+static void on_stdio_ended(void *arg, enum opening_end end)
+{
+	struct client *c = arg;
+
+	if (end == OPENING_REFUSED && link_is_sshipc(c->link))
+		c->refused = true;
+	else
+		stop(c, end == OPENING_ORDERLY ? EX_OK : EX_UNAVAILABLE);
+}
+
+static void start_stdio(struct client *c)
+{
+	const struct opening_watch watch = {on_stdio_ended, c};
+
+	c->stdio = stdio_start(c->base, c->link, &c->s->stdio_to, &watch);
+	if (!c->stdio) {
+		log_msg(LOG_ERR, "cannot carry stdin and stdout: %m");
+		stop(c, EX_OSERR);
+	}
+}
+
+static int refusal_code(const char *status)
+{
+	char dial[96], refusal[96];
+
+	json_value(status, "endpoint.last_dial.result", dial, sizeof(dial));
+	json_value(status, "last_refusal", refusal, sizeof(refusal));
+	return refusal[0] != '-' && (dial[0] == '-' || strcmp(dial, "connected") == 0)
+		   ? EX_NOPERM
+		   : EX_UNAVAILABLE;
+}
+
+/* ---- run mode ---- */
+
+static void start_command(struct client *c, const char *status)
+{
+	const int code = run_command(c->run, c->base, c->link, &c->listeners, status);
+
+	if (code != 0) {
+		stop(c, code);
+		return;
+	}
+	listeners_start(c->listeners, c->link);
+	/* Who ends a whole group ends the command, and that is our sign. */
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		event_del(c->signals[i]);
+		signal(signals[i], SIG_IGN);
+	}
+}
+
+/* What it had sent is on its way as if it had sent it to the endpoint itself. */
+static void on_command_ended(void *arg)
+{
+	struct client *c = arg;
+	const struct timeval linger = {.tv_sec = LINGER_SECONDS};
+
+	if (c->started)
+		listeners_stop(c->listeners);
+	if (!c->started || link_idle(c->link)) {
+		stop(c, EX_OK);
+		return;
+	}
+	c->leaving = true;
+	event_base_loopexit(c->base, &linger);
+}
+
+/* ---- events ---- */
+
+static void on_state(void *arg, const char *text)
+{
+	notify_send(((struct client *)arg)->notify, "STATUS=%s", text);
+}
+
+static void on_told(void *arg, const char *status)
+{
+	struct client *c = arg;
+
+	if (c->refused)
+		stop(c, status ? refusal_code(status) : EX_UNAVAILABLE);
+	if (c->run && !c->started) {
+		c->started = true;
+		start_command(c, status);
+	}
+}
+
+static void on_event(void *arg, enum link_event event, const char *text)
+{
+	struct client *c = arg;
+
+	states_event(c->states, c->link, event, text);
+	if (event == LINK_UP && !c->ready) {
+		c->ready = true;
+		if (c->s->stdio)
+			start_stdio(c);
+		else if (!c->run)
+			start_listeners(c, text);
+	}
+	/* It is one connection: who started it tries again. */
+	if (event == LINK_DOWN && c->s->stdio)
+		stop(c, EX_UNAVAILABLE);
+	if (event == LINK_IDLE && c->leaving)
+		stop(c, EX_OK);
+}
+
+static void on_refused(void *arg, int exit_code)
+{
+	stop(arg, exit_code);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
+	stop(arg, EX_OK);
+}
+
+/* ---- life ---- */
+
+static int start(struct client *c)
+{
+	const struct link_ops ops = {on_event, on_refused, c};
+	const struct states_ops states = {on_state, on_told, c};
+	int exit_code = EX_UNAVAILABLE;
+
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		c->signals[i] = evsignal_new(c->base, signals[i], on_signal, c);
+		if (!c->signals[i] || event_add(c->signals[i], NULL) != 0)
+			abort();
+	}
+	if (c->run)
+		run_watch(c->run, c->base, on_command_ended, c);
+	else if (!c->s->stdio)
+		c->notify = notify_new(c->base);
+	c->states = states_new(c->base, &states);
+	if (c->s->n_specs) {
+		c->listeners = listeners_open(c->base, c->s->specs, c->s->n_specs);
+		if (!c->listeners)
+			return exit_code;
+	}
+	c->link = link_new(c->base, c->s, &ops, &exit_code);
+	return c->link ? EX_OK : exit_code;
+}
+
+int client_run(const struct settings *s, struct run *run)
+{
+	struct client c = {.s = s, .run = run, .base = event_base_new()};
+	int code;
+
+	if (!c.base)
+		abort();
+	signal(SIGPIPE, SIG_IGN);
+	c.exit_code = start(&c);
+	if (c.exit_code == EX_OK) {
+		sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
+		event_base_dispatch(c.base);
+	}
+	code = c.exit_code; /* what is cut off now has no say */
+	notify_send(c.notify, "STOPPING=1");
+	listeners_free(c.listeners);
+	link_free(c.link);
+	if (c.states)
+		states_free(c.states);
+	stdio_free(c.stdio);
+	run_free(c.run, code);
+	notify_free(c.notify);
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		event_free(c.signals[i]);
+	event_base_free(c.base);
+	return code;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_CLIENT_H
+#define SSHIPC_CLIENT_CLIENT_H
+/*
+ * The client while it runs: puts link, states, and listeners, run mode or stdio together.
+ */
+#include "run.h"
+
+/* Runs until a signal, a refusal, or the end of what it was started for; returns the exit code.
+ * run: from run_split, in run mode; taken over. */
+int client_run(const struct settings *s, struct run *run);
+
+#endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "notify.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct notify {
+	int fd;
+	struct sockaddr_un to;
+	socklen_t len;
+	struct event *watchdog;
+};
+
+void notify_send(struct notify *n, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!n)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sendto(n->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&n->to,
+	       n->len);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	notify_send(arg, "WATCHDOG=1");
+}
+
+static void start_watchdog(struct notify *n, struct event_base *base)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	const long half = usec ? strtol(usec, NULL, 10) / 2 : 0;
+	const struct timeval every = {.tv_sec = half / 1000000, .tv_usec = half % 1000000};
+
+	if (half <= 0 || (pid && strtol(pid, NULL, 10) != getpid()))
+		return;
+	n->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, n);
+	if (!n->watchdog || event_add(n->watchdog, &every) != 0)
+		abort();
+	on_watchdog(-1, 0, n);
+}
+
+struct notify *notify_new(struct event_base *base)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	const size_t size = path ? strlen(path) : 0;
+	struct notify *n = NULL;
+
+	if (size < 2 || size >= sizeof(n->to.sun_path) || !strchr("/@", path[0]))
+		return NULL;
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		abort();
+	n->to.sun_family = AF_UNIX;
+	memcpy(n->to.sun_path, path, size);
+	if (path[0] == '@')
+		n->to.sun_path[0] = '\0';
+	n->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (n->fd < 0) {
+		free(n);
+		return NULL;
+	}
+	start_watchdog(n, base);
+	return n;
+}
+
+void notify_free(struct notify *n)
+{
+	if (!n)
+		return;
+	if (n->watchdog)
+		event_free(n->watchdog);
+	close(n->fd);
+	free(n);
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_NOTIFY_H
+#define SSHIPC_CLIENT_NOTIFY_H
+/*
+ * Tells the service manager how we are: sd_notify(3), and its watchdog.
+ */
+#include <event2/event.h>
+
+struct notify;
+
+/* NULL where NOTIFY_SOCKET is not set, or no socket could be made.  With WATCHDOG_USEC it is told
+ * twice in that time that the loop turns. */
+struct notify *notify_new(struct event_base *base);
+
+/* "READY=1", "STATUS=...", lines of them.  Nothing for NULL; a manager that does not listen is not
+ * waited for. */
+void notify_send(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+void notify_free(struct notify *n);
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "variables.h"
+
+/* What the waiting process reads: GO and the variables, or an exit code. */
+enum { GO = 255 };
+
+enum { PATH_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) };
+
+struct run {
+	const struct settings *s;
+	int pipe;  /* to the other process, until it is a command */
+	int other; /* its pidfd */
+	struct event *over;
+	void (*ended)(void *arg);
+	void *arg;
+	char dir[PATH_BYTES - 20]; /* of the private socket; "": none */
+	struct spec spec;	   /* the private listener */
+};
+
+/* ---- the process that becomes the command ---- */
+
+static void __attribute__((noreturn)) become_command(int from, char **command)
+{
+	FILE *in = fdopen(from, "r");
+	const int word = in ? fgetc(in) : EOF;
+	char *variable = NULL;
+	size_t size = 0;
+
+	if (word == EOF)
+		fprintf(stderr, "sshipc-client: the process of the tunnel died\n");
+	if (word != GO)
+		_exit(word == EOF ? EX_SOFTWARE : word);
+	/* putenv(3) keeps what it gets; without '=' it takes away. */
+	while (getdelim(&variable, &size, '\0', in) > 0) {
+		putenv(variable);
+		variable = NULL;
+		size = 0;
+	}
+	execvp(command[0], command);
+	fprintf(stderr, "sshipc-client: %s: %s\n", command[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+struct run *run_split(const struct settings *s)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int ends[2] = {-1, -1};
+	pid_t between = -1;
+
+	if (!r)
+		abort();
+	r->s = s;
+	r->other = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (r->other < 0 || pipe2(ends, O_CLOEXEC) < 0 || (between = fork()) < 0) {
+		free(r);
+		return NULL;
+	}
+	if (between > 0) {
+		close(ends[1]);
+		waitpid(between, NULL, 0);
+		become_command(ends[0], s->command);
+	}
+	/* A command that waits for all its children must not find us among them. */
+	if (fork() != 0)
+		_exit(0);
+	close(ends[0]);
+	r->pipe = ends[1];
+	return r;
+}
+
+/* ---- the process of the tunnel ---- */
+
+static void on_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct run *r = arg;
+
+	(void)fd;
+	(void)what;
+	r->ended(r->arg);
+}
+
+void run_watch(struct run *r, struct event_base *base, void (*ended)(void *arg), void *arg)
+{
+	r->ended = ended;
+	r->arg = arg;
+	r->over = event_new(base, r->other, EV_READ, on_over, r);
+	if (!r->over || event_add(r->over, NULL) != 0)
+		abort();
+}
+
+/* In a folder that is ours alone; a short one, if need be: a socket's path has few bytes. */
+static int make_path(struct run *r, const char *name, char *path, size_t size)
+{
+	const char *places[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		const int n = snprintf(r->dir, sizeof(r->dir), "%s/sshipc-XXXXXX",
+				       places[i] ? places[i] : "");
+
+		if (places[i] && places[i][0] == '/' && !strpbrk(places[i], ":,") &&
+		    n < (int)sizeof(r->dir) && mkdtemp(r->dir)) {
+			snprintf(path, size, "%s/%s", r->dir, name);
+			return 0;
+		}
+	}
+	r->dir[0] = '\0';
+	log_msg(LOG_ERR, "cannot make a folder for the local socket in /tmp: %s", strerror(errno));
+	return -1;
+}
+
+static struct listeners *listen_privately(struct run *r, struct event_base *base,
+					  enum endpoint_kind kind)
+{
+	char text[PATH_BYTES] = "127.0.0.1:0", err[SETTINGS_ERROR];
+
+	if (!variables_want_tcp(kind, r->s->env, r->s->n_env) &&
+	    make_path(r, kind == ENDPOINT_POSTGRES ? ".s.PGSQL.5432" : "sshipc.sock", text,
+		      sizeof(text)) < 0)
+		return NULL;
+	if (spec_parse(text, false, &r->spec, err, sizeof(err)) < 0) {
+		log_msg(LOG_ERR, "%s", err);
+		return NULL;
+	}
+	return listeners_open(base, &r->spec, 1);
+}
+
+/* ncs_cli and confd_cli take the address of an audit's "ssh from" there.  A login that brought the
+ * user here knows better. */
+static void write_ssh_connection(FILE *out, const struct link *l)
+{
+	struct sockaddr_storage sa[2];
+	socklen_t len[2] = {sizeof(sa[0]), sizeof(sa[1])};
+	struct address a[2];
+	char host[2][ADDRESS_TEXT];
+
+	if (getenv("SSH_CONNECTION") ||
+	    getsockname(link_fd(l), (struct sockaddr *)&sa[0], &len[0]) != 0 ||
+	    getpeername(link_fd(l), (struct sockaddr *)&sa[1], &len[1]) != 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		address_from_sockaddr(&a[i], (struct sockaddr *)&sa[i], len[i]);
+		address_format_host(&a[i], host[i], sizeof(host[i]));
+	}
+	fprintf(out, "SSH_CONNECTION=%s %u %s %u%c", host[0], address_port(&a[0]), host[1],
+		address_port(&a[1]), '\0');
+}
+
+static int write_env(FILE *out, const char *assignment, const struct address *at)
+{
+	char *text = variables_expand(assignment, at), local[ADDRESS_TEXT];
+
+	if (!text) {
+		log_msg(LOG_ERR, "--env %s: the listener is %s, which has no such part; give -L",
+			assignment, address_format(at, local, sizeof(local)));
+		return EX_USAGE;
+	}
+	fwrite(text, strlen(text) + 1, 1, out);
+	free(text);
+	return 0;
+}
+
+static int write_variables(struct run *r, FILE *out, const struct address *at,
+			   enum endpoint_kind kind, const struct link *l)
+{
+	int rc = write_env(out, "SSHIPC_ADDR={addr}", at);
+
+	if (variables_of_kind(out, kind, at) == 0 && kind != ENDPOINT_OTHER)
+		log_msg(LOG_WARNING,
+			"clients of kind %s cannot use this -L: only SSHIPC_ADDR is set",
+			endpoint_kind_text(kind));
+	if (kind == ENDPOINT_CONFD || kind == ENDPOINT_NSO)
+		write_ssh_connection(out, l);
+	for (size_t i = 0; rc == 0 && i < r->s->n_env; i++)
+		rc = write_env(out, r->s->env[i], at);
+	return rc;
+}
+
+/* Away from the terminal and the process group, and from the pipes that its readers wait for. */
+static void detach(void)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+		log_msg(LOG_WARNING, "/dev/null: %s", strerror(errno));
+	if (null >= 0)
+		close(null);
+}
+
+int run_command(struct run *r, struct event_base *base, struct link *l,
+		struct listeners **listeners, const char *status)
+{
+	enum endpoint_kind kind = ENDPOINT_OTHER;
+	char text[32], *message = NULL;
+	size_t size = 0;
+	FILE *out = NULL;
+	int rc = 0;
+
+	if (!status)
+		log_msg(LOG_WARNING,
+			"the server does not tell of its endpoint: only SSHIPC_ADDR is set");
+	else
+		endpoint_kind_parse(json_value(status, "endpoint.kind", text, sizeof(text)), &kind);
+	if (!*listeners)
+		*listeners = listen_privately(r, base, kind);
+	if (!*listeners)
+		return EX_CANTCREAT;
+	out = open_memstream(&message, &size);
+	if (!out)
+		abort();
+	fputc(GO, out);
+	rc = write_variables(r, out, listeners_address(*listeners, 0), kind, l);
+	if (fclose(out) != 0)
+		abort();
+	if (rc == 0) {
+		detach();
+		/* Whom it does not reach has ended, and that will be noticed. */
+		for (size_t done = 0; done < size;) {
+			const ssize_t n = write(r->pipe, message + done, size - done);
+
+			if (n < 0 && errno != EINTR)
+				break;
+			done += n > 0 ? (size_t)n : 0;
+		}
+		close(r->pipe);
+		r->pipe = -1;
+	}
+	free(message);
+	return rc;
+}
+
+void run_free(struct run *r, int code)
+{
+	const unsigned char byte = (unsigned char)code;
+
+	if (!r)
+		return;
+	if (r->pipe < 0)
+		syscall(SYS_pidfd_send_signal, r->other, SIGTERM, NULL, 0);
+	else if (write(r->pipe, &byte, 1) != 1)
+		log_msg(LOG_DEBUG, "nobody waits for the exit code");
+	if (r->over)
+		event_free(r->over);
+	if (r->dir[0])
+		rmdir(r->dir);
+	spec_free(&r->spec);
+	close(r->other);
+	free(r);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_STATES_H
+#define SSHIPC_CLIENT_STATES_H
+/*
+ * What is known of the way to the endpoint, told apart: transport, authorised, endpoint.  Learns it
+ * from the link's events and, at an sshipc-server, from .status, which is asked after each login
+ * and when an open was refused.  Logs each change.
+ */
+#include "link.h"
+
+struct states;
+
+#define STATES_TEXT 400
+
+struct states_ops {
+	/* "transport up, authorised yes, endpoint confd: answers" */
+	void (*changed)(void *arg, const char *text);
+	/* An answer of .status (JSON), valid for the call; NULL: it gave none, or is not an
+	 * sshipc-server. */
+	void (*told)(void *arg, const char *status);
+	void *arg;
+};
+
+struct states *states_new(struct event_base *base, const struct states_ops *ops);
+void states_event(struct states *s, struct link *l, enum link_event event, const char *text);
+void states_free(struct states *s);
+
+#endif

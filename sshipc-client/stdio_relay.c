@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "stdio_relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct stdio {
+	struct opening_watch watch;
+	enum opening_end end;
+	bool ended, drained;
+	struct event *on_drained;
+};
+
+/* What the threads know. */
+struct copies {
+	int socket, drained_fd;
+};
+
+static int write_all(int fd, const char *p, ssize_t n)
+{
+	while (n > 0) {
+		const ssize_t rc = write(fd, p, (size_t)n);
+
+		if (rc < 0 && errno != EINTR)
+			return -1;
+		p += rc > 0 ? rc : 0;
+		n -= rc > 0 ? rc : 0;
+	}
+	return 0;
+}
+
+static void copy(int from, int to)
+{
+	char buf[65536];
+	ssize_t n = 0;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
+		if (write_all(to, buf, n) < 0)
+			return;
+	}
+}
+
+static void *copy_up(void *arg)
+{
+	const struct copies *c = arg;
+
+	copy(STDIN_FILENO, c->socket);
+	shutdown(c->socket, SHUT_WR);
+	return NULL;
+}
+
+/* Its number must not become another descriptor's. */
+static void null_stdout(void)
+{
+	const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		dup2(fd, STDOUT_FILENO);
+	close(fd >= 0 ? fd : STDOUT_FILENO);
+}
+
+static void *copy_down(void *arg)
+{
+	const struct copies *c = arg;
+	const uint64_t one = 1;
+
+	copy(c->socket, STDOUT_FILENO);
+	/* Nobody reads any more, or nothing is left to read: either side learns it. */
+	shutdown(c->socket, SHUT_RD);
+	null_stdout();
+	return write(c->drained_fd, &one, sizeof(one)) < 0 ? arg : NULL;
+}
+
+static void report(struct stdio *s)
+{
+	if (s->ended && s->drained)
+		s->watch.ended(s->watch.arg, s->end);
+}
+
+static void on_drained(evutil_socket_t fd, short what, void *arg)
+{
+	struct stdio *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->drained = true;
+	report(s);
+}
+
+static void on_ended(void *arg, enum opening_end end)
+{
+	struct stdio *s = arg;
+
+	s->ended = true;
+	s->end = end;
+	report(s);
+}
+
+/* No signal is theirs. */
+static int start_threads(struct copies *c)
+{
+	pthread_t up, down;
+	sigset_t all, old;
+	int rc = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&up, NULL, copy_up, c);
+	if (rc == 0)
+		rc = pthread_create(&down, NULL, copy_down, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = rc;
+	return rc ? -1 : 0;
+}
+
+struct stdio *stdio_start(struct event_base *base, struct link *l, const struct destination *to,
+			  const struct opening_watch *watch)
+{
+	struct stdio *s = calloc(1, sizeof(*s));
+	const struct opening_watch ours = {on_ended, s};
+	/* Outlives all else, as the threads may. */
+	static struct copies copies;
+	int pair[2];
+
+	if (!s)
+		abort();
+	s->watch = *watch;
+	copies.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (copies.drained_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		goto fail;
+	copies.socket = pair[0];
+	s->on_drained = event_new(base, copies.drained_fd, EV_READ, on_drained, s);
+	if (!s->on_drained || event_add(s->on_drained, NULL) != 0)
+		abort();
+	if (start_threads(&copies) != 0)
+		goto fail;
+	link_open(l, to, pair[1], "stdin", &ours);
+	return s;
+fail:
+	stdio_free(s);
+	return NULL;
+}
+
+void stdio_free(struct stdio *s)
+{
+	if (!s)
+		return;
+	if (s->on_drained)
+		event_free(s->on_drained);
+	free(s);
+}
