@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,10 +12,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "log.h"
+
+/* What became of stdout. */
+enum { DRAINED = 1, BROKEN };
+
 struct stdio {
 	struct opening_watch watch;
 	enum opening_end end;
-	bool ended, drained;
+	bool ended, drained, reported;
 	struct event *on_drained;
 };
 
@@ -23,12 +29,24 @@ struct copies {
 	int socket, drained_fd;
 };
 
+/* After a call that failed: may it be made again?  Whoever started us may have left O_NONBLOCK on.
+ */
+static bool again(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	const int error = errno;
+
+	if (error == EAGAIN)
+		poll(&p, 1, -1);
+	return error == EAGAIN || error == EINTR;
+}
+
 static int write_all(int fd, const char *p, ssize_t n)
 {
 	while (n > 0) {
 		const ssize_t rc = write(fd, p, (size_t)n);
 
-		if (rc < 0 && errno != EINTR)
+		if (rc < 0 && !again(fd, POLLOUT))
 			return -1;
 		p += rc > 0 ? rc : 0;
 		n -= rc > 0 ? rc : 0;
@@ -36,15 +54,17 @@ static int write_all(int fd, const char *p, ssize_t n)
 	return 0;
 }
 
-static void copy(int from, int to)
+/* -1: what was read could not be written. */
+static int copy(int from, int to)
 {
 	char buf[65536];
 	ssize_t n = 0;
 
-	while ((n = read(from, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
+	while ((n = read(from, buf, sizeof(buf))) > 0 || (n < 0 && again(from, POLLIN))) {
 		if (write_all(to, buf, n) < 0)
-			return;
+			return -1;
 	}
+	return 0;
 }
 
 static void *copy_up(void *arg)
@@ -69,29 +89,18 @@ static void null_stdout(void)
 static void *copy_down(void *arg)
 {
 	const struct copies *c = arg;
-	const uint64_t one = 1;
+	const uint64_t how = copy(c->socket, STDOUT_FILENO) == 0 ? DRAINED : BROKEN;
 
-	copy(c->socket, STDOUT_FILENO);
-	/* Nobody reads any more, or nothing is left to read: either side learns it. */
-	shutdown(c->socket, SHUT_RD);
 	null_stdout();
-	return write(c->drained_fd, &one, sizeof(one)) < 0 ? arg : NULL;
+	return write(c->drained_fd, &how, sizeof(how)) < 0 ? arg : NULL;
 }
 
 static void report(struct stdio *s)
 {
-	if (s->ended && s->drained)
-		s->watch.ended(s->watch.arg, s->end);
-}
-
-static void on_drained(evutil_socket_t fd, short what, void *arg)
-{
-	struct stdio *s = arg;
-
-	(void)fd;
-	(void)what;
-	s->drained = true;
-	report(s);
+	if (s->reported || !s->ended || !(s->drained || s->end == OPENING_REFUSED))
+		return;
+	s->reported = true;
+	s->watch.ended(s->watch.arg, s->end);
 }
 
 static void on_ended(void *arg, enum opening_end end)
@@ -100,6 +109,21 @@ static void on_ended(void *arg, enum opening_end end)
 
 	s->ended = true;
 	s->end = end;
+	report(s);
+}
+
+static void on_drained(evutil_socket_t fd, short what, void *arg)
+{
+	struct stdio *s = arg;
+	uint64_t how = 0;
+
+	(void)what;
+	s->drained = true;
+	if (read(fd, &how, sizeof(how)) < 0 || how == BROKEN) {
+		log_msg(LOG_ERR, "stdout: nobody reads it any more");
+		on_ended(s, OPENING_ABORTED);
+		return;
+	}
 	report(s);
 }
 
