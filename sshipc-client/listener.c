@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "activation.h"
 #include "log.h"
 
 #define ACCEPT_BURST 64 /* then the other events have their turn */
@@ -81,7 +82,9 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 	char err[ADDRESS_TEXT + 256];
 
 	l->spec = spec;
-	if (address_listen(&spec->listen, SOMAXCONN, &spec->perm, &l->at, err, sizeof(err)) < 0) {
+	if (spec->inherited
+		? activation_take(spec->inherited, spec->unsafe_listen, &l->at, err, sizeof(err))
+		: address_listen(&spec->listen, SOMAXCONN, &spec->perm, &l->at, err, sizeof(err))) {
 		log_msg(LOG_ERR, "cannot listen on %s", err);
 		return -1;
 	}

@@ -165,13 +165,21 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 
 	if (comma)
 		*comma++ = '\0';
-	*errstr = "expected a port, BIND:PORT or /path to listen on";
-	rest = cut_listen(text, listen, sizeof(listen));
-	if (!rest || parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
+	*errstr = "expected a port, BIND:PORT, /path or fd:NAME to listen on";
+	if (strncmp(text, "fd:", 3) == 0) {
+		out->inherited = strndup(text + 3, strcspn(text + 3, ":"));
+		rest =
+		    out->inherited && out->inherited[0] ? text + 3 + strlen(out->inherited) : NULL;
+	} else {
+		rest = cut_listen(text, listen, sizeof(listen));
+		if (rest && parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
+			return -1;
+	}
+	if (!rest)
 		return -1;
 	if (*rest && destination_parse(rest + 1, &out->to, errstr) < 0)
 		return -1;
-	if (!*rest)
+	if (!*rest && !out->inherited)
 		set_default(&out->to, &out->listen);
 	if (comma && (text[0] != '/')) {
 		*errstr = "only a listener with a path has options";
@@ -187,7 +195,8 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 	struct log_text shown;
 	int rc = -1;
 
-	*out = (struct spec){.perm = {.mode = -1, .uid = -1, .gid = -1}};
+	*out = (struct spec){.unsafe_listen = unsafe_listen,
+			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
 	out->text = strdup(text);
 	if (copy && out->text)
 		rc = parse(copy, unsafe_listen, out, &errstr);
@@ -205,7 +214,8 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 void spec_free(struct spec *s)
 {
 	free(s->text);
-	s->text = NULL;
+	free(s->inherited);
+	s->text = s->inherited = NULL;
 }
 
 const char *destination_format(const struct destination *d, char *buf, size_t size)

@@ -25,7 +25,9 @@ struct destination {
 };
 
 struct spec {
-	char *text; /* as given, for messages */
+	char *text;	 /* as given, for messages */
+	char *inherited; /* "fd:NAME": a socket of the service manager's; else NULL */
+	bool unsafe_listen;
 	struct address listen;
 	struct listen_perm perm; /* mode=, owner=, group= of Unix listeners */
 	struct destination to;
@@ -35,6 +37,7 @@ struct spec {
  * Parses a -L argument:
  *   [bind:]port | [bind:]port:host:hostport | [bind:]port:/remote.sock | [bind:]port:NAME |
  *   /local.sock | /local.sock:host:hostport | /local.sock:/remote.sock | /local.sock:NAME
+ *   fd:NAME and the same (a socket that the service manager made: activation.h)
  * then ",mode=0660", ",owner=NAME-or-uid", ",group=NAME-or-gid" (Unix listeners only).  An
  * all-digit first field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*";
  * without it 127.0.0.1.  host may be [V6].  A non-loopback bind is refused unless unsafe_listen

@@ -22,6 +22,8 @@ static const struct {
     {"[::1]:4565", "[::1]:4565", "default endpoint", DESTINATION_DEFAULT},
     {"localhost:4565", "127.0.0.1:4565", "default endpoint", DESTINATION_DEFAULT},
     {"4565:confd", "127.0.0.1:4565", "confd", DESTINATION_NAME},
+    {"fd:a.b", "unknown", "default endpoint", DESTINATION_DEFAULT},
+    {"fd:3:10.0.0.1:80", "unknown", "10.0.0.1:80", DESTINATION_TCP},
     {"[::1]:4565:confd", "[::1]:4565", "confd", DESTINATION_NAME},
     {"4565:" NAME32, "127.0.0.1:4565", NAME32, DESTINATION_NAME},
     {"4565:10.0.0.1:80", "127.0.0.1:4565", "10.0.0.1:80", DESTINATION_TCP},
@@ -99,6 +101,10 @@ static const struct {
     {"", "port"},
     {":", "port"},
     {":4565", "port"},
+    {"fd:", "fd:NAME"},
+    {"fd::confd", "fd:NAME"},
+    {"fd:a:", "endpoint's name"},
+    {"fd:a,mode=0600", "only a listener with a path has options"},
     {"confd", "expected a port"},
     {"confd:4565", "numeric address"},
     {"example.org:4565", "numeric address"},
@@ -191,7 +197,8 @@ Test(spec, default_elsewhere)
 		     {"0", "", 0},
 		     {"*:4565", "", 4565},
 		     {"/a", "", 0},
-		     {"@a", "", 0}};
+		     {"@a", "", 0},
+		     {"fd:a", "", 0}};
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct spec s;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "activation.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FIRST 3
+
+static int number(const char *text)
+{
+	uint16_t v = 0;
+
+	return text && address_parse_port(text, &v) == 0 ? v : -1;
+}
+
+/* Those that we took are closed upon exec, the others are not. */
+static bool is_left(int fd)
+{
+	const int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
+static int find(const char *name)
+{
+	const char *names = getenv("LISTEN_FDNAMES"), *pid = getenv("LISTEN_PID");
+	const int n = number(getenv("LISTEN_FDS"));
+
+	if (!pid || strtol(pid, NULL, 10) != getpid())
+		return -1;
+	for (int fd = FIRST; fd < FIRST + n; fd++) {
+		const size_t len = names ? strcspn(names, ":") : 0;
+
+		if (is_left(fd) && (number(name) == fd || (names && strlen(name) == len &&
+							   strncmp(names, name, len) == 0)))
+			return fd;
+		names = names && names[len] ? names + len + 1 : NULL;
+	}
+	return -1;
+}
+
+static const char *judge(int fd, bool unsafe_listen, struct address *at)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa), int_len = sizeof(int);
+	int listens = 0, type = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &int_len) != 0 || !listens ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_len) != 0 || type != SOCK_STREAM ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+		return "it is no socket that listens for streams; ListenStream= and Accept=no make "
+		       "one";
+	address_from_sockaddr(at, (struct sockaddr *)&sa, len);
+	if (!unsafe_listen && !address_is_loopback(at))
+		return "it lets other machines in without a login; --unsafe-listen allows it";
+	return NULL;
+}
+
+int activation_take(const char *name, bool unsafe_listen, struct listening *out, char *err,
+		    size_t size)
+{
+	const int fd = find(name);
+	const char *why = fd < 0 ? "the service manager handed over no such socket (LISTEN_PID, "
+				   "LISTEN_FDS, LISTEN_FDNAMES), or it is in use"
+				 : judge(fd, unsafe_listen, &out->at);
+
+	if (!why) {
+		out->fd = fd;
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		return 0;
+	}
+	snprintf(err, size, "fd:%s: %s", name, why);
+	return -1;
+}
