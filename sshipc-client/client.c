@@ -13,6 +13,7 @@
 #include "sshloop.h"
 #include "states.h"
 #include "stdio_relay.h"
+#include "wake.h"
 
 enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
 
@@ -27,6 +28,7 @@ struct client {
 	struct listeners *listeners;
 	struct link *link;
 	struct states *states;
+	struct wake *wake;
 	struct notify *notify;
 	struct stdio *stdio;
 	struct run *run;
@@ -175,6 +177,11 @@ static void on_refused(void *arg, int exit_code)
 	stop(arg, exit_code);
 }
 
+static void on_slept(void *arg, long seconds)
+{
+	link_slept(((struct client *)arg)->link, seconds);
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	(void)what;
@@ -205,6 +212,7 @@ static int start(struct client *c)
 		if (!c->listeners)
 			return exit_code;
 	}
+	c->wake = wake_new(c->base, on_slept, c);
 	c->link = link_new(c->base, c->s, &ops, &exit_code);
 	return c->link ? EX_OK : exit_code;
 }
@@ -226,6 +234,7 @@ int client_run(const struct settings *s, struct run *run)
 	notify_send(c.notify, "STOPPING=1");
 	listeners_free(c.listeners);
 	link_free(c.link);
+	wake_free(c.wake);
 	if (c.states)
 		states_free(c.states);
 	stdio_free(c.stdio);

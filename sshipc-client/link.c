@@ -420,6 +420,22 @@ static void start_attempt(struct link *l)
 		fail(l, "name resolution could not be started");
 }
 
+void link_slept(struct link *l, long seconds)
+{
+	char why[64];
+
+	if (seconds < l->s->keepalive)
+		return;
+	if (l->state == UP) {
+		snprintf(why, sizeof(why), "this machine slept for %ld s", seconds);
+		fail(l, why);
+	} else if (event_pending(l->retry, EV_TIMEOUT, NULL)) {
+		event_del(l->retry);
+		l->failures = 0;
+		start_attempt(l);
+	}
+}
+
 /* ---- life ---- */
 
 struct link *link_new(struct event_base *base, const struct settings *s, const struct link_ops *ops,
