@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "keyfile.h"
 #include "log.h"
+#include "tty.h"
 
 enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
 
@@ -25,12 +25,9 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	(void)echo;
 	(void)verify;
 	a->asked = true;
-	a->no_tty = !isatty(STDIN_FILENO);
-	if (a->no_tty)
-		return -1;
-	setvbuf(stdin, NULL, _IONBF, 0); /* its buffer would keep the passphrase */
 	snprintf(text, sizeof(text), "Passphrase for %s: ", a->path);
-	return ssh_getpass(text, buf, len, 0, 0);
+	a->no_tty = tty_ask_secret(text, buf, len) < 0;
+	return a->no_tty ? -1 : 0;
 }
 
 ssh_key identity_load(const char *path)
@@ -54,8 +51,8 @@ ssh_key identity_load(const char *path)
 	}
 	keyfile_wipe(text, len);
 	if (!key && a.no_tty)
-		log_msg(LOG_ERR,
-			"%s is encrypted and there is no terminal to ask for its passphrase", path);
+		log_msg(LOG_ERR, "%s is encrypted and nobody gave its passphrase on a terminal",
+			path);
 	else if (!key)
 		log_msg(LOG_ERR, "%s: %s", path,
 			a.asked ? "wrong passphrase"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "tty.h"
 #include "variables.h"
 
 /* What the waiting process reads: GO and the variables, or an exit code. */
@@ -80,6 +81,7 @@ struct run *run_split(const struct settings *s)
 		_exit(0);
 	close(ends[0]);
 	r->pipe = ends[1];
+	tty_end_with(r->other);
 	return r;
 }
 

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "algorithms.h"
 #include "keyblob.h"
 #include "keyfile.h"
+#include "tty.h"
 
 #define NAME_SIZE  300 /* "[host]:port" */
 #define WHERE_SIZE 300 /* FILE:LINE */
@@ -228,17 +228,6 @@ out:
 	return rc;
 }
 
-/* poll first: libevent's signal handlers restart a read, and ^C would do nothing. */
-static ssize_t read_answer(int tty, char *answer, size_t size)
-{
-	struct pollfd p = {.fd = tty, .events = POLLIN};
-	ssize_t n = poll(&p, 1, -1) == 1 ? read(tty, answer, size - 1) : -1;
-
-	answer[n > 0 ? n : 0] = '\0';
-	answer[strcspn(answer, "\r\n")] = '\0';
-	return n;
-}
-
 static bool ask(int tty, const char *name, const char *type, const char *print)
 {
 	bool yes = false;
@@ -248,7 +237,7 @@ static bool ask(int tty, const char *name, const char *type, const char *print)
 		"The host key of %s is not known yet.\nIts %s key has the fingerprint %s.\nTrust "
 		"it and go on (yes/no/fingerprint)? ",
 		name, type, print);
-	while (read_answer(tty, answer, sizeof(answer)) > 0) {
+	while (tty_read(tty, answer, sizeof(answer)) > 0) {
 		yes = strcmp(answer, "yes") == 0 || strcmp(answer, print) == 0;
 		if (yes || strcmp(answer, "no") == 0)
 			break;
@@ -261,7 +250,7 @@ static enum trust_verdict judge_unknown(const struct trust *t, const struct judg
 					const char *name, const char *print, char text[TRUST_TEXT])
 {
 	const char *type = ssh_key_type_to_char(ssh_key_type(j->key));
-	int tty = t->may_ask ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+	int tty = t->may_ask ? tty_open() : -1;
 	bool yes = tty >= 0 && ask(tty, name, type, print);
 
 	if (tty < 0)
