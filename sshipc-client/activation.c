@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "activation.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,8 @@ static int number(const char *text)
 	return text && address_parse_port(text, &v) == 0 ? v : -1;
 }
 
-/* Those that we took are closed upon exec, the others are not. */
-static bool is_left(int fd)
-{
-	const int flags = fcntl(fd, F_GETFD);
-
-	return flags >= 0 && !(flags & FD_CLOEXEC);
-}
+/* A duplicate is what we listen on: who starts anew finds the original. */
+static uint64_t taken;
 
 static int find(const char *name)
 {
@@ -31,11 +27,12 @@ static int find(const char *name)
 
 	if (!pid || strtol(pid, NULL, 10) != getpid())
 		return -1;
-	for (int fd = FIRST; fd < FIRST + n; fd++) {
+	for (int fd = FIRST; fd < FIRST + n && fd < 64; fd++) {
 		const size_t len = names ? strcspn(names, ":") : 0;
 
-		if (is_left(fd) && (number(name) == fd || (names && strlen(name) == len &&
-							   strncmp(names, name, len) == 0)))
+		if (!(taken & 1ULL << fd) &&
+		    (number(name) == fd ||
+		     (names && strlen(name) == len && strncmp(names, name, len) == 0)))
 			return fd;
 		names = names && names[len] ? names + len + 1 : NULL;
 	}
@@ -67,10 +64,14 @@ int activation_take(const char *name, bool unsafe_listen, struct listening *out,
 				   "LISTEN_FDS, LISTEN_FDNAMES), or it is in use"
 				 : judge(fd, unsafe_listen, &out->at);
 
+	out->fd = -1;
 	if (!why) {
-		out->fd = fd;
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+		out->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		why = strerror(errno);
+	}
+	if (out->fd >= 0) {
+		taken |= 1ULL << fd;
+		fcntl(out->fd, F_SETFL, fcntl(out->fd, F_GETFL) | O_NONBLOCK);
 		return 0;
 	}
 	snprintf(err, size, "fd:%s: %s", name, why);

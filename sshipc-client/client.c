@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -182,11 +183,34 @@ static void on_slept(void *arg, long seconds)
 	link_slept(((struct client *)arg)->link, seconds);
 }
 
+/* A whole new start, and only if it will succeed as far as the settings go. */
+static void reload(struct client *c)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	notify_send(c->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		    now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	if (settings_read_again(c->s) == 0) {
+		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
+		stop(c, CLIENT_AGAIN);
+		return;
+	}
+	log_msg(LOG_ERR, "SIGHUP: the settings have faults; going on with the old ones");
+	notify_send(c->notify, "READY=1");
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
+	struct client *c = arg;
+
 	(void)what;
+	if (sig == SIGHUP && c->notify) {
+		reload(c);
+		return;
+	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	stop(arg, EX_OK);
+	stop(c, EX_OK);
 }
 
 /* ---- life ---- */
@@ -231,7 +255,8 @@ int client_run(const struct settings *s, struct run *run)
 		event_base_dispatch(c.base);
 	}
 	code = c.exit_code; /* what is cut off now has no say */
-	notify_send(c.notify, "STOPPING=1");
+	if (code != CLIENT_AGAIN)
+		notify_send(c.notify, "STOPPING=1");
 	listeners_free(c.listeners);
 	link_free(c.link);
 	wake_free(c.wake);

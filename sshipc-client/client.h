@@ -6,7 +6,10 @@
  */
 #include "run.h"
 
+enum { CLIENT_AGAIN = 256 }; /* the settings have changed: to be started anew */
+
 /* Runs until a signal, a refusal, or the end of what it was started for; returns the exit code.
+ * With a service manager, SIGHUP has the settings read anew: CLIENT_AGAIN if they are sound.
  * run: from run_split, in run mode; taken over. */
 int client_run(const struct settings *s, struct run *run);
 

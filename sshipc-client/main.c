@@ -3,6 +3,7 @@
  * sshipc-client: options, start-up order.
  */
 #include <stdio.h>
+#include <sys/time.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ static int keygen(const char *path)
 int main(int argc, char **argv)
 {
 	static struct settings s;
+	const struct itimerval off = {.it_value.tv_sec = 0};
 	struct run *run = NULL;
 	int code;
 
@@ -81,6 +83,13 @@ int main(int argc, char **argv)
 	ssh_init();
 	code = client_run(&s, run);
 	ssh_finalize();
+	if (code == CLIENT_AGAIN) {
+		/* The watchdog's timer would survive, its handler does not. */
+		setitimer(ITIMER_PROF, &off, NULL);
+		execv("/proc/self/exe", argv);
+		log_msg(LOG_ERR, "cannot start anew: %m");
+		code = EX_OSERR;
+	}
 out:
 	settings_free(&s);
 	return code;

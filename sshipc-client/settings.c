@@ -414,7 +414,11 @@ int settings_read(int argc, char **argv, struct settings *s)
 	struct words w = {.n = 0};
 	int rc = GO_ON;
 
-	*s = (struct settings){.keepalive = 15, .connect_timeout = 30, .hold = SETTINGS_HOLD};
+	*s = (struct settings){.keepalive = 15,
+			       .connect_timeout = 30,
+			       .hold = SETTINGS_HOLD,
+			       .argc = argc,
+			       .argv = argv};
 	rc = read_words(argc, argv, &w);
 	if (rc != GO_ON)
 		return rc;
@@ -429,6 +433,15 @@ int settings_read(int argc, char **argv, struct settings *s)
 	if (rc == GO_ON)
 		rc = set_defaults(s);
 	return rc == GO_ON && !s->keygen ? check_complete(s) : rc;
+}
+
+int settings_read_again(const struct settings *s)
+{
+	static struct settings fresh;
+	const int rc = settings_read(s->argc, s->argv, &fresh);
+
+	settings_free(&fresh);
+	return rc == GO_ON ? 0 : -1;
 }
 
 void settings_free(struct settings *s)

@@ -52,7 +52,9 @@ struct settings {
 	struct destination stdio_to;
 	int ready_fd;	  /* 0: none */
 	bool test, print; /* -t, -T as in the server */
-	char *keygen;	  /* --keygen FILE: no file is read, nothing else is needed */
+	int argc;	  /* as it was read */
+	char **argv;
+	char *keygen; /* --keygen FILE: no file is read, nothing else is needed */
 };
 
 /* Reads argv and the configuration file (-f, default /etc/sshipc/client.conf, else
@@ -63,6 +65,9 @@ struct settings {
  * case. */
 int settings_read(int argc, char **argv, struct settings *s);
 void settings_free(struct settings *s);
+
+/* Reads the same anew: 0 where it could be gone on with; else said as above. */
+int settings_read_again(const struct settings *s);
 
 /* Set by main before settings_read: prints what -V needs beyond our own version. */
 extern void (*settings_version_details)(void);
