@@ -33,6 +33,7 @@ struct client {
 	struct notify *notify;
 	struct stdio *stdio;
 	struct run *run;
+	FILE *ready_out; /* --ready-fd, until it is told */
 	bool ready, started, leaving, refused;
 	int exit_code;
 };
@@ -49,20 +50,19 @@ static void announce(struct client *c, FILE *out, const char *server)
 {
 	char text[2 * ADDRESS_TEXT];
 
-	for (size_t i = 0; out && listeners_describe(c->listeners, i, text, sizeof(text)); i++)
+	for (size_t i = 0; listeners_describe(c->listeners, i, text, sizeof(text)); i++)
 		fprintf(out, "ready: %s via %s\n", text, server);
 }
 
 static void start_listeners(struct client *c, const char *server)
 {
-	FILE *out = c->s->ready_fd ? fdopen(c->s->ready_fd, "w") : NULL;
-
 	listeners_start(c->listeners, c->link);
 	announce(c, stdout, server);
 	fflush(stdout);
-	announce(c, out, server);
-	if (out)
-		fclose(out);
+	if (c->ready_out) {
+		announce(c, c->ready_out, server);
+		fclose(c->ready_out);
+	}
 	notify_send(c->notify, "READY=1");
 }
 
@@ -167,7 +167,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 			start_listeners(c, text);
 	}
 	/* It is one connection: who started it tries again. */
-	if (event == LINK_DOWN && c->s->stdio)
+	if (event == LINK_DOWN && c->s->stdio && !c->stdio)
 		stop(c, EX_UNAVAILABLE);
 	if (event == LINK_IDLE && c->leaving)
 		stop(c, EX_OK);
@@ -243,9 +243,13 @@ static int start(struct client *c)
 
 int client_run(const struct settings *s, struct run *run)
 {
-	struct client c = {.s = s, .run = run, .base = event_base_new()};
+	struct client c = {.s = s, .run = run};
 	int code;
 
+	/* Before the number is given to one of ours.  After a new start nobody waits any more. */
+	if (s->ready_fd && !(c.ready_out = fdopen(s->ready_fd, "w")))
+		log_msg(LOG_WARNING, "--ready-fd %d: %m", s->ready_fd);
+	c.base = event_base_new();
 	if (!c.base)
 		abort();
 	signal(SIGPIPE, SIG_IGN);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "settings.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -265,8 +264,6 @@ static int apply_value(struct settings *s, const struct word *w)
 			   : usage("--stdio=%s: %s", w->value, errstr);
 	case OPT_READY_FD:
 		rc = set_number(w, 3, UINT16_MAX, &s->ready_fd);
-		if (rc == GO_ON && fcntl(s->ready_fd, F_GETFD) < 0)
-			rc = usage("--ready-fd: descriptor %d is not open", s->ready_fd);
 		break;
 	case OPT_KEEPALIVE:
 		return set_number(w, SETTINGS_KEEPALIVE_MIN, SETTINGS_SECONDS_MAX, &s->keepalive);

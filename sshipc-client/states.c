@@ -100,12 +100,11 @@ static void ask(struct states *s, struct link *l)
 
 	stop_asking(s);
 	s->n = 0;
-	if (!link_is_sshipc(l)) {
+	if (!link_is_sshipc(l) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
 		s->ops.told(s->ops.arg, NULL);
 		return;
 	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
-		return;
 	s->answering = event_new(s->base, pair[0], EV_READ | EV_PERSIST, on_answer, s);
 	if (!s->answering || event_add(s->answering, NULL) != 0)
 		abort();
