@@ -284,7 +284,8 @@ void sshloop_yield(struct sshloop *l)
 
 void sshloop_start(struct sshloop *l)
 {
-	const long ms = l->config.keepalive * 1000L / 4;
+	/* A little less than a quarter: four are over within the period. */
+	const long ms = l->config.keepalive * 245L;
 	const struct timeval tick = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
 	event_add(l->tick, &tick);
