@@ -4,8 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define STATUS_HOST ".status"
-#define OWN_HOST    "."
+#define OWN_HOST "."
 #define ANY_PORT                                                                                   \
 	UINT32_MAX /* of a permitopen; peers' ports are compared only where they are below 2^16 */
 
@@ -93,7 +92,7 @@ static enum policy_verdict decide_open(const struct endpoint *endpoint,
 		if (c < ' ' || c == 0x7f)
 			return POLICY_BAD_DESTINATION;
 	}
-	if (!strcmp(host, STATUS_HOST))
+	if (!strcmp(host, POLICY_STATUS_HOST))
 		return POLICY_GRANT_STATUS;
 	if (!strcmp(host, OWN_HOST) || selects(endpoint, host, tcp ? &port : NULL))
 		return POLICY_GRANT;

@@ -13,6 +13,8 @@
 #include "endpoint.h"
 #include "keyline.h"
 
+#define POLICY_STATUS_HOST ".status" /* a destination that every key has: its own state */
+
 enum policy_action {
 	POLICY_LOGIN,	     /* the key's signature was verified; host and port are not read */
 	POLICY_DIRECT_TCPIP, /* RFC 4254 section 7.2 */

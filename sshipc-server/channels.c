@@ -16,8 +16,8 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 {
 	const uint32_t slot = id & 0xffff;
 
-	return c->channels && slot < (uint32_t)c->view->settings->max_channels ? &c->channels[slot]
-									       : NULL;
+	return c->channels && slot <= (uint32_t)c->view->settings->max_channels ? &c->channels[slot]
+										: NULL;
 }
 
 /* It is over, or given up. */
@@ -43,14 +43,14 @@ static void release(struct channel *ch)
 	if (ch->fd >= 0)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
-	c->n_channels--;
-	c->use->channels--;
+	c->n_channels -= !ch->one_way;
+	c->use->channels -= !ch->one_way;
 	free(ch);
 }
 
 void channels_stop(struct conn *c)
 {
-	for (int i = 0; c->channels && i < c->view->settings->max_channels; i++) {
+	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
 		struct channel *ch = c->channels[i];
 
 		if (!ch || ch->state != DIALLING || !ch->dial)
@@ -64,7 +64,7 @@ void channels_stop(struct conn *c)
 
 void channels_release_all(struct conn *c)
 {
-	for (int i = 0; c->channels && i < c->view->settings->max_channels; i++)
+	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++)
 		if (c->channels[i])
 			release(c->channels[i]);
 	free(c->channels);
@@ -201,14 +201,13 @@ static void serve_status(struct channel *ch)
 	    .entry = c->entry,
 	    .dial = &c->view->dials[c->endpoint - c->view->settings->endpoints],
 	    .source = c->peer,
-	    .channels = c->n_channels - 1,
+	    .channels = c->n_channels,
 	    .max_channels = (size_t)c->view->settings->max_channels,
 	    .key_sessions = login_sessions(c->use),
-	    .key_channels = c->use->channels - 1,
+	    .key_channels = c->use->channels,
 	    .last_refusal = c->last_refusal,
 	    .conn = c->id};
 
-	ch->one_way = true;
 	ch->fd = status_socket(&v);
 	ch->error = ch->fd < 0 ? errno : 0;
 	answer(ch);
@@ -303,6 +302,11 @@ void channels_on_open(struct conn *c, struct wire *w)
 		channels_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
 		return;
 	}
+	/* The last slot is there for .status alone. */
+	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels) {
+		conn_violation(c, "OPEN");
+		return;
+	}
 	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
 	if (reason) {
 		channels_refuse(c, w, id, &r, reason, remedy);
@@ -315,8 +319,9 @@ void channels_on_open(struct conn *c, struct wire *w)
 	ch->id = id;
 	ch->fd = -1;
 	ch->opened = conn_now();
-	c->n_channels++;
-	c->use->channels++;
+	ch->one_way = verdict == POLICY_GRANT_STATUS;
+	c->n_channels += !ch->one_way;
+	c->use->channels += !ch->one_way;
 	c->n_opened++;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);

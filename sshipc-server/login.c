@@ -156,7 +156,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 {
 	struct wire w;
 
-	c->channels = calloc((size_t)c->view->settings->max_channels, sizeof(struct channel *));
+	c->channels = calloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
 	if (!c->channels)
 		abort();
 	c->authorized = true;

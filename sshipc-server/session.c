@@ -30,7 +30,7 @@ static void log_to_monitor(int priority, const char *text)
 static struct chan *chan_by_id(struct session *s, uint32_t id)
 {
 	const uint32_t slot = id & 0xffff;
-	struct chan *c = slot < s->max ? s->slots[slot] : NULL;
+	struct chan *c = slot <= s->max && s->slots ? s->slots[slot] : NULL;
 
 	return c && c->id == id ? c : NULL;
 }
@@ -102,7 +102,8 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	wire_put_u32(&s->broker.out, stats->end);
 	session_tell(s);
 	s->slots[c->id & 0xffff] = NULL;
-	s->free_slots[s->n_free++] = c->id & 0xffff;
+	if ((c->id & 0xffff) != s->max)
+		s->free_slots[s->n_free++] = c->id & 0xffff;
 	free(c);
 }
 
@@ -140,11 +141,24 @@ static bool ask_open(struct session *s, const struct open_request *o, uint32_t i
 	return session_ask(s, opened, &id) && wire_type(&s->broker.in) != WIRE_REFUSED;
 }
 
+/* .status has a slot of its own: it says why there is no other.  False: there is none. */
+static bool pick_slot(const struct session *s, const struct open_request *o, uint32_t *slot)
+{
+	if (o->host && strcmp(o->host, POLICY_STATUS_HOST) == 0 && !s->slots[s->max])
+		*slot = s->max;
+	else if (s->n_free > 0)
+		*slot = s->free_slots[s->n_free - 1];
+	else
+		return false;
+	return true;
+}
+
 /* 0 when the channel was confirmed; 1 makes libssh refuse it. */
 static int open_channel(struct session *s, ssh_message message, const struct open_request *o)
 {
 	struct chan *c;
 	ssh_channel channel;
+	uint32_t slot;
 	bool one_way;
 	int fd;
 
@@ -157,7 +171,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 			    "channel refused: its maximum packet size is below 1024 bytes");
 		return 1;
 	}
-	if (s->n_free == 0) {
+	if (!pick_slot(s, o, &slot)) {
 		tell_limit(s, SESSION_LIMIT_CHANNELS);
 		return 1;
 	}
@@ -166,7 +180,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		abort();
 	c->s = s;
 	s->generation = s->generation % 0xffff + 1; /* an id is never 0 */
-	c->id = s->generation << 16 | s->free_slots[s->n_free - 1];
+	c->id = s->generation << 16 | slot;
 	if (!ask_open(s, o, c->id)) {
 		free(c);
 		return 1;
@@ -178,8 +192,8 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		c->relay = relay_new(s->relays, channel, on_relay_done, c);
 	if (!c->relay)
 		abort();
-	s->n_free--;
-	s->slots[c->id & 0xffff] = c;
+	s->n_free -= slot != s->max;
+	s->slots[slot] = c;
 	if (fd >= 0)
 		relay_attach(c->relay, fd, one_way);
 	return 0;

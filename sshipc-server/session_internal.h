@@ -33,7 +33,7 @@ struct session {
 	uint64_t bytes_then;
 	char end_reason[256]; /* given by the monitor */
 	char dead_why[256];
-	struct chan **slots; /* max_channels of them */
+	struct chan **slots; /* max_channels of them, and one for .status */
 	uint32_t *free_slots, n_free, max, generation;
 	struct relay_stats said; /* STATS, and when */
 	time_t said_at;

@@ -83,7 +83,7 @@ static void grant(struct session *s, uint32_t max)
 {
 	if (max == 0 || max > SESSION_CHANNELS_MAX)
 		max = SESSION_CHANNELS_MAX;
-	s->slots = calloc(max, sizeof(struct chan *));
+	s->slots = calloc(max + 1, sizeof(struct chan *)); /* the last one for .status */
 	s->free_slots = calloc(max, sizeof(*s->free_slots));
 	if (!s->slots || !s->free_slots)
 		abort();

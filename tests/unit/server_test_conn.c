@@ -235,6 +235,8 @@ Test(conn, numbers_that_lie)
 	    {WIRE_OPEN, 5, POLICY_LOGIN},
 	    {WIRE_OPEN, 5, POLICY_GLOBAL_REQUEST + 1},
 	    {WIRE_OPEN, 5, UINT32_MAX},
+	    {WIRE_OPEN, 1, 1 << 16 | CHANNELS}, /* the slot that is for .status alone */
+	    {WIRE_OPEN, 1, 1 << 16 | (CHANNELS + 1)},
 	};
 	static char big[WIRE_MAX + 1] = {WIRE_NOTE};
 	struct fake f;
