@@ -4,6 +4,7 @@
  * may come from anybody.
  */
 #include "fuzz.h"
+#include "json.h"
 
 #include "../../sshipc-server/control.h"
 #include "../../sshipc-server/ctl.h"
@@ -44,7 +45,7 @@ static void check_answer(const uint8_t *data, size_t size)
 		if (size > 0)
 			memcpy(text, data, size);
 		memcpy(text + size, end, sizeof(end));
-		EXPECT(strlen(ctl_value(text, "key.name", value, sizeof(value))) < sizeof(value));
+		EXPECT(strlen(json_value(text, "key.name", value, sizeof(value))) < sizeof(value));
 		for (const char *c = value; *c; c++)
 			EXPECT(*c >= ' ' && *c <= '~');
 		prints[i](text);
