@@ -14,6 +14,7 @@
 /* Room for a formatted address: a Unix path has at most 107 bytes, escaped bytes take four. */
 #define ADDRESS_TEXT 512
 #define ADDRESS_HOST 256 /* longest host name, with NUL */
+#define ADDRESS_PEER 192 /* a described peer */
 
 struct address {
 	struct sockaddr_storage sa; /* ss_family AF_UNSPEC: unset */
@@ -73,6 +74,10 @@ int address_connect(const struct address *a, const struct address *from, bool *p
 
 /* After POLLOUT: 0 when connected, else the errno of the failure. */
 int address_connect_result(int fd);
+
+/* Who is at the other end of a connected Unix socket (SO_PEERCRED): "process 12 (ncs_cli), uid
+ * 1000"; the name is what that process calls itself now.  Returns buf, or NULL: no Unix socket. */
+const char *address_describe_peer(int fd, char *buf, size_t size);
 
 /* Applies to an accepted or connected TCP socket what address_connect sets; no effect on Unix
  * sockets. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "log.h"
 
 #define WHY_SIZE 256
 
@@ -21,26 +22,27 @@ static const char *unix_path(const struct address *a)
 	return address_is_unix(a) && un->sun_path[0] ? un->sun_path : NULL;
 }
 
-/* fd is connected to the socket that is in our way. */
-static void name_holder(int fd, char *why, size_t size)
+const char *address_describe_peer(int fd, char *buf, size_t size)
 {
-	struct ucred holder = {.pid = 0};
-	socklen_t len = sizeof(holder);
+	struct ucred peer = {.pid = 0};
+	socklen_t len = sizeof(peer);
 	char path[64], name[32] = "?";
+	struct log_text shown;
 	FILE *f = NULL;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &len) < 0 || holder.pid <= 0) {
-		snprintf(why, size, "in use by another program");
-		return;
-	}
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)holder.pid);
+	/* A process of another pid namespace has none. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)peer.pid);
 	f = fopen(path, "re");
 	if (f) {
 		if (fgets(name, sizeof(name), f))
 			name[strcspn(name, "\n")] = '\0';
 		fclose(f);
 	}
-	snprintf(why, size, "in use by process %d (%s), uid %u", (int)holder.pid, name, holder.uid);
+	snprintf(buf, size, "process %d (%s), uid %u", (int)peer.pid,
+		 log_escape(&shown, name, strlen(name)), peer.uid);
+	return buf;
 }
 
 /* Makes room at a path, but only by removing a socket that nobody listens on. */
@@ -48,6 +50,7 @@ static int clear_stale(const struct address *a, const char *path, char *why, siz
 {
 	struct stat st;
 	bool pending = false;
+	char holder[ADDRESS_PEER];
 	int fd = -1;
 
 	if (lstat(path, &st) < 0) {
@@ -63,8 +66,10 @@ static int clear_stale(const struct address *a, const char *path, char *why, siz
 	fd = address_connect(a, NULL, &pending);
 	if (fd < 0 && errno == ECONNREFUSED && unlink(path) == 0)
 		return 0;
-	if (fd >= 0)
-		name_holder(fd, why, size);
+	if (fd >= 0 && address_describe_peer(fd, holder, sizeof(holder)))
+		snprintf(why, size, "in use by %s", holder);
+	else if (fd >= 0)
+		snprintf(why, size, "in use by another program");
 	else if (errno == EAGAIN)
 		snprintf(why, size, "in use by another program, whose backlog is full");
 	else

@@ -38,8 +38,8 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 
 /* Carries the local connection fd (taken over, non-blocking, address_tune'd) to a destination: held
  * while the link is down, as settings say; refused ones are reset (TCP) or closed (Unix) and logged
- * with the cause.  local names the listener for the log; NULL: a question of our own, not logged
- * and no event.  watch may be NULL. */
+ * with the cause.  local names the listener, and the caller where known, for the log; NULL: a
+ * question of our own, not logged and no event.  watch may be NULL. */
 void link_open(struct link *l, const struct destination *to, int fd, const char *local,
 	       const struct opening_watch *watch);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "activation.h"
 #include "log.h"
@@ -56,6 +57,25 @@ static void resume_all(evutil_socket_t fd, short what, void *arg)
 		event_add(ls->each[i].event, NULL);
 }
 
+static void take(const struct listener *l, int fd)
+{
+	char peer[ADDRESS_PEER] = "", from[ADDRESS_TEXT + ADDRESS_PEER + 4];
+	const bool known =
+	    address_is_unix(&l->at.at) && address_describe_peer(fd, peer, sizeof(peer));
+
+	snprintf(from, sizeof(from), known ? "%s (%s)" : "%s", l->local, peer);
+	if (!caller_allowed(&l->spec->callers, fd)) {
+		log_msg(LOG_WARNING,
+			"connection from %s refused: neither allow-uid= nor allow-gid= of -L %s "
+			"has the caller",
+			from, l->spec->text);
+		close(fd);
+		return;
+	}
+	address_tune(fd);
+	link_open(l->all->link, &l->spec->to, fd, from, NULL);
+}
+
 static void accept_some(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
@@ -65,8 +85,7 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 		int in = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (in >= 0) {
-			address_tune(in);
-			link_open(l->all->link, &l->spec->to, in, l->local, NULL);
+			take(l, in);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -143,6 +143,11 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		if (o->local)
 			os->ops.answered(os->ops.arg, rc == SSH_OK);
 		if (rc == SSH_OK) {
+			char to[DESTINATION_HOST + 16];
+
+			if (o->local)
+				log_msg(LOG_INFO, "connection %s from %s to %s is open", o->id,
+					o->local, destination_format(&o->to, to, sizeof(to)));
 			relay_attach(o->relay, o->fd, false);
 		} else {
 			relay_discard(o->relay);

@@ -91,67 +91,112 @@ static int parse_number(const char *text, int base, unsigned long max, unsigned 
 	return *end || *out > max ? -1 : 0;
 }
 
-static int parse_mode(const char *text, struct listen_perm *perm, const char **errstr)
+static int parse_mode(const char *text, struct spec *s)
 {
 	unsigned long v = 0;
 
-	*errstr = "mode= takes an octal number up to 0777";
 	if (parse_number(text, 8, 0777, &v) < 0)
 		return -1;
-	perm->mode = (int)v;
+	s->perm.mode = (int)v;
 	return 0;
 }
 
-static int parse_owner(const char *text, struct listen_perm *perm, const char **errstr)
+/* -1: neither a name nor a number. */
+static int64_t parse_user(const char *text)
 {
 	const struct passwd *pw = getpwnam(text);
 	unsigned long v = 0;
 
-	*errstr = "owner= takes a user that exists, or a uid";
-	if (!pw && parse_number(text, 10, UINT32_MAX - 1, &v) < 0)
-		return -1;
-	perm->uid = pw ? pw->pw_uid : (int64_t)v;
-	return 0;
+	if (pw)
+		return pw->pw_uid;
+	return parse_number(text, 10, UINT32_MAX - 1, &v) < 0 ? -1 : (int64_t)v;
 }
 
-static int parse_group(const char *text, struct listen_perm *perm, const char **errstr)
+static int64_t parse_group(const char *text)
 {
 	const struct group *gr = getgrnam(text);
 	unsigned long v = 0;
 
-	*errstr = "group= takes a group that exists, or a gid";
-	if (!gr && parse_number(text, 10, UINT32_MAX - 1, &v) < 0)
+	if (gr)
+		return gr->gr_gid;
+	return parse_number(text, 10, UINT32_MAX - 1, &v) < 0 ? -1 : (int64_t)v;
+}
+
+static int set_owner(const char *text, struct spec *s)
+{
+	s->perm.uid = parse_user(text);
+	return s->perm.uid < 0 ? -1 : 0;
+}
+
+static int set_group(const char *text, struct spec *s)
+{
+	s->perm.gid = parse_group(text);
+	return s->perm.gid < 0 ? -1 : 0;
+}
+
+static int add_id(int64_t id, uint32_t ids[CALLER_IDS], size_t *n)
+{
+	if (id < 0 || *n == CALLER_IDS)
 		return -1;
-	perm->gid = gr ? gr->gr_gid : (int64_t)v;
+	ids[(*n)++] = (uint32_t)id;
 	return 0;
+}
+
+static int allow_uid(const char *text, struct spec *s)
+{
+	return add_id(parse_user(text), s->callers.uids, &s->callers.n_uids);
+}
+
+static int allow_gid(const char *text, struct spec *s)
+{
+	return add_id(parse_group(text), s->callers.gids, &s->callers.n_gids);
 }
 
 static const struct {
 	const char *name;
-	int (*parse)(const char *text, struct listen_perm *perm, const char **errstr);
-} options[] = {{"mode=", parse_mode}, {"owner=", parse_owner}, {"group=", parse_group}};
+	int (*parse)(const char *text, struct spec *s);
+	const char *expected;
+	bool repeatable; /* and for a socket without a file, too */
+} options[] = {
+    {"mode=", parse_mode, "mode= takes an octal number up to 0777", false},
+    {"owner=", set_owner, "owner= takes a user that exists, or a uid", false},
+    {"group=", set_group, "group= takes a group that exists, or a gid", false},
+    {"allow-uid=", allow_uid, "allow-uid= takes a user that exists, or a uid, at most 16 times",
+     true},
+    {"allow-gid=", allow_gid, "allow-gid= takes a group that exists, or a gid, at most 16 times",
+     true},
+};
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
 
+static int parse_option(const char *option, bool seen[N_OPTIONS], struct spec *s,
+			const char **errstr)
+{
+	size_t i = 0;
+
+	while (i < N_OPTIONS && strncmp(option, options[i].name, strlen(options[i].name)) != 0)
+		i++;
+	if (i == N_OPTIONS)
+		*errstr =
+		    "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
+	else if (seen[i] && !options[i].repeatable)
+		*errstr = "a listener option is given twice";
+	else if (!options[i].repeatable && s->text[0] != '/')
+		*errstr = "only a listener with a path has mode=, owner= and group=";
+	else if (seen[i] = true, options[i].parse(option + strlen(options[i].name), s) < 0)
+		*errstr = options[i].expected;
+	else
+		return 0;
+	return -1;
+}
+
 /* text is written to. */
-static int parse_options(char *text, struct listen_perm *perm, const char **errstr)
+static int parse_options(char *text, struct spec *s, const char **errstr)
 {
 	bool seen[N_OPTIONS] = {false};
 
 	for (char *option = strsep(&text, ","); option; option = strsep(&text, ",")) {
-		size_t i = 0;
-
-		while (i < N_OPTIONS &&
-		       strncmp(option, options[i].name, strlen(options[i].name)) != 0)
-			i++;
-		if (i == N_OPTIONS || seen[i]) {
-			*errstr = i == N_OPTIONS
-				      ? "the listener options are mode=, owner= and group="
-				      : "a listener option is given twice";
-			return -1;
-		}
-		seen[i] = true;
-		if (options[i].parse(option + strlen(options[i].name), perm, errstr) < 0)
+		if (parse_option(option, seen, s, errstr) < 0)
 			return -1;
 	}
 	return 0;
@@ -181,11 +226,11 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 		return -1;
 	if (!*rest && !out->inherited)
 		set_default(&out->to, &out->listen);
-	if (comma && (text[0] != '/')) {
-		*errstr = "only a listener with a path has options";
+	if (comma && !address_is_unix(&out->listen) && !out->inherited) {
+		*errstr = "only a Unix socket has listener options: a path, @name or fd:NAME";
 		return -1;
 	}
-	return comma ? parse_options(comma, &out->perm, errstr) : 0;
+	return comma ? parse_options(comma, out, errstr) : 0;
 }
 
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size)

@@ -6,6 +6,7 @@
  * nothing.
  */
 #include "address.h"
+#include "caller.h"
 
 #define DESTINATION_HOST 256
 
@@ -29,7 +30,8 @@ struct spec {
 	char *inherited; /* "fd:NAME": a socket of the service manager's; else NULL */
 	bool unsafe_listen;
 	struct address listen;
-	struct listen_perm perm; /* mode=, owner=, group= of Unix listeners */
+	struct listen_perm perm;     /* mode=, owner=, group= of a path */
+	struct caller_rules callers; /* allow-uid=, allow-gid= of Unix listeners */
 	struct destination to;
 };
 
@@ -38,11 +40,13 @@ struct spec {
  *   [bind:]port | [bind:]port:host:hostport | [bind:]port:/remote.sock | [bind:]port:NAME |
  *   /local.sock | /local.sock:host:hostport | /local.sock:/remote.sock | /local.sock:NAME
  *   fd:NAME and the same (a socket that the service manager made: activation.h)
- * then ",mode=0660", ",owner=NAME-or-uid", ",group=NAME-or-gid" (Unix listeners only).  An
- * all-digit first field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*";
- * without it 127.0.0.1.  host may be [V6].  A non-loopback bind is refused unless unsafe_listen
- * (the message names --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener.
- * 0 (spec_free it), or -1 with err naming the text, what is wrong, and an example.
+ * then ",mode=0660", ",owner=NAME-or-uid", ",group=NAME-or-gid" (paths only),
+ * ",allow-uid=NAME-or-uid" and ",allow-gid=NAME-or-gid" (Unix listeners only; these two
+ * repeatable).  An all-digit first field is a port; bind is a numeric IPv4 address, [V6],
+ * "localhost" or "*"; without it 127.0.0.1.  host may be [V6].  A non-loopback bind is refused
+ * unless unsafe_listen (the message names --unsafe-listen).  Port 0 is any free port.  "@name" is
+ * an abstract listener. 0 (spec_free it), or -1 with err naming the text, what is wrong, and an
+ * example.
  */
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
 void spec_free(struct spec *s);

@@ -5,11 +5,13 @@
 
 #include "../../sshipc-client/spec.h"
 
-#define COUNT(a) (sizeof(a) / sizeof(*(a)))
-#define P107	 "/23456789" PATH90 "12345678"
-#define PATH90	 TEN TEN TEN TEN TEN TEN TEN TEN TEN
-#define TEN	 "0123456789"
-#define NAME32	 "n1234567890123456789012345678901"
+#define COUNT(a)   (sizeof(a) / sizeof(*(a)))
+#define P107	   "/23456789" PATH90 "12345678"
+#define PATH90	   TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define TEN	   "0123456789"
+#define FOUR(s)	   s s s s
+#define SIXTEEN(s) FOUR(FOUR(s))
+#define NAME32	   "n1234567890123456789012345678901"
 
 static const struct {
 	const char *text, *listen, *to;
@@ -94,6 +96,22 @@ Test(spec, options)
 	}
 }
 
+Test(spec, callers)
+{
+	struct spec s;
+	char err[768] = "";
+
+	cr_assert_eq(spec_parse("@a:confd,allow-uid=root,allow-gid=70000,allow-uid=4294967294",
+				false, &s, err, sizeof(err)),
+		     0, "%s", err);
+	cr_assert_eq(s.callers.n_uids, 2);
+	cr_expect_eq(s.callers.uids[0], 0);
+	cr_expect_eq(s.callers.uids[1], 4294967294);
+	cr_assert_eq(s.callers.n_gids, 1);
+	cr_expect_eq(s.callers.gids[0], 70000);
+	spec_free(&s);
+}
+
 /* What the message must hold. */
 static const struct {
 	const char *text, *why;
@@ -104,7 +122,7 @@ static const struct {
     {"fd:", "fd:NAME"},
     {"fd::confd", "fd:NAME"},
     {"fd:a:", "endpoint's name"},
-    {"fd:a,mode=0600", "only a listener with a path has options"},
+    {"fd:a,mode=0600", "only a listener with a path"},
     {"confd", "expected a port"},
     {"confd:4565", "numeric address"},
     {"example.org:4565", "numeric address"},
@@ -148,7 +166,16 @@ static const struct {
     {"[fd00::1]:4565", "--unsafe-listen"},
     {"[::ffff:10.0.0.1]:4565", "--unsafe-listen"},
     {"4565,mode=0660", "path"},
+    {"4565,allow-uid=0", "Unix socket"},
     {"@name,mode=0660", "path"},
+    {"@name,owner=root", "path"},
+    {"@name,group=root", "path"},
+    {"/a,allow-uid=", "user"},
+    {"/a,allow-uid=no-such-user", "user"},
+    {"/a,allow-uid=-1", "user"},
+    {"/a,allow-gid=no-such-group", "group"},
+    {"/a,allow-gid=4294967295", "group"},
+    {"/a" SIXTEEN(",allow-uid=1") ",allow-uid=2", "16 times"},
     {"/a,", "listener options are"},
     {"/a,mode", "listener options are"},
     {"/a,mode=0660,", "listener options are"},

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "caller.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static bool is_in(uint32_t id, const uint32_t *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+static bool has_group(const struct caller_rules *rules, int fd)
+{
+	socklen_t len = 0;
+	gid_t *groups = NULL;
+	bool found = false;
+
+	/* The first call tells the size. */
+	getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len);
+	groups = malloc(len + sizeof(*groups));
+	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		len = 0;
+	for (size_t i = 0; i < len / sizeof(*groups) && !found; i++)
+		found = is_in(groups[i], rules->gids, rules->n_gids);
+	free(groups);
+	return found;
+}
+
+bool caller_allowed(const struct caller_rules *rules, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (rules->n_uids + rules->n_gids == 0)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	return is_in(peer.uid, rules->uids, rules->n_uids) ||
+	       is_in(peer.gid, rules->gids, rules->n_gids) ||
+	       (rules->n_gids > 0 && has_group(rules, fd));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_CALLER_H
+#define SSHIPC_CLIENT_CALLER_H
+/*
+ * Who may use a Unix listener: the kernel tells who connected (unix(7): SO_PEERCRED,
+ * SO_PEERGROUPS).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CALLER_IDS 16
+
+/* None at all: whoever the socket's mode lets in. */
+struct caller_rules {
+	uint32_t uids[CALLER_IDS], gids[CALLER_IDS];
+	size_t n_uids, n_gids;
+};
+
+/* Whether the process that connected the Unix socket fd had one of the uids, or was in one of the
+ * groups.  What cannot be found out is no. */
+bool caller_allowed(const struct caller_rules *rules, int fd);
+
+#endif
