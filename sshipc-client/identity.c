@@ -2,13 +2,18 @@
 #include "identity.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-#include "keyfile.h"
-#include "log.h"
 #include "tty.h"
 
 enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
+
+struct identity {
+	const char *name;
+	ssh_key key;
+	struct agent *agent; /* where there is no key */
+	char line[2 * KEYLINE_BLOB_MAX];
+};
 
 struct ask {
 	const char *path;
@@ -30,18 +35,15 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	return a->no_tty ? -1 : 0;
 }
 
-ssh_key identity_load(const char *path)
+static ssh_key load(const char *path, char err[KEYFILE_ERROR])
 {
 	struct ask a = {.path = path};
-	char err[KEYFILE_ERROR];
 	size_t len;
 	char *text = keyfile_read(path, &len, err);
 	ssh_key key = NULL;
 
-	if (!text) {
-		log_msg(LOG_ERR, "%s", err);
+	if (!text)
 		return NULL;
-	}
 	for (int i = 0; i < TRIES && !key; i++) {
 		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &key) == SSH_OK)
 			break;
@@ -50,13 +52,71 @@ ssh_key identity_load(const char *path)
 			break;
 	}
 	keyfile_wipe(text, len);
-	if (!key && a.no_tty)
-		log_msg(LOG_ERR, "%s is encrypted and nobody gave its passphrase on a terminal",
-			path);
-	else if (!key)
-		log_msg(LOG_ERR, "%s: %s", path,
-			a.asked ? "wrong passphrase"
-				: "not a private key that can be read; make one with: "
-				  "sshipc-client --keygen FILE");
+	if (!key)
+		snprintf(err, KEYFILE_ERROR, "%s%s", path,
+			 a.no_tty  ? " is encrypted and nobody gave its passphrase on a terminal; "
+				     "ssh-add it and use --agent-key"
+			 : a.asked ? ": wrong passphrase"
+				   : ": not a private key that can be read; make one with: "
+				     "sshipc-client --keygen FILE");
 	return key;
+}
+
+struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
+			      char err[KEYFILE_ERROR])
+{
+	struct identity *i = calloc(1, sizeof(*i));
+	char *base64 = NULL;
+
+	if (!i)
+		abort();
+	i->name = agent_key ? agent_key : path;
+	if (agent_key)
+		i->agent = agent_new(base, agent_key);
+	else
+		i->key = load(path, err);
+	if (i->key && ssh_pki_export_pubkey_base64(i->key, &base64) == SSH_OK)
+		snprintf(i->line, sizeof(i->line), "%s %s",
+			 ssh_key_type_to_char(ssh_key_type(i->key)), base64);
+	ssh_string_free_char(base64);
+	if (i->key || i->agent)
+		return i;
+	free(i);
+	return NULL;
+}
+
+void identity_free(struct identity *i)
+{
+	if (!i)
+		return;
+	ssh_key_free(i->key);
+	agent_free(i->agent);
+	free(i);
+}
+
+const char *identity_name(const struct identity *i)
+{
+	return i->name;
+}
+
+const char *identity_line(const struct identity *i)
+{
+	return i->agent ? agent_line(i->agent) : i->line;
+}
+
+int identity_log_in(struct identity *i, ssh_session ssh, void (*wake)(void *arg), void *arg)
+{
+	return i->agent ? agent_log_in(i->agent, ssh, wake, arg)
+			: ssh_userauth_publickey(ssh, NULL, i->key);
+}
+
+const char *identity_error(const struct identity *i)
+{
+	return i->agent ? agent_error(i->agent) : NULL;
+}
+
+void identity_reset(struct identity *i)
+{
+	if (i->agent)
+		agent_reset(i->agent);
 }

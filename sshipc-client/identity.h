@@ -2,12 +2,30 @@
 #ifndef SSHIPC_CLIENT_IDENTITY_H
 #define SSHIPC_CLIENT_IDENTITY_H
 /*
- * The client's one private key: read from its file, the passphrase asked for on the terminal.
+ * The client's one key, the only one that is ever offered: read from its file, the passphrase asked
+ * for on the terminal; or held by ssh-agent.
  */
-#include <libssh/libssh.h>
+#include "agent.h"
+#include "keyfile.h"
 
-/* NULL after logging why (unreadable, wrong mode, not a key, wrong passphrase, no terminal to ask
- * on).  ssh_key_free it. */
-ssh_key identity_load(const char *path);
+struct identity;
+
+/* path: the private key; agent_key: instead of it the fingerprint of an agent's key, which is asked
+ * for at each login.  Both must outlive it.  NULL with err, which has the remedy: unreadable, wrong
+ * mode, not a key, wrong passphrase, no terminal to ask on. */
+struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
+			      char err[KEYFILE_ERROR]);
+void identity_free(struct identity *i);
+
+/* Path or fingerprint. */
+const char *identity_name(const struct identity *i);
+
+/* The key's public line, "TYPE BASE64"; NULL while the agent has not shown it. */
+const char *identity_line(const struct identity *i);
+
+/* As agent_log_in, agent_error and agent_reset. */
+int identity_log_in(struct identity *i, ssh_session ssh, void (*wake)(void *arg), void *arg);
+const char *identity_error(const struct identity *i);
+void identity_reset(struct identity *i);
 
 #endif

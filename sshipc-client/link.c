@@ -32,7 +32,7 @@ struct link {
 	struct event_base *base;
 	const struct settings *s;
 	struct link_ops ops;
-	ssh_key identity;
+	struct identity *identity;
 	bool gcm;
 	enum { DOWN, REACHING, KEYING, AUTHENTICATING, UP } state;
 	char server[300]; /* "HOST:PORT" */
@@ -150,6 +150,7 @@ static void tear_down(struct link *l, const char *message)
 	reach_cancel(l->reach);
 	l->reach = NULL;
 	event_del(l->deadline);
+	identity_reset(l->identity);
 	openings_requeue(l->openings);
 	relays_free(l->relays);
 	sshloop_free(l->loop, message);
@@ -267,6 +268,13 @@ static bool forms_fit(struct link *l)
 	return true;
 }
 
+static void wake(void *arg)
+{
+	struct link *l = arg;
+
+	sshloop_kick(l->loop);
+}
+
 /* libssh 0.10 chooses the signature algorithm before it asks for the service, so perhaps before the
  * server's EXT_INFO (RFC 8308) is there, and then refuses an RSA key itself. */
 static int log_in(struct link *l)
@@ -274,7 +282,7 @@ static int log_in(struct link *l)
 	const int rc = ssh_service_request(l->ssh, "ssh-userauth");
 
 	if (rc == SSH_OK)
-		return ssh_userauth_publickey(l->ssh, NULL, l->identity);
+		return identity_log_in(l->identity, l->ssh, wake, l);
 	return rc == SSH_AGAIN ? SSH_AUTH_AGAIN : SSH_AUTH_ERROR;
 }
 
@@ -298,14 +306,15 @@ static void authenticate(struct link *l)
 		snprintf(why, sizeof(why),
 			 "%s refused the key %s for user \"%s\"%s%s; is its public line in the "
 			 "server's allow list?",
-			 l->server, l->s->identity, l->s->user, banner ? ": " : "",
+			 l->server, identity_name(l->identity), l->s->user, banner ? ": " : "",
 			 banner ? log_escape(&text, banner, strcspn(banner, "\r\n")) : "");
 		ssh_string_free_char(banner);
 		tell(l, LINK_DENIED, why);
 		refuse_link(l, EX_NOPERM, why);
 		return;
 	default:
-		fail(l, ssh_get_error(l->ssh));
+		fail(l, identity_error(l->identity) ? identity_error(l->identity)
+						    : ssh_get_error(l->ssh));
 	}
 }
 
@@ -442,14 +451,16 @@ struct link *link_new(struct event_base *base, const struct settings *s, const s
 		      int *exit_code)
 {
 	struct selftest test;
+	char err[KEYFILE_ERROR];
 	struct link *l = calloc(1, sizeof(*l));
 	const struct openings_ops openings_ops = {on_answered, on_idle, l};
 
 	if (!l)
 		abort();
 	*exit_code = EX_CONFIG;
-	l->identity = identity_load(s->identity);
+	l->identity = identity_new(base, s->identity, s->agent_key, err);
 	if (!l->identity) {
+		log_msg(LOG_ERR, "%s", err);
 		free(l);
 		return NULL;
 	}
@@ -479,6 +490,6 @@ void link_free(struct link *l)
 	event_free(l->deadline);
 	event_free(l->retry);
 	event_free(l->reset);
-	ssh_key_free(l->identity);
+	identity_free(l->identity);
 	free(l);
 }

@@ -36,6 +36,7 @@ static const char help[] =
     "                              ,mode=0660 ,owner=USER ,group=GROUP,\n"
     "                              ,allow-uid=USER ,allow-gid=GROUP\n"
     "  -i, --identity FILE         private key (~/.ssh/id_ed25519)\n"
+    "      --agent-key SHA256:...  instead, this one key of ssh-agent\n"
     "  -p, --port PORT             of the server (2245)\n"
     "      --hostkey SHA256:...    accept this host key and no other; repeatable\n"
     "      --known-hosts FILE      recorded host keys (~/.ssh/known_hosts)\n"
@@ -68,7 +69,8 @@ static const char help[] =
     "77 refused, 78 bad configuration.\n";
 
 enum {
-	OPT_HOSTKEY = 256,
+	OPT_AGENT_KEY = 256,
+	OPT_HOSTKEY,
 	OPT_KNOWN_HOSTS,
 	OPT_KEEPALIVE,
 	OPT_TIMEOUT,
@@ -96,6 +98,7 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
+    {"agent-key", required_argument, NULL, OPT_AGENT_KEY},
     {"hostkey", required_argument, NULL, OPT_HOSTKEY},
     {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
     {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
@@ -110,7 +113,6 @@ static const struct option long_options[] = {
     {"print-dbus-address", no_argument, NULL, OPT_PRINT_DBUS},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
     {"check", optional_argument, NULL, OPT_UNBUILT},
-    {"agent-key", optional_argument, NULL, OPT_UNBUILT},
     {NULL, 0, NULL, 0},
 };
 
@@ -249,6 +251,8 @@ static int apply_value(struct settings *s, const struct word *w)
 		return set_text(s, w, "listen");
 	case 'i':
 		return set_text(s, w, "identity");
+	case OPT_AGENT_KEY:
+		return set_text(s, w, "agent_key");
 	case OPT_HOSTKEY:
 		return set_text(s, w, "hostkeys");
 	case OPT_KNOWN_HOSTS:
@@ -335,6 +339,12 @@ static int apply_words(struct settings *s, const struct words *w)
 		free_specs(s);
 	if (find(w, OPT_HOSTKEY))
 		free_pins(s);
+	if (find(w, 'i') && find(w, OPT_AGENT_KEY))
+		return usage("one key is offered: give --identity or --agent-key");
+	if (find(w, 'i')) {
+		free(s->agent_key);
+		s->agent_key = NULL;
+	}
 	for (size_t i = 0; rc == GO_ON && i < w->n; i++) {
 		if (w->all[i].value)
 			rc = apply_value(s, &w->all[i]);
@@ -447,6 +457,7 @@ void settings_free(struct settings *s)
 	free(s->host);
 	free(s->user);
 	free(s->identity);
+	free(s->agent_key);
 	free(s->known_hosts);
 	free(s->global_known_hosts);
 	free(s->keygen);

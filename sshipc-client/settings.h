@@ -28,6 +28,7 @@ struct settings {
 	char *host, *user; /* user: USER@, else the local login name */
 	unsigned port;	   /* default 2245 */
 	char *identity;	   /* default ~/.ssh/id_ed25519 */
+	char *agent_key;   /* fingerprint: a key of ssh-agent instead of identity */
 	struct spec specs[SETTINGS_SPECS];
 	size_t n_specs;
 	char *pins[SETTINGS_PINS];

@@ -101,11 +101,22 @@ static int add_listen(struct settings *s, const char *value, char *err)
 	return 0;
 }
 
+static const char a_fingerprint[] =
+    "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
+
+static int set_agent_key(struct settings *s, const char *value, char *err)
+{
+	if (!trust_pin_valid(value))
+		return refuse(err, value, a_fingerprint);
+	free(s->agent_key);
+	s->agent_key = strdup(value);
+	return s->agent_key ? 0 : refuse(err, value, "out of memory");
+}
+
 static int add_pin(struct settings *s, const char *value, char *err)
 {
 	if (!trust_pin_valid(value))
-		return refuse(err, value,
-			      "expected SHA256: and 43 characters, as ssh-keygen -l prints them");
+		return refuse(err, value, a_fingerprint);
 	if (s->n_pins == SETTINGS_PINS)
 		return refuse(err, value, "there are too many host keys");
 	s->pins[s->n_pins] = strdup(value);
@@ -157,6 +168,7 @@ static const struct text {
     {"server", CONF_STRING, set_server},
     {"listen", CONF_STRINGS, add_listen},
     {"identity", CONF_STRING, set_identity},
+    {"agent_key", CONF_STRING, set_agent_key},
     {"hostkeys", CONF_STRINGS, add_pin},
     {"known_hosts", CONF_STRING, set_known_hosts},
     {"global_known_hosts", CONF_STRING, set_global_known_hosts},

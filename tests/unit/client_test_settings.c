@@ -299,9 +299,10 @@ static const struct {
     {"h --ready-fd 3 --stdio", "--ready-fd goes with -L only"},
     {"-L 1 h --ready-fd 2", "option '--ready-fd' takes a number from 3 to 65535"},
     {"-L 1 h --check", "option '--check' is not built yet"},
-    {"-L 1 h --agent-key", "option '--agent-key' is not built yet"},
-    {"-L 1 h --agent-key=" PIN_A, "option '--agent-key' is not built yet"},
-    {"-L 1 h --agent-key " PIN_A, "option '--agent-key' is not built yet"},
+    {"-L 1 h --agent-key", "option '--agent-key' needs a value"},
+    {"-L 1 h --agent-key=SHA256:x", "--agent-key \"SHA256:x\": expected SHA256:"},
+    {"-L 1 h --agent-key " PIN_A " --agent-key " PIN_A, "option '--agent-key' is given twice"},
+    {"-L 1 h -i key --agent-key " PIN_A, "give --identity or --agent-key"},
 };
 
 Test(settings, refusals)
