@@ -105,6 +105,11 @@ struct listen_perm {
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size);
 
+/* Would address_listen find this address free?  Only looks: connects to nobody (an IPC daemon takes
+ * every connect for a client), replaces nothing, leaves nothing behind.  0, or -1 with err: cause
+ * and remedy. */
+int address_look(const struct address *a, char *err, size_t size);
+
 /* Closes it; unlinks a Unix path only while it is still our inode.  Safe on a closed one. */
 void listening_close(struct listening *l);
 

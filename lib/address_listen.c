@@ -12,7 +12,8 @@
 #include "address.h"
 #include "log.h"
 
-#define WHY_SIZE 256
+#define WHY_SIZE  512
+#define LISTENING 0x10000 /* in /proc/net/unix: __SO_ACCEPTCON */
 
 /* NULL for anything but a socket in the file system. */
 static const char *unix_path(const struct address *a)
@@ -180,6 +181,69 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 	return 0;
 fail:
 	listening_close(out);
+	snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
+	return -1;
+}
+
+/* By the inode: a path has many spellings. */
+static bool somebody_listens(const struct stat *wanted)
+{
+	FILE *f = fopen("/proc/net/unix", "re");
+	char line[512], path[256];
+	unsigned flags = 0;
+	struct stat st;
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%*s %*s %*s %x %*s %*s %*s %255[^\n]", &flags, path) == 2 &&
+			(flags & LISTENING) && path[0] == '/' && stat(path, &st) == 0 &&
+			st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static int look_at_path(const char *path, char *why, size_t size)
+{
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct stat st;
+	const bool there = lstat(path, &st) == 0;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	*strrchr(folder, '/') = '\0';
+	if (access(folder[0] ? folder : "/", W_OK | X_OK) < 0)
+		snprintf(why, size, "%s: %s; make that folder, writable for uid %u", folder,
+			 strerror(errno), geteuid());
+	else if (there && !S_ISSOCK(st.st_mode))
+		snprintf(why, size, "exists and is not a socket; move it away");
+	else if (there && somebody_listens(&st))
+		snprintf(why, size,
+			 "a program listens there; end it (\"ss -lxp src %s\" shows which), or "
+			 "choose another path",
+			 path);
+	else
+		return 0;
+	return -1;
+}
+
+int address_look(const struct address *a, char *err, size_t size)
+{
+	const char *path = unix_path(a);
+	char text[ADDRESS_TEXT], why[WHY_SIZE], cause[WHY_SIZE / 2];
+	int fd = -1;
+
+	if (path && look_at_path(path, why, sizeof(why)) == 0)
+		return 0;
+	if (!path) {
+		fd = bound_or_ipv4(a);
+		if (fd >= 0) {
+			close(fd);
+			return 0;
+		}
+		explain_bind(a, cause, sizeof(cause));
+		snprintf(why, sizeof(why), "%s; end the program that has it, or choose another%s",
+			 cause, address_is_unix(a) ? " name" : ", port 0 for any that is free");
+	}
 	snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
 	return -1;
 }

@@ -86,7 +86,7 @@ static bool is_control(const unsigned char *s, size_t len)
 	       (len == 2 && s[0] == 0xc2 && s[1] < 0xa0);
 }
 
-static void clean(char *out, size_t size, const char *text, size_t len)
+const char *log_clean(char *out, size_t size, const char *text, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	struct text t = text_start(out, size);
@@ -101,6 +101,7 @@ static void clean(char *out, size_t size, const char *text, size_t len)
 		n = 1;
 		text_add_code(&t, false, s[i]);
 	}
+	return out;
 }
 
 const char *log_escape_to(char *out, size_t size, const void *text, size_t len)
@@ -300,7 +301,7 @@ void log_vevent(int priority, const char *event, const struct log_field *fields,
 	if (n >= (int)sizeof(raw))
 		memcpy(raw + sizeof(raw) - sizeof("..."), "...", sizeof("..."));
 	if (n >= 0) {
-		clean(text, sizeof(text), raw, strlen(raw));
+		log_clean(text, sizeof(text), raw, strlen(raw));
 		if (state.redirect)
 			state.redirect(priority, text);
 		else if (state.sink == LOG_SINK_SYSLOG)

@@ -67,6 +67,10 @@ const char *log_escape(struct log_text *buf, const void *text, size_t len);
 /* The same into a buffer of any size (at least 4).  Returns out. */
 const char *log_escape_to(char *out, size_t size, const void *text, size_t len);
 
+/* What is done to every finished line: control bytes, DEL and invalid UTF-8 as \xNN, the rest as it
+ * is; cut to fit.  Returns out. */
+const char *log_clean(char *out, size_t size, const char *text, size_t len);
+
 /* Escapes text for a JSON string (without the quotes) into out (size bytes, always terminated; cut
  * at a character when too long).  Invalid UTF-8 becomes U+FFFD.  Returns the length written. */
 size_t log_json_escape(char *out, size_t size, const char *text, size_t len);

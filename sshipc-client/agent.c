@@ -229,16 +229,24 @@ static int pass_on(struct agent *a)
 	return SSH_AUTH_AGAIN;
 }
 
-int agent_log_in(struct agent *a, ssh_session ssh, void (*wake)(void *arg), void *arg)
+int agent_prepare(struct agent *a, void (*wake)(void *arg), void *arg)
 {
-	int rc = SSH_AUTH_AGAIN;
-
 	a->wake = wake;
 	a->arg = arg;
 	if (a->state == EMPTY)
 		list(a);
 	if (a->error[0])
 		return SSH_AUTH_ERROR;
+	return a->state >= LISTED ? SSH_AUTH_SUCCESS : SSH_AUTH_AGAIN;
+}
+
+int agent_log_in(struct agent *a, ssh_session ssh, void (*wake)(void *arg), void *arg)
+{
+	int rc = agent_prepare(a, wake, arg);
+
+	if (rc != SSH_AUTH_SUCCESS)
+		return rc;
+	rc = SSH_AUTH_AGAIN;
 	if (a->state == LISTED || a->state == SIGNED) {
 		if (a->end < 0 && give_answers(a, ssh) < 0)
 			return SSH_AUTH_ERROR;

@@ -18,6 +18,9 @@ struct agent;
 struct agent *agent_new(struct event_base *base, const char *fingerprint);
 void agent_free(struct agent *a);
 
+/* Only asks for the key: SSH_AUTH_SUCCESS, once it is there, else as agent_log_in. */
+int agent_prepare(struct agent *a, void (*wake)(void *arg), void *arg);
+
 /* As ssh_userauth_publickey(3) of a non-blocking session: call it again when packets arrived, and
  * from wake, which is called from the loop.  SSH_AUTH_ERROR: agent_error tells why. */
 int agent_log_in(struct agent *a, ssh_session ssh, void (*wake)(void *arg), void *arg);

@@ -173,8 +173,9 @@ static void on_event(void *arg, enum link_event event, const char *text)
 		stop(c, EX_OK);
 }
 
-static void on_refused(void *arg, int exit_code)
+static void on_refused(void *arg, int exit_code, const char *why)
 {
+	(void)why;
 	stop(arg, exit_code);
 }
 
@@ -219,7 +220,8 @@ static int start(struct client *c)
 {
 	const struct link_ops ops = {on_event, on_refused, c};
 	const struct states_ops states = {on_state, on_told, c};
-	int exit_code = EX_UNAVAILABLE;
+	struct identity *identity;
+	char err[KEYFILE_ERROR];
 
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		c->signals[i] = evsignal_new(c->base, signals[i], on_signal, c);
@@ -234,11 +236,16 @@ static int start(struct client *c)
 	if (c->s->n_specs) {
 		c->listeners = listeners_open(c->base, c->s->specs, c->s->n_specs);
 		if (!c->listeners)
-			return exit_code;
+			return EX_UNAVAILABLE;
 	}
 	c->wake = wake_new(c->base, on_slept, c);
-	c->link = link_new(c->base, c->s, &ops, &exit_code);
-	return c->link ? EX_OK : exit_code;
+	identity = identity_new(c->base, c->s->identity, c->s->agent_key, err);
+	if (!identity) {
+		log_msg(LOG_ERR, "%s", err);
+		return EX_CONFIG;
+	}
+	c->link = link_new(c->base, c->s, identity, &ops);
+	return EX_OK;
 }
 
 int client_run(const struct settings *s, struct run *run)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "link.h"
 
-#include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "algorithms.h"
 #include "identity.h"
 #include "log.h"
 #include "reach.h"
 #include "relay.h"
 #include "selftest.h"
+#include "session.h"
 #include "sshloop.h"
 #include "trust.h"
 
@@ -111,7 +110,7 @@ static void refuse_link(struct link *l, int exit_code, const char *why)
 	if (l->ever_up && !l->s->exit_on_refusal)
 		fail(l, why);
 	else
-		l->ops.refused(l->ops.arg, exit_code);
+		l->ops.refused(l->ops.arg, exit_code, why);
 	l->state = DOWN;
 }
 
@@ -198,13 +197,17 @@ static void check_host_key(struct link *l)
 				.n_pins = l->s->n_pins,
 				.user_file = l->s->known_hosts,
 				.global_file = l->s->global_known_hosts,
-				.may_ask = !l->ever_up};
-	char text[TRUST_TEXT] = "";
+				.may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK};
+	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "";
 	ssh_key key = NULL;
 	enum trust_verdict verdict = TRUST_ERROR;
 
+	tell(l, LINK_KEYED, session_describe(l->ssh, text));
+	text[0] = '\0';
 	if (ssh_get_server_publickey(l->ssh, &key) == SSH_OK)
 		verdict = trust_check(&t, key, text);
+	if (verdict == TRUST_OK)
+		trust_fingerprint(key, print);
 	ssh_key_free(key);
 	if (verdict == TRUST_OK) {
 		const struct timeval limit = {.tv_sec = l->s->connect_timeout};
@@ -213,7 +216,7 @@ static void check_host_key(struct link *l)
 			log_msg(LOG_NOTICE, "%s", text);
 		event_add(l->deadline, &limit); /* a person may have been asked meanwhile */
 		l->state = AUTHENTICATING;
-		tell(l, LINK_TRANSPORT, NULL);
+		tell(l, LINK_TRANSPORT, print);
 		return;
 	}
 	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
@@ -222,8 +225,7 @@ static void check_host_key(struct link *l)
 
 static void announce(struct link *l)
 {
-	const char *banner = ssh_get_serverbanner(l->ssh);
-	struct log_text text;
+	char text[SESSION_TEXT];
 
 	l->state = UP;
 	l->ever_up = true;
@@ -231,9 +233,7 @@ static void announce(struct link *l)
 	event_del(l->deadline);
 	sshloop_logged_in(l->loop);
 	l->why[0] = '\0';
-	log_msg(LOG_INFO, "connected to %s (\"%s\", %s, %s)", l->server,
-		log_escape(&text, banner ? banner : "", banner ? strlen(banner) : 0),
-		ssh_get_kex_algo(l->ssh), ssh_get_cipher_out(l->ssh));
+	log_msg(LOG_INFO, "connected to %s (%s)", l->server, session_describe(l->ssh, text));
 	tell(l, LINK_UP, l->server);
 }
 
@@ -337,46 +337,6 @@ static void on_dead(void *arg, const char *why)
 	fail(arg, why);
 }
 
-/* A server has nothing to ask of us: unanswered opens would be queued without bound. */
-static int on_message(ssh_session ssh, ssh_message message, void *arg)
-{
-	(void)ssh;
-	(void)message;
-	(void)arg;
-	return 1;
-}
-
-static ssh_session new_ssh(struct link *l, int fd)
-{
-	const struct trust t = {.host = l->s->host,
-				.port = l->s->port,
-				.n_pins = l->s->n_pins,
-				.user_file = l->s->known_hosts,
-				.global_file = l->s->global_known_hosts};
-	char hostkeys[512];
-	ssh_session ssh = ssh_new();
-	int copy = dup(fd);
-
-	if (!ssh || copy < 0)
-		abort();
-	ssh_set_blocking(ssh, 0);
-	snprintf(hostkeys, sizeof(hostkeys), "%s", algorithms_host_keys);
-	if (l->s->n_pins == 0)
-		trust_algorithms(&t, hostkeys, sizeof(hostkeys));
-	if (ssh_options_set(ssh, SSH_OPTIONS_FD, &copy) != SSH_OK ||
-	    ssh_options_set(ssh, SSH_OPTIONS_HOST, l->s->host) != SSH_OK ||
-	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &l->s->port) != SSH_OK ||
-	    ssh_options_set(ssh, SSH_OPTIONS_USER, l->s->user) != SSH_OK ||
-	    algorithms_set_client(ssh, l->s->algorithms, l->gcm, hostkeys) != 0) {
-		log_msg(LOG_ERR, "libssh does not take a setting: %s", ssh_get_error(ssh));
-		close(copy);
-		ssh_free(ssh);
-		return NULL;
-	}
-	ssh_set_message_callback(ssh, on_message, l);
-	return ssh;
-}
-
 static void on_full(void *arg, size_t held)
 {
 	(void)arg;
@@ -392,7 +352,7 @@ static void start_session(struct link *l, int fd)
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	sshloop_tune(fd, l->s->keepalive);
-	l->ssh = new_ssh(l, fd);
+	l->ssh = session_new(l->s, l->gcm, fd);
 	if (!l->ssh) {
 		close(fd);
 		fail(l, "the session could not be set up");
@@ -409,12 +369,20 @@ static void start_session(struct link *l, int fd)
 static void on_reached(void *arg, int fd, const char *why)
 {
 	struct link *l = arg;
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+	struct address peer;
+	char text[ADDRESS_TEXT];
 
 	l->reach = NULL;
-	if (fd < 0)
+	if (fd < 0) {
 		fail(l, why);
-	else
-		start_session(l, fd);
+		return;
+	}
+	getpeername(fd, (struct sockaddr *)&ss, &len);
+	address_from_sockaddr(&peer, (struct sockaddr *)&ss, len);
+	tell(l, LINK_REACHED, address_format(&peer, text, sizeof(text)));
+	start_session(l, fd);
 }
 
 static void start_attempt(struct link *l)
@@ -447,23 +415,16 @@ void link_slept(struct link *l, long seconds)
 
 /* ---- life ---- */
 
-struct link *link_new(struct event_base *base, const struct settings *s, const struct link_ops *ops,
-		      int *exit_code)
+struct link *link_new(struct event_base *base, const struct settings *s, struct identity *identity,
+		      const struct link_ops *ops)
 {
 	struct selftest test;
-	char err[KEYFILE_ERROR];
 	struct link *l = calloc(1, sizeof(*l));
 	const struct openings_ops openings_ops = {on_answered, on_idle, l};
 
 	if (!l)
 		abort();
-	*exit_code = EX_CONFIG;
-	l->identity = identity_new(base, s->identity, s->agent_key, err);
-	if (!l->identity) {
-		log_msg(LOG_ERR, "%s", err);
-		free(l);
-		return NULL;
-	}
+	l->identity = identity;
 	selftest_run(NULL, &test);
 	l->gcm = test.gcm;
 	l->base = base;

@@ -7,13 +7,16 @@
  */
 #include <event2/event.h>
 
+#include "identity.h"
 #include "openings.h"
 #include "settings.h"
 
 struct link;
 
 enum link_event {
-	LINK_TRANSPORT,	   /* connected, with a server whose host key is the right one */
+	LINK_REACHED,	   /* connected; text: the server's address */
+	LINK_KEYED,	   /* keys are exchanged; text: the server's banner and the algorithms */
+	LINK_TRANSPORT,	   /* the host key is the right one; text: its fingerprint */
 	LINK_UP,	   /* authenticated; text: "HOST:PORT" */
 	LINK_DENIED,	   /* the key was refused */
 	LINK_DOWN,	   /* no session; text: why */
@@ -26,15 +29,15 @@ enum link_event {
 struct link_ops {
 	void (*event)(void *arg, enum link_event event, const char *text);
 	/* A refusal that will not pass by itself, before the first success (exit_on_refusal: also
-	 * after it): exit code 64, 76, 77 or 78 (already logged). */
-	void (*refused)(void *arg, int exit_code);
+	 * after it): exit code 64, 76, 77 or 78, and why (already logged). */
+	void (*refused)(void *arg, int exit_code, const char *why);
 	void *arg;
 };
 
-/* Reads the identity (prompting for its passphrase) and starts connecting.  s must outlive it.
- * NULL with *exit_code (already logged). */
-struct link *link_new(struct event_base *base, const struct settings *s, const struct link_ops *ops,
-		      int *exit_code);
+/* Starts connecting.  s must outlive it; the identity is its own from here on.  Out of memory ends
+ * the program. */
+struct link *link_new(struct event_base *base, const struct settings *s, struct identity *identity,
+		      const struct link_ops *ops);
 
 /* Carries the local connection fd (taken over, non-blocking, address_tune'd) to a destination: held
  * while the link is down, as settings say; refused ones are reset (TCP) or closed (Unix) and logged

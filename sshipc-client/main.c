@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "check.h"
 #include "client.h"
 #include "confine.h"
 #include "dbus.h"
@@ -55,7 +56,9 @@ int main(int argc, char **argv)
 	code = settings_read(argc, argv, &s);
 	if (code >= 0)
 		goto out;
-	log_init("sshipc-client", s.log, s.verbosity);
+	/* What the doctor finds it says itself. */
+	log_init("sshipc-client", s.log,
+		 s.check && s.verbosity <= LOG_INFO ? LOG_EMERG : s.verbosity);
 	if (s.keygen) {
 		code = keygen(s.keygen);
 		goto out;
@@ -70,7 +73,7 @@ int main(int argc, char **argv)
 		code = dbus_unixexec(stdout, argv) == 0 ? EX_OK : EX_OSERR;
 		goto out;
 	}
-	if (s.command && !(run = run_split(&s))) {
+	if (s.command && !s.check && !(run = run_split(&s))) {
 		log_msg(LOG_ERR, "cannot start a process for the tunnel: %m");
 		code = EX_OSERR;
 		goto out;
@@ -81,7 +84,7 @@ int main(int argc, char **argv)
 	alloc_must_succeed("sshipc-client: out of memory\n");
 	confine_raise_nofile();
 	ssh_init();
-	code = client_run(&s, run);
+	code = s.check ? check_run(&s) : client_run(&s, run);
 	ssh_finalize();
 	if (code == CLIENT_AGAIN) {
 		/* The watchdog's timer would survive, its handler does not. */

@@ -57,6 +57,9 @@ static const char help[] =
     "                              ~/.config/sshipc/client.conf)\n"
     "  -t, --test                  check the configuration, then exit\n"
     "  -T, --print                 print the effective configuration, then exit\n"
+    "      --check[=connect]       go the whole way step by step, say what fails and\n"
+    "                              its remedy; connect: also to the endpoint\n"
+    "      --json                  what --check finds, an object a line\n"
     "      --keygen FILE           make a key pair, print its allow list line\n"
     "      --log SINK              stderr, syslog or json (stderr)\n"
     "  -v, --verbose               say more; repeatable\n"
@@ -66,7 +69,7 @@ static const char help[] =
     "\n"
     "Options replace settings of the file, a list as a whole.\n"
     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 76 host key mismatch,\n"
-    "77 refused, 78 bad configuration.\n";
+    "77 refused, 78 bad configuration.  --check: 0, or the number of the step.\n";
 
 enum {
 	OPT_AGENT_KEY = 256,
@@ -77,13 +80,14 @@ enum {
 	OPT_UNSAFE,
 	OPT_LOG,
 	OPT_KEYGEN,
+	OPT_CHECK,
+	OPT_JSON,
 	OPT_WHILE_DOWN,
 	OPT_EXIT_ON_REFUSAL,
 	OPT_ENV,
 	OPT_STDIO,
 	OPT_PRINT_DBUS,
 	OPT_READY_FD,
-	OPT_UNBUILT
 };
 
 static const char short_options[] = ":f:L:i:p:tTvqhV";
@@ -105,6 +109,8 @@ static const struct option long_options[] = {
     {"connect-timeout", required_argument, NULL, OPT_TIMEOUT},
     {"unsafe-listen", no_argument, NULL, OPT_UNSAFE},
     {"log", required_argument, NULL, OPT_LOG},
+    {"check", optional_argument, NULL, OPT_CHECK},
+    {"json", no_argument, NULL, OPT_JSON},
     {"keygen", required_argument, NULL, OPT_KEYGEN},
     {"while-down", required_argument, NULL, OPT_WHILE_DOWN},
     {"exit-on-refusal", no_argument, NULL, OPT_EXIT_ON_REFUSAL},
@@ -112,7 +118,6 @@ static const struct option long_options[] = {
     {"stdio", optional_argument, NULL, OPT_STDIO},
     {"print-dbus-address", no_argument, NULL, OPT_PRINT_DBUS},
     {"ready-fd", required_argument, NULL, OPT_READY_FD},
-    {"check", optional_argument, NULL, OPT_UNBUILT},
     {NULL, 0, NULL, 0},
 };
 
@@ -155,8 +160,6 @@ static const char *long_name(int option)
 
 static int add_word(struct words *w, int option, const char *value)
 {
-	if (option == OPT_UNBUILT)
-		return usage("option '--%s' is not built yet", value);
 	if (value && !*value)
 		return usage("the value of option '--%s' is empty", long_name(option));
 	/* The last of two would win in silence. */
@@ -182,14 +185,14 @@ static int cut_command(int argc, char **argv, struct words *w)
 
 static int read_words(int argc, char **argv, struct words *w)
 {
-	int c = 0, at = 0, rc = GO_ON;
+	int c = 0, rc = GO_ON;
 
 	argc = cut_command(argc, argv, w);
 
 	optind = 0; /* from the start, also the second time */
 	opterr = 0;
 	while (rc == GO_ON &&
-	       (c = getopt_long(argc, argv, short_options, long_options, &at)) != -1) {
+	       (c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		if (c == 'h')
 			return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
 		if (c == 'V')
@@ -197,7 +200,7 @@ static int read_words(int argc, char **argv, struct words *w)
 		if (c == '?' || c == ':')
 			rc = option_refused(PROGRAM, long_options, c, argv[optind - 1]);
 		else
-			rc = add_word(w, c, c == OPT_UNBUILT ? long_options[at].name : optarg);
+			rc = add_word(w, c, optarg);
 	}
 	if (rc != GO_ON)
 		return rc;
@@ -417,6 +420,19 @@ static int check_complete(const struct settings *s)
 	return GO_ON;
 }
 
+static int read_check(const struct words *w, struct settings *s)
+{
+	const struct word *check = find(w, OPT_CHECK);
+
+	s->json = find(w, OPT_JSON);
+	if (!check)
+		return s->json ? usage("--json goes with --check") : GO_ON;
+	if (check->value && strcmp(check->value, "connect") != 0)
+		return usage("--check takes nothing, or =connect");
+	s->check = check->value ? SETTINGS_CHECK_CONNECT : SETTINGS_CHECK;
+	return GO_ON;
+}
+
 int settings_read(int argc, char **argv, struct settings *s)
 {
 	struct words w = {.n = 0};
@@ -434,6 +450,8 @@ int settings_read(int argc, char **argv, struct settings *s)
 	s->command = w.command;
 	s->verbosity = w.command || find(&w, OPT_STDIO) ? LOG_WARNING : LOG_INFO;
 	s->unsafe_listen = find(&w, OPT_UNSAFE);
+	if (read_check(&w, s) != GO_ON)
+		return EX_USAGE;
 	if (!find(&w, OPT_KEYGEN))
 		rc = read_file(&w, s);
 	if (rc == GO_ON)

@@ -55,6 +55,9 @@ struct settings {
 	bool test, print; /* -t, -T as in the server */
 	int argc;	  /* as it was read */
 	char **argv;
+	/* The doctor; with SETTINGS_CHECK_CONNECT it also opens what listeners ask for. */
+	enum { SETTINGS_NO_CHECK, SETTINGS_CHECK, SETTINGS_CHECK_CONNECT } check;
+	bool json;    /* what it finds */
 	char *keygen; /* --keygen FILE: no file is read, nothing else is needed */
 };
 

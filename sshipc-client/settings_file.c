@@ -250,6 +250,7 @@ void settings_print(const struct settings *s)
 		conf_print(i ? ", " : "", s->specs[i].text, "");
 	printf(" ];\n");
 	conf_print("identity = ", s->identity, ";\n");
+	conf_print("agent_key = ", s->agent_key, ";\n");
 	printf("hostkeys = [ ");
 	for (size_t i = 0; i < s->n_pins; i++)
 		conf_print(i ? ", " : "", s->pins[i], "");

@@ -93,7 +93,7 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	s->ops.told(s->ops.arg, s->n ? s->answer : NULL);
 }
 
-static void ask(struct states *s, struct link *l)
+void states_ask(struct states *s, struct link *l)
 {
 	const struct destination to = {.kind = DESTINATION_NAME, .host = ".status"};
 	int pair[2];
@@ -122,7 +122,7 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 		s->authorised = "yes";
 		s->refused = false;
 		set_endpoint(s, "unknown");
-		ask(s, l);
+		states_ask(s, l);
 		break;
 	case LINK_DENIED:
 		s->authorised = "no";
@@ -142,8 +142,10 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 			return;
 		s->refused = true;
 		set_endpoint(s, "refuses");
-		ask(s, l);
+		states_ask(s, l);
 		break;
+	case LINK_REACHED:
+	case LINK_KEYED:
 	case LINK_IDLE:
 		return;
 	}

@@ -23,6 +23,8 @@ struct states_ops {
 
 struct states *states_new(struct event_base *base, const struct states_ops *ops);
 void states_event(struct states *s, struct link *l, enum link_event event, const char *text);
+/* Asks the server again; told is called. */
+void states_ask(struct states *s, struct link *l);
 void states_free(struct states *s);
 
 #endif

@@ -45,7 +45,7 @@ bool trust_pin_valid(const char *pin)
 	return keyline_base64(padded, strlen(padded), digest, sizeof(digest)) == sizeof(digest);
 }
 
-static int fingerprint_of(ssh_key key, char out[KEYLINE_FINGERPRINT])
+int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT])
 {
 	unsigned char *hash = NULL;
 	size_t len = 0;
@@ -196,7 +196,7 @@ static void judge(void *arg, const struct record *r)
 		j->other_is_same_type = same_type;
 		j->other_line = r->line;
 		snprintf(j->other_file, sizeof(j->other_file), "%s", r->file);
-		fingerprint_of(r->key, j->other_print);
+		trust_fingerprint(r->key, j->other_print);
 	}
 }
 
@@ -290,7 +290,7 @@ enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRU
 
 	text[0] = '\0';
 	recorded_name(t, name);
-	if (fingerprint_of(key, print) < 0)
+	if (trust_fingerprint(key, print) < 0)
 		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
 	if (t->n_pins)
 		return judge_pins(t, name, print, text);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "keyblob.h"
+
 #define TRUST_TEXT 1024
 
 enum trust_verdict {
@@ -44,6 +46,9 @@ enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRU
  * host, those of the recorded types first; all otherwise.  Keeps a server with several keys from
  * presenting one that is not recorded. */
 void trust_algorithms(const struct trust *t, char *out, size_t size);
+
+/* "SHA256:..." of a key.  0, or -1 with "". */
+int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT]);
 
 /* "SHA256:" and 43 base64 characters. */
 bool trust_pin_valid(const char *pin);

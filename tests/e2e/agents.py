@@ -7,9 +7,9 @@ from basics import check, wait_for
 
 
 class Agent:
-    def __init__(self, scene, env=None):
-        self.socket, self.env = scene.path("agent.sock"), env or {}
-        self.process = scene.start(["ssh-agent", "-D", "-a", self.socket], env=env)
+    def __init__(self, scene, env=None, args=()):
+        self.socket = scene.path("agent.sock")
+        scene.start(["ssh-agent", "-D", "-a", self.socket, *args], env=env)
         wait_for("the socket of ssh-agent", lambda: os.path.exists(self.socket))
 
     def add(self, *arguments):

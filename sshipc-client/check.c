@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "check.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "findings.h"
+#include "json.h"
+#include "link.h"
+#include "policy.h"
+#include "resolve.h"
+#include "sshloop.h"
+#include "states.h"
+#include "surroundings.h"
+
+enum {
+	ASK_MS = 200,	   /* while a dial is under way */
+	END_MS = 1000,	   /* for the endpoint to see the end of our connections and to close */
+	DIAL_SECONDS = 11, /* the server gives one up after 10 */
+};
+
+struct doctor {
+	struct event_base *base;
+	const struct settings *s;
+	struct report *report;
+	struct identity *identity; /* the link's */
+	struct link *link;
+	struct states *states;
+	enum report_step step; /* which the link is at */
+	bool knows_kind;
+	enum endpoint_kind kind;
+	/* With SETTINGS_CHECK_CONNECT. */
+	size_t opened;		 /* of the listeners' destinations */
+	int fds[SETTINGS_SPECS]; /* our ends */
+	bool granted, ending;	 /* the last one; they only have to end */
+	time_t since;
+	struct event *pause;
+};
+
+static void stop(struct doctor *d)
+{
+	event_base_loopbreak(d->base);
+}
+
+static void on_refused(void *arg, int exit_code, const char *why)
+{
+	struct doctor *d = arg;
+
+	if (exit_code == EX_NOPERM) {
+		findings_denied(d->report, d->identity, why);
+	} else if (exit_code == EX_USAGE) {
+		report_pass(d->report, REPORT_LOGIN, "the server knows %s",
+			    identity_name(d->identity));
+		report_fail(d->report, REPORT_PERMITTED, "name the destination, as there", "%s",
+			    why);
+	} else {
+		report_fail(d->report, d->step,
+			    strstr(why, "; ") ? NULL
+					      : "compare it with what ssh-keygen -lf prints on the "
+						"server; if that is right, --hostkey SHA256:...",
+			    "%s", why);
+	}
+	stop(d);
+}
+
+/* ---- --check=connect ---- */
+
+/* The listeners', or the one of --stdio and of a command. */
+static const struct destination *destination(const struct doctor *d, size_t i)
+{
+	if (d->s->n_specs == 0)
+		return i == 0 ? &d->s->stdio_to : NULL;
+	return i < d->s->n_specs ? &d->s->specs[i].to : NULL;
+}
+
+/* Our ends stay open: what is not read there would be an abort to the endpoint. */
+static void end_in_order(struct doctor *d)
+{
+	const struct timeval patience = {.tv_usec = END_MS % 1000 * 1000, .tv_sec = END_MS / 1000};
+
+	d->ending = true;
+	for (size_t i = 0; i < d->opened; i++)
+		shutdown(d->fds[i], SHUT_WR);
+	event_add(d->pause, &patience);
+}
+
+static void open_next(struct doctor *d)
+{
+	const struct destination *to = destination(d, d->opened);
+	int pair[2];
+
+	d->granted = false;
+	if (!to || report_failed(d->report)) {
+		report_pass(d->report, REPORT_PERMITTED, "the server opens what is asked for");
+		report_pass(d->report, REPORT_PRESENT, "it takes connections");
+		end_in_order(d);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		abort();
+	d->fds[d->opened++] = pair[0];
+	d->since = time(NULL);
+	link_open(d->link, to, pair[1], "--check", NULL);
+}
+
+/* Of the last one: refused for its destination, or a dial that failed, or one that goes on: a dial
+ * that takes its time is granted before its end is known. */
+static void look_at_dial(struct doctor *d, const char *status)
+{
+	const struct timeval pause = {.tv_usec = ASK_MS * 1000};
+	const time_t elapsed = time(NULL) - d->since;
+	char endpoint[ENDPOINT_NAME], result[128], age[24], refusal[256], dialled[64],
+	    to[DESTINATION_HOST + 16];
+
+	json_value(status, "endpoint.name", endpoint, sizeof(endpoint));
+	json_value(status, "endpoint.last_dial.result", result, sizeof(result));
+	json_value(status, "endpoint.last_dial.age_seconds", age, sizeof(age));
+	json_value(status, "last_refusal", refusal, sizeof(refusal));
+	snprintf(dialled, sizeof(dialled), "endpoint %s: ", endpoint);
+	if (!d->granted && strncmp(refusal, dialled, strlen(dialled)) != 0) {
+		report_fail(
+		    d->report, REPORT_PERMITTED, policy_remedy(POLICY_WRONG_DESTINATION), "%s: %s",
+		    destination_format(destination(d, d->opened - 1), to, sizeof(to)), refusal);
+		stop(d);
+	} else if (d->granted && (age[0] == '-' || strtol(age, NULL, 10) > elapsed) &&
+		   elapsed <= DIAL_SECONDS) {
+		event_add(d->pause, &pause);
+	} else if (d->granted && strcmp(result, "connected") == 0) {
+		open_next(d);
+	} else {
+		report_pass(d->report, REPORT_PERMITTED, "endpoint %s", endpoint);
+		findings_absent(d->report, endpoint, result);
+		stop(d);
+	}
+}
+
+static void on_paused(evutil_socket_t fd, short what, void *arg)
+{
+	struct doctor *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (d->ending)
+		stop(d);
+	else
+		states_ask(d->states, d->link);
+}
+
+/* ---- the way of a session ---- */
+
+static void on_foreign(struct doctor *d)
+{
+	static const char only[] = "not an sshipc-server: only --check=connect tells";
+	char to[DESTINATION_HOST + 16];
+
+	report_pass(d->report, REPORT_SOURCE, "the server let us in");
+	report_pass(d->report, REPORT_VALIDITY, "the server let us in");
+	if (d->s->check == SETTINGS_CHECK_CONNECT && d->opened > 0 && !d->granted)
+		report_fail(d->report, REPORT_PERMITTED,
+			    "the log of that server names the reason: a rule of it, or nobody "
+			    "listens at the destination",
+			    "%s: the server refused the channel",
+			    destination_format(destination(d, d->opened - 1), to, sizeof(to)));
+	if (d->s->check == SETTINGS_CHECK_CONNECT) {
+		open_next(d);
+		return;
+	}
+	report_skip(d->report, REPORT_PERMITTED, only);
+	report_skip(d->report, REPORT_PRESENT, only);
+	stop(d);
+}
+
+static void on_told(void *arg, const char *status)
+{
+	struct doctor *d = arg;
+
+	if (!status) {
+		on_foreign(d);
+	} else if (d->opened > 0) {
+		look_at_dial(d, status);
+	} else {
+		d->knows_kind = findings_status(d->report, d->s, status, &d->kind) == 0;
+		if (d->s->check == SETTINGS_CHECK_CONNECT)
+			open_next(d);
+		else
+			stop(d);
+	}
+}
+
+static void on_changed(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
+static void on_event(void *arg, enum link_event event, const char *text)
+{
+	static const struct {
+		enum report_step passed, next;
+	} steps[] = {
+	    [LINK_REACHED] = {REPORT_TCP, REPORT_SSH},
+	    [LINK_KEYED] = {REPORT_SSH, REPORT_HOST_KEY},
+	    [LINK_TRANSPORT] = {REPORT_HOST_KEY, REPORT_LOGIN},
+	    [LINK_UP] = {REPORT_LOGIN, REPORT_PERMITTED},
+	};
+	struct doctor *d = arg;
+	const struct timeval patience = {.tv_sec = d->s->connect_timeout +
+						   DIAL_SECONDS * (time_t)(d->s->n_specs + 1)};
+
+	if (event == LINK_DOWN) {
+		findings_down(d->report, d->s, d->step, text);
+		stop(d);
+		return;
+	}
+	if (event <= LINK_UP) {
+		report_pass(d->report, steps[event].passed, "%s%s",
+			    event == LINK_UP ? "logged in at " : "", text);
+		d->step = steps[event].next;
+	}
+	if (event == LINK_UP) /* the link itself watched the time up to here */
+		event_base_loopexit(d->base, &patience);
+	if (event == LINK_IDLE && d->ending)
+		stop(d);
+	if (event == LINK_OPEN_GRANTED) {
+		d->granted = true;
+		states_ask(d->states, d->link);
+	}
+	states_event(d->states, d->link, event, text);
+}
+
+static void go(struct doctor *d)
+{
+	const struct link_ops ops = {on_event, on_refused, d};
+	const struct states_ops states_ops = {on_changed, on_told, d};
+
+	d->step = REPORT_TCP;
+	d->pause = event_new(d->base, -1, 0, on_paused, d);
+	d->states = states_new(d->base, &states_ops);
+	d->link = link_new(d->base, d->s, d->identity, &ops);
+	event_base_dispatch(d->base);
+	report_fail(d->report, d->step, "the server's log may tell why",
+		    "the server did not answer in time");
+	states_free(d->states);
+	link_free(d->link);
+	event_free(d->pause);
+	while (d->opened)
+		close(d->fds[--d->opened]);
+}
+
+/* ---- before it ---- */
+
+static void on_agent(void *arg)
+{
+	stop(arg);
+}
+
+/* The link asks the agent late: here it is asked first. */
+static void ask_agent(struct doctor *d)
+{
+	struct agent *a = agent_new(d->base, d->s->agent_key);
+
+	if (!a)
+		abort();
+	while (agent_prepare(a, on_agent, d) == SSH_AUTH_AGAIN)
+		event_base_dispatch(d->base);
+	if (agent_error(a))
+		report_fail(d->report, REPORT_KEY, NULL, "%s", agent_error(a));
+	agent_free(a);
+}
+
+static void check_key(struct doctor *d)
+{
+	char err[KEYFILE_ERROR];
+
+	if (d->s->agent_key)
+		ask_agent(d);
+	d->identity = identity_new(d->base, d->s->identity, d->s->agent_key, err);
+	if (d->identity)
+		report_pass(d->report, REPORT_KEY, "%s", identity_name(d->identity));
+	else
+		report_fail(d->report, REPORT_KEY,
+			    strstr(err, "; ") ? NULL
+					      : "name the private key with -i FILE; sshipc-client "
+						"--keygen FILE makes one",
+			    "%s", err);
+}
+
+static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
+{
+	struct doctor *d = arg;
+	char first[ADDRESS_TEXT], remedy[512];
+
+	if (n > 0)
+		report_pass(d->report, REPORT_NAME,
+			    n > 1 ? "%s is %s, and has %zu more" : "%s is %s", d->s->host,
+			    address_format_host(&addresses[0], first, sizeof(first)), n - 1);
+	snprintf(remedy, sizeof(remedy), "correct the name, or the resolver: getent hosts %s",
+		 d->s->host);
+	if (n == 0)
+		report_fail(d->report, REPORT_NAME, remedy, "%s: %s", d->s->host, error);
+	stop(d);
+}
+
+int check_run(const struct settings *s)
+{
+	struct doctor d = {.base = event_base_new(), .s = s, .report = report_new(s->json)};
+
+	if (!d.base)
+		abort();
+	signal(SIGPIPE, SIG_IGN);
+	sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
+	check_key(&d);
+	if (resolve_start(d.base, s->host, s->port, s->connect_timeout, on_resolved, &d))
+		event_base_dispatch(d.base);
+	if (report_failed(d.report))
+		identity_free(d.identity);
+	else
+		go(&d);
+	report_close(d.report, REPORT_LISTENER);
+	surroundings_listeners(d.report, s);
+	surroundings_environment(d.report, s, d.knows_kind ? &d.kind : NULL);
+	event_base_free(d.base);
+	return report_end(d.report);
+}

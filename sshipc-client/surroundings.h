@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_SURROUNDINGS_H
+#define SSHIPC_CLIENT_SURROUNDINGS_H
+/*
+ * The steps of the doctor that need no server: are the listeners free, and does the environment
+ * send clients of the endpoint past them?
+ */
+#include "endpoint.h"
+#include "report.h"
+#include "settings.h"
+
+void surroundings_listeners(struct report *r, const struct settings *s);
+
+/* kind: the endpoint's, if known; else what any kind reads is looked at. */
+void surroundings_environment(struct report *r, const struct settings *s,
+			      const enum endpoint_kind *kind);
+
+#endif
