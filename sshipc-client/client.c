@@ -187,11 +187,7 @@ static void on_slept(void *arg, long seconds)
 /* A whole new start, and only if it will succeed as far as the settings go. */
 static void reload(struct client *c)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	notify_send(c->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		    now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	notify_reloading(c->notify);
 	if (settings_read_again(c->s) == 0) {
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
 		stop(c, CLIENT_AGAIN);

@@ -15,6 +15,7 @@
 #include "keyfile.h"
 #include "keyline.h"
 #include "selftest.h"
+#include "tunnels.h"
 
 static void print_version_details(void)
 {
@@ -40,6 +41,21 @@ static int keygen(const char *path)
 	printf("%s: Ed25519 key %s\nput this line into the server's allow list:\n%s\n", path,
 	       fingerprint, line);
 	return EX_OK;
+}
+
+static int carry(const struct settings *s, struct run *run)
+{
+	int code;
+
+	/* A private key is in memory from here on. */
+	if (confine_process(0) != 0)
+		log_msg(LOG_WARNING, "cannot keep core dumps and debuggers away");
+	alloc_must_succeed("sshipc-client: out of memory\n");
+	confine_raise_nofile();
+	ssh_init();
+	code = s->check ? check_run(s) : client_run(s, run);
+	ssh_finalize();
+	return code;
 }
 
 int main(int argc, char **argv)
@@ -78,14 +94,10 @@ int main(int argc, char **argv)
 		code = EX_OSERR;
 		goto out;
 	}
-	/* A private key is in memory from here on. */
-	if (confine_process(0) != 0)
-		log_msg(LOG_WARNING, "cannot keep core dumps and debuggers away");
-	alloc_must_succeed("sshipc-client: out of memory\n");
-	confine_raise_nofile();
-	ssh_init();
-	code = s.check ? check_run(&s) : client_run(&s, run);
-	ssh_finalize();
+	if (s.n_tunnels > 1)
+		code = tunnels_run(argc, argv, &s);
+	if (code < 0)
+		code = carry(&s, run);
 	if (code == CLIENT_AGAIN) {
 		/* The watchdog's timer would survive, its handler does not. */
 		setitimer(ITIMER_PROF, &off, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct notify {
@@ -75,6 +76,15 @@ struct notify *notify_new(struct event_base *base)
 	}
 	start_watchdog(n, base);
 	return n;
+}
+
+void notify_reloading(struct notify *n)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		    now.tv_sec * 1000000LL + now.tv_nsec / 1000);
 }
 
 void notify_free(struct notify *n)

@@ -16,6 +16,9 @@ struct notify *notify_new(struct event_base *base);
  * waited for. */
 void notify_send(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* "RELOADING=1", which wants the time with it; "READY=1" ends it. */
+void notify_reloading(struct notify *n);
+
 void notify_free(struct notify *n);
 
 #endif

@@ -12,64 +12,12 @@
 #include "option.h"
 #include "variables.h"
 
-#define PROGRAM	    "sshipc-client"
-#define SYSTEM_CONF "/etc/sshipc/client.conf"
-#define WORDS_MAX   128
-#define GO_ON	    (-1)
-#define usage(...)  option_usage(PROGRAM, __VA_ARGS__)
+#define WORDS_MAX  128
+#define GO_ON	   (-1)
+#define PROGRAM	   SETTINGS_PROGRAM
+#define usage(...) option_usage(PROGRAM, __VA_ARGS__)
 
 void (*settings_version_details)(void);
-
-static const char help[] =
-    "Usage: " PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
-    "       " PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
-    "       " PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"
-    "\n"
-    "Carries connections over SSH to an IPC endpoint: those to local listeners,\n"
-    "those of COMMAND, or the one on stdin and stdout.\n"
-    "\n"
-    "  -L, --listen SPEC           where to listen, and what for; repeatable:\n"
-    "                              [BIND:]PORT, /local.sock or fd:NAME (of the\n"
-    "                              service manager), then nothing (my key's\n"
-    "                              endpoint), :NAME, :HOST:PORT or :/remote.sock;\n"
-    "                              options of a local socket:\n"
-    "                              ,mode=0660 ,owner=USER ,group=GROUP,\n"
-    "                              ,allow-uid=USER ,allow-gid=GROUP\n"
-    "  -i, --identity FILE         private key (~/.ssh/id_ed25519)\n"
-    "      --agent-key SHA256:...  instead, this one key of ssh-agent\n"
-    "  -p, --port PORT             of the server (2245)\n"
-    "      --hostkey SHA256:...    accept this host key and no other; repeatable\n"
-    "      --known-hosts FILE      recorded host keys (~/.ssh/known_hosts)\n"
-    "      --keepalive SECONDS     until a silent server is given up (15)\n"
-    "      --connect-timeout SECONDS\n"
-    "                              for connect and login together (30)\n"
-    "      --while-down HOW        local connections then: hold[:SECONDS] or refuse\n"
-    "                              (hold:10)\n"
-    "      --exit-on-refusal       end when refused, also after the first success\n"
-    "      --env NAME=TEMPLATE     for COMMAND; {addr}, {host}, {port}, {path},\n"
-    "                              {dir} and {dbus} are replaced; repeatable\n"
-    "      --stdio[=DESTINATION]   carry one connection on stdin and stdout, to my\n"
-    "                              key's endpoint, NAME, HOST:PORT or /remote.sock\n"
-    "      --print-dbus-address    print the D-Bus address that does that, then exit\n"
-    "      --ready-fd N            write the ready lines to descriptor N, close it\n"
-    "      --unsafe-listen         allow -L addresses that are not loopback\n"
-    "  -f, --config FILE           (" SYSTEM_CONF ", else\n"
-    "                              ~/.config/sshipc/client.conf)\n"
-    "  -t, --test                  check the configuration, then exit\n"
-    "  -T, --print                 print the effective configuration, then exit\n"
-    "      --check[=connect]       go the whole way step by step, say what fails and\n"
-    "                              its remedy; connect: also to the endpoint\n"
-    "      --json                  what --check finds, an object a line\n"
-    "      --keygen FILE           make a key pair, print its allow list line\n"
-    "      --log SINK              stderr, syslog or json (stderr)\n"
-    "  -v, --verbose               say more; repeatable\n"
-    "  -q, --quiet                 say less; repeatable\n"
-    "  -h, --help                  this text\n"
-    "  -V, --version               versions, and what this libssh can do\n"
-    "\n"
-    "Options replace settings of the file, a list as a whole.\n"
-    "Exit codes: 0 ok, 64 usage, 69 server unreachable, 76 host key mismatch,\n"
-    "77 refused, 78 bad configuration.  --check: 0, or the number of the step.\n";
 
 enum {
 	OPT_AGENT_KEY = 256,
@@ -128,7 +76,8 @@ struct words {
 		const char *value;
 	} all[WORDS_MAX];
 	size_t n;
-	const char *host;
+	const char *host, *tunnels[SETTINGS_TUNNELS];
+	size_t n_tunnels;
 	char **command; /* NULL: none */
 };
 
@@ -183,6 +132,27 @@ static int cut_command(int argc, char **argv, struct words *w)
 	return argc;
 }
 
+/* The server, or tunnels. */
+static int add_argument(struct words *w, const char *text)
+{
+	if (text[0] != '@') {
+		if (w->host || w->n_tunnels)
+			return usage("unexpected argument '%s'; a COMMAND follows --", text);
+		w->host = text;
+		return GO_ON;
+	}
+	if (w->host)
+		return usage("'%s' is a tunnel of the file, which names its server", text);
+	for (size_t i = 0; i < w->n_tunnels; i++) {
+		if (strcmp(w->tunnels[i], text + 1) == 0)
+			return usage("'%s' is given twice", text);
+	}
+	if (w->n_tunnels == SETTINGS_TUNNELS)
+		return usage("there are too many tunnels");
+	w->tunnels[w->n_tunnels++] = text + 1;
+	return GO_ON;
+}
+
 static int read_words(int argc, char **argv, struct words *w)
 {
 	int c = 0, rc = GO_ON;
@@ -194,7 +164,7 @@ static int read_words(int argc, char **argv, struct words *w)
 	while (rc == GO_ON &&
 	       (c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
 		if (c == 'h')
-			return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
+			return fputs(settings_help, stdout) < 0 ? EX_IOERR : EX_OK;
 		if (c == 'V')
 			return print_version();
 		if (c == '?' || c == ':')
@@ -206,10 +176,9 @@ static int read_words(int argc, char **argv, struct words *w)
 		return rc;
 	if (w->command && !w->command[0])
 		return usage("no COMMAND follows --");
-	if (argc - optind > 1)
-		return usage("unexpected argument '%s'; a COMMAND follows --", argv[optind + 1]);
-	w->host = optind < argc ? argv[optind] : NULL;
-	return GO_ON;
+	for (; rc == GO_ON && optind < argc; optind++)
+		rc = add_argument(w, argv[optind]);
+	return rc;
 }
 
 static int set_number(const struct word *w, int min, int max, int *out)
@@ -316,13 +285,13 @@ static void apply_flag(struct settings *s, int option)
 	}
 }
 
-static void free_specs(struct settings *s)
+void settings_drop_listen(struct settings *s)
 {
 	while (s->n_specs)
 		spec_free(&s->specs[--s->n_specs]);
 }
 
-static void free_pins(struct settings *s)
+void settings_drop_hostkeys(struct settings *s)
 {
 	while (s->n_pins)
 		free(s->pins[--s->n_pins]);
@@ -339,9 +308,9 @@ static int apply_words(struct settings *s, const struct words *w)
 		return usage("the port is given twice");
 	/* The file's listeners may be another process's: a command has its own. */
 	if (find(w, 'L') || w->command || find(w, OPT_STDIO) || find(w, OPT_PRINT_DBUS))
-		free_specs(s);
+		settings_drop_listen(s);
 	if (find(w, OPT_HOSTKEY))
-		free_pins(s);
+		settings_drop_hostkeys(s);
 	if (find(w, 'i') && find(w, OPT_AGENT_KEY))
 		return usage("one key is offered: give --identity or --agent-key");
 	if (find(w, 'i')) {
@@ -366,15 +335,20 @@ static int read_file(const struct words *w, struct settings *s)
 {
 	const struct word *given = find(w, 'f');
 	char own[PATH_MAX];
-	const char *home = getenv("HOME"), *path = given ? given->value : SYSTEM_CONF;
+	const char *home = getenv("HOME"), *path = given ? given->value : SETTINGS_SYSTEM_CONF;
 
 	if (!given && access(path, F_OK) < 0) {
 		snprintf(own, sizeof(own), "%s/.config/sshipc/client.conf", home ? home : "");
 		path = own;
 		if (!home || access(path, F_OK) < 0)
-			return GO_ON;
+			path = NULL;
 	}
-	return settings_read_file(path, s, print_fault, NULL) ? EX_CONFIG : GO_ON;
+	if (path && settings_read_file(path, s, print_fault, NULL))
+		return EX_CONFIG;
+	if (s->tunnel && !s->tunnel_found)
+		return usage("no tunnel '%s' in %s", s->tunnel,
+			     path ? path : "a configuration file, which is not there");
+	return GO_ON;
 }
 
 static int set_defaults(struct settings *s)
@@ -401,6 +375,22 @@ static int set_defaults(struct settings *s)
 	if (!s->user)
 		s->user = strdup(pw->pw_name);
 	return s->user ? GO_ON : usage("out of memory");
+}
+
+/* What is of one tunnel, or would be of all at once. */
+static int check_several(const struct settings *s, const struct words *w)
+{
+	static const int single[] = {'L', 'i', 'p', OPT_AGENT_KEY, OPT_HOSTKEY, OPT_READY_FD, 'T'};
+
+	if (s->n_tunnels < 2)
+		return GO_ON;
+	for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++) {
+		if (find(w, single[i]))
+			return usage("option '--%s' goes with one tunnel", long_name(single[i]));
+	}
+	if (s->command || s->stdio || s->check)
+		return usage("a COMMAND, --stdio and --check go with one tunnel");
+	return GO_ON;
 }
 
 static int check_complete(const struct settings *s)
@@ -433,7 +423,7 @@ static int read_check(const struct words *w, struct settings *s)
 	return GO_ON;
 }
 
-int settings_read(int argc, char **argv, struct settings *s)
+int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s)
 {
 	struct words w = {.n = 0};
 	int rc = GO_ON;
@@ -446,6 +436,9 @@ int settings_read(int argc, char **argv, struct settings *s)
 	rc = read_words(argc, argv, &w);
 	if (rc != GO_ON)
 		return rc;
+	memcpy(s->tunnels, w.tunnels, sizeof(w.tunnels));
+	s->n_tunnels = w.n_tunnels;
+	s->tunnel = i < w.n_tunnels ? w.tunnels[i] : NULL;
 	/* Where somebody else's words are on the terminal, ours are few. */
 	s->command = w.command;
 	s->verbosity = w.command || find(&w, OPT_STDIO) ? LOG_WARNING : LOG_INFO;
@@ -458,7 +451,20 @@ int settings_read(int argc, char **argv, struct settings *s)
 		rc = apply_words(s, &w);
 	if (rc == GO_ON)
 		rc = set_defaults(s);
+	if (rc == GO_ON)
+		rc = check_several(s, &w);
 	return rc == GO_ON && !s->keygen ? check_complete(s) : rc;
+}
+
+int settings_read(int argc, char **argv, struct settings *s)
+{
+	int rc = settings_read_tunnel(argc, argv, 0, s);
+
+	for (size_t i = 1; rc == GO_ON && i < s->n_tunnels; i++) {
+		settings_free(s);
+		rc = settings_read_tunnel(argc, argv, i, s);
+	}
+	return rc;
 }
 
 int settings_read_again(const struct settings *s)
@@ -479,7 +485,7 @@ void settings_free(struct settings *s)
 	free(s->known_hosts);
 	free(s->global_known_hosts);
 	free(s->keygen);
-	free_specs(s);
-	free_pins(s);
+	settings_drop_listen(s);
+	settings_drop_hostkeys(s);
 	*s = (struct settings){.host = NULL};
 }

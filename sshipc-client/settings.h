@@ -12,12 +12,16 @@
 #include "log.h"
 #include "spec.h"
 
-#define SETTINGS_SPECS 32
-#define SETTINGS_PINS  8
-#define SETTINGS_ENV   32
-#define SETTINGS_ERROR 768
-#define SETTINGS_PORT  2245
-#define SETTINGS_HOLD  10
+#define SETTINGS_PROGRAM     "sshipc-client"
+#define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
+
+#define SETTINGS_SPECS	 32
+#define SETTINGS_TUNNELS 32
+#define SETTINGS_PINS	 8
+#define SETTINGS_ENV	 32
+#define SETTINGS_ERROR	 768
+#define SETTINGS_PORT	 2245
+#define SETTINGS_HOLD	 10
 
 /* Seconds. */
 #define SETTINGS_KEEPALIVE_MIN 4
@@ -25,10 +29,14 @@
 #define SETTINGS_SECONDS_MAX   3600
 
 struct settings {
-	char *host, *user; /* user: USER@, else the local login name */
-	unsigned port;	   /* default 2245 */
-	char *identity;	   /* default ~/.ssh/id_ed25519 */
-	char *agent_key;   /* fingerprint: a key of ssh-agent instead of identity */
+	const char *tunnels[SETTINGS_TUNNELS]; /* NAME of each @NAME, into argv */
+	size_t n_tunnels;
+	const char *tunnel; /* the one whose settings these are; NULL: none */
+	bool tunnel_found;  /* in the file */
+	char *host, *user;  /* user: USER@, else the local login name */
+	unsigned port;	    /* default 2245 */
+	char *identity;	    /* default ~/.ssh/id_ed25519 */
+	char *agent_key;    /* fingerprint: a key of ssh-agent instead of identity */
 	struct spec specs[SETTINGS_SPECS];
 	size_t n_specs;
 	char *pins[SETTINGS_PINS];
@@ -68,6 +76,10 @@ struct settings {
  * 0"), 78 for faults of the file, each as FILE:LINE: text on stderr.  s is settings_free's in every
  * case. */
 int settings_read(int argc, char **argv, struct settings *s);
+
+/* The same for tunnel i of those that argv names; settings_read has gone through all of them. */
+int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s);
+
 void settings_free(struct settings *s);
 
 /* Reads the same anew: 0 where it could be gone on with; else said as above. */
@@ -79,7 +91,14 @@ extern void (*settings_version_details)(void);
 /* -T: the effective settings, in client.conf syntax, on stdout. */
 void settings_print(const struct settings *s);
 
-/* Between the two halves.  Reads path over what s holds; returns the number of faults, each given
+/* What --help prints. */
+extern const char settings_help[];
+
+/* Between the two halves.  A list that is set again begins anew. */
+void settings_drop_listen(struct settings *s);
+void settings_drop_hostkeys(struct settings *s);
+
+/* Reads path over what s holds; returns the number of faults, each given
  * to fault. */
 int settings_read_file(const char *path, struct settings *s,
 		       void (*fault)(void *arg, const char *text), void *arg);

@@ -204,17 +204,17 @@ static void on_text(struct conf *c, config_setting_t *setting, const char *value
 		conf_fault(c, setting, "%s: %s", to->text->name, err);
 }
 
-int settings_read_file(const char *path, struct settings *s,
-		       void (*fault)(void *arg, const char *text), void *arg)
+enum { RULES = N_TEXTS + 6 }; /* with the numbers, one more, and the end */
+
+/* What fills s.  unsafe_listen before listen, which it decides about; the file cannot take back
+ * what the command line gave: then in_file gets it. */
+static void make_rules(struct settings *s, struct setter setters[N_TEXTS],
+		       struct conf_rule rules[RULES], bool *in_file)
 {
-	bool given = s->unsafe_listen, in_file = false;
-	struct setter setters[N_TEXTS];
-	/* unsafe_listen before listen, which it decides about; the file cannot take back what the
-	 * command line gave. */
-	struct conf_rule rules[N_TEXTS + 5] = {
+	const struct conf_rule numbers[] = {
 	    {.name = "unsafe_listen",
 	     .type = CONF_BOOL,
-	     .target = given ? &in_file : &s->unsafe_listen},
+	     .target = s->unsafe_listen ? in_file : &s->unsafe_listen},
 	    {.name = "keepalive",
 	     .type = CONF_INT,
 	     .target = &s->keepalive,
@@ -228,13 +228,69 @@ int settings_read_file(const char *path, struct settings *s,
 	    {.name = "exit_on_refusal", .type = CONF_BOOL, .target = &s->exit_on_refusal},
 	};
 
+	memset(rules, 0, RULES * sizeof(*rules));
+	memcpy(rules, numbers, sizeof(numbers));
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		setters[i] = (struct setter){.s = s, .text = &texts[i]};
-		rules[4 + i] = (struct conf_rule){.name = texts[i].name,
-						  .type = texts[i].type,
-						  .handle = on_text,
-						  .arg = &setters[i]};
+		rules[RULES - 2 - N_TEXTS + i] = (struct conf_rule){.name = texts[i].name,
+								    .type = texts[i].type,
+								    .handle = on_text,
+								    .arg = &setters[i]};
 	}
+}
+
+/* What stands before it in the file holds for all tunnels, but for lists that this one has. */
+static void begin_anew(struct settings *s, const config_setting_t *group)
+{
+	if (config_setting_get_member(group, "listen"))
+		settings_drop_listen(s);
+	if (config_setting_get_member(group, "hostkeys"))
+		settings_drop_hostkeys(s);
+	if (config_setting_get_member(group, "identity")) {
+		free(s->agent_key);
+		s->agent_key = NULL;
+	}
+	s->tunnel_found = true;
+}
+
+/* One of tunnels: the one that is asked for fills our settings, any other is only looked at. */
+static void on_tunnel(struct conf *c, config_setting_t *group, const char *value, void *arg)
+{
+	struct settings *s = arg, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
+	struct conf_rule rules[RULES];
+	struct setter setters[N_TEXTS];
+	const char *name = "", *why = NULL;
+	char *unused = NULL;
+	bool in_file;
+
+	(void)value;
+	config_setting_lookup_string(group, "name", &name);
+	if (endpoint_check_name(name, &why) < 0)
+		conf_fault(c, group, "tunnels: name: %s", why);
+	if (s->tunnel && strcmp(name, s->tunnel) == 0) {
+		if (s->tunnel_found)
+			conf_fault(c, group, "tunnels: \"%s\" is there twice", name);
+		begin_anew(s, group);
+		to = s;
+	}
+	make_rules(to, setters, rules, &in_file);
+	rules[RULES - 2] =
+	    (struct conf_rule){.name = "name", .type = CONF_STRING, .target = &unused};
+	conf_apply(c, group, rules);
+	free(unused);
+	settings_free(&other);
+}
+
+int settings_read_file(const char *path, struct settings *s,
+		       void (*fault)(void *arg, const char *text), void *arg)
+{
+	struct conf_rule rules[RULES];
+	struct setter setters[N_TEXTS];
+	bool in_file;
+
+	make_rules(s, setters, rules, &in_file);
+	rules[RULES - 2] = (struct conf_rule){
+	    .name = "tunnels", .type = CONF_GROUPS, .handle = on_tunnel, .arg = s};
 	return conf_read(path, rules, fault, arg);
 }
 

@@ -266,7 +266,10 @@ static const struct {
     {"-L 1 h --connect-timeout 0", "option '--connect-timeout' takes a number from 1 to 3600"},
     {"-L 1 h --connect-timeout -1", "option '--connect-timeout' takes"},
     {"-L 1 h --log file", "--log \"file\": expected stderr, syslog or json"},
-    {"-L 1 @h", "\"@h\": expected [USER@]HOST[:PORT]"},
+    {"-L 1 @h", "no tunnel 'h' in /dev/null"},
+    {"@a @a", "'@a' is given twice"},
+    {"h @a", "'@a' is a tunnel of the file"},
+    {"@a h", "unexpected argument 'h'"},
     {"-L 1 u@", "\"u@\": "},
     {"-L 1 /path", "\"/path\": expected [USER@]HOST[:PORT]"},
     {"-L 1 h:", "\"h:\": the port"},
@@ -474,6 +477,52 @@ Test(settings, command_line_replaces_the_file)
 	cr_expect(s.unsafe_listen);
 }
 
+#define TUNNELS                                                                                    \
+	"server = \"u@h\";\nlisten = [ \"1\", \"2\" ];\nagent_key = \"" PIN_A "\";\nhostkeys = "   \
+	"\"" PIN_A "\";\nkeepalive = 20;\n"                                                        \
+	"tunnels = ( { name = \"a\"; identity = \"/a\"; listen = \"3\"; keepalive = 30; },\n"      \
+	"{ server = \"h2:9\"; hostkeys = \"" PIN_B "\"; name = \"b\"; } );\n"
+
+/* What stands outside holds for all; a list is replaced as a whole. */
+Test(settings, tunnels)
+{
+	write_to(file, TUNNELS);
+	cr_assert_eq(read_line("F @a"), GO_ON, "%s", out[1]);
+	cr_expect_str_eq(s.tunnel, "a");
+	cr_expect_str_eq(s.host, "h");
+	cr_expect_str_eq(s.identity, "/a");
+	cr_expect_null(s.agent_key);
+	cr_expect_eq(s.n_specs, 1);
+	cr_expect_str_eq(s.specs[0].text, "3");
+	cr_expect_str_eq(s.pins[0], PIN_A);
+	cr_expect_eq(s.keepalive, 30);
+
+	cr_assert_eq(read_line("F -L 4 @b"), GO_ON, "%s", out[1]);
+	cr_expect_str_eq(s.host, "h2");
+	cr_expect_eq(s.port, 9);
+	cr_expect_str_eq(s.user, login());
+	cr_expect_str_eq(s.agent_key, PIN_A);
+	cr_expect_eq(s.n_specs, 1);
+	cr_expect_str_eq(s.specs[0].text, "4");
+	cr_expect_eq(s.n_pins, 1);
+	cr_expect_str_eq(s.pins[0], PIN_B);
+	cr_expect_eq(s.keepalive, 20);
+
+	cr_assert_eq(read_line("F @b -v @a"), GO_ON, "%s", out[1]);
+	cr_expect_eq(s.n_tunnels, 2);
+	cr_expect_str_eq(s.tunnels[0], "b");
+	cr_expect_str_eq(s.tunnels[1], "a");
+	cr_expect_str_eq(s.tunnel, "a");
+	cr_expect_eq(s.verbosity, LOG_DEBUG);
+	cr_assert_eq(read_line("F"), GO_ON, "%s", out[1]);
+	cr_expect(!s.tunnel && s.n_specs == 2 && s.keepalive == 20);
+	cr_expect_eq(read_line("F @c"), 64);
+	cr_expect_eq(read_line("F @a @b -i /k"), 64);
+	cr_expect(strstr(out[1], "'--identity' goes with one tunnel"), "%s", out[1]);
+	cr_expect_eq(read_line("F @a @b -- true"), 64);
+	cr_expect_eq(read_line("F @a @b -t"), GO_ON, "%s", out[1]);
+}
+
 static const struct {
 	const char *content;
 	unsigned line;
@@ -494,6 +543,13 @@ static const struct {
     {"keepalive = 3;", 1, "keepalive: expected a number from 4 to 3600"},
     {"connect_timeout = 3601;", 1, "connect_timeout: expected a number from 1 to 3600"},
     {"unsafe_listen = 1;", 1, "unsafe_listen: expected true or false"},
+    {"tunnels = 1;", 1, "a list of groups"},
+    {"tunnels = ( 1 );", 1, "groups only"},
+    {"tunnels = (\n{ listen = \"1\"; } );", 2, "tunnels: name: "},
+    {"tunnels = (\n{ name = \"1a\"; } );", 2, "a letter"},
+    {"tunnels = (\n{ name = \"a\";\ncolour = 1; } );", 3, "unknown setting 'colour'"},
+    {"tunnels = (\n{ name = \"a\";\nlisten = \"x\"; } );", 3, "listen: \"x\": expected"},
+    {"tunnels = (\n{ name = \"a\";\ntunnels = (); } );", 3, "unknown setting 'tunnels'"},
     {"server = ", 1, "syntax error"},
 };
 
@@ -546,8 +602,12 @@ Test(settings, example_file)
 		cr_skip_test("not run from the top of the source tree");
 	cr_assert(f);
 	while (fgets(line, sizeof(line), in)) {
-		if (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' &&
-		    strncmp(line, "#hostkeys", 9) != 0 && strncmp(line, "#listen", 7) != 0)
+		const char *first = line + 1 + strspn(line + 1, " ");
+		const bool of_list = line[0] == '#' && (*first == '{' || *first == ')');
+
+		if (of_list ||
+		    (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' &&
+		     strncmp(line, "#hostkeys", 9) != 0 && strncmp(line, "#listen", 7) != 0))
 			fputs(line + 1, f);
 	}
 	fclose(in);
@@ -555,4 +615,6 @@ Test(settings, example_file)
 	cr_expect_eq(read_line("F -L 1"), GO_ON, "%s", out[1]);
 	cr_expect_str_eq(s.host, "ipc.example.org");
 	expect_defaults();
+	cr_expect_eq(read_line("F @hub"), GO_ON, "%s", out[1]);
+	cr_expect_str_eq(s.host, "hub.example.org");
 }
