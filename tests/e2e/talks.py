@@ -13,6 +13,7 @@ class Talk:
     def __init__(self, address, seed=1):
         self.socket, self.seed, self.rounds = dial(address), seed, 0
         self.ended, self.how, self.failure = None, None, None  # when (monotonic) and how, where finish() was not the reason
+        self.slowest = 0  # seconds that a round took: what this machine makes of an instant
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -20,7 +21,7 @@ class Talk:
     def _run(self):
         try:
             while not self.stop.is_set():
-                sent, got = piece(self.seed, self.rounds * SIZE, SIZE), bytearray()
+                sent, got, began = piece(self.seed, self.rounds * SIZE, SIZE), bytearray(), time.monotonic()
                 self.socket.sendall(sent)
                 while len(got) < SIZE and not self.how:
                     data = self.socket.recv(SIZE - len(got))
@@ -32,6 +33,7 @@ class Talk:
                     self.failure = f"bytes of talk {self.seed} differ in round {self.rounds}"
                     return
                 self.rounds += 1
+                self.slowest = max(self.slowest, time.monotonic() - began)
             else:
                 return
         except (ConnectionResetError, BrokenPipeError):
