@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static struct {
 	enum log_sink sink;
 	int threshold;
 	bool journal;
+	unsigned lost; /* lines that their reader left no room for */
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO};
 
@@ -272,12 +274,34 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 			state.program, (int)getpid(), more, msg);
 }
 
+/* Who does not read must not hold us up.  A pipe or socket that poll calls writable takes a line of
+ * up to PIPE_BUF bytes at once; its descriptor is shared with others, so it stays a blocking one.
+ */
+static bool has_room(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void write_line(int priority, const char *event, const struct log_field *fields,
 		       const char *text)
 {
 	char line[LINE_MAX];
 	int n = 0;
 
+	if (state.lost > 0 && has_room()) {
+		char told[80];
+
+		snprintf(told, sizeof(told), "%u lines of this log were lost: nobody read it",
+			 state.lost);
+		state.lost = 0;
+		write_line(LOG_WARNING, NULL, NULL, told);
+	}
+	if (!has_room()) {
+		state.lost++;
+		return;
+	}
 	if (state.journal)
 		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
 	if (state.sink == LOG_SINK_JSON)

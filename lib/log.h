@@ -41,7 +41,8 @@ const char *log_level_text(int threshold);
 /* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
  * "program: " and the text; JSON: {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.
  * Control bytes, DEL and invalid UTF-8 in the finished text are escaped as \xNN, so no caller can
- * forge a second line; peer text in quotes should still go through log_escape.  errno is kept. */
+ * forge a second line.  Where nobody reads, lines are counted instead, and the count is told later;
+ * peer text in quotes should still go through log_escape.  errno is kept. */
 void log_msg(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_vmsg(int priority, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
