@@ -322,7 +322,7 @@ void channels_on_open(struct conn *c, struct wire *w)
 	ch->one_way = verdict == POLICY_GRANT_STATUS;
 	c->n_channels += !ch->one_way;
 	c->use->channels += !ch->one_way;
-	c->n_opened++;
+	c->n_opened += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);
 		return;
