@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "json.h"
-#include "notify.h"
 #include "sshloop.h"
 #include "states.h"
 #include "stdio_relay.h"
@@ -212,6 +211,13 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- life ---- */
 
+bool client_takes(int sig, const struct notify *n)
+{
+	struct sigaction now;
+
+	return sig != SIGHUP || n || sigaction(sig, NULL, &now) < 0 || now.sa_handler != SIG_IGN;
+}
+
 static int start(struct client *c)
 {
 	const struct link_ops ops = {on_event, on_refused, c};
@@ -219,15 +225,16 @@ static int start(struct client *c)
 	struct identity *identity;
 	char err[KEYFILE_ERROR];
 
+	if (!c->run && !c->s->stdio)
+		c->notify = notify_new(c->base);
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		c->signals[i] = evsignal_new(c->base, signals[i], on_signal, c);
-		if (!c->signals[i] || event_add(c->signals[i], NULL) != 0)
+		if (!c->signals[i] ||
+		    (client_takes(signals[i], c->notify) && event_add(c->signals[i], NULL) != 0))
 			abort();
 	}
 	if (c->run)
 		run_watch(c->run, c->base, on_command_ended, c);
-	else if (!c->s->stdio)
-		c->notify = notify_new(c->base);
 	c->states = states_new(c->base, &states);
 	if (c->s->n_specs) {
 		c->listeners = listeners_open(c->base, c->s->specs, c->s->n_specs);

@@ -4,6 +4,7 @@
 /*
  * The client while it runs: puts link, states, and listeners, run mode or stdio together.
  */
+#include "notify.h"
 #include "run.h"
 
 enum { CLIENT_AGAIN = 256 }; /* the settings have changed: to be started anew */
@@ -12,5 +13,8 @@ enum { CLIENT_AGAIN = 256 }; /* the settings have changed: to be started anew */
  * With a service manager, SIGHUP has the settings read anew: CLIENT_AGAIN if they are sound.
  * run: from run_split, in run mode; taken over. */
 int client_run(const struct settings *s, struct run *run);
+
+/* Is it ours to take?  nohup(1) has SIGHUP ignored: only a service manager's has a meaning then. */
+bool client_takes(int sig, const struct notify *n);
 
 #endif

@@ -179,14 +179,16 @@ static struct event *watch(struct parent *p, int fd, short what, event_callback_
 static void wait_for_all(struct parent *p)
 {
 	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
-	struct event *signals[4];
+	struct event *signals[4] = {NULL};
 
 	p->base = event_base_new();
 	if (!p->base)
 		abort();
 	p->notify = notify_new(p->base);
-	for (size_t i = 0; i < 3; i++)
-		signals[i] = watch(p, ends[i], EV_SIGNAL, on_signal, p);
+	for (size_t i = 0; i < 3; i++) {
+		if (client_takes(ends[i], p->notify))
+			signals[i] = watch(p, ends[i], EV_SIGNAL, on_signal, p);
+	}
 	signals[3] = watch(p, SIGCHLD, EV_SIGNAL, on_child, p);
 	for (size_t i = 0; i < p->n; i++)
 		p->tunnels[i].event =
@@ -195,8 +197,10 @@ static void wait_for_all(struct parent *p)
 	event_base_dispatch(p->base);
 	for (size_t i = 0; i < p->n; i++)
 		event_free(p->tunnels[i].event);
-	for (size_t i = 0; i < 4; i++)
-		event_free(signals[i]);
+	for (size_t i = 0; i < 4; i++) {
+		if (signals[i])
+			event_free(signals[i]);
+	}
 	notify_free(p->notify);
 	event_base_free(p->base);
 }
