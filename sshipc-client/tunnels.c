@@ -161,6 +161,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
 		p->exit_code = CLIENT_AGAIN;
 	} else {
+		if (p->exit_code == CLIENT_AGAIN) /* the last word counts */
+			p->exit_code = EX_OK;
 		log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
 		notify_send(p->notify, "STOPPING=1");
 	}
