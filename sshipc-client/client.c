@@ -206,7 +206,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	stop(c, EX_OK);
+	/* A command that was never started must not look like one that did well. */
+	stop(c, c->run ? 128 + (int)sig : EX_OK);
 }
 
 /* ---- life ---- */
