@@ -259,17 +259,32 @@ static void on_agent(void *arg)
 	stop(arg);
 }
 
+static void on_silent(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	stop(arg);
+}
+
 /* The link asks the agent late: here it is asked first. */
 static void ask_agent(struct doctor *d)
 {
+	const struct timeval patience = {.tv_sec = d->s->connect_timeout};
 	struct agent *a = agent_new(d->base, d->s->agent_key);
+	struct event *silent = event_new(d->base, -1, 0, on_silent, d);
+	int rc = SSH_AUTH_AGAIN;
 
-	if (!a)
+	if (!a || !silent || event_add(silent, &patience) != 0)
 		abort();
-	while (agent_prepare(a, on_agent, d) == SSH_AUTH_AGAIN)
+	while ((rc = agent_prepare(a, on_agent, d)) == SSH_AUTH_AGAIN &&
+	       event_pending(silent, EV_TIMEOUT, NULL))
 		event_base_dispatch(d->base);
 	if (agent_error(a))
 		report_fail(d->report, REPORT_KEY, NULL, "%s", agent_error(a));
+	else if (rc != SSH_AUTH_SUCCESS)
+		report_fail(d->report, REPORT_KEY, "is the agent of SSH_AUTH_SOCK still running?",
+			    "ssh-agent: no answer in %d s", d->s->connect_timeout);
+	event_free(silent);
 	agent_free(a);
 }
 
