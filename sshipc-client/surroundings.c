@@ -29,10 +29,10 @@ void surroundings_listeners(struct report *r, const struct settings *s)
 /* What the clients of a kind read; a path wins over a port. */
 static const struct variables {
 	enum endpoint_kind kind;
-	const char *access_file, *path, *port;
+	const char *access_file, *path, *addr, *port;
 } kinds[] = {
-    {ENDPOINT_CONFD, "CONFD_IPC_ACCESS_FILE", NULL, "CONFD_IPC_PORT"},
-    {ENDPOINT_NSO, "NCS_IPC_ACCESS_FILE", "NCS_IPC_PATH", "NCS_IPC_PORT"},
+    {ENDPOINT_CONFD, "CONFD_IPC_ACCESS_FILE", NULL, "CONFD_IPC_ADDR", "CONFD_IPC_PORT"},
+    {ENDPOINT_NSO, "NCS_IPC_ACCESS_FILE", "NCS_IPC_PATH", "NCS_IPC_ADDR", "NCS_IPC_PORT"},
 };
 
 static bool have_path(const struct settings *s, const char *path)
@@ -62,10 +62,25 @@ static bool have_port(const struct settings *s, const char *port)
 	return false;
 }
 
+/* A name may be of any address, and what is not loopback may be a wildcard. */
+static bool have_host(const struct settings *s, const char *host)
+{
+	struct address wanted;
+	bool have = address_from_host(host, 0, &wanted) < 0;
+
+	for (size_t i = 0; i < s->n_specs && !have; i++) {
+		struct address at = s->specs[i].listen;
+
+		address_set_port(&at, 0);
+		have = !address_is_loopback(&at) || address_equal(&at, &wanted);
+	}
+	return have;
+}
+
 static void look_at(struct report *r, const struct settings *s, const struct variables *v)
 {
 	const char *file = getenv(v->access_file), *path = v->path ? getenv(v->path) : NULL,
-		   *port = getenv(v->port);
+		   *addr = getenv(v->addr), *port = getenv(v->port);
 
 	if (file && access(file, R_OK) < 0)
 		report_fail(r, REPORT_ENVIRONMENT, NULL,
@@ -77,6 +92,11 @@ static void look_at(struct report *r, const struct settings *s, const struct var
 		    "%s=%s sends clients there, past the tunnel and whatever %s says; unset "
 		    "%s, or listen there: -L %s",
 		    v->path, path, v->port, v->path, path);
+	if (!path && addr && !have_host(s, addr))
+		report_fail(r, REPORT_ENVIRONMENT, NULL,
+			    "%s=%s sends clients past the tunnel; set it to the address of a "
+			    "listener, or unset it",
+			    v->addr, addr);
 	if (!path && port && !have_port(s, port))
 		report_fail(
 		    r, REPORT_ENVIRONMENT, NULL,
