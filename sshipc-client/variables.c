@@ -136,7 +136,8 @@ bool variables_want_tcp(enum endpoint_kind kind, const char *const *env, size_t 
 	bool tcp = kind == ENDPOINT_CONFD;
 
 	for (size_t i = 0; i < n; i++)
-		tcp = tcp || strstr(env[i], "{host}");
+		tcp = tcp || strstr(env[i], "{host}") ||
+		      (kind != ENDPOINT_POSTGRES && strstr(env[i], "{port}"));
 	return tcp;
 }
 

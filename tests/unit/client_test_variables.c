@@ -99,11 +99,13 @@ Test(variables, templates)
 
 Test(variables, which_listener)
 {
-	const char *const host[] = {"A={path}", "B={host}"};
+	const char *const host[] = {"A={path}", "B={host}"}, *const port[] = {"A={port}"};
 
 	cr_expect(variables_want_tcp(ENDPOINT_CONFD, NULL, 0));
 	cr_expect(!variables_want_tcp(ENDPOINT_NSO, host, 1));
 	cr_expect(variables_want_tcp(ENDPOINT_OTHER, host, 2));
+	cr_expect(variables_want_tcp(ENDPOINT_OTHER, port, 1));
+	cr_expect(!variables_want_tcp(ENDPOINT_POSTGRES, port, 1));
 }
 
 Test(dbus, unixexec)
