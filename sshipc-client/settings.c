@@ -404,7 +404,7 @@ static int check_complete(const struct settings *s)
 		return usage("--env goes with a COMMAND only: give -- COMMAND");
 	if (s->ready_fd && (s->stdio || s->command))
 		return usage("--ready-fd goes with -L only");
-	if (!s->n_specs && !s->stdio && !s->command)
+	if (!s->n_specs && !s->stdio && !s->command && !s->check)
 		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd, or "
 			     "set listen in the configuration file");
 	return GO_ON;

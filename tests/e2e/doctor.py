@@ -8,12 +8,12 @@ from basics import same
 class Doctor:
     """Runs --check with the same arguments but for what a case changes."""
 
-    def __init__(self, scene, server, key):
-        self.scene, self.server, self.key, self.runs = scene, server, key, 0
+    def __init__(self, scene, server, key, specs=("127.0.0.1:0",)):
+        self.scene, self.server, self.key, self.specs, self.runs = scene, server, key, specs, 0
 
     def run(self, *specs, how="--check", env=None, pin=True, key=None, options=(), to=None):
         """Exit code; step -> what it says."""
-        argv = self.scene.client_argv(self.server, *(specs or ["127.0.0.1:0"]), key=key or self.key, pin=pin, args=[how, "--json", *options])
+        argv = self.scene.client_argv(self.server, *(specs or self.specs), key=key or self.key, pin=pin, args=[how, "--json", *options])
         got = self.scene.run(argv[:-1] + [to or argv[-1]], env=env, timeout=60)
         *steps, verdict = [json.loads(line) for line in got.output().splitlines()]
         same([s["step"] for s in steps], list(range(1, 13)), f"steps ({got.log()})")
