@@ -72,32 +72,42 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 	report_fail(r, step, strstr(why, "; ") ? NULL : remedy, "%s", why);
 }
 
-/* A name is judged here; what an address names only the server knows. */
-static void report_permitted(struct report *r, const struct settings *s, const char *endpoint)
+/* A name is judged here; what an address names only the server knows.  asks: the option that asks
+ * for it.  Whether there was something to say. */
+static bool report_destination(struct report *r, const struct settings *s,
+			       const struct destination *to, const char *asks, const char *endpoint)
 {
 	char text[512];
 
-	for (size_t i = 0; i < s->n_specs; i++) {
-		const struct spec *spec = &s->specs[i];
-
-		if (spec->to.kind == DESTINATION_NAME && strcmp(spec->to.host, endpoint) != 0) {
-			report_fail(
-			    r, REPORT_PERMITTED, NULL,
-			    "-L %s asks for %s, the endpoint of this key is %s; ask for %s, "
-			    "or have the key's line changed on the server",
-			    spec->text, spec->to.host, endpoint, endpoint);
-			return;
-		}
-		if ((spec->to.kind == DESTINATION_TCP || spec->to.kind == DESTINATION_UNIX) &&
-		    s->check != SETTINGS_CHECK_CONNECT) {
-			snprintf(text, sizeof(text),
-				 "whether -L %s names endpoint %s only --check=connect tells",
-				 spec->text, endpoint);
-			report_skip(r, REPORT_PERMITTED, text);
-			return;
-		}
+	if (to->kind == DESTINATION_NAME && strcmp(to->host, endpoint) != 0) {
+		report_fail(r, REPORT_PERMITTED, NULL,
+			    "%s asks for %s, the endpoint of this key is %s; ask for %s, or have "
+			    "the key's line changed on the server",
+			    asks, to->host, endpoint, endpoint);
+		return true;
 	}
-	if (s->check != SETTINGS_CHECK_CONNECT)
+	if ((to->kind != DESTINATION_TCP && to->kind != DESTINATION_UNIX) ||
+	    s->check == SETTINGS_CHECK_CONNECT)
+		return false;
+	snprintf(text, sizeof(text), "whether %s names endpoint %s only --check=connect tells",
+		 asks, endpoint);
+	report_skip(r, REPORT_PERMITTED, text);
+	return true;
+}
+
+static void report_permitted(struct report *r, const struct settings *s, const char *endpoint)
+{
+	char asks[384], to[DESTINATION_HOST + 16];
+
+	for (size_t i = 0; i < s->n_specs; i++) {
+		snprintf(asks, sizeof(asks), "-L %s", s->specs[i].text);
+		if (report_destination(r, s, &s->specs[i].to, asks, endpoint))
+			return;
+	}
+	snprintf(asks, sizeof(asks), "--stdio=%s",
+		 destination_format(&s->stdio_to, to, sizeof(to)));
+	if (!report_destination(r, s, &s->stdio_to, asks, endpoint) &&
+	    s->check != SETTINGS_CHECK_CONNECT)
 		report_pass(r, REPORT_PERMITTED, "endpoint %s", endpoint);
 }
 
