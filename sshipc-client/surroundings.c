@@ -7,19 +7,44 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Each kernel-chosen port is another one. */
+static bool is_there_before(const struct settings *s, size_t i)
+{
+	const struct address *at = &s->specs[i].listen;
+
+	for (size_t j = 0; j < i; j++) {
+		if (address_equal(&s->specs[j].listen, at) &&
+		    (address_is_unix(at) || address_port(at)))
+			return true;
+	}
+	return false;
+}
+
 void surroundings_listeners(struct report *r, const struct settings *s)
 {
 	char err[2 * ADDRESS_TEXT];
+	size_t looked_at = 0;
 
 	for (size_t i = 0; i < s->n_specs; i++) {
-		if (!s->specs[i].inherited && /* who made that one knows */
-		    address_look(&s->specs[i].listen, err, sizeof(err)) < 0) {
+		if (s->specs[i].inherited)
+			continue;
+		looked_at++;
+		if (is_there_before(s, i)) {
+			report_fail(r, REPORT_LISTENER, NULL,
+				    "-L %s: an -L before it listens there; "
+				    "give each an address of its own",
+				    s->specs[i].text);
+			return;
+		}
+		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;
 		}
 	}
 	if (s->n_specs == 0)
 		report_skip(r, REPORT_LISTENER, "none is asked for");
+	else if (looked_at < s->n_specs)
+		report_skip(r, REPORT_LISTENER, "of fd:NAME only the service manager knows");
 	else
 		report_pass(r, REPORT_LISTENER,
 			    s->n_specs == 1 ? "%s is free" : "%s and all others are free",
