@@ -202,6 +202,9 @@ static void on_text(struct conf *c, config_setting_t *setting, const char *value
 
 	if (to->text->set(to->s, value, err) < 0)
 		conf_fault(c, setting, "%s: %s", to->text->name, err);
+	else if (to->text->set == set_agent_key &&
+		 config_setting_get_member(config_setting_parent(setting), "identity"))
+		conf_fault(c, setting, "one key is offered: give identity or agent_key");
 }
 
 enum { RULES = N_TEXTS + 6 }; /* with the numbers, one more, and the end */

@@ -538,6 +538,9 @@ static const struct {
     {"identity = \"\";", 1, "identity: \"\": a file's name is empty"},
     {"hostkeys = \"SHA256:x\";", 1, "hostkeys: \"SHA256:x\": expected SHA256:"},
     {"algorithms = \"old\";", 1, "expected default or compatible"},
+    {"identity = \"/k\";\nagent_key = \"" PIN_A "\";", 2, "one key is offered"},
+    {"tunnels = ( { name = \"a\";\nagent_key = \"" PIN_A "\"; identity = \"/k\"; } );", 2,
+     "one key is offered"},
     {"log = \"file\";", 1, "expected stderr, syslog or json"},
     {"verbosity = \"loud\";", 1, "expected error, warning, notice, info or debug"},
     {"keepalive = 3;", 1, "keepalive: expected a number from 4 to 3600"},
@@ -607,7 +610,8 @@ Test(settings, example_file)
 
 		if (of_list ||
 		    (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z' &&
-		     strncmp(line, "#hostkeys", 9) != 0 && strncmp(line, "#listen", 7) != 0))
+		     strncmp(line, "#hostkeys", 9) != 0 && strncmp(line, "#listen", 7) != 0 &&
+		     strncmp(line, "#agent_key", 10) != 0))
 			fputs(line + 1, f);
 	}
 	fclose(in);
