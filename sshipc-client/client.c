@@ -206,8 +206,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	/* A command that was never started must not look like one that did well. */
-	stop(c, c->run ? 128 + (int)sig : EX_OK);
+	/* A command that was never started, or a connection cut off, is none that did well. */
+	stop(c, c->run || c->s->stdio ? 128 + (int)sig : EX_OK);
 }
 
 /* ---- life ---- */
