@@ -290,6 +290,11 @@ void agent_free(struct agent *a)
 	free(a);
 }
 
+bool agent_is_asked(const struct agent *a)
+{
+	return a->state == LISTING || a->state == SIGNING;
+}
+
 const char *agent_error(const struct agent *a)
 {
 	return a->error[0] ? a->error : NULL;

@@ -28,6 +28,9 @@ int agent_log_in(struct agent *a, ssh_session ssh, void (*wake)(void *arg), void
 /* That session is over: what is under way for it is given up. */
 void agent_reset(struct agent *a);
 
+/* It was asked, and has not answered yet. */
+bool agent_is_asked(const struct agent *a);
+
 /* What failed at the agent, with the remedy; NULL: nothing, ask libssh. */
 const char *agent_error(const struct agent *a);
 

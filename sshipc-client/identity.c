@@ -115,6 +115,11 @@ const char *identity_error(const struct identity *i)
 	return i->agent ? agent_error(i->agent) : NULL;
 }
 
+const char *identity_phase(const struct identity *i)
+{
+	return i->agent && agent_is_asked(i->agent) ? "the answer of ssh-agent" : "login";
+}
+
 void identity_reset(struct identity *i)
 {
 	if (i->agent)

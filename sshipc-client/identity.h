@@ -28,4 +28,7 @@ int identity_log_in(struct identity *i, ssh_session ssh, void (*wake)(void *arg)
 const char *identity_error(const struct identity *i);
 void identity_reset(struct identity *i);
 
+/* What a login waits for, in words. */
+const char *identity_phase(const struct identity *i);
+
 #endif

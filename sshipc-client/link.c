@@ -178,7 +178,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	struct link *l = arg;
 	const char *during = l->reach		  ? reach_phase(l->reach)
 			     : l->state == KEYING ? "key exchange"
-						  : "login";
+						  : identity_phase(l->identity);
 
 	(void)fd;
 	(void)what;
