@@ -133,14 +133,21 @@ static void look_at(struct report *r, const struct settings *s, const struct var
 void surroundings_environment(struct report *r, const struct settings *s,
 			      const enum endpoint_kind *kind)
 {
+	bool known = false;
+
 	/* A command gets its own; stdin and stdout are no listener. */
 	if (s->n_specs == 0) {
 		report_skip(r, REPORT_ENVIRONMENT, "no listener is asked for");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (!kind || *kind == kinds[i].kind)
-			look_at(r, s, &kinds[i]);
+		if (kind && *kind != kinds[i].kind)
+			continue;
+		known = true;
+		look_at(r, s, &kinds[i]);
 	}
-	report_pass(r, REPORT_ENVIRONMENT, "nothing sends clients past the tunnel");
+	if (known)
+		report_pass(r, REPORT_ENVIRONMENT, "nothing sends clients past the tunnel");
+	else
+		report_skip(r, REPORT_ENVIRONMENT, "only the variables of confd and nso are known");
 }

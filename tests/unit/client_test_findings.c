@@ -158,14 +158,19 @@ Test(findings, environment)
 	    {"CONFD_IPC_PORT", "4565", "/a", ENDPOINT_CONFD, "-L 4565"},
 	    {"CONFD_IPC_ACCESS_FILE", "/nonexistent", "0", ENDPOINT_CONFD, "make it readable"},
 	    {"CONFD_IPC_ACCESS_FILE", "/dev/null", "0", ENDPOINT_CONFD, NULL},
-	    {"DOCKER_HOST", "x", "0", ENDPOINT_DOCKER, NULL},
+	    {"CONFD_IPC_ADDR", "192.0.2.1", "0", ENDPOINT_CONFD, "CONFD_IPC_ADDR=192.0.2.1"},
+	    {"CONFD_IPC_ADDR", "127.0.0.1", "0", ENDPOINT_CONFD, NULL},
+	    {"NCS_IPC_ADDR", "::1", "0", ENDPOINT_NSO, "NCS_IPC_ADDR=::1"},
+	    {"NCS_IPC_ADDR", "some.host", "0", ENDPOINT_NSO, NULL},
 	};
+
+	struct report *r;
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct settings s = {.n_specs = 1};
-		struct report *r = start(false);
 		char err[768];
 
+		r = start(false);
 		cr_assert_eq(spec_parse(table[i].spec, false, &s.specs[0], err, sizeof(err)), 0);
 		setenv(table[i].name, table[i].value, 1);
 		surroundings_environment(r, &s, &table[i].kind);
@@ -175,4 +180,8 @@ Test(findings, environment)
 			  i, out);
 		spec_free(&s.specs[0]);
 	}
+	surroundings_environment(r = start(false), &(struct settings){.n_specs = 1},
+				 &(enum endpoint_kind){ENDPOINT_DOCKER});
+	cr_expect_eq(end(r), 0);
+	cr_expect(strstr(out, "only the variables of confd and nso are known"), "%s", out);
 }
