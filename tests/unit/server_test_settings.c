@@ -552,5 +552,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 19);
+	cr_expect_eq(shown, 20);
 }
