@@ -20,13 +20,13 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 										: NULL;
 }
 
-/* It is over, or given up. */
+/* Its answer was taken, or it was given up: a socket that nobody takes is one of ours. */
 static void end_dial(struct channel *ch)
 {
-	if (!ch->dial)
+	if (!ch->counted)
 		return;
-	ch->dial = NULL;
-	ch->c->n_dials--;
+	ch->counted = false;
+	ch->c->use->dials--;
 	ch->c->view->n_dials--;
 }
 
@@ -56,6 +56,7 @@ void channels_stop(struct conn *c)
 		if (!ch || ch->state != DIALLING || !ch->dial)
 			continue;
 		dial_cancel(ch->dial);
+		ch->dial = NULL;
 		end_dial(ch);
 		if (ch->timer)
 			event_del(ch->timer);
@@ -93,6 +94,7 @@ static bool send_answer(struct channel *ch)
 	if (wire_send(ch->c->sock, &w) != 0 && errno == EAGAIN)
 		return false;
 	/* Any other error: the session is gone, which its socket will say. */
+	end_dial(ch);
 	if (ch->fd >= 0) {
 		close(ch->fd);
 		ch->fd = -1;
@@ -144,7 +146,7 @@ static void on_dialled(void *arg, int fd, int error)
 	struct conn *c = ch->c;
 	struct dial_record *record = &c->view->dials[c->endpoint - c->view->settings->endpoints];
 
-	end_dial(ch);
+	ch->dial = NULL;
 	ch->fd = fd;
 	ch->error = error;
 	record->at = conn_now();
@@ -182,13 +184,14 @@ static void dial(struct channel *ch)
 	struct monitor_view *view = ch->c->view;
 	struct dial *d;
 
+	ch->counted = true;
+	ch->c->use->dials++;
+	view->n_dials++;
 	d = dialler_dial(view->dialler, (size_t)(ch->c->endpoint - view->settings->endpoints),
 			 &ch->c->entry->key.source, on_dialled, ch);
 	if (!d)
 		return; /* answered already, and the channel may be gone */
 	ch->dial = d;
-	ch->c->n_dials++;
-	view->n_dials++;
 	ch->timer = event_new(view->base, -1, 0, on_pending, ch);
 	if (!ch->timer || event_add(ch->timer, &wait) != 0)
 		abort();
@@ -266,10 +269,10 @@ static const char *no_room(struct conn *c, const char **remedy)
 		*remedy = "close one, or raise max-channels in its line";
 		return "the key has as many channels as it may (max-channels)";
 	}
-	if (c->n_dials < view->max_dials / 4 && view->n_dials < view->max_dials)
+	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials)
 		return NULL;
-	conn_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for it, and %zu in all", c->n_dials,
-		   view->n_dials);
+	conn_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for its key, and %zu in all",
+		   c->use->dials, view->n_dials);
 	*remedy = "see why its endpoint takes no connections, or raise max_dials";
 	return "as many dials are under way as may be (max_dials)";
 }

@@ -20,6 +20,7 @@ struct channel {
 	bool told;    /* PENDING was said */
 	bool waiting; /* its answer stands in the unsent list */
 	struct dial *dial;
+	bool counted; /* among the dials of key and server, until its answer is taken */
 	struct event *timer;
 	int fd, error; /* the answer */
 	bool one_way;
@@ -43,7 +44,7 @@ struct key_use {
 	uint8_t digest[KEYLINE_DIGEST];
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
-	size_t channels;
+	size_t channels, dials;
 	struct conn *waiter; /* a login that waits for an older session to be given up */
 };
 
@@ -91,7 +92,7 @@ struct conn {
 	char methods[64];			    /* other than publickey that were tried */
 	char last_refusal[512];
 	struct channel **channels; /* max_channels of them, by slot */
-	size_t n_channels, n_opened, n_dials;
+	size_t n_channels, n_opened;
 	struct channel_list unsent;
 	STAILQ_HEAD(, unsent) messages;
 	size_t n_messages;

@@ -47,7 +47,7 @@ struct monitor_view {
 	struct sources *sources; /* who is not logged in */
 	uint64_t bitten[LIMITS]; /* how often */
 	size_t n_sessions;
-	size_t n_dials, max_dials;		     /* under way */
+	size_t n_dials, max_dials;		     /* not yet handed over */
 	void (*logged_in)(void *owner, time_t next); /* one was granted; see conn_next_change */
 	void *owner;
 };

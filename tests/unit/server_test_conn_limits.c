@@ -2,6 +2,7 @@
 /* What a session asks for too fast or too often, and what its end means for its source. */
 #include <signal.h>
 
+#include "../../sshipc-server/conn_internal.h"
 #include "../../sshipc-server/session.h"
 #include "fake_session.h"
 
@@ -80,7 +81,7 @@ Test(conn_limits, dials)
 		cr_expect_eq(fake_open(&f, 0x10000 | i, "."), WIRE_PENDING, "%u", i);
 	cr_expect_eq(fake_open(&f, 0x10004, "."), WIRE_REFUSED);
 	cr_expect_eq(fake_view.bitten[LIMIT_MAX_DIALS], 1);
-	cr_expect(fake_logged("3 dials are under way for it, and 3 in all (max_dials)"));
+	cr_expect(fake_logged("3 dials are under way for its key, and 3 in all (max_dials)"));
 	cr_expect_eq(fake_open(&f, 0x20004, ".status"), WIRE_OPENED, "that dials nothing");
 	cr_expect_eq(fake_open(&other, 0x10001, "."), WIRE_PENDING, "another has its own share");
 	fake_make_closed(&w, 0x10001);
@@ -92,6 +93,49 @@ Test(conn_limits, dials)
 	fake_leave(&f);
 	cr_expect_eq(fake_view.n_dials, 1);
 	fake_leave(&other);
+}
+
+/* Or a few sessions of one key would keep all other keys from their endpoints. */
+Test(conn_limits, dials_of_a_key)
+{
+	struct fake f, second, other;
+
+	fake_view.max_dials = 12;
+	fake_log_in(&f, LISTED);
+	fake_log_in(&second, LISTED);
+	fake_log_in(&other, BLOB_ED2);
+	cr_expect_eq(fake_open(&f, 0x10000, "."), WIRE_OPENED);
+	for (uint32_t i = 1; i < 3; i++)
+		cr_expect_eq(fake_open(&f, 0x10000 | i, "."), WIRE_PENDING, "%u", i);
+	cr_expect_eq(fake_open(&second, 0x10001, "."), WIRE_PENDING);
+	cr_expect_eq(fake_open(&second, 0x10002, "."), WIRE_REFUSED, "three are its share");
+	cr_expect_eq(fake_open(&other, 0x10001, "."), WIRE_PENDING);
+	fake_leave(&f);
+	cr_expect_eq(fake_open(&second, 0x20002, "."), WIRE_PENDING, "two were given up");
+	fake_leave(&second);
+	fake_leave(&other);
+}
+
+/* A session that takes no answers leaves a socket with the monitor for each. */
+Test(conn_limits, answers_not_taken)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_view.max_dials = 12;
+	fake_log_in(&f, LISTED);
+	cr_assert_eq(listen(listener, CHANNELS), 0);
+	fake_make_note(&w, "it does not read");
+	while (wire_send(f.c->sock, &w) == 0)
+		;
+	for (uint32_t i = 0; i < CHANNELS; i++) {
+		fake_make_open(&w, 0x10000 | i, ".");
+		fake_say(&f, &w);
+	}
+	fake_poll();
+	cr_expect_eq(fake_view.n_dials, 3);
+	cr_expect_gt(fake_view.bitten[LIMIT_MAX_DIALS], 0);
+	fake_leave(&f);
 }
 
 Test(conn_limits, told_by_the_session)
@@ -131,7 +175,7 @@ Test(conn_limits, told_by_the_session)
 
 /* ---- what an end means for the source ---- */
 
-enum how { LEFT, REFUSED, LOGGED_IN, BROKE, CRASHED, HUNG };
+enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG };
 
 static void come_and_go(enum how how, const char *from)
 {
@@ -142,7 +186,7 @@ static void come_and_go(enum how how, const char *from)
 	switch (how) {
 	case LEFT:
 		break;
-	case REFUSED:
+	case TURNED_AWAY:
 		cr_assert_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
 		break;
 	case LOGGED_IN:
@@ -169,8 +213,9 @@ Test(conn_limits, penalties)
 		int times;
 		bool punished;
 	} table[] = {
-	    {LEFT, 12, false},	    {LEFT, 30, true}, {REFUSED, 2, false}, {REFUSED, 5, true},
-	    {LOGGED_IN, 50, false}, {BROKE, 1, true}, {CRASHED, 1, true},  {HUNG, 1, true},
+	    {LEFT, 12, false},	    {LEFT, 30, true},	    {TURNED_AWAY, 2, false},
+	    {TURNED_AWAY, 5, true}, {LOGGED_IN, 50, false}, {BROKE, 1, true},
+	    {CRASHED, 1, true},	    {HUNG, 1, true},
 	};
 	struct guest *instead;
 
