@@ -23,7 +23,7 @@ struct dial {
 	struct event *event;
 	int fd;
 	time_t deadline;
-	dial_done *done;
+	dial_done *done; /* NULL: given up, and the helper does not know it yet */
 	void *arg;
 };
 
@@ -59,7 +59,10 @@ static void finish(struct dial *d, int fd, int error)
 	if (d->event)
 		event_free(d->event);
 	free(d);
-	done(arg, fd, error);
+	if (done)
+		done(arg, fd, error);
+	else if (fd >= 0)
+		close(fd);
 }
 
 static bool attempt(struct dial *d);
@@ -166,17 +169,19 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	finish(it, fd, fd >= 0 ? 0 : error ? (int)error : EPROTO);
 }
 
-/* 0, or an errno; EAGAIN where its socket is full, as at a burst of opens: the rest waits in order.
- */
-static int ask_helper(struct dial *it)
+/* That it is wanted, or no more: 0, or an errno; EAGAIN where its socket is full, as at a burst of
+ * opens: the rest waits in order. */
+static int tell_helper(struct dial *it)
 {
 	struct dialler *d = it->owner;
 	struct wire w;
 
-	wire_start(&w, WIRE_DIAL);
+	wire_start(&w, it->done ? WIRE_DIAL : WIRE_CANCEL);
 	wire_put_u32(&w, it->id);
-	wire_put_u32(&w, it->index);
-	wire_put_bytes(&w, &it->source, sizeof(it->source));
+	if (it->done) {
+		wire_put_u32(&w, it->index);
+		wire_put_bytes(&w, &it->source, sizeof(it->source));
+	}
 	if (wire_send(d->sock, &w) == 0) {
 		it->sent = true;
 		return 0;
@@ -189,13 +194,21 @@ static int ask_helper(struct dial *it)
 static void on_helper_writable(evutil_socket_t sock, short what, void *arg)
 {
 	struct dialler *d = arg;
-	struct dial *it;
+	struct dial *it, *next;
 
 	(void)sock;
 	(void)what;
-	TAILQ_FOREACH(it, &d->remote, entry)
-	if (!it->sent && ask_helper(it) != 0)
-		return;
+	for (it = TAILQ_FIRST(&d->remote); it; it = next) {
+		next = TAILQ_NEXT(it, entry);
+		if (it->sent && it->done)
+			continue;
+		if (tell_helper(it) != 0)
+			return;
+		if (!it->done) {
+			TAILQ_REMOVE(&d->remote, it, entry);
+			free(it);
+		}
+	}
 	event_del(d->writable);
 }
 
@@ -247,6 +260,7 @@ void dialler_free(struct dialler *d)
 		event_free(d->event);
 	if (d->writable)
 		event_free(d->writable);
+	fail_all(d);
 	if (d->sock >= 0)
 		close(d->sock);
 	free(d);
@@ -271,7 +285,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 		return attempt(it) ? it : NULL;
 	it->id = ++d->last_id;
 	it->index = (uint32_t)i;
-	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : ask_helper(it);
+	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : tell_helper(it);
 	if (error != 0 && error != EAGAIN) {
 		finish(it, -1, error);
 		return NULL;
@@ -282,18 +296,13 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 
 void dial_cancel(struct dial *d)
 {
-	struct wire w;
-
 	if (!d)
+		return;
+	d->done = NULL;
+	if (d->sent && tell_helper(d) == EAGAIN)
 		return;
 	if (d->owner->sock >= 0)
 		TAILQ_REMOVE(&d->owner->remote, d, entry);
-	if (d->sent) {
-		/* Where that does not get through the helper gives up after its deadline. */
-		wire_start(&w, WIRE_CANCEL);
-		wire_put_u32(&w, d->id);
-		wire_send(d->owner->sock, &w);
-	}
 	if (d->event)
 		event_free(d->event);
 	if (d->fd >= 0)
