@@ -263,6 +263,10 @@ void conn_kill(struct conn *c)
 void conn_give_way(struct conn *c, enum limit which)
 {
 	conn_limit(c, which, "ended before its login for another connection");
+	/* Or a flood from elsewhere would have its victims punished. */
+	if (c->fault == SOURCES_NO_LOGIN &&
+	    (which == LIMIT_MAX_UNAUTHENTICATED || which == LIMIT_MAX_SESSIONS))
+		c->fault = SOURCES_BLAMELESS;
 	c->killed = true;
 	conn_kill(c);
 }

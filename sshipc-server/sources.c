@@ -202,7 +202,7 @@ void sources_punish(struct sources *s, const struct address *peer, enum sources_
 {
 	struct source *src;
 
-	if (s->config.max_penalty == 0)
+	if (s->config.max_penalty == 0 || fault == SOURCES_BLAMELESS)
 		return;
 	src = find_or_add(s, peer, now);
 	src->until = (src->until > now ? src->until : now) + (time_t)fault;

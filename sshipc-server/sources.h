@@ -42,6 +42,7 @@ enum sources_verdict {
 };
 
 enum sources_fault { /* and for how many seconds */
+		     SOURCES_BLAMELESS = 0,
 		     SOURCES_NO_LOGIN = 1,
 		     SOURCES_REFUSED = 5,
 		     SOURCES_TOO_SLOW = 10,

@@ -175,7 +175,7 @@ Test(conn_limits, told_by_the_session)
 
 /* ---- what an end means for the source ---- */
 
-enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG };
+enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG, FOR_OTHERS, FOR_ITS_OWN };
 
 static void come_and_go(enum how how, const char *from)
 {
@@ -202,6 +202,12 @@ static void come_and_go(enum how how, const char *from)
 	case HUNG:
 		conn_exited(f.c, 70 << 8);
 		break;
+	case FOR_OTHERS:
+		conn_give_way(f.c, LIMIT_MAX_UNAUTHENTICATED);
+		break;
+	case FOR_ITS_OWN:
+		conn_give_way(f.c, LIMIT_MAX_PER_SOURCE);
+		break;
 	}
 	fake_leave(&f);
 }
@@ -213,9 +219,10 @@ Test(conn_limits, penalties)
 		int times;
 		bool punished;
 	} table[] = {
-	    {LEFT, 12, false},	    {LEFT, 30, true},	    {TURNED_AWAY, 2, false},
-	    {TURNED_AWAY, 5, true}, {LOGGED_IN, 50, false}, {BROKE, 1, true},
-	    {CRASHED, 1, true},	    {HUNG, 1, true},
+	    {LEFT, 12, false},	     {LEFT, 30, true},	     {TURNED_AWAY, 2, false},
+	    {TURNED_AWAY, 5, true},  {LOGGED_IN, 50, false}, {BROKE, 1, true},
+	    {CRASHED, 1, true},	     {HUNG, 1, true},	     {FOR_OTHERS, 50, false},
+	    {FOR_ITS_OWN, 30, true},
 	};
 	struct guest *instead;
 
