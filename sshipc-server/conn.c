@@ -390,10 +390,24 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	return c;
 }
 
+static void no_process(struct conn *c, const char *reason)
+{
+	c->fault = SOURCES_BLAMELESS;
+	if (conn_may_log(c, "no-process", reason))
+		conn_log(c, LOG_ERR, "no-process",
+			 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+			 "no process for this session: %s; look at TasksMax= (systemd), ulimit -u "
+			 "and memory",
+			 reason);
+}
+
 void conn_spawned(struct conn *c, int pid, int pidfd)
 {
-	conn_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
 	c->pidfd = pidfd;
+	if (pid < 0)
+		no_process(c, strerror(-pid));
+	else
+		conn_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
 }
 
 void conn_exited(struct conn *c, int status)

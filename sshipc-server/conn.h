@@ -19,7 +19,8 @@ struct conn;
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *peer, int sock,
 		      void (*closed)(void *arg, struct conn *c), void *arg);
 
-/* The session process was forked; pidfd (or -1) is taken over. */
+/* The session process was forked; pidfd (or -1) is taken over.  Or it could not be: pid is a
+ * negative errno. */
 void conn_spawned(struct conn *c, int pid, int pidfd);
 
 /* It exited; status as of waitpid(2).  Logged when it was not a clean exit that nobody here asked

@@ -11,7 +11,6 @@
 #include <sys/queue.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -342,8 +341,9 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 		session_run(&sp.session, w->fds[0], w->fds[1]);
 	}
 	if (c.pid < 0) {
+		c.pid = -errno;
 		report_child(&c, -1);
-		report_exit(c.conn, EX_OSERR << 8);
+		report_exit(c.conn, 0);
 		return;
 	}
 	sp.children[sp.n_children++] = c;

@@ -27,7 +27,8 @@ struct spawner_ops {
 	 * this libssh cannot do ("" when nothing is amiss). */
 	void (*ready)(void *arg, struct spawner *s, bool proof, const char *libssh,
 		      const char *why);
-	/* A session was forked; pidfd is the receiver's. */
+	/* A session was forked; pidfd is the receiver's.  Or it could not: pid is a negative errno.
+	 */
 	void (*spawned)(void *arg, uint32_t conn, int pid, int pidfd);
 	/* A session ended, or could not be forked; status as of waitpid(2). */
 	void (*exited)(void *arg, uint32_t conn, int status);

@@ -7,7 +7,7 @@ import struct
 from harness import BUILD, check, sanitized, skip
 
 KINDS = ("alloc", "recv-eintr", "recv-eagain", "recv-short", "send-eintr", "send-eagain", "send-short", "wait-eintr", "accept-emfile",
-         "socket-emfile")
+         "socket-emfile", "fork-eagain")
 
 
 class Faults:

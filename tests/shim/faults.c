@@ -32,6 +32,7 @@ enum kind {
 	WAIT_EINTR,
 	ACCEPT_EMFILE,
 	SOCKET_EMFILE,
+	FORK_EAGAIN,
 	KINDS
 };
 
@@ -181,6 +182,12 @@ int socket(int domain, int type, int protocol)
 {
 	REAL(socket);
 	return OURS && fails(SOCKET_EMFILE, EMFILE) ? -1 : real(domain, type, protocol);
+}
+
+pid_t fork(void)
+{
+	REAL(fork);
+	return OURS && fails(FORK_EAGAIN, EAGAIN) ? -1 : real();
 }
 
 int clock_gettime(clockid_t clock, struct timespec *t)
