@@ -29,10 +29,13 @@ static int allow_program(int list)
 	int rc = maps ? 0 : -1;
 
 	while (rc == 0 && getline(&line, &size, maps) > 0) {
-		const char *path = strchr(line, '/');
+		const char *path = strstr(line, " r-xp ") ? strchr(line, '/') : NULL;
 
+		line[strcspn(line, "\n")] = '\0';
+		/* Beneath "/" is everything; memory without a file has such a name, too. */
 		if (path)
-			rc = allow_folder(list, path, LANDLOCK_READ);
+			rc = strrchr(path, '/') == path ? landlock_allow(list, path, LANDLOCK_READ)
+							: allow_folder(list, path, LANDLOCK_READ);
 	}
 	free(line);
 	if (maps)
