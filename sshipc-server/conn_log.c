@@ -47,6 +47,7 @@ bool conn_may_log(struct conn *c, const char *event, const char *text)
 	struct repeats *r = c->view->repeats;
 	char host[ADDRESS_TEXT], subject[640];
 	struct repeat *k;
+	bool written;
 
 	snprintf(subject, sizeof(subject), "%s: %s",
 		 c->use ? c->use->name : address_format_host(&c->peer, host, sizeof(host)), text);
@@ -62,8 +63,9 @@ bool conn_may_log(struct conn *c, const char *event, const char *text)
 						    {NULL, NULL, 0}},
 			 "more than %d different lines in a minute: the rest is dropped",
 			 KINDS_MAX);
-	c->view->bitten[LIMIT_LOG_LINES] += c->kinds > KINDS_MAX;
-	return c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
+	written = c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
+	c->view->bitten[LIMIT_LOG_LINES] += !written;
+	return written;
 }
 
 void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)

@@ -173,6 +173,32 @@ Test(conn_limits, told_by_the_session)
 	}
 }
 
+/* Those that were dropped are counted, whichever limit dropped them. */
+Test(conn_limits, log_lines)
+{
+	enum { SESSIONS = REPEATS_KINDS / 20 + 2, NOTES = 30 };
+	struct wire w;
+	char text[32];
+	size_t written;
+
+	for (int i = 0; i < SESSIONS; i++) {
+		struct fake f;
+
+		fake_start(&f);
+		for (int k = 0; k < NOTES; k++) {
+			snprintf(text, sizeof(text), "note %d of %d", k, i);
+			fake_make_note(&w, text);
+			fake_say(&f, &w);
+		}
+		fake_poll();
+		fake_leave(&f);
+	}
+	written = fake_logged("session says") + fake_logged("ended before login");
+	cr_expect_eq(written, REPEATS_KINDS);
+	/* The end of each is a line, too. */
+	cr_expect_eq(fake_view.bitten[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
+}
+
 /* ---- what an end means for the source ---- */
 
 enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG, FOR_OTHERS, FOR_ITS_OWN };
