@@ -91,15 +91,16 @@ void arrivals_hand_over(struct monitor *m)
 
 	while (m->ready && (n = TAILQ_FIRST(&m->waiting)) &&
 	       spawner_starting(m->spawner) < STARTS_AT_ONCE) {
-		TAILQ_REMOVE(&m->waiting, n, waiting);
-		n->spawner = m->spawner;
-		n->conn->proof = m->view.proof; /* as its sessions do */
 		if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
+			TAILQ_REMOVE(&m->waiting, n, waiting);
+			n->spawner = m->spawner;
+			n->conn->proof = m->view.proof; /* as its sessions do */
 			close_both(n);
 			continue;
 		}
+		if (errno == EPIPE || errno == ECONNRESET)
+			return; /* it is gone, as will be heard: they wait for the next one */
 		log_msg(LOG_ERR, "no session: spawner: %s", strerror(errno));
-		close_both(n);
 		conn_kill(n->conn);
 	}
 }
