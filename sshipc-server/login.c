@@ -288,7 +288,8 @@ static void remember(struct conn *c, const struct field *key, const struct field
 	const time_t now = time(NULL);
 
 	if (pending_open(c->view->pending, &c->peer, now) &&
-	    pending_add(c->view->pending, key->p, key->len, &c->peer, user->p, user->len, now))
+	    pending_add(c->view->pending, key->p, key->len, &c->peer, user->p, user->len, now) &&
+	    conn_may_log(c, "pending", fingerprint))
 		conn_log(
 		    c, LOG_NOTICE, "pending",
 		    (const struct log_field[]){{"fingerprint", fingerprint, 0}, {NULL, NULL, 0}},

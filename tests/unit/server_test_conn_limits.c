@@ -199,6 +199,25 @@ Test(conn_limits, log_lines)
 	cr_expect_eq(fake_view.bitten[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
 }
 
+/* Who waits for approval and asks again and again has his lines counted, too. */
+Test(conn_limits, pending_again)
+{
+	char err[128];
+
+	fake_settings.pending_until = time(NULL) + 1000;
+	cr_assert_eq(cidr_parse("192.0.2.0/24", &fake_settings.pending_from, err, sizeof(err)), 0);
+	for (int i = 0; i < 3 * REPEATS_LINES; i++) {
+		struct fake f;
+		struct wire w;
+
+		fake_start(&f);
+		cr_expect_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
+		fake_leave(&f);
+	}
+	cr_expect_eq(fake_logged("waits for approval"), REPEATS_LINES);
+	cidr_free(&fake_settings.pending_from);
+}
+
 /* ---- what an end means for the source ---- */
 
 enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG, FOR_OTHERS, FOR_ITS_OWN };
