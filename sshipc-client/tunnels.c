@@ -106,10 +106,12 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
 static void bury(struct parent *p, struct tunnel *t, int status)
 {
-	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+	/* One that had not come so far as to end in order. */
+	const bool asked = p->stopping && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+	const int code = WIFEXITED(status) ? WEXITSTATUS(status) : asked ? EX_OK : EX_SOFTWARE;
 
 	t->pid = 0;
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && !asked)
 		log_msg(LOG_ERR, "tunnel %s died of a signal (%s)", t->name,
 			strsignal(WTERMSIG(status)));
 	else if (!p->stopping)
@@ -137,6 +139,8 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 
 static void stop_all(struct parent *p)
 {
+	if (p->stopping)
+		return; /* once: who is about to end takes a second one for an order to die */
 	p->stopping = true;
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->tunnels[i].pid > 0)
