@@ -166,7 +166,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 			start_listeners(c, text);
 	}
 	/* It is one connection: who started it tries again. */
-	if (event == LINK_DOWN && c->s->stdio && !c->stdio)
+	if (event == LINK_DOWN && c->s->stdio && (!c->stdio || c->refused))
 		stop(c, EX_UNAVAILABLE);
 	if (event == LINK_IDLE && c->leaving)
 		stop(c, EX_OK);
