@@ -201,6 +201,7 @@ static void wait_for_all(struct parent *p)
 		    watch(p, p->tunnels[i].ready, EV_READ, on_ready, &p->tunnels[i]);
 	event_active(signals[3], EV_SIGNAL, 1); /* one may have ended before */
 	event_base_dispatch(p->base);
+	event_base_loop(p->base, EVLOOP_NONBLOCK); /* a signal that came with the last end */
 	for (size_t i = 0; i < p->n; i++)
 		event_free(p->tunnels[i].event);
 	for (size_t i = 0; i < 4; i++) {
