@@ -15,7 +15,8 @@ HARDEN  += -fcf-protection
 endif
 LDHARD  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 
-WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+# A callback has parameters that not every one needs.
+WARN    := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wvla -Wwrite-strings $(WERROR)
 
 CPPFLAGS += -D_GNU_SOURCE -DSSHIPC_VERSION='"$(VERSION)"' -Ilib $(shell pkg-config --cflags $(PKGS))

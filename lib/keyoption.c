@@ -119,8 +119,6 @@ static int set_max_channels(struct keyline *k, const char *value, char *err)
 
 static int set_replace_old(struct keyline *k, const char *value, char *err)
 {
-	(void)value;
-	(void)err;
 	k->replace_old = true;
 	return 0;
 }

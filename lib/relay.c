@@ -62,8 +62,6 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 	struct relay *r = arg;
 	ssize_t n = 0;
 
-	(void)session;
-	(void)channel;
 	if (is_stderr || r->abort || r->shut || r->one_way)
 		return (int)len;
 	if (len > OVERRUN) {
@@ -135,8 +133,6 @@ static void on_eof(ssh_session session, ssh_channel channel, void *arg)
 {
 	struct relay *r = arg;
 
-	(void)session;
-	(void)channel;
 	r->channel_eof = true;
 	mark(r);
 }
@@ -145,8 +141,6 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 {
 	struct relay *r = arg;
 
-	(void)session;
-	(void)channel;
 	r->rs->closing += !r->channel_closed;
 	r->channel_closed = true;
 	r->closed_at = relays_now();
@@ -223,8 +217,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *r = arg;
 
-	(void)fd;
-	(void)what;
 	r->may_read = true;
 	mark(r);
 }
@@ -233,8 +225,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct relay *r = arg;
 
-	(void)fd;
-	(void)what;
 	event_del(r->writable);
 	r->may_send = true;
 	mark(r);

@@ -38,7 +38,6 @@ static int on_pubkey(ssh_session session, const char *user, struct ssh_key_struc
 {
 	struct test *t = arg;
 
-	(void)session;
 	if (state == SSH_PUBLICKEY_STATE_VALID)
 		t->proof_ok = t->hooks && t->hooks->seen_proof(user, key);
 	return SSH_AUTH_SUCCESS;
@@ -49,7 +48,6 @@ static int on_message(ssh_session session, ssh_message message, void *arg)
 	struct test *t = arg;
 	char path[sizeof(test_path) + 1] = "";
 
-	(void)session;
 	if (ssh_message_type(message) != SSH_REQUEST_CHANNEL_OPEN)
 		return 1;
 	t->opened = true;

@@ -162,8 +162,6 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 
-	(void)fd;
-	(void)what;
 	if (!l->event) { /* the very first turn */
 		turn(l);
 		return;
@@ -186,8 +184,6 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 
 static void on_later(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	turn(arg);
 }
 
@@ -225,8 +221,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	const bool alive = !l->logged_in || l->packets.in_packets != l->seen_in ||
 			   (l->was_pending && took) || deaf;
 
-	(void)fd;
-	(void)what;
 	l->silent = alive ? 0 : l->silent + 1;
 	l->stalled = took || !(l->was_pending || l->queued_until) ? 0 : l->stalled + 1;
 	l->seen_in = l->packets.in_packets;
@@ -463,7 +457,6 @@ static void on_watchdog(int sig)
 {
 	const int saved = errno;
 
-	(void)sig;
 	if (inside && turns == watchdog_seen) {
 		/* A confined session has nothing to say, and may not. */
 		if (watchdog_text[0] &&

@@ -138,7 +138,6 @@ static void on_event(struct bufferevent *real, short what, void *arg)
 {
 	struct agent *a = arg;
 
-	(void)real;
 	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
 		return;
 	fail(a, "the connection broke off", "is the agent of SSH_AUTH_SOCK still running?");

@@ -143,8 +143,6 @@ static void on_paused(evutil_socket_t fd, short what, void *arg)
 {
 	struct doctor *d = arg;
 
-	(void)fd;
-	(void)what;
 	if (d->ending)
 		stop(d);
 	else
@@ -194,8 +192,6 @@ static void on_told(void *arg, const char *status)
 
 static void on_changed(void *arg, const char *text)
 {
-	(void)arg;
-	(void)text;
 }
 
 static void on_event(void *arg, enum link_event event, const char *text)
@@ -261,8 +257,6 @@ static void on_agent(void *arg)
 
 static void on_silent(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	stop(arg);
 }
 

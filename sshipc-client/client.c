@@ -174,7 +174,6 @@ static void on_event(void *arg, enum link_event event, const char *text)
 
 static void on_refused(void *arg, int exit_code, const char *why)
 {
-	(void)why;
 	stop(arg, exit_code);
 }
 
@@ -200,7 +199,6 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct client *c = arg;
 
-	(void)what;
 	if (sig == SIGHUP && c->notify) {
 		reload(c);
 		return;

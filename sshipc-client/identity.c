@@ -26,9 +26,6 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	struct ask *a = arg;
 	char text[512];
 
-	(void)prompt;
-	(void)echo;
-	(void)verify;
 	a->asked = true;
 	snprintf(text, sizeof(text), "Passphrase for %s: ", a->path);
 	a->no_tty = tty_ask_secret(text, buf, len) < 0;

@@ -118,8 +118,6 @@ static void start_attempt(struct link *l);
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	start_attempt(arg);
 }
 
@@ -163,8 +161,6 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
 
-	(void)fd;
-	(void)what;
 	if (l->state == UP && now_s() - l->up_since >= HEALTHY_SECONDS)
 		l->failures = 0;
 	tear_down(l, NULL);
@@ -180,8 +176,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 			     : l->state == KEYING ? "key exchange"
 						  : identity_phase(l->identity);
 
-	(void)fd;
-	(void)what;
 	snprintf(l->why, sizeof(l->why), "%s took more than %d seconds", during,
 		 l->s->connect_timeout);
 	fail(l, l->why);
@@ -339,7 +333,6 @@ static void on_dead(void *arg, const char *why)
 
 static void on_full(void *arg, size_t held)
 {
-	(void)arg;
 	log_msg(LOG_WARNING,
 		"slow readers hold %zu bytes, the most one session may: it waits for them", held);
 }

@@ -51,8 +51,6 @@ static void resume_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct listeners *ls = arg;
 
-	(void)fd;
-	(void)what;
 	for (size_t i = 0; i < ls->n; i++)
 		event_add(ls->each[i].event, NULL);
 }
@@ -80,7 +78,6 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *l = arg;
 
-	(void)what;
 	for (int i = 0; i < ACCEPT_BURST; i++) {
 		int in = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

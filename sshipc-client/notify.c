@@ -34,8 +34,6 @@ void notify_send(struct notify *n, const char *fmt, ...)
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	notify_send(arg, "WATCHDOG=1");
 }
 

@@ -187,8 +187,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct openings *os = arg;
 	struct opening *o;
 
-	(void)fd;
-	(void)what;
 	while ((o = TAILQ_FIRST(&os->waiting)) && now_s() - o->since >= os->hold) {
 		TAILQ_REMOVE(&os->waiting, o, entry);
 		refuse(o, OPENING_UNSERVED, os->why[0] ? os->why : "no connection to the server");

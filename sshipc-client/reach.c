@@ -45,7 +45,6 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 	struct reach *r = arg;
 	const int error = what & EV_WRITE ? address_connect_result(r->fd) : ETIMEDOUT;
 
-	(void)fd;
 	event_free(r->connecting);
 	r->connecting = NULL;
 	if (!error) {

@@ -91,8 +91,6 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct run *r = arg;
 
-	(void)fd;
-	(void)what;
 	r->ended(r->arg);
 }
 

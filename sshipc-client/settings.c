@@ -327,7 +327,6 @@ static int apply_words(struct settings *s, const struct words *w)
 
 static void print_fault(void *arg, const char *text)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", text);
 }
 

@@ -266,7 +266,6 @@ static void on_tunnel(struct conf *c, config_setting_t *group, const char *value
 	char *unused = NULL;
 	bool in_file;
 
-	(void)value;
 	config_setting_lookup_string(group, "name", &name);
 	if (endpoint_check_name(name, &why) < 0)
 		conf_fault(c, group, "tunnels: name: %s", why);

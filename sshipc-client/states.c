@@ -80,7 +80,6 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	struct states *s = arg;
 	const ssize_t n = recv(fd, s->answer + s->n, sizeof(s->answer) - 1 - s->n, MSG_DONTWAIT);
 
-	(void)what;
 	if (n > 0) {
 		s->n += (size_t)n;
 		return;
@@ -113,7 +112,6 @@ void states_ask(struct states *s, struct link *l)
 
 void states_event(struct states *s, struct link *l, enum link_event event, const char *text)
 {
-	(void)text;
 	switch (event) {
 	case LINK_TRANSPORT:
 		s->transport = "up";

@@ -117,7 +117,6 @@ static void on_drained(evutil_socket_t fd, short what, void *arg)
 	struct stdio *s = arg;
 	uint64_t how = 0;
 
-	(void)what;
 	s->drained = true;
 	if (read(fd, &how, sizeof(how)) < 0 || how == BROKEN) {
 		log_msg(LOG_ERR, "stdout: nobody reads it any more");

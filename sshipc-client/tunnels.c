@@ -97,7 +97,6 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	char line[1024];
 	const ssize_t n = read(fd, line, sizeof(line));
 
-	(void)what;
 	t->is_ready |= n > 0;
 	if (n <= 0)
 		event_del(t->event);
@@ -127,8 +126,6 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 	int status;
 	pid_t pid;
 
-	(void)sig;
-	(void)what;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		for (size_t i = 0; i < p->n; i++) {
 			if (p->tunnels[i].pid == pid)
@@ -153,7 +150,6 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct parent *p = arg;
 
-	(void)what;
 	if (sig == SIGHUP && p->notify) {
 		notify_reloading(p->notify);
 		if (settings_read_again(p->s) < 0) {

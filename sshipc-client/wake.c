@@ -40,7 +40,6 @@ static void on_cancelled(evutil_socket_t fd, short what, void *arg)
 	const long now = asleep(), seconds = now - w->asleep;
 	uint64_t ignored;
 
-	(void)what;
 	if (read(fd, &ignored, sizeof(ignored)) < 0)
 		arm(fd);
 	if (seconds <= 1) /* somebody set the clock; the difference of two whole seconds is vague */

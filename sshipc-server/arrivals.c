@@ -144,8 +144,6 @@ void arrivals_watch(struct monitor *m, bool on)
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	arrivals_watch(arg, true);
 }
 
@@ -154,7 +152,6 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	struct listener *l = arg;
 	const struct timeval pause = {.tv_sec = PAUSE_SECONDS};
 
-	(void)what;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage sa;
 		struct address peer;

@@ -170,8 +170,6 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
 	struct channel *ch = arg;
 	struct wire w;
 
-	(void)fd;
-	(void)what;
 	wire_start(&w, WIRE_PENDING);
 	wire_put_u32(&w, ch->id);
 	ch->told = true;

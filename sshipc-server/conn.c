@@ -68,8 +68,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 	struct unsent *u;
 
-	(void)fd;
-	(void)what;
 	while ((u = STAILQ_FIRST(&c->messages))) {
 		if (wire_send(c->sock, &u->w) != 0 && errno == EAGAIN)
 			return;
@@ -294,8 +292,6 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
-	(void)what;
 	event_add(c->readable, NULL);
 }
 
@@ -304,7 +300,6 @@ static void on_session(evutil_socket_t sock, short what, void *arg)
 	struct conn *c = arg;
 	struct wire w;
 
-	(void)what;
 	for (int i = 0; i < MESSAGES_A_TURN && !c->killed; i++) {
 		const int rc = wire_recv(sock, &w, 0);
 
@@ -328,8 +323,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (c->ending) {
 		conn_kill(c);
 		return;

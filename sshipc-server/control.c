@@ -94,7 +94,6 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *k = arg;
 
-	(void)what;
 	if (evbuffer_write(k->out, fd) < 0 ? errno != EAGAIN && errno != EINTR
 					   : evbuffer_get_length(k->out) == 0)
 		drop(k);
@@ -123,7 +122,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	const ssize_t n = recv(fd, k->line + k->len, sizeof(k->line) - k->len, 0);
 	const char *end;
 
-	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -140,8 +138,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *k = arg;
 
-	(void)fd;
-	(void)what;
 	log_msg(LOG_NOTICE, "control socket: uid %u was cut: not done within %d s", k->uid,
 		CONTROL_SECONDS);
 	drop(k);
@@ -173,8 +169,6 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct control *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (c->n_clients < CONTROL_CLIENTS)
 		event_add(c->event, NULL);
 }
@@ -187,7 +181,6 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	socklen_t len = sizeof(peer);
 	const int fd = accept4(sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)what;
 	if (fd < 0 && errno != EAGAIN) { /* descriptors run out */
 		event_del(c->event);
 		event_add(c->pause, &pause);

@@ -251,7 +251,6 @@ static int help(void)
 
 static void print_fault(void *arg, const char *text)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", text);
 }
 

@@ -18,7 +18,6 @@ static bool is_fingerprint(const char *text)
 
 static void print_fault(void *arg, const char *text)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", text);
 }
 
@@ -137,7 +136,6 @@ static void print_pending(const char *line, void *arg)
 {
 	char fingerprint[64], at[64], user[512], address[64];
 
-	(void)arg;
 	printf("%-50s  %-20s  %-15s  %s\n",
 	       json_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
 	       json_value(line, "time", at, sizeof(at)),
@@ -147,7 +145,6 @@ static void print_pending(const char *line, void *arg)
 
 static void print_json(const char *line, void *arg)
 {
-	(void)arg;
 	puts(line);
 }
 

@@ -72,7 +72,6 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 	struct dial *d = arg;
 	int error;
 
-	(void)fd;
 	event_free(d->event);
 	d->event = NULL;
 	if (d->fd < 0) { /* a full Unix backlog: once more, within the deadline */
@@ -141,7 +140,6 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	int fd;
 	const int rc = wire_recv(sock, &w, 1);
 
-	(void)what;
 	if (rc < 0 && errno == EAGAIN)
 		return;
 	if (rc < 0 &&
@@ -196,8 +194,6 @@ static void on_helper_writable(evutil_socket_t sock, short what, void *arg)
 	struct dialler *d = arg;
 	struct dial *it, *next;
 
-	(void)sock;
-	(void)what;
 	for (it = TAILQ_FIRST(&d->remote); it; it = next) {
 		next = TAILQ_NEXT(it, entry);
 		if (it->sent && it->done)
@@ -381,8 +377,6 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 	size_t n;
 	const void *p;
 
-	(void)what;
-	(void)arg;
 	if (wire_recv(sock, &w, 0) != 1)
 		_exit(0);
 	id = wire_get_u32(&w);

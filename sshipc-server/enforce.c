@@ -102,8 +102,6 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
 	char summary[1024];
 
-	(void)fd;
-	(void)what;
 	enforce_reload(arg, summary, sizeof(summary));
 }
 
@@ -130,7 +128,6 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	bool ours = false;
 	ssize_t n;
 
-	(void)what;
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		for (const char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
 			ev = (const struct inotify_event *)p;
@@ -216,7 +213,6 @@ static void on_ticked(evutil_socket_t fd, short what, void *arg)
 	struct enforce *e = arg;
 	uint64_t n;
 
-	(void)what;
 	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
 		return;
 	judge_by_clock(e);

@@ -154,10 +154,6 @@ static EVP_PKEY *from_openssh(const char *text)
 
 static int no_passphrase(char *buf, int size, int writing, void *arg)
 {
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
 	return -1;
 }
 

@@ -252,8 +252,6 @@ static void settle_wait(struct conn *c)
 
 static void on_waited(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	settle_wait(arg);
 }
 

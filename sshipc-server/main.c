@@ -72,7 +72,6 @@ static int explain(const struct settings *s)
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
-	(void)what;
 	if (sig == SIGHUP) {
 		monitor_reload(arg);
 		return;

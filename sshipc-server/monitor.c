@@ -179,8 +179,6 @@ static bool start_control(struct monitor *m)
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	monitor_quit(arg, 0);
 }
 

@@ -88,7 +88,6 @@ static bool sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, siz
 	const struct field hashed = {x->hashed, x->n};
 	struct field blob;
 
-	(void)arg;
 	blob.p = hostkey_blob(test.key, &blob.len);
 	test.n = x->hash_len;
 	return proof_exchange(&hashed, test.n, &blob, test.id) &&

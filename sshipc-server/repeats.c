@@ -65,8 +65,6 @@ void repeats_end_minute(struct repeats *r)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
-	(void)what;
 	repeats_end_minute(arg);
 }
 

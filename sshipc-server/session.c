@@ -78,8 +78,6 @@ static void on_broker(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
 
-	(void)fd;
-	(void)what;
 	broker_poll(&s->broker, &s->ended);
 	if (s->broker.gone)
 		sshloop_fail(s->loop, "the monitor is gone");
@@ -116,7 +114,6 @@ static void tell_limit(struct session *s, enum session_limit which)
 
 static void on_full(void *arg, size_t held)
 {
-	(void)held;
 	tell_limit(arg, SESSION_LIMIT_HELD);
 }
 
@@ -251,7 +248,6 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	struct session *s = arg;
 
-	(void)ssh;
 	switch (ssh_message_type(message)) {
 	case SSH_REQUEST_CHANNEL_OPEN:
 		return on_open(s, message);

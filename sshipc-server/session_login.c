@@ -144,10 +144,5 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 /* libssh would look for a keytab file before anyone is authenticated. */
 ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
 {
-	(void)ssh;
-	(void)user;
-	(void)n;
-	(void)oids;
-	(void)arg;
 	return NULL;
 }

@@ -319,7 +319,6 @@ static void default_control(struct settings *s)
 
 static void print_fault(void *arg, const char *text)
 {
-	(void)arg;
 	fprintf(stderr, "%s\n", text);
 }
 

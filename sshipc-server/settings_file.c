@@ -202,7 +202,6 @@ static void on_endpoint(struct conf *c, config_setting_t *group, const char *val
 	    {.name = NULL},
 	};
 
-	(void)value;
 	conf_apply(c, group, rules);
 	if (!config_setting_get_member(group, "name"))
 		conf_fault(c, group, "an endpoint needs a name: name = \"confd\";");

@@ -59,8 +59,6 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	(void)fd;
-	(void)what;
 	if (!c->ending)
 		answer(c);
 }

@@ -71,8 +71,6 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	const int rc = wire_recv(sock, &w, 1);
 	uint32_t a, b;
 
-	(void)what;
-
 	/* A descriptor that there was no room for: the message is lost, the spawner is not. */
 	if (rc < 0 && (errno == EBADMSG || errno == EAGAIN)) {
 		s->starting -= errno == EBADMSG && s->starting > 0;
@@ -369,7 +367,7 @@ static void reap(void)
 
 static void on_child(int sig)
 {
-	(void)sig; /* only to end ppoll */
+	/* only to end ppoll */
 }
 
 void spawner_main(void)

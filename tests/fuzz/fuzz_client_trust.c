@@ -14,8 +14,6 @@ static const char *const point = &BLOB_ED[sizeof(BLOB_ED) - 1 - 40];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc;
-	(void)argv;
 	return ssh_pki_import_pubkey_base64(BLOB_ED, SSH_KEYTYPE_ED25519, &key);
 }
 

@@ -10,8 +10,6 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc;
-	(void)argv;
 	return setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 }
 

@@ -12,8 +12,6 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	(void)argc;
-	(void)argv;
 	return freopen("/dev/null", "w", stdout) ? 0 : -1;
 }
 

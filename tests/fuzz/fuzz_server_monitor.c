@@ -34,20 +34,15 @@ static const char list[] = "endpoint=\"here\" " KEY_ED " one\n"
 
 static void drop_line(int priority, const char *text)
 {
-	(void)priority;
 	EXPECT(strlen(text) > 0);
 }
 
 static void on_login(void *owner, time_t next)
 {
-	(void)owner;
-	(void)next;
 }
 
 static void on_fault(void *arg, const char *text)
 {
-	(void)arg;
-	(void)text;
 	abort();
 }
 
@@ -85,8 +80,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	char name[32];
 	const char *why = NULL;
 
-	(void)argc;
-	(void)argv;
 	snprintf(name, sizeof(name), "@sshipc-fuzz-%d", (int)getpid());
 	snprintf(e[0].name, sizeof(e[0].name), "here");
 	snprintf(e[1].name, sizeof(e[1].name), "away");

@@ -144,7 +144,6 @@ static void step_end(struct peer *p, const char *arg)
 {
 	char text[192] = "open";
 
-	(void)arg;
 	if (peer_wait_end(p, o.patience))
 		snprintf(text, sizeof(text), "closed");
 	if (p->disconnect >= 0)

@@ -42,7 +42,6 @@ TestSuite(agent, .init = setup, .fini = teardown);
 
 static void wake(void *arg)
 {
-	(void)arg;
 	woken++;
 }
 

@@ -65,7 +65,6 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 
 void freeaddrinfo(struct addrinfo *list)
 {
-	(void)list;
 }
 
 static void setup(void)

@@ -41,7 +41,6 @@ static inline void fake_keep_line(int priority, const char *text)
 {
 	const size_t used = strlen(fake_log);
 
-	(void)priority;
 	fake_log_lines++;
 	if (strlen(text) + 2 < sizeof(fake_log) - used)
 		snprintf(fake_log + used, sizeof(fake_log) - used, "%s\n", text);
@@ -58,14 +57,11 @@ static inline size_t fake_logged(const char *text)
 
 static inline void fake_on_login(void *owner, time_t next)
 {
-	(void)owner;
-	(void)next;
 	fake_logins++;
 }
 
 static inline void fake_fault(void *arg, const char *text)
 {
-	(void)arg;
 	cr_log_error("%s", text);
 }
 

@@ -112,7 +112,6 @@ static void give(void *arg, const struct control_request *r, struct evbuffer *ou
 {
 	char line[1024];
 
-	(void)arg;
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
 	cr_expect_eq(r->uid, geteuid());

@@ -23,8 +23,6 @@ static time_t change; /* of the one session there is; 0: never */
 
 static void judge(void *arg, const struct allowlist *l, const char *why, char *summary, size_t size)
 {
-	(void)arg;
-	(void)why;
 	judged++;
 	keys = allowlist_count(l);
 	snprintf(summary, size, "judged");
@@ -32,7 +30,6 @@ static void judge(void *arg, const struct allowlist *l, const char *why, char *s
 
 static time_t next_change(void *arg, time_t now)
 {
-	(void)arg;
 	asked++;
 	return change > now ? change : 0;
 }
@@ -65,7 +62,6 @@ static bool wait_judged(void)
 
 static void no_fault(void *arg, const char *text)
 {
-	(void)arg;
 	cr_log_error("%s", text);
 }
 

@@ -34,7 +34,6 @@ static void write_file(const char *path, const char *content)
 
 static void on_fault(void *arg, const char *fault)
 {
-	(void)arg;
 	cr_assert_fail("%s", fault);
 }
 

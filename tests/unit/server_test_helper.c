@@ -218,7 +218,6 @@ static int settle(const void *arg)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
-	(void)arg;
 	if (helper_settle() != 0)
 		return NOT_READY;
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)

@@ -14,7 +14,6 @@ static void keep(int priority, const char *text)
 {
 	const size_t used = strlen(written);
 
-	(void)priority;
 	snprintf(written + used, sizeof(written) - used, "%s\n", text);
 }
 

@@ -118,7 +118,6 @@ static int without_rights(const void *arg)
 {
 	struct rewrite *r = NULL;
 
-	(void)arg;
 	if (setgid(65534) < 0 || setuid(65534) < 0)
 		return NOT_READY;
 	r = open_list();

@@ -69,7 +69,6 @@ static int change_once(const void *arg)
 {
 	struct rewrite *r = open_list();
 
-	(void)arg;
 	if (!r)
 		return NOT_READY;
 	rewrite_remove(r, 1);

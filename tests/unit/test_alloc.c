@@ -61,7 +61,6 @@ static int use(const void *arg)
 {
 	char *p = calloc(3, 100);
 
-	(void)arg;
 	alloc_must_succeed("");
 	p = realloc(p, 100000);
 	for (size_t i = 0; i < 300; i++)

@@ -21,7 +21,6 @@ static int look_at_self(const void *arg)
 {
 	struct rlimit core = {1, 1};
 
-	(void)arg;
 	if (confine_process(0) != 0 || getrlimit(RLIMIT_CORE, &core) != 0)
 		return NOT_READY;
 	return (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1) |
@@ -38,7 +37,6 @@ Test(confine, process)
 
 static int claim_another_parent(const void *arg)
 {
-	(void)arg;
 	return confine_process(getpid()) == -1 ? errno : 0;
 }
 
@@ -56,7 +54,6 @@ static int leave_a_child(const void *arg)
 	char ok = 0;
 	int ready[2];
 
-	(void)arg;
 	if (pipe(ready) != 0)
 		return NOT_READY;
 	if (fork() == 0) {
@@ -148,7 +145,6 @@ static int drop_capabilities(const void *arg)
 	bool none = true;
 	FILE *status;
 
-	(void)arg;
 	if (geteuid() == 0 && setpriority(PRIO_PROCESS, 0, -1) != 0)
 		return NOT_READY;
 	if (confine_drop_capabilities() != 0)
@@ -166,7 +162,6 @@ static int null_stdio(const void *arg)
 {
 	struct stat st;
 
-	(void)arg;
 	close(0); /* the one that open(2) gives again */
 	if (confine_null_stdio() != 0)
 		return NOT_READY;
@@ -178,7 +173,6 @@ static int null_stdio(const void *arg)
 
 static int close_from(const void *arg)
 {
-	(void)arg;
 	for (int fd = 200; fd <= 203; fd++)
 		if (dup2(STDIN_FILENO, fd) < 0)
 			return NOT_READY;
@@ -193,7 +187,6 @@ static int raise_nofile(const void *arg)
 {
 	struct rlimit l = {64, 96};
 
-	(void)arg;
 	if (setrlimit(RLIMIT_NOFILE, &l) != 0 || confine_raise_nofile() != 96 ||
 	    confine_raise_nofile() != 96)
 		return 1;

@@ -264,7 +264,6 @@ static int call_by_gate(const void *arg)
 {
 	long result = 20; /* getpid(2) of i386, whose numbers the list does not speak of */
 
-	(void)arg;
 	if (confined() == 0)
 		__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
 	return 0;
@@ -283,7 +282,6 @@ static volatile sig_atomic_t ticks;
 
 static void on_tick(int sig)
 {
-	(void)sig;
 	ticks++;
 }
 
@@ -292,7 +290,6 @@ static int take_signals(const void *arg)
 	const struct itimerval often = {{0, 2000}, {0, 2000}};
 	struct sigaction action = {.sa_handler = on_tick};
 
-	(void)arg;
 	if (sigaction(SIGPROF, &action, NULL) != 0 || setitimer(ITIMER_PROF, &often, NULL) != 0 ||
 	    confined() != 0)
 		return NOT_READY;
