@@ -45,3 +45,35 @@ void *realloc(void *p, size_t size)
 	return size > 0 ? checked(moved) : moved;
 }
 #endif
+
+static void *must(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
+
+void *xmalloc(size_t size)
+{
+	return must(malloc(size ? size : 1));
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	return must(calloc(n ? n : 1, size));
+}
+
+void *xreallocarray(void *p, size_t n, size_t size)
+{
+	return must(reallocarray(p, n ? n : 1, size));
+}
+
+char *xstrdup(const char *text)
+{
+	return must(strdup(text));
+}
+
+char *xstrndup(const char *text, size_t max)
+{
+	return must(strndup(text, max));
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "log.h"
 
 #define ITEM_MAX    64 /* bytes of an item, with NUL: the longest IPv6 forms have 50 */
@@ -84,8 +85,8 @@ static size_t count_items(const char *text)
 
 int cidr_parse(const char *text, struct cidr_list *out, char *err, size_t size)
 {
-	struct cidr_list l = {.items = calloc(count_items(text), sizeof(*l.items))};
-	const char *why = l.items ? NULL : "out of memory";
+	struct cidr_list l = {.items = xcalloc(count_items(text), sizeof(*l.items))};
+	const char *why = NULL;
 	bool positive = false;
 	struct log_text shown;
 	size_t len = 0;
@@ -103,9 +104,7 @@ int cidr_parse(const char *text, struct cidr_list *out, char *err, size_t size)
 		if (!p[len])
 			break;
 	}
-	if (!l.items) {
-		snprintf(err, size, "%s", why);
-	} else if (!why && !positive) {
+	if (!why && !positive) {
 		why = "every item is negated, which matches nobody; add what is meant";
 		snprintf(err, size, "%s", why);
 	}

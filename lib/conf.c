@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "alloc.h"
 #include "log.h"
 
 #define TEXT_MAX  1024
@@ -82,23 +83,15 @@ static void apply_int(struct conf *c, config_setting_t *s, const struct conf_rul
 static void apply_string(struct conf *c, config_setting_t *s, const struct conf_rule *r)
 {
 	const char *value = config_setting_get_string(s);
-	char *copy = NULL;
 
 	if (!value) {
 		expected(c, s, r, "a text in double quotes");
-		return;
-	}
-	if (!r->target) {
+	} else if (!r->target) {
 		r->handle(c, s, value, r->arg);
-		return;
+	} else {
+		free(*(char **)r->target);
+		*(char **)r->target = xstrdup(value);
 	}
-	copy = strdup(value);
-	if (!copy) {
-		conf_fault(c, s, "%s: out of memory", r->name);
-		return;
-	}
-	free(*(char **)r->target);
-	*(char **)r->target = copy;
 }
 
 /* A lone string is a list of one. */
@@ -204,11 +197,7 @@ int conf_read(const char *path, const struct conf_rule *rules,
 	size_t n = slash ? (size_t)(slash - path) : 0;
 
 	config_init(&c.cfg);
-	c.dir = n ? strndup(path, n) : strdup(slash ? "/" : ".");
-	if (!c.dir) {
-		fault_at(&c, NULL, 0, "out of memory");
-		goto out;
-	}
+	c.dir = n ? xstrndup(path, n) : xstrdup(slash ? "/" : ".");
 	config_set_include_dir(&c.cfg, c.dir);
 	errno = is_directory(path) ? EISDIR : 0;
 	if (!errno && config_read_file(&c.cfg, path) == CONFIG_TRUE)
@@ -217,7 +206,6 @@ int conf_read(const char *path, const struct conf_rule *rules,
 		fault_at(&c, NULL, 0, "%s", strerror(errno));
 	else
 		report_syntax(&c);
-out:
 	free(c.dir);
 	config_destroy(&c.cfg);
 	return c.faults;

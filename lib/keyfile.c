@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "keyline.h"
 
 static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
@@ -90,11 +91,7 @@ char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR])
 	}
 	if (check(fd, path, S_IRWXG | S_IRWXO, &st, err) < 0)
 		goto out;
-	text = malloc(KEYFILE_MAX + 1);
-	if (!text) {
-		fail(err, "%s: out of memory", path);
-		goto out;
-	}
+	text = xmalloc(KEYFILE_MAX + 1);
 	n = read_all(fd, text, KEYFILE_MAX + 1);
 	if (n > 0 && n <= KEYFILE_MAX) {
 		text[n] = '\0';

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "keyoption.h"
 #include "log.h"
 
@@ -37,9 +38,7 @@ static int parse_key(const char **p, struct keyline *k, char *err)
 	if (!keyline_type_known(*p, type_len))
 		return keyoption_fault(err, "key type \"%s\" is not supported", shown.s);
 	text_len = strcspn(text, BLANK);
-	k->blob = malloc(KEYLINE_BLOB_MAX);
-	if (!k->blob)
-		return keyoption_fault(err, "out of memory");
+	k->blob = xmalloc(KEYLINE_BLOB_MAX);
 	n = keyline_base64(text, text_len, k->blob, KEYLINE_BLOB_MAX);
 	if (n <= 0)
 		return keyoption_fault(err, "the key is cut, too long or not base64");
@@ -114,8 +113,8 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 	}
 	if (len == 0 || *text == '#')
 		return 0;
-	line = strndup(text, len);
-	rc = line ? parse_line(line, out, err) : keyoption_fault(err, "out of memory");
+	line = xstrndup(text, len);
+	rc = parse_line(line, out, err);
 	free(line);
 	if (rc == 0)
 		return 1;

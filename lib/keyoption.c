@@ -3,10 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "alloc.h"
 #include "endpoint.h"
 #include "log.h"
 
@@ -25,12 +25,6 @@ int keyoption_fault(char err[KEYLINE_ERROR], const char *fmt, ...)
 	vsnprintf(err, KEYLINE_ERROR, fmt, ap);
 	va_end(ap);
 	return -1;
-}
-
-static int keep(char **to, const char *value, char *err)
-{
-	*to = strdup(value);
-	return *to ? 0 : keyoption_fault(err, "out of memory");
 }
 
 static int set_endpoint(struct keyline *k, const char *value, char *err)
@@ -70,7 +64,8 @@ static int set_permitopen(struct keyline *k, const char *value, char *err)
 	if (strcmp(port_text, "*") != 0 && (address_parse_port(port_text, &port) < 0 || port == 0))
 		return keyoption_fault(
 		    err, "permitopen: the port is neither * nor a number from 1 to 65535");
-	return keep(&k->permitopen[k->n_permitopen++], value, err);
+	k->permitopen[k->n_permitopen++] = xstrdup(value);
+	return 0;
 }
 
 static int set_from(struct keyline *k, const char *value, char *err)
@@ -79,7 +74,8 @@ static int set_from(struct keyline *k, const char *value, char *err)
 
 	if (cidr_parse(value, &k->from, why, sizeof(why)) < 0)
 		return keyoption_fault(err, "from: %s", why);
-	return keep(&k->from_text, value, err);
+	k->from_text = xstrdup(value);
+	return 0;
 }
 
 static int set_expiry(struct keyline *k, const char *value, char *err)
@@ -97,7 +93,8 @@ static int set_valid(struct keyline *k, const char *value, char *err)
 
 	if (window_parse(value, &k->valid, &why) < 0)
 		return keyoption_fault(err, "valid: %s", why);
-	return keep(&k->valid_text, value, err);
+	k->valid_text = xstrdup(value);
+	return 0;
 }
 
 static int parse_limit(const char *name, const char *value, uint16_t *limit, char *err)

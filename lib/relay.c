@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
+
 enum {
 	OVERRUN = 2 * 1024 * 1024 + 64 * 1024
 }; /* the largest window that any libssh grants, and slack */
@@ -91,9 +94,7 @@ static void pull(struct relay *r)
 {
 	int n;
 
-	r->out = malloc(r->held);
-	if (!r->out)
-		abort();
+	r->out = xmalloc(r->held);
 	r->pulling = true;
 	n = ssh_channel_read_timeout(r->channel, r->out, (uint32_t)r->held, 0, 0);
 	r->pulling = false;
@@ -143,7 +144,7 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 
 	r->rs->closing += !r->channel_closed;
 	r->channel_closed = true;
-	r->closed_at = relays_now();
+	r->closed_at = loop_seconds();
 	mark(r);
 }
 
@@ -198,10 +199,8 @@ static bool serve_read(struct relay *r)
 		return false;
 	}
 	if ((size_t)took < n) {
-		uint8_t *rest = malloc(n - (size_t)took);
+		uint8_t *rest = xmalloc(n - (size_t)took);
 
-		if (!rest)
-			abort();
 		memcpy(rest, p + took, n - (size_t)took);
 		free(r->tail);
 		r->tail = rest;
@@ -236,10 +235,8 @@ void relay_close_socket(struct relay *r, bool orderly)
 {
 	const struct linger off = {0};
 
-	if (r->readable)
-		event_free(r->readable);
-	if (r->writable)
-		event_free(r->writable);
+	loop_drop(r->readable);
+	loop_drop(r->writable);
 	r->readable = r->writable = NULL;
 	if (r->fd >= 0) {
 		if (orderly)
@@ -343,10 +340,8 @@ void relay_step(struct relay *r, bool turn)
 struct relay *relay_new(struct relays *rs, ssh_channel channel,
 			void (*done)(void *arg, const struct relay_stats *stats), void *arg)
 {
-	struct relay *r = calloc(1, sizeof(*r));
+	struct relay *r = xcalloc(1, sizeof(*r));
 
-	if (!r)
-		return NULL;
 	r->rs = rs;
 	r->channel = channel;
 	r->fd = -1;
@@ -357,10 +352,8 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
 	r->callbacks.channel_data_function = on_data;
 	r->callbacks.channel_eof_function = on_eof;
 	r->callbacks.channel_close_function = on_close;
-	if (ssh_add_channel_callbacks(channel, &r->callbacks) != SSH_OK) {
-		free(r);
-		return NULL;
-	}
+	if (ssh_add_channel_callbacks(channel, &r->callbacks) != SSH_OK)
+		abort();
 	TAILQ_INSERT_TAIL(&rs->all, r, all);
 	rs->count++;
 	return r;
@@ -382,10 +375,8 @@ void relay_attach(struct relay *r, int fd, bool one_way)
 	r->one_way = one_way;
 	r->awaiting = false;
 	r->may_send = true;
-	r->readable = event_new(r->rs->base, fd, EV_READ | EV_PERSIST, on_readable, r);
-	r->writable = event_new(r->rs->base, fd, EV_WRITE | EV_PERSIST, on_writable, r);
-	if (!r->readable || !r->writable)
-		abort();
+	r->readable = loop_event(r->rs->base, fd, EV_READ | EV_PERSIST, on_readable, r);
+	r->writable = loop_event(r->rs->base, fd, EV_WRITE | EV_PERSIST, on_writable, r);
 	mark(r);
 }
 

@@ -58,7 +58,7 @@ const struct relay_stats *relays_total(const struct relays *rs);
 /* A relay for a channel that is open, or about to be: what comes with the confirmation is not
  * missed.  Its data is held until relay_attach.  May be called in the channel-open callback. done
  * is called once, from relays_pass or relays_free, when the socket is closed and the channel gone;
- * the relay is freed after it.  NULL: out of memory (channel untouched). */
+ * the relay is freed after it. */
 struct relay *relay_new(struct relays *rs, ssh_channel channel,
 			void (*done)(void *arg, const struct relay_stats *stats), void *arg);
 

@@ -73,6 +73,4 @@ void relays_move(struct relay *r, enum place place);
 /* Compares what a relay holds with what was last told, for the session's budget. */
 void relays_account(struct relay *r);
 
-time_t relays_now(void); /* seconds, monotonic */
-
 #endif

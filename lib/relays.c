@@ -3,20 +3,15 @@
 
 #include <stdlib.h>
 
+#include "alloc.h"
+#include "loop.h"
+
 enum {
 	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
 	TURNS = 4,	    /* writes in one pass, then the other descriptors get theirs */
 	TELL_SECONDS = 60,  /* between two words about the budget */
 	CLOSING_MANY = 32,  /* channels that the peer has closed and we have not */
 };
-
-time_t relays_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return t.tv_sec;
-}
 
 void relays_move(struct relay *r, enum place place)
 {
@@ -31,8 +26,8 @@ static void check_budget(struct relays *rs)
 {
 	const bool full = rs->held > rs->limit;
 
-	if (full && (rs->told_at == 0 || relays_now() - rs->told_at >= TELL_SECONDS)) {
-		rs->told_at = relays_now();
+	if (full && (rs->told_at == 0 || loop_seconds() - rs->told_at >= TELL_SECONDS)) {
+		rs->told_at = loop_seconds();
 		rs->full(rs->arg, rs->held);
 	}
 	sshloop_pause(rs->loop, full);
@@ -76,7 +71,7 @@ void relays_pass(struct relays *rs)
 	/* The peer has gone, and the socket does not take what it left. */
 	for (r = TAILQ_FIRST(&rs->queues[DRAINING]); r; r = next) {
 		next = TAILQ_NEXT(r, queue);
-		if (relays_now() - r->closed_at > DRAIN_SECONDS)
+		if (loop_seconds() - r->closed_at > DRAIN_SECONDS)
 			relay_abort(r);
 	}
 }
@@ -84,15 +79,9 @@ void relays_pass(struct relays *rs)
 struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,
 			  void (*full)(void *arg, size_t held), void *arg)
 {
-	struct relays *rs = calloc(1, sizeof(*rs));
+	struct relays *rs = xcalloc(1, sizeof(*rs));
 
-	if (!rs)
-		return NULL;
-	rs->buf = malloc(sshloop_chunk());
-	if (!rs->buf) {
-		free(rs);
-		return NULL;
-	}
+	rs->buf = xmalloc(sshloop_chunk());
 	rs->base = base;
 	rs->loop = loop;
 	rs->limit = limit;

@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "alloc.h"
+#include "loop.h"
 
 enum {
 	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
@@ -247,42 +249,31 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd,
 			    const struct sshloop_config *config, const struct sshloop_ops *ops)
 {
-	struct sshloop *l = calloc(1, sizeof(*l));
+	struct sshloop *l = xcalloc(1, sizeof(*l));
 
-	if (!l)
-		return NULL;
 	l->session = session;
 	l->fd = fd;
 	l->base = base;
 	l->config = *config;
 	l->ops = *ops;
-	l->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_socket, l);
-	l->writable = event_new(base, fd, EV_WRITE | EV_PERSIST, on_socket, l);
-	l->tick = event_new(base, -1, EV_PERSIST, on_tick, l);
-	l->later = event_new(base, -1, 0, on_later, l);
-	if (!l->readable || !l->writable || !l->tick || !l->later) {
-		sshloop_free(l, NULL);
-		return NULL;
-	}
+	l->readable = loop_event(base, fd, EV_READ | EV_PERSIST, on_socket, l);
+	l->writable = loop_event(base, fd, EV_WRITE | EV_PERSIST, on_socket, l);
+	l->tick = loop_event(base, -1, EV_PERSIST, on_tick, l);
+	l->later = loop_timer(base, on_later, l);
 	ssh_set_counters(session, &l->socket, &l->packets);
 	return l;
 }
 
 void sshloop_yield(struct sshloop *l)
 {
-	const struct timeval now = {0};
-
 	/* A timer of no time: the loop looks at its descriptors first. */
-	event_add(l->later, &now);
+	loop_after(l->later, 0);
 }
 
 void sshloop_start(struct sshloop *l)
 {
 	/* A little less than a quarter: four are over within the period. */
-	const long ms = l->config.keepalive * 245L;
-	const struct timeval tick = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-	event_add(l->tick, &tick);
+	loop_after(l->tick, (uint64_t)l->config.keepalive * 245);
 	event_add(l->readable, NULL);
 	sshloop_yield(l);
 }
@@ -382,25 +373,17 @@ uint64_t sshloop_bytes_in(const struct sshloop *l)
 	return l->socket.in_bytes;
 }
 
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Whatever callbacks of the owner would do is over; only the socket matters now. */
 static void drain(struct sshloop *l)
 {
-	const long end = now_ms() + DRAIN_MS;
+	const uint64_t end = loop_ms() + DRAIN_MS;
 	struct pollfd p = {.fd = l->fd, .events = POLLOUT};
 
 	while (l->event && (ssh_get_status(l->session) & (SSH_WRITE_PENDING | SSH_CLOSED |
 							  SSH_CLOSED_ERROR)) == SSH_WRITE_PENDING) {
-		const long left = end - now_ms();
+		const uint64_t now = loop_ms();
 
-		if (left <= 0 || poll(&p, 1, (int)left) <= 0 ||
+		if (now >= end || poll(&p, 1, (int)(end - now)) <= 0 ||
 		    ssh_event_dopoll(l->event, 0) == SSH_ERROR)
 			break;
 	}
@@ -411,29 +394,22 @@ void sshloop_free(struct sshloop *l, const char *message)
 	if (!l)
 		return;
 	l->dead = true;
-	if (l->session) {
-		drain(l);
-		if (l->event) {
-			ssh_event_remove_session(l->event, l->session);
-			ssh_event_free(l->event);
-		}
-		if (message)
-			ssh_session_set_disconnect_message(l->session, message);
-		/* Else libssh would leave the client's descriptor open, and forget it. */
-		ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
-		ssh_disconnect(l->session);
-		ssh_free(l->session);
+	drain(l);
+	if (l->event) {
+		ssh_event_remove_session(l->event, l->session);
+		ssh_event_free(l->event);
 	}
-	if (l->readable)
-		event_free(l->readable);
-	if (l->writable)
-		event_free(l->writable);
-	if (l->tick)
-		event_free(l->tick);
-	if (l->later)
-		event_free(l->later);
-	if (l->fd >= 0)
-		close(l->fd);
+	if (message)
+		ssh_session_set_disconnect_message(l->session, message);
+	/* Else libssh would leave the client's descriptor open, and forget it. */
+	ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
+	ssh_disconnect(l->session);
+	ssh_free(l->session);
+	event_free(l->readable);
+	event_free(l->writable);
+	event_free(l->tick);
+	event_free(l->later);
+	close(l->fd);
 	free(l);
 }
 

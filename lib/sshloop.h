@@ -33,7 +33,7 @@ struct sshloop_config {
 
 /* session: non-blocking, with its own dup() of fd, not started; fd: O_NONBLOCK, watched here, stays
  * the caller's until sshloop_free closes it.  Takes both over.  Nothing is read before
- * sshloop_start.  NULL: out of memory. */
+ * sshloop_start. */
 struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd,
 			    const struct sshloop_config *config, const struct sshloop_ops *ops);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "alloc.h"
 #include "field.h"
 
 enum {
@@ -52,10 +53,8 @@ static void fail(struct agent *a, const char *what, const char *remedy)
 static void keep_key(struct agent *a, const struct field *blob, const char *type)
 {
 	const size_t size = 4 + 1 + 4 + 4 + blob->len + 4, at = strlen(type) + 1;
-	struct field_writer w = {.p = calloc(1, size), .size = size};
+	struct field_writer w = {.p = xmalloc(size), .size = size};
 
-	if (!w.p)
-		abort();
 	field_put_u32(&w, (uint32_t)size - 4);
 	field_put_bytes(&w, &(uint8_t){IDENTITIES_ANSWER}, 1);
 	field_put_u32(&w, 1);
@@ -101,9 +100,7 @@ static void on_answer(struct agent *a, const uint8_t *answer, size_t len)
 	if (a->state == LISTING && type == IDENTITIES_ANSWER) {
 		find_key(a, (struct field_reader){answer + 5, len - 5});
 	} else if (a->state == SIGNING && type == SIGN_RESPONSE) {
-		a->signed_data = malloc(len);
-		if (!a->signed_data)
-			abort();
+		a->signed_data = xmalloc(len);
 		memcpy(a->signed_data, answer, len);
 		a->n_signed = len;
 		a->state = SIGNED;
@@ -273,11 +270,9 @@ void agent_reset(struct agent *a)
 
 struct agent *agent_new(struct event_base *base, const char *fingerprint)
 {
-	struct agent *a = malloc(sizeof(*a));
+	struct agent *a = xmalloc(sizeof(*a));
 
-	if (a)
-		*a = (struct agent){
-		    .base = base, .fingerprint = fingerprint, .end = -1, .given = -1};
+	*a = (struct agent){.base = base, .fingerprint = fingerprint, .end = -1, .given = -1};
 	return a;
 }
 

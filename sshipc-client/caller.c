@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "alloc.h"
+
 static bool is_in(uint32_t id, const uint32_t *ids, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -21,8 +23,8 @@ static bool has_group(const struct caller_rules *rules, int fd)
 
 	/* The first call tells the size. */
 	getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len);
-	groups = malloc(len + sizeof(*groups));
-	if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+	groups = xmalloc(len + sizeof(*groups));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
 		len = 0;
 	for (size_t i = 0; i < len / sizeof(*groups) && !found; i++)
 		found = is_in(groups[i], rules->gids, rules->n_gids);

@@ -12,6 +12,7 @@
 #include "findings.h"
 #include "json.h"
 #include "link.h"
+#include "loop.h"
 #include "policy.h"
 #include "resolve.h"
 #include "sshloop.h"
@@ -81,12 +82,10 @@ static const struct destination *destination(const struct doctor *d, size_t i)
 /* Our ends stay open: what is not read there would be an abort to the endpoint. */
 static void end_in_order(struct doctor *d)
 {
-	const struct timeval patience = {.tv_usec = END_MS % 1000 * 1000, .tv_sec = END_MS / 1000};
-
 	d->ending = true;
 	for (size_t i = 0; i < d->opened; i++)
 		shutdown(d->fds[i], SHUT_WR);
-	event_add(d->pause, &patience);
+	loop_after(d->pause, END_MS);
 }
 
 static void open_next(struct doctor *d)
@@ -112,7 +111,6 @@ static void open_next(struct doctor *d)
  * that takes its time is granted before its end is known. */
 static void look_at_dial(struct doctor *d, const char *status)
 {
-	const struct timeval pause = {.tv_usec = ASK_MS * 1000};
 	const time_t elapsed = time(NULL) - d->since;
 	char endpoint[ENDPOINT_NAME], result[128], age[24], refusal[256], dialled[64],
 	    to[DESTINATION_HOST + 16];
@@ -129,7 +127,7 @@ static void look_at_dial(struct doctor *d, const char *status)
 		stop(d);
 	} else if (d->granted && (age[0] == '-' || strtol(age, NULL, 10) > elapsed) &&
 		   elapsed <= DIAL_SECONDS) {
-		event_add(d->pause, &pause);
+		loop_after(d->pause, ASK_MS);
 	} else if (d->granted && strcmp(result, "connected") == 0) {
 		open_next(d);
 	} else {
@@ -235,7 +233,7 @@ static void go(struct doctor *d)
 	const struct states_ops states_ops = {on_changed, on_told, d};
 
 	d->step = REPORT_TCP;
-	d->pause = event_new(d->base, -1, 0, on_paused, d);
+	d->pause = loop_timer(d->base, on_paused, d);
 	d->states = states_new(d->base, &states_ops);
 	d->link = link_new(d->base, d->s, d->identity, &ops);
 	event_base_dispatch(d->base);
@@ -263,13 +261,11 @@ static void on_silent(evutil_socket_t fd, short what, void *arg)
 /* The link asks the agent late: here it is asked first. */
 static void ask_agent(struct doctor *d)
 {
-	const struct timeval patience = {.tv_sec = d->s->connect_timeout};
 	struct agent *a = agent_new(d->base, d->s->agent_key);
-	struct event *silent = event_new(d->base, -1, 0, on_silent, d);
+	struct event *silent = loop_timer(d->base, on_silent, d);
 	int rc = SSH_AUTH_AGAIN;
 
-	if (!a || !silent || event_add(silent, &patience) != 0)
-		abort();
+	loop_after(silent, (uint64_t)d->s->connect_timeout * 1000);
 	while ((rc = agent_prepare(a, on_agent, d)) == SSH_AUTH_AGAIN &&
 	       event_pending(silent, EV_TIMEOUT, NULL))
 		event_base_dispatch(d->base);
@@ -317,15 +313,13 @@ static void on_resolved(void *arg, const struct address *addresses, size_t n, co
 
 int check_run(const struct settings *s)
 {
-	struct doctor d = {.base = event_base_new(), .s = s, .report = report_new(s->json)};
+	struct doctor d = {.base = loop_new(), .s = s, .report = report_new(s->json)};
 
-	if (!d.base)
-		abort();
 	signal(SIGPIPE, SIG_IGN);
 	sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
 	check_key(&d);
-	if (resolve_start(d.base, s->host, s->port, s->connect_timeout, on_resolved, &d))
-		event_base_dispatch(d.base);
+	resolve_start(d.base, s->host, s->port, s->connect_timeout, on_resolved, &d);
+	event_base_dispatch(d.base);
 	if (report_failed(d.report))
 		identity_free(d.identity);
 	else

@@ -3,13 +3,12 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "json.h"
+#include "loop.h"
 #include "sshloop.h"
 #include "states.h"
 #include "stdio_relay.h"
@@ -227,10 +226,10 @@ static int start(struct client *c)
 	if (!c->run && !c->s->stdio)
 		c->notify = notify_new(c->base);
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		c->signals[i] = evsignal_new(c->base, signals[i], on_signal, c);
-		if (!c->signals[i] ||
-		    (client_takes(signals[i], c->notify) && event_add(c->signals[i], NULL) != 0))
-			abort();
+		c->signals[i] =
+		    loop_event(c->base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, c);
+		if (client_takes(signals[i], c->notify))
+			event_add(c->signals[i], NULL);
 	}
 	if (c->run)
 		run_watch(c->run, c->base, on_command_ended, c);
@@ -258,9 +257,7 @@ int client_run(const struct settings *s, struct run *run)
 	/* Before the number is given to one of ours.  After a new start nobody waits any more. */
 	if (s->ready_fd && !(c.ready_out = fdopen(s->ready_fd, "w")))
 		log_msg(LOG_WARNING, "--ready-fd %d: %m", s->ready_fd);
-	c.base = event_base_new();
-	if (!c.base)
-		abort();
+	c.base = loop_new();
 	signal(SIGPIPE, SIG_IGN);
 	c.exit_code = start(&c);
 	if (c.exit_code == EX_OK) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "alloc.h"
 #include "tty.h"
 
 enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
@@ -62,11 +63,9 @@ static ssh_key load(const char *path, char err[KEYFILE_ERROR])
 struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
 			      char err[KEYFILE_ERROR])
 {
-	struct identity *i = calloc(1, sizeof(*i));
+	struct identity *i = xcalloc(1, sizeof(*i));
 	char *base64 = NULL;
 
-	if (!i)
-		abort();
 	i->name = agent_key ? agent_key : path;
 	if (agent_key)
 		i->agent = agent_new(base, agent_key);

@@ -8,11 +8,12 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "identity.h"
 #include "log.h"
+#include "loop.h"
 #include "reach.h"
 #include "relay.h"
 #include "selftest.h"
@@ -46,14 +47,6 @@ struct link {
 	time_t up_since;
 	char why[512]; /* the attempt or the session ended */
 };
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 void link_open(struct link *l, const struct destination *to, int fd, const char *local,
 	       const struct opening_watch *watch)
@@ -125,7 +118,6 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 static void schedule_retry(struct link *l)
 {
 	unsigned delay = BACKOFF_FIRST_MS, random = 0;
-	struct timeval tv;
 
 	for (unsigned i = 0; i < l->failures && delay < BACKOFF_LAST_MS; i++)
 		delay *= 2;
@@ -135,8 +127,7 @@ static void schedule_retry(struct link *l)
 		abort();
 	delay = delay / 2 + random % (delay / 2 + 1);
 	l->failures++;
-	tv = (struct timeval){.tv_sec = delay / 1000, .tv_usec = delay % 1000 * 1000};
-	event_add(l->retry, &tv);
+	loop_after(l->retry, delay);
 	log_msg(LOG_WARNING, "%s: %s; next attempt in %u.%us", l->server, l->why, delay / 1000,
 		delay % 1000 / 100);
 }
@@ -161,7 +152,7 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
 
-	if (l->state == UP && now_s() - l->up_since >= HEALTHY_SECONDS)
+	if (l->state == UP && loop_seconds() - l->up_since >= HEALTHY_SECONDS)
 		l->failures = 0;
 	tear_down(l, NULL);
 	openings_hold(l->openings, l->why);
@@ -179,6 +170,11 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	snprintf(l->why, sizeof(l->why), "%s took more than %d seconds", during,
 		 l->s->connect_timeout);
 	fail(l, l->why);
+}
+
+static void await_login(struct link *l)
+{
+	loop_after(l->deadline, (uint64_t)l->s->connect_timeout * 1000);
 }
 
 /* ---- session ---- */
@@ -204,11 +200,9 @@ static void check_host_key(struct link *l)
 		trust_fingerprint(key, print);
 	ssh_key_free(key);
 	if (verdict == TRUST_OK) {
-		const struct timeval limit = {.tv_sec = l->s->connect_timeout};
-
 		if (text[0])
 			log_msg(LOG_NOTICE, "%s", text);
-		event_add(l->deadline, &limit); /* a person may have been asked meanwhile */
+		await_login(l); /* a person may have been asked meanwhile */
 		l->state = AUTHENTICATING;
 		tell(l, LINK_TRANSPORT, print);
 		return;
@@ -223,7 +217,7 @@ static void announce(struct link *l)
 
 	l->state = UP;
 	l->ever_up = true;
-	l->up_since = now_s();
+	l->up_since = loop_seconds();
 	event_del(l->deadline);
 	sshloop_logged_in(l->loop);
 	l->why[0] = '\0';
@@ -352,9 +346,7 @@ static void start_session(struct link *l, int fd)
 		return;
 	}
 	l->loop = sshloop_new(l->base, l->ssh, fd, &config, &ops);
-	l->relays = l->loop ? relays_new(l->base, l->loop, HELD_MAX, on_full, NULL) : NULL;
-	if (!l->relays)
-		abort();
+	l->relays = relays_new(l->base, l->loop, HELD_MAX, on_full, NULL);
 	l->state = KEYING;
 	sshloop_start(l->loop);
 }
@@ -380,14 +372,10 @@ static void on_reached(void *arg, int fd, const char *why)
 
 static void start_attempt(struct link *l)
 {
-	const struct timeval limit = {.tv_sec = l->s->connect_timeout};
-
 	l->state = REACHING;
-	event_add(l->deadline, &limit);
+	await_login(l);
 	l->reach =
 	    reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout, on_reached, l);
-	if (!l->reach)
-		fail(l, "name resolution could not be started");
 }
 
 void link_slept(struct link *l, long seconds)
@@ -412,11 +400,9 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 		      const struct link_ops *ops)
 {
 	struct selftest test;
-	struct link *l = calloc(1, sizeof(*l));
+	struct link *l = xcalloc(1, sizeof(*l));
 	const struct openings_ops openings_ops = {on_answered, on_idle, l};
 
-	if (!l)
-		abort();
 	l->identity = identity;
 	selftest_run(NULL, &test);
 	l->gcm = test.gcm;
@@ -426,11 +412,9 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->openings = openings_new(base, s->hold, &openings_ops);
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
-	l->deadline = event_new(base, -1, 0, on_deadline, l);
-	l->retry = event_new(base, -1, 0, on_retry, l);
-	l->reset = event_new(base, -1, 0, on_reset, l);
-	if (!l->openings || !l->deadline || !l->retry || !l->reset)
-		abort();
+	l->deadline = loop_timer(base, on_deadline, l);
+	l->retry = loop_timer(base, on_retry, l);
+	l->reset = loop_timer(base, on_reset, l);
 	start_attempt(l);
 	return l;
 }

@@ -5,14 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "activation.h"
+#include "alloc.h"
 #include "log.h"
+#include "loop.h"
 
-#define ACCEPT_BURST 64 /* then the other events have their turn */
-#define SAY_EVERY    60
+enum {
+	ACCEPT_BURST = 64, /* then the other events have their turn */
+	SAY_EVERY = 60,	   /* seconds */
+	PAUSE_MS = 1000,   /* when descriptors run out */
+};
 
 struct listener {
 	struct listeners *all;
@@ -33,18 +37,16 @@ struct listeners {
 /* Out of descriptors: the listeners would stay readable and spin. */
 static void pause_all(struct listeners *ls)
 {
-	const struct timeval second = {.tv_sec = 1};
 	const char *cause = strerror(errno);
-	struct timespec now = {0};
+	const time_t now = loop_seconds();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!ls->said || now.tv_sec - ls->said >= SAY_EVERY) {
-		ls->said = now.tv_sec;
+	if (!ls->said || now - ls->said >= SAY_EVERY) {
+		ls->said = now;
 		log_msg(LOG_WARNING, "no more connections for now: accept: %s", cause);
 	}
 	for (size_t i = 0; i < ls->n; i++)
 		event_del(ls->each[i].event);
-	event_add(ls->resume, &second);
+	loop_after(ls->resume, PAUSE_MS);
 }
 
 static void resume_all(evutil_socket_t fd, short what, void *arg)
@@ -105,34 +107,27 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 		return -1;
 	}
 	address_format(&l->at.at, l->local, sizeof(l->local));
-	l->event = event_new(base, l->at.fd, EV_READ | EV_PERSIST, accept_some, l);
-	if (!l->event)
-		log_msg(LOG_ERR, "cannot listen on %s: out of memory", l->local);
-	return l->event ? 0 : -1;
+	l->event = loop_event(base, l->at.fd, EV_READ | EV_PERSIST, accept_some, l);
+	return 0;
 }
 
 struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n)
 {
-	struct listeners *ls = calloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
+	struct listeners *ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
 
-	if (!ls)
-		return NULL;
 	ls->n = n;
 	for (size_t i = 0; i < n; i++) {
 		ls->each[i].all = ls;
 		ls->each[i].at.fd = -1;
 	}
-	ls->resume = event_new(base, -1, 0, resume_all, ls);
-	if (!ls->resume)
-		goto fail;
+	ls->resume = loop_timer(base, resume_all, ls);
 	for (size_t i = 0; i < n; i++) {
-		if (open_one(base, &ls->each[i], &specs[i]) < 0)
-			goto fail;
+		if (open_one(base, &ls->each[i], &specs[i]) < 0) {
+			listeners_free(ls);
+			return NULL;
+		}
 	}
 	return ls;
-fail:
-	listeners_free(ls);
-	return NULL;
 }
 
 void listeners_start(struct listeners *ls, struct link *l)
@@ -174,11 +169,9 @@ void listeners_free(struct listeners *ls)
 	if (!ls)
 		return;
 	for (size_t i = 0; i < ls->n; i++) {
-		if (ls->each[i].event)
-			event_free(ls->each[i].event);
+		loop_drop(ls->each[i].event);
 		listening_close(&ls->each[i].at);
 	}
-	if (ls->resume)
-		event_free(ls->resume);
+	event_free(ls->resume);
 	free(ls);
 }

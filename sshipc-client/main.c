@@ -50,7 +50,6 @@ static int carry(const struct settings *s, struct run *run)
 	/* A private key is in memory from here on. */
 	if (confine_process(0) != 0)
 		log_msg(LOG_WARNING, "cannot keep core dumps and debuggers away");
-	alloc_must_succeed("sshipc-client: out of memory\n");
 	confine_raise_nofile();
 	ssh_init();
 	code = s->check ? check_run(s) : client_run(s, run);
@@ -67,6 +66,7 @@ int main(int argc, char **argv)
 
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
+	alloc_must_succeed("sshipc-client: out of memory\n");
 	log_init("sshipc-client", LOG_SINK_STDERR, LOG_INFO);
 	settings_version_details = print_version_details;
 	code = settings_read(argc, argv, &s);

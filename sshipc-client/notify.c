@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "alloc.h"
+#include "loop.h"
 
 struct notify {
 	int fd;
@@ -41,13 +43,11 @@ static void start_watchdog(struct notify *n, struct event_base *base)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	const long half = usec ? strtol(usec, NULL, 10) / 2 : 0;
-	const struct timeval every = {.tv_sec = half / 1000000, .tv_usec = half % 1000000};
 
 	if (half <= 0 || (pid && strtol(pid, NULL, 10) != getpid()))
 		return;
-	n->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, n);
-	if (!n->watchdog || event_add(n->watchdog, &every) != 0)
-		abort();
+	n->watchdog = loop_event(base, -1, EV_PERSIST, on_watchdog, n);
+	loop_after(n->watchdog, (uint64_t)half / 1000);
 	on_watchdog(-1, 0, n);
 }
 
@@ -59,9 +59,7 @@ struct notify *notify_new(struct event_base *base)
 
 	if (size < 2 || size >= sizeof(n->to.sun_path) || !strchr("/@", path[0]))
 		return NULL;
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		abort();
+	n = xcalloc(1, sizeof(*n));
 	n->to.sun_family = AF_UNIX;
 	memcpy(n->to.sun_path, path, size);
 	if (path[0] == '@')
@@ -78,19 +76,14 @@ struct notify *notify_new(struct event_base *base)
 
 void notify_reloading(struct notify *n)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%lld",
-		    now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)loop_us());
 }
 
 void notify_free(struct notify *n)
 {
 	if (!n)
 		return;
-	if (n->watchdog)
-		event_free(n->watchdog);
+	loop_drop(n->watchdog);
 	close(n->fd);
 	free(n);
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "alloc.h"
 #include "log.h"
+#include "loop.h"
 
 enum {
 	IN_FLIGHT = 32, /* opens not answered: each is looked at again and again */
@@ -39,14 +40,6 @@ struct openings {
 	struct event *timer; /* of the first that waits, while there is no session */
 	char why[512];
 };
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 static void end(struct opening *o, enum opening_end how)
 {
@@ -161,9 +154,9 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		TAILQ_INSERT_TAIL(&os->in_flight, o, entry);
 		os->n_in_flight++;
 		o->channel = ssh_channel_new(ssh);
-		o->relay = o->channel ? relay_new(relays, o->channel, on_relay_done, o) : NULL;
-		if (!o->relay)
+		if (!o->channel)
 			abort();
+		o->relay = relay_new(relays, o->channel, on_relay_done, o);
 		relay_await(o->relay);
 		ask_open(o, sshipc);
 	}
@@ -172,14 +165,10 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 static void arm(struct openings *os)
 {
 	const struct opening *o = TAILQ_FIRST(&os->waiting);
-	struct timeval left = {0};
+	const time_t left = o ? o->since + os->hold - loop_seconds() : 0;
 
-	if (!o)
-		return;
-	left.tv_sec = o->since + os->hold - now_s();
-	if (left.tv_sec < 0)
-		left.tv_sec = 0;
-	event_add(os->timer, &left);
+	if (o)
+		loop_after(os->timer, left > 0 ? (uint64_t)left * 1000 : 0);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -187,7 +176,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct openings *os = arg;
 	struct opening *o;
 
-	while ((o = TAILQ_FIRST(&os->waiting)) && now_s() - o->since >= os->hold) {
+	while ((o = TAILQ_FIRST(&os->waiting)) && loop_seconds() - o->since >= os->hold) {
 		TAILQ_REMOVE(&os->waiting, o, entry);
 		refuse(o, OPENING_UNSERVED, os->why[0] ? os->why : "no connection to the server");
 	}
@@ -197,19 +186,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void openings_add(struct openings *os, const struct destination *to, int fd, const char *local,
 		  const struct opening_watch *watch)
 {
-	struct opening *o = calloc(1, sizeof(*o));
+	struct opening *o = xcalloc(1, sizeof(*o));
 	uint64_t id = 0;
 
-	if (!o || (local && !(o->local = strdup(local))) ||
-	    getrandom(&id, sizeof(id), 0) != sizeof(id))
+	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		abort();
+	o->local = local ? xstrdup(local) : NULL;
 	snprintf(o->id, sizeof(o->id), "%016llx", (unsigned long long)id);
 	o->os = os;
 	o->to = *to;
 	o->fd = fd;
 	if (watch)
 		o->watch = *watch;
-	o->since = now_s();
+	o->since = loop_seconds();
 	os->count++;
 	TAILQ_INSERT_TAIL(&os->waiting, o, entry);
 	if (!event_pending(os->timer, EV_TIMEOUT, NULL))
@@ -240,19 +229,13 @@ void openings_hold(struct openings *os, const char *why)
 
 struct openings *openings_new(struct event_base *base, int hold, const struct openings_ops *ops)
 {
-	struct openings *os = calloc(1, sizeof(*os));
+	struct openings *os = xcalloc(1, sizeof(*os));
 
-	if (!os)
-		return NULL;
 	TAILQ_INIT(&os->waiting);
 	TAILQ_INIT(&os->in_flight);
 	os->hold = hold;
 	os->ops = *ops;
-	os->timer = event_new(base, -1, 0, on_timer, os);
-	if (!os->timer) {
-		free(os);
-		return NULL;
-	}
+	os->timer = loop_timer(base, on_timer, os);
 	return os;
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
 #include "resolve.h"
 
 struct reach {
@@ -59,7 +61,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 static void try_next(struct reach *r)
 {
 	/* One address that swallows packets must not use up the time of all. */
-	const struct timeval share = {.tv_sec = 1 + r->timeout_s / (int)(r->n + 1)};
+	const int share = 1 + r->timeout_s / (int)(r->n + 1);
 	bool pending = false;
 
 	while (r->next < r->n) {
@@ -68,9 +70,8 @@ static void try_next(struct reach *r)
 			note(r, errno);
 			continue;
 		}
-		r->connecting = event_new(r->base, r->fd, EV_WRITE, on_connected, r);
-		if (!r->connecting || event_add(r->connecting, &share) != 0)
-			abort();
+		r->connecting = loop_event(r->base, r->fd, EV_WRITE, on_connected, r);
+		loop_after(r->connecting, (uint64_t)share * 1000);
 		return;
 	}
 	finish(r, -1);
@@ -91,17 +92,12 @@ static void on_resolved(void *arg, const struct address *addresses, size_t n, co
 struct reach *reach_start(struct event_base *base, const char *host, unsigned port, int timeout_s,
 			  reach_done *done, void *arg)
 {
-	struct reach *r = calloc(1, sizeof(*r));
+	struct reach *r = xcalloc(1, sizeof(*r));
 
-	if (!r)
-		return NULL;
 	*r = (struct reach){
 	    .base = base, .host = host, .timeout_s = timeout_s, .fd = -1, .done = done, .arg = arg};
 	r->resolve = resolve_start(base, host, port, timeout_s, on_resolved, r);
-	if (r->resolve)
-		return r;
-	reach_cancel(r);
-	return NULL;
+	return r;
 }
 
 const char *reach_phase(const struct reach *r)
@@ -114,8 +110,7 @@ void reach_cancel(struct reach *r)
 	if (!r)
 		return;
 	resolve_cancel(r->resolve);
-	if (r->connecting)
-		event_free(r->connecting);
+	loop_drop(r->connecting);
 	if (r->fd >= 0)
 		close(r->fd);
 	free(r);

@@ -13,7 +13,7 @@ struct reach;
 typedef void reach_done(void *arg, int fd, const char *why);
 
 /* Starts one; each address has its share of timeout_s, the caller's own timer bounds the whole.
- * host must outlive it.  NULL when no child could be made for the look-up. */
+ * host must outlive it. */
 struct reach *reach_start(struct event_base *base, const char *host, unsigned port, int timeout_s,
 			  reach_done *done, void *arg);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "log.h"
 
 enum { TEXT = 2048, REMEDY = 10240 }; /* a remedy may hold a public key */
@@ -43,10 +44,8 @@ struct report {
 
 struct report *report_new(bool json)
 {
-	struct report *r = calloc(1, sizeof(*r));
+	struct report *r = xcalloc(1, sizeof(*r));
 
-	if (!r)
-		abort();
 	r->json = json;
 	r->next = 1;
 	return r;

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
+#include "loop.h"
 
 /* What the child says; small enough that a pipe carries it in one piece. */
 struct answer {
@@ -24,7 +26,7 @@ _Static_assert(sizeof(struct answer) <= 4096, "a larger answer would need a loop
 
 struct resolve {
 	struct event *event;
-	pid_t child; /* 0: none */
+	pid_t child; /* 0: none is needed, -1: it could not be made */
 	int fd;
 	uint16_t port;
 	struct address numeric;
@@ -62,19 +64,19 @@ static void __attribute__((noreturn)) child(int out, pid_t parent, const char *h
 	_exit(write(FD, &a, sizeof(a)) == (ssize_t)sizeof(a) ? 0 : 1);
 }
 
-static int start_child(struct resolve *r, const char *host)
+static void start_child(struct resolve *r, const char *host)
 {
 	int ends[2];
 	pid_t self = getpid();
 
+	r->child = -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -1;
+		return;
 	r->child = fork();
 	if (r->child == 0)
 		child(ends[1], self, host);
 	close(ends[1]);
 	r->fd = ends[0];
-	return r->child < 0 ? -1 : 0;
 }
 
 static const char *read_answer(int fd, short what, struct answer *a)
@@ -94,7 +96,9 @@ static void finish(evutil_socket_t fd, short what, void *arg)
 	resolve_done *done = r->done;
 	void *done_arg = r->arg;
 	struct answer a = {.n = 1, .addresses = {r->numeric}};
-	const char *error = fd < 0 ? NULL : read_answer(fd, what, &a);
+	const char *error = r->child < 0 ? "no process could be made for the look-up"
+			    : fd < 0	 ? NULL
+					 : read_answer(fd, what, &a);
 
 	for (size_t i = 0; i < a.n; i++)
 		address_set_port(&a.addresses[i], r->port);
@@ -105,22 +109,14 @@ static void finish(evutil_socket_t fd, short what, void *arg)
 struct resolve *resolve_start(struct event_base *base, const char *host, unsigned port,
 			      int timeout_s, resolve_done *done, void *arg)
 {
-	struct resolve *r = calloc(1, sizeof(*r));
-	struct timeval wait = {.tv_sec = timeout_s};
+	struct resolve *r = xcalloc(1, sizeof(*r));
 
-	if (!r)
-		return NULL;
 	*r = (struct resolve){.fd = -1, .port = (uint16_t)port, .done = done, .arg = arg};
-	if (address_from_host(host, r->port, &r->numeric) == 0)
-		wait.tv_sec = 0;
-	else if (start_child(r, host) < 0)
-		goto fail;
-	r->event = event_new(base, r->fd, r->fd < 0 ? 0 : EV_READ, finish, r);
-	if (r->event && event_add(r->event, &wait) == 0)
-		return r;
-fail:
-	resolve_cancel(r);
-	return NULL;
+	if (address_from_host(host, r->port, &r->numeric) < 0)
+		start_child(r, host);
+	r->event = loop_event(base, r->fd, r->fd < 0 ? 0 : EV_READ, finish, r);
+	loop_after(r->event, r->fd < 0 ? 0 : (uint64_t)timeout_s * 1000);
+	return r;
 }
 
 void resolve_cancel(struct resolve *r)
@@ -134,7 +130,6 @@ void resolve_cancel(struct resolve *r)
 	}
 	if (r->fd >= 0)
 		close(r->fd);
-	if (r->event)
-		event_free(r->event);
+	event_free(r->event);
 	free(r);
 }

@@ -18,7 +18,7 @@ struct resolve;
 typedef void resolve_done(void *arg, const struct address *addresses, size_t n, const char *error);
 
 /* Starts one; the child is killed and "timed out" reported after timeout_s seconds.  A numeric host
- * needs no child but is reported from the loop too.  NULL when no child could be made. */
+ * needs no child but is reported from the loop too, as is that no child could be made. */
 struct resolve *resolve_start(struct event_base *base, const char *host, unsigned port,
 			      int timeout_s, resolve_done *done, void *arg);
 

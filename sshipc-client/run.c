@@ -13,7 +13,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "json.h"
+#include "loop.h"
 #include "tty.h"
 #include "variables.h"
 
@@ -59,12 +61,10 @@ static void __attribute__((noreturn)) become_command(int from, char **command)
 
 struct run *run_split(const struct settings *s)
 {
-	struct run *r = calloc(1, sizeof(*r));
+	struct run *r = xcalloc(1, sizeof(*r));
 	int ends[2] = {-1, -1};
 	pid_t between = -1;
 
-	if (!r)
-		abort();
 	r->s = s;
 	r->other = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	if (r->other < 0 || pipe2(ends, O_CLOEXEC) < 0 || (between = fork()) < 0) {
@@ -98,9 +98,7 @@ void run_watch(struct run *r, struct event_base *base, void (*ended)(void *arg),
 {
 	r->ended = ended;
 	r->arg = arg;
-	r->over = event_new(base, r->other, EV_READ, on_over, r);
-	if (!r->over || event_add(r->over, NULL) != 0)
-		abort();
+	r->over = loop_watch(base, r->other, EV_READ, on_over, r);
 }
 
 /* In a folder that is ours alone; a short one, if need be: a socket's path has few bytes. */
@@ -254,8 +252,7 @@ void run_free(struct run *r, int code)
 		syscall(SYS_pidfd_send_signal, r->other, SIGTERM, NULL, 0);
 	else if (write(r->pipe, &byte, 1) != 1)
 		log_msg(LOG_DEBUG, "nobody waits for the exit code");
-	if (r->over)
-		event_free(r->over);
+	loop_drop(r->over);
 	if (r->dir[0])
 		rmdir(r->dir);
 	spec_free(&r->spec);

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "option.h"
 #include "variables.h"
 
@@ -252,8 +253,8 @@ static int apply_value(struct settings *s, const struct word *w)
 		s->port = (unsigned)port;
 		break;
 	case OPT_KEYGEN:
-		s->keygen = strdup(w->value);
-		return s->keygen ? GO_ON : usage("out of memory");
+		s->keygen = xstrdup(w->value);
+		break;
 	}
 	return rc;
 }
@@ -372,8 +373,8 @@ static int set_defaults(struct settings *s)
 	if (!s->user && !pw)
 		return usage("uid %u has no name here: give USER@HOST", geteuid());
 	if (!s->user)
-		s->user = strdup(pw->pw_name);
-	return s->user ? GO_ON : usage("out of memory");
+		s->user = xstrdup(pw->pw_name);
+	return GO_ON;
 }
 
 /* What is of one tunnel, or would be of all at once. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "conf.h"
 #include "endpoint.h"
 #include "settings.h"
@@ -35,7 +36,7 @@ static int set_path(char **target, const char *value, char err[SETTINGS_ERROR])
 		home = pw ? pw->pw_dir : "";
 	}
 	if (asprintf(&path, "%s%s", in_home ? home : "", value + in_home) < 0)
-		return refuse(err, value, "out of memory");
+		abort();
 	free(*target);
 	*target = path;
 	return 0;
@@ -85,10 +86,10 @@ static int set_server(struct settings *s, const char *value, char *err)
 		return refuse(err, value, why);
 	free(s->host);
 	free(s->user);
-	s->host = strdup(host);
-	s->user = at ? strndup(value, (size_t)(at - value)) : NULL;
+	s->host = xstrdup(host);
+	s->user = at ? xstrndup(value, (size_t)(at - value)) : NULL;
 	s->port = has_port ? number : 0;
-	return s->host && (s->user || !at) ? 0 : refuse(err, value, "out of memory");
+	return 0;
 }
 
 static int add_listen(struct settings *s, const char *value, char *err)
@@ -109,8 +110,8 @@ static int set_agent_key(struct settings *s, const char *value, char *err)
 	if (!trust_pin_valid(value))
 		return refuse(err, value, a_fingerprint);
 	free(s->agent_key);
-	s->agent_key = strdup(value);
-	return s->agent_key ? 0 : refuse(err, value, "out of memory");
+	s->agent_key = xstrdup(value);
+	return 0;
 }
 
 static int add_pin(struct settings *s, const char *value, char *err)
@@ -119,10 +120,7 @@ static int add_pin(struct settings *s, const char *value, char *err)
 		return refuse(err, value, a_fingerprint);
 	if (s->n_pins == SETTINGS_PINS)
 		return refuse(err, value, "there are too many host keys");
-	s->pins[s->n_pins] = strdup(value);
-	if (!s->pins[s->n_pins])
-		return refuse(err, value, "out of memory");
-	s->n_pins++;
+	s->pins[s->n_pins++] = xstrdup(value);
 	return 0;
 }
 

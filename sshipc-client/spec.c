@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "endpoint.h"
 #include "log.h"
 
@@ -212,9 +213,8 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 		*comma++ = '\0';
 	*errstr = "expected a port, BIND:PORT, /path or fd:NAME to listen on";
 	if (strncmp(text, "fd:", 3) == 0) {
-		out->inherited = strndup(text + 3, strcspn(text + 3, ":"));
-		rest =
-		    out->inherited && out->inherited[0] ? text + 3 + strlen(out->inherited) : NULL;
+		out->inherited = xstrndup(text + 3, strcspn(text + 3, ":"));
+		rest = out->inherited[0] ? text + 3 + strlen(out->inherited) : NULL;
 	} else {
 		rest = cut_listen(text, listen, sizeof(listen));
 		if (rest && parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
@@ -235,16 +235,15 @@ static int parse(char *text, bool unsafe_listen, struct spec *out, const char **
 
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size)
 {
-	const char *errstr = "out of memory";
-	char *copy = strdup(text);
+	const char *errstr = NULL;
+	char *copy = xstrdup(text);
 	struct log_text shown;
-	int rc = -1;
+	int rc;
 
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
 			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
-	out->text = strdup(text);
-	if (copy && out->text)
-		rc = parse(copy, unsafe_listen, out, &errstr);
+	out->text = xstrdup(text);
+	rc = parse(copy, unsafe_listen, out, &errstr);
 	free(copy);
 	if (rc == 0)
 		return 0;

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "json.h"
 #include "log.h"
+#include "loop.h"
 
 struct states {
 	struct event_base *base;
@@ -104,9 +106,7 @@ void states_ask(struct states *s, struct link *l)
 		s->ops.told(s->ops.arg, NULL);
 		return;
 	}
-	s->answering = event_new(s->base, pair[0], EV_READ | EV_PERSIST, on_answer, s);
-	if (!s->answering || event_add(s->answering, NULL) != 0)
-		abort();
+	s->answering = loop_watch(s->base, pair[0], EV_READ | EV_PERSIST, on_answer, s);
 	link_open(l, &to, pair[1], NULL, NULL);
 }
 
@@ -154,10 +154,8 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 
 struct states *states_new(struct event_base *base, const struct states_ops *ops)
 {
-	struct states *s = calloc(1, sizeof(*s));
+	struct states *s = xcalloc(1, sizeof(*s));
 
-	if (!s)
-		abort();
 	*s = (struct states){.base = base,
 			     .ops = *ops,
 			     .transport = "down",

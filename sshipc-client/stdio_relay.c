@@ -12,7 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "log.h"
+#include "loop.h"
 
 /* What became of stdout. */
 enum { DRAINED = 1, BROKEN };
@@ -146,22 +148,18 @@ static int start_threads(struct copies *c)
 struct stdio *stdio_start(struct event_base *base, struct link *l, const struct destination *to,
 			  const struct opening_watch *watch)
 {
-	struct stdio *s = calloc(1, sizeof(*s));
+	struct stdio *s = xcalloc(1, sizeof(*s));
 	const struct opening_watch ours = {on_ended, s};
 	/* Outlives all else, as the threads may. */
 	static struct copies copies;
 	int pair[2];
 
-	if (!s)
-		abort();
 	s->watch = *watch;
 	copies.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (copies.drained_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
 	copies.socket = pair[0];
-	s->on_drained = event_new(base, copies.drained_fd, EV_READ, on_drained, s);
-	if (!s->on_drained || event_add(s->on_drained, NULL) != 0)
-		abort();
+	s->on_drained = loop_watch(base, copies.drained_fd, EV_READ, on_drained, s);
 	if (start_threads(&copies) != 0)
 		goto fail;
 	link_open(l, to, pair[1], "stdin", &ours);
@@ -175,7 +173,6 @@ void stdio_free(struct stdio *s)
 {
 	if (!s)
 		return;
-	if (s->on_drained)
-		event_free(s->on_drained);
+	loop_drop(s->on_drained);
 	free(s);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "algorithms.h"
+#include "alloc.h"
 #include "keyblob.h"
 #include "keyfile.h"
 #include "tty.h"
@@ -203,8 +204,8 @@ static void judge(void *arg, const struct record *r)
 /* One write: ssh(1) may append at the same time. */
 static int record_key(const struct trust *t, const char *name, ssh_key key)
 {
-	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL, *dir = strdup(t->user_file);
-	char *slash = dir ? strrchr(dir, '/') : NULL;
+	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL, *dir = xstrdup(t->user_file);
+	char *slash = strrchr(dir, '/');
 	int fd = -1, n = 0, rc = -1;
 
 	if (slash && slash != dir) {

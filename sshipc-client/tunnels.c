@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "log.h"
+#include "loop.h"
 #include "notify.h"
 
 struct tunnel {
@@ -169,41 +170,29 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	stop_all(p);
 }
 
-static struct event *watch(struct parent *p, int fd, short what, event_callback_fn call, void *arg)
-{
-	struct event *e = event_new(p->base, fd, what | EV_PERSIST, call, arg);
-
-	if (!e || event_add(e, NULL) != 0)
-		abort();
-	return e;
-}
-
 static void wait_for_all(struct parent *p)
 {
 	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *signals[4] = {NULL};
 
-	p->base = event_base_new();
-	if (!p->base)
-		abort();
+	p->base = loop_new();
 	p->notify = notify_new(p->base);
 	for (size_t i = 0; i < 3; i++) {
 		if (client_takes(ends[i], p->notify))
-			signals[i] = watch(p, ends[i], EV_SIGNAL, on_signal, p);
+			signals[i] =
+			    loop_watch(p->base, ends[i], EV_SIGNAL | EV_PERSIST, on_signal, p);
 	}
-	signals[3] = watch(p, SIGCHLD, EV_SIGNAL, on_child, p);
+	signals[3] = loop_watch(p->base, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child, p);
 	for (size_t i = 0; i < p->n; i++)
-		p->tunnels[i].event =
-		    watch(p, p->tunnels[i].ready, EV_READ, on_ready, &p->tunnels[i]);
+		p->tunnels[i].event = loop_watch(p->base, p->tunnels[i].ready, EV_READ | EV_PERSIST,
+						 on_ready, &p->tunnels[i]);
 	event_active(signals[3], EV_SIGNAL, 1); /* one may have ended before */
 	event_base_dispatch(p->base);
 	event_base_loop(p->base, EVLOOP_NONBLOCK); /* a signal that came with the last end */
 	for (size_t i = 0; i < p->n; i++)
 		event_free(p->tunnels[i].event);
-	for (size_t i = 0; i < 4; i++) {
-		if (signals[i])
-			event_free(signals[i]);
-	}
+	for (size_t i = 0; i < 4; i++)
+		loop_drop(signals[i]);
 	notify_free(p->notify);
 	event_base_free(p->base);
 }

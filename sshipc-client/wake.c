@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
+
 enum { FAR_SECONDS = 365 * 86400 }; /* it never fires but by being cancelled */
 
 struct wake {
@@ -57,13 +60,9 @@ struct wake *wake_new(struct event_base *base, void (*slept)(void *arg, long sec
 		close(fd);
 		return NULL;
 	}
-	w = calloc(1, sizeof(*w));
-	if (!w)
-		abort();
+	w = xmalloc(sizeof(*w));
 	*w = (struct wake){.asleep = asleep(), .slept = slept, .arg = arg};
-	w->cancelled = event_new(base, fd, EV_READ | EV_PERSIST, on_cancelled, w);
-	if (!w->cancelled || event_add(w->cancelled, NULL) != 0)
-		abort();
+	w->cancelled = loop_watch(base, fd, EV_READ | EV_PERSIST, on_cancelled, w);
 	return w;
 }
 

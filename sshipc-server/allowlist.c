@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "keyfile.h"
 #include "policy.h"
 
@@ -126,23 +127,13 @@ static int check_source(struct load *l, const struct keyline *k, const struct en
 	return -1;
 }
 
-static int append(struct load *l, const struct allow_entry *e)
+static void append(struct allowlist *list, const struct allow_entry *e)
 {
-	struct allowlist *list = l->list;
-
 	if (list->n == list->room) {
-		size_t room = list->room ? 2 * list->room : 64;
-		void *p = reallocarray(list->entries, room, sizeof(*list->entries));
-
-		if (!p) {
-			fault_at(l, e->key.line, "out of memory");
-			return -1;
-		}
-		list->entries = p;
-		list->room = room;
+		list->room = list->room ? 2 * list->room : 64;
+		list->entries = xreallocarray(list->entries, list->room, sizeof(*list->entries));
 	}
 	list->entries[list->n++] = *e;
-	return 0;
 }
 
 static void read_line(struct load *l, const char *text, size_t len, unsigned line)
@@ -158,9 +149,10 @@ static void read_line(struct load *l, const char *text, size_t len, unsigned lin
 	e.key.line = line;
 	e.endpoint = choose_endpoint(l, &e.key);
 	if (e.endpoint && check_permitopen(l, &e.key, e.endpoint) == 0 &&
-	    check_source(l, &e.key, e.endpoint) == 0 && append(l, &e) == 0)
-		return;
-	keyline_free(&e.key);
+	    check_source(l, &e.key, e.endpoint) == 0)
+		append(l->list, &e);
+	else
+		keyline_free(&e.key);
 }
 
 static void read_lines(struct load *l, FILE *f)
@@ -256,11 +248,7 @@ static void build_table(struct load *l)
 	while (size < 2 * list->n)
 		size *= 2;
 	list->mask = size - 1;
-	list->slots = calloc(size, sizeof(*list->slots));
-	if (!list->slots) {
-		fault_at(l, 0, "out of memory");
-		return;
-	}
+	list->slots = xcalloc(size, sizeof(*list->slots));
 	for (size_t i = 0; i < list->n; i++) {
 		const struct keyline *k = &list->entries[i].key;
 		uint32_t *slot = &list->slots[find_slot(list, k->blob, k->blob_len, k->digest)];
@@ -290,14 +278,10 @@ static int compare_claims(const void *a, const void *b)
 static void check_sources(struct load *l)
 {
 	const struct allowlist *list = l->list;
-	struct claim *claims = calloc(list->n + 1, sizeof(*claims));
+	struct claim *claims = xcalloc(list->n, sizeof(*claims));
 	char source[ADDRESS_TEXT];
 	size_t n = 0;
 
-	if (!claims) {
-		fault_at(l, 0, "out of memory");
-		return;
-	}
 	for (size_t i = 0; i < list->n; i++) {
 		const struct keyline *k = &list->entries[i].key;
 
@@ -319,7 +303,7 @@ struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoi
 				 const char *default_endpoint,
 				 void (*fault)(void *arg, const char *text), void *arg)
 {
-	struct load l = {.list = calloc(1, sizeof(*l.list)),
+	struct load l = {.list = xcalloc(1, sizeof(*l.list)),
 			 .path = path,
 			 .endpoints = endpoints,
 			 .n_endpoints = n,
@@ -327,13 +311,9 @@ struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoi
 			 .fault = fault,
 			 .arg = arg};
 
-	if (l.list) {
-		read_file(&l);
-		build_table(&l);
-		check_sources(&l);
-	} else {
-		fault_at(&l, 0, "out of memory");
-	}
+	read_file(&l);
+	build_table(&l);
+	check_sources(&l);
 	if (l.faults == 0)
 		return l.list;
 	allowlist_free(l.list);

@@ -9,6 +9,8 @@
 
 #include "conn_internal.h"
 
+#include "loop.h"
+
 /* ,"name":"text", where an empty text is null.  before: "," or "{" ... */
 static void put_text(struct evbuffer *out, const char *before, const char *name, const char *text)
 {
@@ -107,7 +109,7 @@ static void give_status(const struct monitor_view *view, const struct enforce *e
 
 	put_text(out, "{", "version", SSHIPC_VERSION);
 	evbuffer_add_printf(out, ",\"uptime_seconds\":%lld,\"listen\":[",
-			    (long long)(conn_now() - view->since));
+			    (long long)(loop_seconds() - view->since));
 	for (size_t i = 0; i < view->n_at; i++)
 		evbuffer_add_printf(out, "%s\"%s\"", i ? "," : "",
 				    address_format(&view->at[i], text, sizeof(text)));

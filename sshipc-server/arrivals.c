@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
+#include "loop.h"
 #include "monitor_internal.h"
 #include "sshloop.h"
 
@@ -14,7 +16,7 @@ enum {
 	BACKLOG = 1024,	     /* who finds it full tries again after a second */
 	ACCEPTS_A_TURN = 64, /* refusing costs little: a flood must not fill the backlog */
 	STARTS_AT_ONCE = 16, /* sessions that the spawner is making; the others wait here */
-	PAUSE_SECONDS = 1,   /* of accepting, when descriptors run out */
+	PAUSE_MS = 1000,     /* of accepting, when descriptors run out */
 	SPARE_FILES = 64,    /* descriptors for all else */
 };
 
@@ -63,7 +65,7 @@ static bool admit(struct monitor *m, const struct address *peer)
 	    all || sources_guests(view->sources) >= (size_t)view->settings->max_unauthenticated;
 	struct guest *instead;
 	const enum sources_verdict verdict =
-	    sources_ask(view->sources, peer, full, conn_now(), &instead);
+	    sources_ask(view->sources, peer, full, loop_seconds(), &instead);
 	const enum limit which =
 	    all && verdict == SOURCES_FULL ? LIMIT_MAX_SESSIONS : by_verdict[verdict];
 	char source[ADDRESS_TEXT];
@@ -121,9 +123,7 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (++m->last_id == 0)
 		m->last_id = 1;
-	n = calloc(1, sizeof(*n));
-	if (!n)
-		abort();
+	n = xcalloc(1, sizeof(*n));
 	n->fd = fd;
 	n->end = pair[1];
 	n->conn = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
@@ -150,7 +150,6 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 static void on_accept(evutil_socket_t sock, short what, void *arg)
 {
 	struct listener *l = arg;
-	const struct timeval pause = {.tv_sec = PAUSE_SECONDS};
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage sa;
@@ -163,7 +162,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 			log_msg(LOG_ERR, "cannot accept: %s; pausing", strerror(errno));
 			arrivals_watch(l->m, false);
-			event_add(l->m->pause_timer, &pause);
+			loop_after(l->m->pause_timer, PAUSE_MS);
 		}
 		if (fd < 0)
 			return;
@@ -190,9 +189,7 @@ bool arrivals_listen(struct monitor *m)
 		}
 		m->n_listeners++;
 		m->view.at[m->view.n_at++] = l->l.at;
-		l->event = event_new(m->view.base, l->l.fd, EV_READ | EV_PERSIST, on_accept, l);
-		if (!l->event)
-			abort();
+		l->event = loop_event(m->view.base, l->l.fd, EV_READ | EV_PERSIST, on_accept, l);
 	}
 	return true;
 }
@@ -221,9 +218,7 @@ void arrivals_init(struct monitor *m)
 
 	TAILQ_INIT(&m->waiting);
 	m->view.sources = sources_new(&config);
-	m->pause_timer = event_new(m->view.base, -1, 0, on_pause_over, m);
-	if (!m->pause_timer || !m->view.sources)
-		abort();
+	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
 	m->max_sessions = affordable(files, s->max_sessions, "max_sessions");
 	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
 #include "relay.h"
 
 enum { PENDING_MS = 20 }; /* then the channel is accepted before the dial is over */
@@ -36,8 +38,7 @@ static void release(struct channel *ch)
 
 	dial_cancel(ch->dial);
 	end_dial(ch);
-	if (ch->timer)
-		event_free(ch->timer);
+	loop_drop(ch->timer);
 	if (ch->waiting)
 		TAILQ_REMOVE(&c->unsent, ch, unsent);
 	if (ch->fd >= 0)
@@ -111,8 +112,7 @@ static void answer(struct channel *ch)
 {
 	struct conn *c = ch->c;
 
-	if (ch->timer)
-		event_free(ch->timer);
+	loop_drop(ch->timer);
 	ch->timer = NULL;
 	if (send_answer(ch))
 		return;
@@ -149,7 +149,7 @@ static void on_dialled(void *arg, int fd, int error)
 	ch->dial = NULL;
 	ch->fd = fd;
 	ch->error = error;
-	record->at = conn_now();
+	record->at = loop_seconds();
 	record->error = error;
 	if (error) {
 		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
@@ -178,7 +178,6 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
 
 static void dial(struct channel *ch)
 {
-	const struct timeval wait = {.tv_usec = PENDING_MS * 1000};
 	struct monitor_view *view = ch->c->view;
 	struct dial *d;
 
@@ -190,9 +189,8 @@ static void dial(struct channel *ch)
 	if (!d)
 		return; /* answered already, and the channel may be gone */
 	ch->dial = d;
-	ch->timer = event_new(view->base, -1, 0, on_pending, ch);
-	if (!ch->timer || event_add(ch->timer, &wait) != 0)
-		abort();
+	ch->timer = loop_timer(view->base, on_pending, ch);
+	loop_after(ch->timer, PENDING_MS);
 }
 
 static void serve_status(struct channel *ch)
@@ -313,13 +311,11 @@ void channels_on_open(struct conn *c, struct wire *w)
 		channels_refuse(c, w, id, &r, reason, remedy);
 		return;
 	}
-	ch = *slot = calloc(1, sizeof(*ch));
-	if (!ch)
-		abort();
+	ch = *slot = xcalloc(1, sizeof(*ch));
 	ch->c = c;
 	ch->id = id;
 	ch->fd = -1;
-	ch->opened = conn_now();
+	ch->opened = loop_seconds();
 	ch->one_way = verdict == POLICY_GRANT_STATUS;
 	c->n_channels += !ch->one_way;
 	c->use->channels += !ch->one_way;
@@ -358,11 +354,11 @@ void channels_on_closed(struct conn *c, struct wire *w)
 			     {"reason", relay_end_text((enum relay_end)end), 0},
 			     {"claimed_bytes_to_endpoint", NULL, to},
 			     {"claimed_bytes_from_endpoint", NULL, from},
-			     {"seconds", NULL, (uint64_t)(conn_now() - ch->opened)},
+			     {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)},
 			     {NULL, NULL, 0}},
 			 "channel %u closed: %s; session counted %" PRIu64
 			 " bytes to the endpoint, %" PRIu64 " from it, in %llds",
 			 (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
-			 (long long)(conn_now() - ch->opened));
+			 (long long)(loop_seconds() - ch->opened));
 	release(ch);
 }

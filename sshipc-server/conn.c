@@ -11,7 +11,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "keyblob.h"
+#include "loop.h"
 #include "session.h"
 
 enum {
@@ -20,14 +22,6 @@ enum {
 	MESSAGES_A_TURN = 64,
 	AHEAD_US = 5000, /* that a session may be of its pace before it waits */
 };
-
-time_t conn_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
 
 static void doom(struct conn *c)
 {
@@ -54,9 +48,7 @@ void conn_send(struct conn *c, const struct wire *w)
 		conn_violation(c, "does not read");
 		return;
 	}
-	u = malloc(sizeof(*u));
-	if (!u)
-		abort();
+	u = xmalloc(sizeof(*u));
 	u->w = *w;
 	STAILQ_INSERT_TAIL(&c->messages, u, entry);
 	c->n_messages++;
@@ -129,7 +121,7 @@ static void on_stats(struct conn *c, struct wire *w)
 		return;
 	}
 	if (to != c->to_endpoint || from != c->from_endpoint)
-		c->active = conn_now();
+		c->active = loop_seconds();
 	c->to_endpoint = to;
 	c->from_endpoint = from;
 }
@@ -163,11 +155,11 @@ static void on_message(struct conn *c, struct wire *w)
 		login_on_authorize(c, w);
 		break;
 	case WIRE_OPEN:
-		c->active = conn_now();
+		c->active = loop_seconds();
 		channels_on_open(c, w);
 		break;
 	case WIRE_CLOSED:
-		c->active = conn_now();
+		c->active = loop_seconds();
 		channels_on_closed(c, w);
 		break;
 	case WIRE_NOTE:
@@ -240,19 +232,17 @@ void conn_kill(struct conn *c)
 		STAILQ_REMOVE_HEAD(&c->messages, entry);
 		free(u);
 	}
-	sources_leave(c->view->sources, &c->guest, conn_now());
+	sources_leave(c->view->sources, &c->guest, loop_seconds());
 	if (!c->authorized || c->fault == SOURCES_CRASH)
-		sources_punish(c->view->sources, &c->peer, c->fault, conn_now());
+		sources_punish(c->view->sources, &c->peer, c->fault, loop_seconds());
 	login_release(c);
 	c->view->n_sessions--;
 	event_free(c->readable);
 	event_free(c->writable);
 	event_free(c->timer);
 	event_free(c->resume);
-	if (c->wait)
-		event_free(c->wait);
-	if (c->later)
-		event_free(c->later);
+	loop_drop(c->wait);
+	loop_drop(c->later);
 	close(c->sock);
 	if (c->exited || c->pidfd < 0)
 		dispose(c);
@@ -273,18 +263,13 @@ void conn_give_way(struct conn *c, enum limit which)
 static bool too_fast(struct conn *c)
 {
 	const unsigned rate = (unsigned)c->view->settings->max_opens;
-	struct timespec t;
-	struct timeval wait;
-	uint64_t us;
+	const uint64_t us = pace_take(&c->pace, rate, loop_us());
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	us = pace_take(&c->pace, rate, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
 	if (us < AHEAD_US)
 		return false;
 	conn_limit(c, LIMIT_MAX_OPENS, "asks for more than %u things in a second: it waits", rate);
-	wait = (struct timeval){.tv_sec = (time_t)(us / 1000000), .tv_usec = us % 1000000};
 	event_del(c->readable);
-	event_add(c->resume, &wait);
+	loop_after(c->resume, us / 1000);
 	return true;
 }
 
@@ -335,7 +320,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void conn_end(struct conn *c, const char *reason)
 {
-	const struct timeval soon = {.tv_usec = KILL_MS * 1000};
 	struct wire w;
 
 	if (c->ending || c->gone)
@@ -345,17 +329,14 @@ void conn_end(struct conn *c, const char *reason)
 	wire_start(&w, WIRE_END);
 	wire_put_text(&w, reason);
 	wire_send(c->sock, &w); /* when it does not listen, the timer ends it */
-	event_add(c->timer, &soon);
+	loop_after(c->timer, KILL_MS);
 }
 
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *peer, int sock,
 		      void (*closed)(void *arg, struct conn *c), void *arg)
 {
-	const struct timeval grace = {.tv_sec = view->settings->login_grace};
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = xcalloc(1, sizeof(*c));
 
-	if (!c)
-		abort();
 	c->view = view;
 	c->proof = view->proof;
 	c->id = id;
@@ -364,20 +345,18 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->pidfd = -1;
 	c->closed = closed;
 	c->arg = arg;
-	c->since = c->active = conn_now();
+	c->since = c->active = loop_seconds();
 	c->fault = SOURCES_NO_LOGIN;
 	c->guest.owner = c;
 	sources_enter(view->sources, &c->guest, peer, c->since);
 	TAILQ_INIT(&c->unsent);
 	STAILQ_INIT(&c->messages);
 	conn_name(c);
-	c->readable = event_new(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
-	c->writable = event_new(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
-	c->timer = event_new(view->base, -1, 0, on_timer, c);
-	c->resume = event_new(view->base, -1, 0, on_resume, c);
-	if (!c->readable || !c->writable || !c->timer || !c->resume ||
-	    event_add(c->readable, NULL) != 0 || event_add(c->timer, &grace) != 0)
-		abort();
+	c->readable = loop_watch(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
+	c->writable = loop_event(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
+	c->timer = loop_timer(view->base, on_timer, c);
+	c->resume = loop_timer(view->base, on_resume, c);
+	loop_after(c->timer, (uint64_t)view->settings->login_grace * 1000);
 	LIST_INSERT_HEAD(&view->conns, c, of_view);
 	view->n_sessions++;
 	return c;
@@ -411,7 +390,7 @@ void conn_exited(struct conn *c, int status)
 	c->exited = true;
 	/* EX_SOFTWARE is the watchdog's. */
 	if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == EX_SOFTWARE))
-		sources_punish(c->view->sources, &c->peer, SOURCES_CRASH, conn_now());
+		sources_punish(c->view->sources, &c->peer, SOURCES_CRASH, loop_seconds());
 	if (crashed)
 		conn_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -454,8 +433,8 @@ void conn_info(const struct conn *c, struct conn_info *i)
 	    .max_channels = (size_t)c->view->settings->max_channels,
 	    .to_endpoint = c->to_endpoint,
 	    .from_endpoint = c->from_endpoint,
-	    .age = conn_now() - c->since,
-	    .idle = conn_now() - c->active,
+	    .age = loop_seconds() - c->since,
+	    .idle = loop_seconds() - c->active,
 	    .last_refusal = c->last_refusal,
 	};
 	copy_version(c, i->client, sizeof(i->client));

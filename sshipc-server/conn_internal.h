@@ -100,9 +100,6 @@ struct conn {
 	void *arg;
 };
 
-/* Seconds, monotonic. */
-time_t conn_now(void);
-
 /* Sends, or queues; a session that lets too many wait is doomed. */
 void conn_send(struct conn *c, const struct wire *w);
 

@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
 #include "settings.h"
+
+enum { PAUSE_MS = 1000 }; /* of accepting, when descriptors run out */
 
 struct client {
 	LIST_ENTRY(client) entry;
@@ -145,21 +149,16 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void take(struct control *c, int fd, unsigned uid)
 {
-	const struct timeval deadline = {.tv_sec = CONTROL_SECONDS};
-	struct client *k = calloc(1, sizeof(*k));
+	struct client *k = xcalloc(1, sizeof(*k));
 
-	if (!k)
-		abort();
 	k->control = c;
 	k->fd = fd;
 	k->uid = uid;
 	k->out = evbuffer_new();
-	k->readable = event_new(c->base, fd, EV_READ | EV_PERSIST, on_readable, k);
-	k->writable = event_new(c->base, fd, EV_WRITE | EV_PERSIST, on_writable, k);
-	k->timer = event_new(c->base, -1, 0, on_deadline, k);
-	if (!k->out || !k->readable || !k->writable || !k->timer ||
-	    event_add(k->readable, NULL) != 0 || event_add(k->timer, &deadline) != 0)
-		abort();
+	k->readable = loop_watch(c->base, fd, EV_READ | EV_PERSIST, on_readable, k);
+	k->writable = loop_event(c->base, fd, EV_WRITE | EV_PERSIST, on_writable, k);
+	k->timer = loop_timer(c->base, on_deadline, k);
+	loop_after(k->timer, CONTROL_SECONDS * 1000);
 	LIST_INSERT_HEAD(&c->clients, k, entry);
 	if (++c->n_clients == CONTROL_CLIENTS)
 		event_del(c->event);
@@ -175,7 +174,6 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 
 static void on_accept(evutil_socket_t sock, short what, void *arg)
 {
-	const struct timeval pause = {.tv_sec = 1};
 	struct control *c = arg;
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
@@ -183,7 +181,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 
 	if (fd < 0 && errno != EAGAIN) { /* descriptors run out */
 		event_del(c->event);
-		event_add(c->pause, &pause);
+		loop_after(c->pause, PAUSE_MS);
 	}
 	if (fd < 0)
 		return;
@@ -241,9 +239,7 @@ struct control *control_new(struct event_base *base, const char *path,
 	}
 	if (check_folder(path, err) != 0)
 		return NULL;
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		abort();
+	c = xcalloc(1, sizeof(*c));
 	c->base = base;
 	c->give = give;
 	c->arg = arg;
@@ -252,10 +248,8 @@ struct control *control_new(struct event_base *base, const char *path,
 		errno = 0;
 		return NULL;
 	}
-	c->event = event_new(base, c->listening.fd, EV_READ | EV_PERSIST, on_accept, c);
-	c->pause = event_new(base, -1, 0, on_pause_over, c);
-	if (!c->event || !c->pause || event_add(c->event, NULL) != 0)
-		abort();
+	c->event = loop_watch(base, c->listening.fd, EV_READ | EV_PERSIST, on_accept, c);
+	c->pause = loop_timer(base, on_pause_over, c);
 	return c;
 }
 

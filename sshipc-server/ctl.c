@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "control.h"
 #include "ctl_list.h"
 #include "ctl_print.h"
@@ -279,8 +280,9 @@ static int set_option(struct ctl *c, int o, const char **config)
 	if (o == 'e')
 		return add_endpoint(s, optarg);
 	if (o == 'a')
-		return (s->allowlist = strdup(optarg)) ? -1 : EX_OSERR;
-	*(o == 'c' ? &c->path : config) = optarg;
+		s->allowlist = xstrdup(optarg);
+	else
+		*(o == 'c' ? &c->path : config) = optarg;
 	return -1;
 }
 

@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
+#include "loop.h"
 #include "wire.h"
 
 enum { RETRY_MS = 20, ENDPOINTS_MAX = 1024 };
@@ -41,14 +42,6 @@ struct dialler {
 	void *arg;
 };
 
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 /* ---- one dial, in this process ---- */
 
 static void finish(struct dial *d, int fd, int error)
@@ -56,8 +49,7 @@ static void finish(struct dial *d, int fd, int error)
 	dial_done *done = d->done;
 	void *arg = d->arg;
 
-	if (d->event)
-		event_free(d->event);
+	loop_drop(d->event);
 	free(d);
 	if (done)
 		done(arg, fd, error);
@@ -86,25 +78,23 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 	finish(d, d->fd, error);
 }
 
-static void wait_for(struct dial *d, short what, const struct timeval *timeout)
+static void wait_for(struct dial *d, short what, uint64_t ms)
 {
-	d->event = event_new(d->owner->base, d->fd, what, on_dial, d);
-	if (!d->event || event_add(d->event, timeout) != 0)
-		abort();
+	d->event = loop_event(d->owner->base, d->fd, what, on_dial, d);
+	loop_after(d->event, ms);
 }
 
 /* True while it is under way; else it was reported and is gone. */
 static bool attempt(struct dial *d)
 {
-	const struct timeval left = {.tv_sec = d->deadline - now_s() + 1};
-	const struct timeval retry = {.tv_usec = RETRY_MS * 1000};
+	const time_t left = d->deadline - loop_seconds();
 	bool pending = false;
 
 	d->fd = address_connect(&d->address, &d->source, &pending);
 	if (d->fd >= 0 && pending)
-		wait_for(d, EV_WRITE, &left);
-	else if (d->fd < 0 && errno == EAGAIN && now_s() < d->deadline)
-		wait_for(d, EV_TIMEOUT, &retry);
+		wait_for(d, EV_WRITE, (uint64_t)(left + 1) * 1000);
+	else if (d->fd < 0 && errno == EAGAIN && left > 0)
+		wait_for(d, EV_TIMEOUT, RETRY_MS);
 	else {
 		finish(d, d->fd, d->fd >= 0 ? 0 : errno == EAGAIN ? ETIMEDOUT : errno);
 		return false;
@@ -222,18 +212,16 @@ static int start_helper(struct dialler *d, const struct helper_user *user)
 			return -1;
 	}
 	fcntl(d->sock, F_SETFL, O_NONBLOCK);
-	d->event = event_new(d->base, d->sock, EV_READ | EV_PERSIST, on_helper, d);
-	d->writable = event_new(d->base, d->sock, EV_WRITE | EV_PERSIST, on_helper_writable, d);
-	return d->writable && d->event && event_add(d->event, NULL) == 0 ? 0 : -1;
+	d->event = loop_watch(d->base, d->sock, EV_READ | EV_PERSIST, on_helper, d);
+	d->writable = loop_event(d->base, d->sock, EV_WRITE | EV_PERSIST, on_helper_writable, d);
+	return 0;
 }
 
 struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
 			    const struct helper_user *user, void (*lost)(void *arg), void *arg)
 {
-	struct dialler *d = calloc(1, sizeof(*d));
+	struct dialler *d = xcalloc(1, sizeof(*d));
 
-	if (!d)
-		return NULL;
 	d->base = base;
 	d->endpoints = endpoints;
 	d->n = n;
@@ -252,10 +240,8 @@ void dialler_free(struct dialler *d)
 {
 	if (!d)
 		return;
-	if (d->event)
-		event_free(d->event);
-	if (d->writable)
-		event_free(d->writable);
+	loop_drop(d->event);
+	loop_drop(d->writable);
 	fail_all(d);
 	if (d->sock >= 0)
 		close(d->sock);
@@ -265,14 +251,12 @@ void dialler_free(struct dialler *d)
 struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
 			  dial_done *done, void *arg)
 {
-	struct dial *it = calloc(1, sizeof(*it));
+	struct dial *it = xcalloc(1, sizeof(*it));
 	int error;
 
-	if (!it)
-		abort();
 	it->owner = d;
 	it->fd = -1;
-	it->deadline = now_s() + DIAL_SECONDS;
+	it->deadline = loop_seconds() + DIAL_SECONDS;
 	it->address = d->endpoints[i].address;
 	it->source = *source;
 	it->done = done;
@@ -299,8 +283,7 @@ void dial_cancel(struct dial *d)
 		return;
 	if (d->owner->sock >= 0)
 		TAILQ_REMOVE(&d->owner->remote, d, entry);
-	if (d->event)
-		event_free(d->event);
+	loop_drop(d->event);
 	if (d->fd >= 0)
 		close(d->fd);
 	free(d);
@@ -357,11 +340,9 @@ static void on_dialled(void *arg, int fd, int error)
 
 static void order(uint32_t id, uint32_t index, const struct address *source)
 {
-	struct order *o = calloc(1, sizeof(*o));
+	struct order *o = xcalloc(1, sizeof(*o));
 	struct dial *d;
 
-	if (!o)
-		abort();
 	o->id = id;
 	LIST_INSERT_HEAD(&orders, o, entry);
 	d = dialler_dial(&self, index, source, on_dialled, o);
@@ -405,16 +386,10 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 
 void dialler_main(void)
 {
-	struct event *event;
-
 	if (helper_settle() != 0)
 		_exit(71);
-	self.base = event_base_new();
-	event = self.base
-		    ? event_new(self.base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_request, NULL)
-		    : NULL;
-	if (!event || event_add(event, NULL) != 0)
-		_exit(71);
+	self.base = loop_new();
+	loop_watch(self.base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_request, NULL);
 	event_base_dispatch(self.base);
 	_exit(0);
 }

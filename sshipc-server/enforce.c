@@ -11,6 +11,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "alloc.h"
+#include "loop.h"
+
 enum {
 	SETTLE_MS = 100, /* after a change, for a writer that renames and then sets the mode */
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
@@ -122,7 +125,6 @@ static bool link_moved(const struct enforce *e)
 static void on_changed(evutil_socket_t fd, short what, void *arg)
 {
 	_Alignas(struct inotify_event) char buf[4096];
-	const struct timeval settle = {.tv_usec = SETTLE_MS * 1000};
 	struct enforce *e = arg;
 	const struct inotify_event *ev;
 	bool ours = false;
@@ -141,7 +143,7 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 		}
 	/* From the first event, not the last: a busy folder must not put it off for ever. */
 	if ((ours || link_moved(e)) && !event_pending(e->settled, EV_TIMEOUT, NULL))
-		event_add(e->settled, &settle);
+		loop_after(e->settled, SETTLE_MS);
 }
 
 static int watch(struct enforce *e, struct event_base *base)
@@ -149,8 +151,8 @@ static int watch(struct enforce *e, struct event_base *base)
 	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (e->inotify < 0 || watch_paths(e) != 0)
 		return -1;
-	e->changed = event_new(base, e->inotify, EV_READ | EV_PERSIST, on_changed, e);
-	return e->changed && event_add(e->changed, NULL) == 0 ? 0 : -1;
+	e->changed = loop_watch(base, e->inotify, EV_READ | EV_PERSIST, on_changed, e);
+	return 0;
 }
 
 /* ---- the clock ---- */
@@ -224,22 +226,17 @@ static void on_ticked(evutil_socket_t fd, short what, void *arg)
 struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 			    struct allowlist *list, const struct enforce_ops *ops)
 {
-	struct enforce *e = calloc(1, sizeof(*e));
+	struct enforce *e = xcalloc(1, sizeof(*e));
 
-	if (!e)
-		abort();
 	e->s = s;
 	e->ops = *ops;
 	e->list = list;
 	e->inotify = -1;
 	e->clock = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-	e->settled = event_new(base, -1, 0, on_settled, e);
-	e->ticked =
-	    e->clock < 0 ? NULL : event_new(base, e->clock, EV_READ | EV_PERSIST, on_ticked, e);
-	if (!e->settled || !e->ticked || event_add(e->ticked, NULL) != 0) {
-		enforce_free(e);
-		return NULL;
-	}
+	if (e->clock < 0)
+		abort(); /* there was no descriptor left at the start */
+	e->settled = loop_timer(base, on_settled, e);
+	e->ticked = loop_watch(base, e->clock, EV_READ | EV_PERSIST, on_ticked, e);
 	if (s->watch && watch(e, base) != 0)
 		log_msg(LOG_WARNING, "%s cannot be watched (%s): changes take SIGHUP", s->allowlist,
 			strerror(errno));
@@ -249,18 +246,14 @@ struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 
 void enforce_free(struct enforce *e)
 {
-	struct event *events[] = {e ? e->changed : NULL, e ? e->settled : NULL,
-				  e ? e->ticked : NULL};
-
 	if (!e)
 		return;
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		if (events[i])
-			event_free(events[i]);
+	loop_drop(e->changed);
+	event_free(e->settled);
+	event_free(e->ticked);
 	if (e->inotify >= 0)
 		close(e->inotify);
-	if (e->clock >= 0)
-		close(e->clock);
+	close(e->clock);
 	allowlist_free(e->list);
 	free(e);
 }

@@ -7,15 +7,16 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "alloc.h"
 #include "log.h"
 
 static int set_text(char **to, const char *value, const char **errstr)
 {
-	*errstr = *to ? "is given twice" : "out of memory";
+	*errstr = "is given twice";
 	if (*to)
 		return -1;
-	*to = strdup(value);
-	return *to ? 0 : -1;
+	*to = xstrdup(value);
+	return 0;
 }
 
 static int set_from(struct explain *q, const char *value, const char **errstr)

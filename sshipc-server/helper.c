@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "confine.h"
 
 static const char title[] = "sshipc-server: ";
@@ -47,9 +48,7 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 		*errstr = "sessions never run as root; name an ordinary user with -u";
 		return -1;
 	}
-	out->name = strdup(pw->pw_name);
-	if (!out->name)
-		abort();
+	out->name = xstrdup(pw->pw_name);
 	out->uid = pw->pw_uid;
 	out->gid = pw->pw_gid;
 	out->demote = true;
@@ -140,6 +139,7 @@ int helper_settle(void)
 	/* A terminal's ^C and a supervisor's SIGTERM to the group are the monitor's to answer. */
 	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
 
+	alloc_must_succeed("");
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	if (!confine_is_sanitized() && confine_null_stdio() != 0)

@@ -34,8 +34,8 @@ const char *helper_role(char *const *argv);
  * the helper's own). */
 void helper_retitle(const char *role);
 
-/* A helper's first step: its signals, 0-2 on /dev/null, no capabilities, confine_process.  0, or
- * -1. */
+/* A helper's first step: no memory is its end; its signals, 0-2 on /dev/null, no capabilities,
+ * confine_process.  0, or -1. */
 int helper_settle(void);
 
 #endif

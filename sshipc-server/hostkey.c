@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "field.h"
 #include "signature.h"
 
@@ -178,13 +179,12 @@ static void type_of(const struct hostkey *k, char type[KEYLINE_TYPE])
 /* Takes the key over.  Both halves must belong together. */
 static struct hostkey *new_key(EVP_PKEY *key)
 {
-	struct hostkey *k = key ? calloc(1, sizeof(*k)) : NULL;
 	struct signature s = {.len = sizeof(s.raw)};
+	struct hostkey *k;
 
-	if (!k) {
-		EVP_PKEY_free(key);
+	if (!key)
 		return NULL;
-	}
+	k = xcalloc(1, sizeof(*k));
 	k->key = key;
 	k->blob_len = signature_blob(key, k->blob);
 	type_of(k, s.algorithm);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
+#include "loop.h"
 #include "proof.h"
 
 enum {
@@ -85,9 +87,8 @@ static void take_use(struct conn *c, const struct keyline *key)
 	struct key_use *u = find_use(c->view, key->digest);
 
 	if (!u) {
-		u = calloc(1, sizeof(*u));
-		if (!u || !(u->blob = malloc(key->blob_len)))
-			abort();
+		u = xcalloc(1, sizeof(*u));
+		u->blob = xmalloc(key->blob_len);
 		memcpy(u->blob, key->blob, key->blob_len);
 		u->blob_len = key->blob_len;
 		memcpy(u->digest, key->digest, sizeof(u->digest));
@@ -156,16 +157,15 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 {
 	struct wire w;
 
-	c->channels = calloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
-	if (!c->channels)
-		abort();
+	c->channels =
+	    xcalloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
 	c->authorized = true;
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
 	take_use(c, &entry->key);
 	conn_name(c);
 	event_del(c->timer);
-	sources_leave(c->view->sources, &c->guest, conn_now());
+	sources_leave(c->view->sources, &c->guest, loop_seconds());
 	conn_log(c, LOG_INFO, "login",
 		 (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
 		 "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
@@ -259,7 +259,6 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
  * is known. */
 static void wait_for_others(struct conn *c, struct key_use *u)
 {
-	const struct timeval patience = {.tv_sec = REPLACE_SECONDS};
 	struct conn *other;
 	struct wire w;
 
@@ -274,9 +273,8 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 		wire_start(&w, WIRE_CHECK);
 		conn_send(other, &w);
 	}
-	c->wait = event_new(c->view->base, -1, 0, on_waited, c);
-	if (!c->wait || event_add(c->wait, &patience) != 0)
-		abort();
+	c->wait = loop_timer(c->view->base, on_waited, c);
+	loop_after(c->wait, REPLACE_SECONDS * 1000);
 }
 
 /* The owner of an unknown key proved to have it. */

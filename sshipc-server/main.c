@@ -6,18 +6,19 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 
+#include "alloc.h"
 #include "allowlist.h"
 #include "confine.h"
 #include "ctl.h"
 #include "dialler.h"
 #include "helper.h"
 #include "keyfile.h"
+#include "loop.h"
 #include "monitor.h"
 #include "proof.h"
 #include "settings.h"
@@ -84,19 +85,15 @@ static int run(const struct settings *s, struct allowlist *list, struct hostkey 
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *events[3] = {NULL};
-	struct event_base *base = event_base_new();
+	struct event_base *base = loop_new();
 	struct monitor *m;
 	int code;
 
-	if (!base)
-		return EX_OSERR;
 	m = monitor_new(base, s, list, hostkeys, s->n_hostkeys, &code);
 	if (m) {
-		for (size_t i = 0; i < 3; i++) {
-			events[i] = evsignal_new(base, signals[i], on_signal, m);
-			if (!events[i] || event_add(events[i], NULL) != 0)
-				abort();
-		}
+		for (size_t i = 0; i < 3; i++)
+			events[i] =
+			    loop_watch(base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, m);
 		if (allowlist_count(list) == 0)
 			log_msg(LOG_WARNING,
 				"%s is empty: every login is refused until it has a key",
@@ -138,6 +135,7 @@ int main(int argc, char **argv)
 		dialler_main();
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
+	alloc_must_succeed("sshipc-server: out of memory\n");
 	log_init("sshipc-server", LOG_SINK_STDERR, LOG_INFO);
 	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
 		return ctl_main(argc - 1, argv + 1);

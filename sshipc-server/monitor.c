@@ -10,11 +10,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "answers.h"
 #include "fence.h"
+#include "loop.h"
 #include "monitor_internal.h"
 
-enum { STOP_SECONDS = 1 };
+enum { STOP_MS = 1000 };
 
 void monitor_quit(struct monitor *m, int exit_code)
 {
@@ -184,7 +186,6 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 
 void monitor_stop(struct monitor *m)
 {
-	const struct timeval soon = {.tv_sec = STOP_SECONDS};
 	struct node *n;
 
 	m->stopping = true;
@@ -196,19 +197,17 @@ void monitor_stop(struct monitor *m)
 	for (size_t i = 0; i < BUCKETS; i++)
 		LIST_FOREACH(n, &m->nodes[i], entry)
 	conn_end(n->conn, "the server is shutting down");
-	event_add(m->stop_timer, &soon);
+	loop_after(m->stop_timer, STOP_MS);
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 			    struct allowlist *list, struct hostkey *const *hostkeys,
 			    size_t n_hostkeys, int *exit_code)
 {
-	struct monitor *m = calloc(1, sizeof(*m));
+	struct monitor *m = xcalloc(1, sizeof(*m));
 	const struct enforce_ops enforce_ops = {judge, next_change, m};
 	const char *errstr = NULL;
 
-	if (!m)
-		abort();
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
 					.allowlist = list,
@@ -216,18 +215,14 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 					.n_hostkeys = n_hostkeys,
 					.logged_in = on_logged_in,
 					.owner = m};
-	m->view.since = conn_now();
+	m->view.since = loop_seconds();
 	m->setup = (struct spawner_setup){s, hostkeys, n_hostkeys};
-	m->stop_timer = event_new(base, -1, 0, on_stop_timer, m);
+	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	arrivals_init(m);
 	m->view.pending = pending_new(s);
 	m->view.repeats = repeats_new(base);
-	m->view.dials = calloc(s->n_endpoints, sizeof(*m->view.dials));
-	if (!m->stop_timer || !m->view.dials || !m->view.pending || !m->view.repeats)
-		abort();
+	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->enforce = enforce_new(base, s, list, &enforce_ops);
-	if (!m->enforce)
-		abort();
 	*exit_code = EX_CONFIG;
 	if (helper_user_find(s->user, &m->user, &errstr) != 0) {
 		log_msg(LOG_ERR, "user %s: %s", s->user ? s->user : "sshipc or nobody", errstr);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "log.h"
 
 struct key {
@@ -26,10 +27,9 @@ struct pending {
 
 struct pending *pending_new(const struct settings *s)
 {
-	struct pending *p = calloc(1, sizeof(*p));
+	struct pending *p = xcalloc(1, sizeof(*p));
 
-	if (p)
-		p->s = s;
+	p->s = s;
 	return p;
 }
 
@@ -70,8 +70,8 @@ bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struc
 	if (!k) {
 		if (p->n == PENDING_MAX || p->last == now)
 			return false;
-		if (!p->keys && !(p->keys = calloc(PENDING_MAX, sizeof(*p->keys))))
-			return false;
+		if (!p->keys)
+			p->keys = xcalloc(PENDING_MAX, sizeof(*p->keys));
 		k = &p->keys[p->n++];
 		memcpy(k->blob, blob, len);
 		k->len = len;

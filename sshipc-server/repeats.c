@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "log.h"
+#include "loop.h"
 
-enum { SECONDS = 60 };
+enum { MINUTE_MS = 60000 };
 
 struct repeat {
 	uint64_t hash;
@@ -70,12 +72,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 struct repeats *repeats_new(struct event_base *base)
 {
-	struct repeats *r = calloc(1, sizeof(*r));
+	struct repeats *r = xcalloc(1, sizeof(*r));
 
-	if (!r || !(r->timer = event_new(base, -1, 0, on_timer, r))) {
-		free(r);
-		return NULL;
-	}
+	r->timer = loop_timer(base, on_timer, r);
 	r->minute = 1;
 	return r;
 }
@@ -110,11 +109,10 @@ bool repeats_again(struct repeat *k)
 
 bool repeats_begin(struct repeats *r, const char *event, const char *subject)
 {
-	const struct timeval minute = {.tv_sec = SECONDS};
 	struct repeat *k;
 
 	if (!event_pending(r->timer, EV_TIMEOUT, NULL))
-		event_add(r->timer, &minute);
+		loop_after(r->timer, MINUTE_MS);
 	if (r->n == REPEATS_KINDS) {
 		r->others++;
 		return false;

@@ -15,7 +15,6 @@
 struct repeats;
 struct repeat; /* a kind of line in this minute */
 
-/* NULL without memory. */
 struct repeats *repeats_new(struct event_base *base);
 
 /* Tells what is still counted. */

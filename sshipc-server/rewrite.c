@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloc.h"
+
 enum { LOCK_STEP_MS = 20 };
 
 struct rewrite {
@@ -131,9 +133,7 @@ static int read_text(struct rewrite *r, int fd)
 {
 	const size_t size = (size_t)r->st.st_size;
 
-	r->text = malloc(size + 1);
-	if (!r->text)
-		return fail(r, "out of memory");
+	r->text = xmalloc(size + 1);
 	while (r->len < size) {
 		const ssize_t n = read(fd, r->text + r->len, size - r->len);
 
@@ -171,12 +171,8 @@ out:
 struct rewrite *rewrite_open(const struct settings *s, void (*fault)(void *arg, const char *text),
 			     void *arg)
 {
-	struct rewrite *r = calloc(1, sizeof(*r));
+	struct rewrite *r = xcalloc(1, sizeof(*r));
 
-	if (!r) {
-		fault(arg, "out of memory");
-		return NULL;
-	}
 	r->s = s;
 	r->fault = fault;
 	r->arg = arg;
@@ -214,12 +210,9 @@ void rewrite_remove(struct rewrite *r, unsigned line)
 void rewrite_append(struct rewrite *r, const char *line)
 {
 	const char *sep = r->len && r->text[r->len - 1] != '\n' ? "\n" : "";
-	char *text = realloc(r->text, r->len + strlen(line) + 3);
 
-	if (!text)
-		abort();
-	r->text = text;
-	r->len += (size_t)sprintf(text + r->len, "%s%s\n", sep, line);
+	r->text = xreallocarray(r->text, r->len + strlen(line) + 3, 1);
+	r->len += (size_t)sprintf(r->text + r->len, "%s%s\n", sep, line);
 }
 
 static int write_all(int fd, const char *text, size_t len)

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "algorithms.h"
+#include "alloc.h"
 #include "confine.h"
 #include "log.h"
+#include "loop.h"
 #include "policy.h"
 #include "sigcalls.h"
 #include "streamlocal.h"
@@ -172,9 +174,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		tell_limit(s, SESSION_LIMIT_CHANNELS);
 		return 1;
 	}
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		abort();
+	c = xcalloc(1, sizeof(*c));
 	c->s = s;
 	s->generation = s->generation % 0xffff + 1; /* an id is never 0 */
 	c->id = s->generation << 16 | slot;
@@ -185,10 +185,9 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	fd = wire_take_fd(&s->broker.in, 0);
 	one_way = fd >= 0 && wire_get_u32(&s->broker.in) != 0;
 	channel = ssh_message_channel_request_open_reply_accept(message);
-	if (channel)
-		c->relay = relay_new(s->relays, channel, on_relay_done, c);
-	if (!c->relay)
+	if (!channel)
 		abort();
+	c->relay = relay_new(s->relays, channel, on_relay_done, c);
 	s->n_free -= slot != s->max;
 	s->slots[slot] = c;
 	if (fd >= 0)
@@ -293,15 +292,14 @@ static void check_alive(struct session *s)
 static void say_stats(struct session *s, bool last)
 {
 	const struct relay_stats *total = relays_total(s->relays);
-	struct timespec now;
+	const time_t now = loop_seconds();
 
 	if (total->to_socket == s->said.to_socket && total->from_socket == s->said.from_socket)
 		return;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (s->said_at != 0 && now.tv_sec - s->said_at < STATS_SECONDS && !last)
+	if (s->said_at != 0 && now - s->said_at < STATS_SECONDS && !last)
 		return;
 	s->said = *total;
-	s->said_at = now.tv_sec;
+	s->said_at = now;
 	wire_start(&s->broker.out, WIRE_STATS);
 	wire_put_u64(&s->broker.out, total->to_socket);
 	wire_put_u64(&s->broker.out, total->from_socket);
@@ -354,29 +352,21 @@ static int start(struct session *s, int ssh_fd)
 	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = s};
 	ssh_session ssh;
 
-	s->base = event_base_new();
-	if (!s->base)
-		return -1;
+	s->base = loop_new();
 	ssh = new_ssh(s, ssh_fd);
 	if (!ssh)
 		return -1;
 	s->loop = sshloop_new(s->base, ssh, ssh_fd, &config, &ops);
-	s->relays = s->loop
-			? relays_new(s->base, s->loop, (size_t)s->setup->max_held << 20, on_full, s)
-			: NULL;
-	s->broker_event = event_new(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
-	if (!s->relays || !s->broker_event || event_add(s->broker_event, NULL) != 0)
-		return -1;
+	s->relays = relays_new(s->base, s->loop, (size_t)s->setup->max_held << 20, on_full, s);
+	loop_watch(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
 	sshloop_start(s->loop);
 	return 0;
 }
 
 void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = xcalloc(1, sizeof(*s));
 
-	if (!s)
-		_exit(1);
 	s->setup = setup;
 	s->broker.fd = broker;
 	s->broker.late = on_late;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "log.h"
 #include "proof.h"
 #include "sigcalls.h"
@@ -83,10 +84,8 @@ static void grant(struct session *s, uint32_t max)
 {
 	if (max == 0 || max > SESSION_CHANNELS_MAX)
 		max = SESSION_CHANNELS_MAX;
-	s->slots = calloc(max + 1, sizeof(struct chan *)); /* the last one for .status */
-	s->free_slots = calloc(max, sizeof(*s->free_slots));
-	if (!s->slots || !s->free_slots)
-		abort();
+	s->slots = xcalloc(max + 1, sizeof(struct chan *)); /* the last one for .status */
+	s->free_slots = xcalloc(max, sizeof(*s->free_slots));
 	for (s->max = s->n_free = max; max > 0; max--)
 		s->free_slots[s->max - max] = max - 1;
 	s->authorized = true;

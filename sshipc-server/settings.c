@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "alloc.h"
 #include "option.h"
 
 #define PROGRAM	       "sshipc-server"
@@ -123,8 +124,8 @@ static int set_once(char **target, const char *option, const char *value)
 {
 	if (*target)
 		return usage("option '%s' is given twice", option);
-	*target = strdup(value);
-	return *target ? GO_ON : usage("out of memory");
+	*target = xstrdup(value);
+	return GO_ON;
 }
 
 static int add(const char *option, const char *value, int rc, const char *why)
@@ -310,7 +311,7 @@ static void default_control(struct settings *s)
 {
 	s->control_by_default = s->config && !s->control;
 	if (s->control_by_default)
-		s->control = strdup(SETTINGS_CONTROL);
+		s->control = xstrdup(SETTINGS_CONTROL);
 	if (!s->control || *s->control)
 		return;
 	free(s->control);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "conf.h"
 #include "session.h"
 #include "settings.h"
@@ -47,11 +47,7 @@ int settings_add_hostkey(struct settings *s, const char *path, const char **errs
 	*errstr = "there are too many host keys, one of each type will do";
 	if (s->n_hostkeys == SETTINGS_HOSTKEYS)
 		return -1;
-	*errstr = "out of memory";
-	s->hostkeys[s->n_hostkeys] = strdup(path);
-	if (!s->hostkeys[s->n_hostkeys])
-		return -1;
-	s->n_hostkeys++;
+	s->hostkeys[s->n_hostkeys++] = xstrdup(path);
 	return 0;
 }
 
@@ -87,9 +83,7 @@ static void on_default(struct conf *c, config_setting_t *setting, const char *va
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		if (strcmp(s->endpoints[i].name, value) != 0)
 			continue;
-		s->default_endpoint = strdup(value);
-		if (!s->default_endpoint)
-			bad(c, setting, "default", value, "out of memory");
+		s->default_endpoint = xstrdup(value);
 		return;
 	}
 	bad(c, setting, "default", value, "no endpoint has this name");
@@ -112,8 +106,8 @@ static void on_control(struct conf *c, config_setting_t *setting, const char *va
 
 	if (*value && settings_check_control(value, &why) < 0)
 		bad(c, setting, "control", value, why);
-	else if (!(s->control = strdup(value)))
-		bad(c, setting, "control", value, "out of memory");
+	else
+		s->control = xstrdup(value);
 }
 
 static void on_algorithms(struct conf *c, config_setting_t *setting, const char *value, void *arg)
@@ -175,15 +169,10 @@ static void on_accept(struct conf *c, config_setting_t *setting, const char *val
 	struct endpoint *e = arg;
 	const char *why = "there are too many aliases";
 
-	if (e->n_accept == ENDPOINT_ALIASES || endpoint_check_alias(value, &why) < 0) {
+	if (e->n_accept == ENDPOINT_ALIASES || endpoint_check_alias(value, &why) < 0)
 		bad(c, setting, "accept", value, why);
-		return;
-	}
-	e->accept[e->n_accept] = strdup(value);
-	if (e->accept[e->n_accept])
-		e->n_accept++;
 	else
-		bad(c, setting, "accept", value, "out of memory");
+		e->accept[e->n_accept++] = xstrdup(value);
 }
 
 static void on_endpoint(struct conf *c, config_setting_t *group, const char *value, void *arg)
@@ -224,8 +213,8 @@ static void on_pending_from(struct conf *c, config_setting_t *setting, const cha
 		return;
 	if (cidr_parse(value, &s->pending_from, why, sizeof(why)) < 0)
 		bad(c, setting, "pending_from", value, why);
-	else if (!(s->pending_text = strdup(value)))
-		bad(c, setting, "pending_from", value, "out of memory");
+	else
+		s->pending_text = xstrdup(value);
 }
 
 static void on_pending_until(struct conf *c, config_setting_t *setting, const char *value,

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn_internal.h"
 #include "hostkey.h"
+#include "loop.h"
 #include "proof.h"
 #include "sigcalls.h"
 
 /* New keys of one session, at most so often.  An honest one waits for its answer, so that it is
  * slowed by it and never ended. */
 enum { REKEY_MS = 100 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* The key that the exchange names, and its hash. */
 static const struct hostkey *find_key(struct conn *c, const struct field *hashed, size_t n)
@@ -49,7 +41,7 @@ static void answer(struct conn *c)
 		c->hostkey = c->hash_key;
 	}
 	c->hash_len = 0;
-	c->signed_at = now_ms();
+	c->signed_at = loop_ms();
 	wire_start(&w, WIRE_SIGNED);
 	wire_put_bytes(&w, raw, n);
 	conn_send(c, &w);
@@ -66,7 +58,6 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 void signing_on_sign(struct conn *c, struct wire *w)
 {
 	const bool waiting = c->hash_len > 0, first = c->session_id_len == 0;
-	struct timeval wait = {0};
 	struct field hashed;
 	uint64_t now, due;
 	size_t n;
@@ -82,17 +73,15 @@ void signing_on_sign(struct conn *c, struct wire *w)
 	}
 	explicit_bzero(w->buf, w->len); /* the secret of the exchange is part of it */
 	c->hash_len = n;
-	now = now_ms();
+	now = loop_ms();
 	due = c->signed_at + REKEY_MS;
 	if (first || due <= now) {
 		answer(c);
 		return;
 	}
-	wait.tv_usec = (suseconds_t)(due - now) * 1000;
 	if (!c->later)
-		c->later = event_new(c->view->base, -1, 0, on_time, c);
-	if (!c->later || event_add(c->later, &wait) != 0)
-		abort();
+		c->later = loop_timer(c->view->base, on_time, c);
+	loop_after(c->later, due - now);
 }
 
 enum signature_verdict signing_check(const struct conn *c, const struct field *key,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alloc.h"
+
 enum {
 	THRESHOLD = 15, /* seconds of penalty below which a source is as good as any */
 	PUNISHED_MOST = 2,
@@ -90,9 +92,7 @@ static struct source *find_or_add(struct sources *s, const struct address *peer,
 
 	if (src)
 		return src;
-	src = calloc(1, sizeof(*src));
-	if (!src)
-		abort();
+	src = xcalloc(1, sizeof(*src));
 	set_net(s, peer, src->net);
 	src->until = now;
 	TAILQ_INIT(&src->guests);
@@ -122,14 +122,9 @@ static void move(struct sources *s, struct source *src, size_t n)
 
 struct sources *sources_new(const struct sources_config *config)
 {
-	struct sources *s = calloc(1, sizeof(*s));
+	struct sources *s = xcalloc(1, sizeof(*s));
 
-	if (s)
-		s->by_n = calloc((size_t)config->most + 1, sizeof(*s->by_n));
-	if (!s || !s->by_n) {
-		free(s);
-		return NULL;
-	}
+	s->by_n = xcalloc((size_t)config->most + 1, sizeof(*s->by_n));
 	s->config = *config;
 	for (int i = 0; i <= config->most; i++)
 		TAILQ_INIT(&s->by_n[i]);

@@ -49,7 +49,6 @@ enum sources_fault { /* and for how many seconds */
 		     SOURCES_CRASH = 90,
 };
 
-/* NULL: out of memory. */
 struct sources *sources_new(const struct sources_config *config);
 void sources_free(struct sources *s); /* all guests have left */
 

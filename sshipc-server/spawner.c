@@ -17,6 +17,7 @@
 #include "confine.h"
 #include "keyfile.h"
 #include "landlock.h"
+#include "loop.h"
 #include "proof.h"
 #include "session.h"
 #include "wire.h"
@@ -134,24 +135,19 @@ static int send_setup(int sock, const struct spawner_setup *setup)
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
 			      const struct helper_user *user, const struct spawner_ops *ops)
 {
-	struct spawner *s = calloc(1, sizeof(*s));
+	struct spawner *s = xcalloc(1, sizeof(*s));
 
-	if (!s)
-		return NULL;
 	s->ops = *ops;
 	s->setup = setup;
 	s->sock = -1;
 	LIST_INSERT_HEAD(&all, s, entry);
-	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0)
-		goto fail;
+	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0) {
+		spawner_free(s);
+		return NULL;
+	}
 	fcntl(s->sock, F_SETFL, O_NONBLOCK);
-	s->event = event_new(base, s->sock, EV_READ | EV_PERSIST, on_spawner, s);
-	if (!s->event || event_add(s->event, NULL) != 0)
-		goto fail;
+	s->event = loop_watch(base, s->sock, EV_READ | EV_PERSIST, on_spawner, s);
 	return s;
-fail:
-	spawner_free(s);
-	return NULL;
 }
 
 int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
@@ -186,8 +182,7 @@ void spawner_free(struct spawner *s)
 	if (!s)
 		return;
 	LIST_REMOVE(s, entry);
-	if (s->event)
-		event_free(s->event);
+	loop_drop(s->event);
 	if (s->sock >= 0)
 		close(s->sock);
 	free(s);
@@ -326,9 +321,7 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 		return;
 	if (sp.n_children == sp.room) {
 		sp.room = sp.room ? sp.room * 2 : 64;
-		sp.children = realloc(sp.children, sp.room * sizeof(*sp.children));
-		if (!sp.children)
-			abort();
+		sp.children = xreallocarray(sp.children, sp.room, sizeof(*sp.children));
 	}
 	c.pid = fork();
 	if (c.pid == 0) {
@@ -376,7 +369,6 @@ void spawner_main(void)
 	sigset_t chld, unblocked;
 	struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
 
-	alloc_must_succeed("");
 	if (helper_settle() != 0)
 		_exit(71);
 	sigaction(SIGCHLD, &sa, NULL);

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "loop.h"
+
 /* Whether a socket file stands there; never a connect: IPC daemons take every one for a client. */
 static const char *presence(const struct address *a)
 {
@@ -28,7 +30,7 @@ static void format_dial(const struct dial_record *d, char *buf, size_t size)
 		return;
 	}
 	snprintf(buf, size, "{\"result\":\"%s\",\"age_seconds\":%lld}",
-		 d->error ? strerror(d->error) : "connected", (long long)(conn_now() - d->at));
+		 d->error ? strerror(d->error) : "connected", (long long)(loop_seconds() - d->at));
 }
 
 void status_endpoint(const struct endpoint *e, const struct dial_record *dial, bool address,

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "loop.h"
+
+#include <stdlib.h>
+
+struct event_base *loop_new(void)
+{
+	struct event_base *base = event_base_new();
+
+	if (!base)
+		abort();
+	return base;
+}
+
+struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
+			 void *arg)
+{
+	struct event *e = event_new(base, fd, what, call, arg);
+
+	if (!e)
+		abort();
+	return e;
+}
+
+struct event *loop_timer(struct event_base *base, event_callback_fn call, void *arg)
+{
+	return loop_event(base, -1, 0, call, arg);
+}
+
+struct event *loop_watch(struct event_base *base, int fd, short what, event_callback_fn call,
+			 void *arg)
+{
+	struct event *e = loop_event(base, fd, what, call, arg);
+
+	if (event_add(e, NULL) != 0)
+		abort();
+	return e;
+}
+
+void loop_after(struct event *e, uint64_t ms)
+{
+	const struct timeval wait = {.tv_sec = (time_t)(ms / 1000),
+				     .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	if (event_add(e, &wait) != 0)
+		abort();
+}
+
+void loop_drop(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+time_t loop_seconds(void)
+{
+	return (time_t)(loop_ms() / 1000);
+}
+
+uint64_t loop_ms(void)
+{
+	return loop_us() / 1000;
+}
+
+uint64_t loop_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}

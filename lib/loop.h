@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_LOOP_H
+#define SSHIPC_LOOP_H
+/*
+ * libevent and the monotonic clock in few words.  An event that cannot be made or added is the end
+ * of the process, as is memory that is not there (alloc.h).
+ */
+#include <event2/event.h>
+#include <stdint.h>
+#include <time.h>
+
+struct event_base *loop_new(void);
+
+/* Made, not added yet. */
+struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
+			 void *arg);
+struct event *loop_timer(struct event_base *base, event_callback_fn call, void *arg);
+
+/* Made and added, without a timeout; what says whether it persists. */
+struct event *loop_watch(struct event_base *base, int fd, short what, event_callback_fn call,
+			 void *arg);
+
+/* Added, or added anew, with a timeout. */
+void loop_after(struct event *e, uint64_t ms);
+
+/* event_free(3); NULL is none. */
+void loop_drop(struct event *e);
+
+/* CLOCK_MONOTONIC. */
+time_t loop_seconds(void);
+uint64_t loop_ms(void);
+uint64_t loop_us(void);
+
+#endif
