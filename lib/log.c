@@ -88,37 +88,41 @@ static bool is_control(const unsigned char *s, size_t len)
 	       (len == 2 && s[0] == 0xc2 && s[1] < 0xa0);
 }
 
-const char *log_clean(char *out, size_t size, const char *text, size_t len)
+enum how { CLEAN, ASCII, JSON };
+
+static size_t escape(char *out, size_t size, const void *text, size_t len, enum how how)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	const unsigned char *s = text;
 	struct text t = text_start(out, size);
 	size_t n;
 
-	for (size_t i = 0; i < len; i += n) {
-		n = utf8_length(s + i, len - i);
-		if (n && !is_control(s + i, n)) {
-			text_add(&t, text + i, n);
-			continue;
-		}
-		n = 1;
-		text_add_code(&t, false, s[i]);
+	for (size_t i = 0; i < len && !t.full; i += n) {
+		const size_t whole = how == ASCII ? s[i] < 0x80 : utf8_length(s + i, len - i);
+		const bool plain = whole && !is_control(s + i, whole);
+
+		n = how == JSON && whole ? whole : plain ? whole : 1;
+		if (plain && (how == CLEAN || (s[i] != '"' && s[i] != '\\')))
+			text_add(&t, (const char *)s + i, n);
+		else if (plain && how == JSON)
+			text_add(&t, (const char[]){'\\', (char)s[i]}, 2);
+		else /* The second byte of a C1 character is its code. */
+			text_add_code(&t, how == JSON,
+				      how == JSON && !whole ? 0xfffd : s[i + n - 1]);
 	}
+	if (t.full && how == ASCII)
+		memcpy(out + t.mark, "...", sizeof("..."));
+	return t.len;
+}
+
+const char *log_clean(char *out, size_t size, const char *text, size_t len)
+{
+	escape(out, size, text, len, CLEAN);
 	return out;
 }
 
 const char *log_escape_to(char *out, size_t size, const void *text, size_t len)
 {
-	const unsigned char *s = text;
-	struct text t = text_start(out, size);
-
-	for (size_t i = 0; i < len && !t.full; i++) {
-		if (s[i] > 0x1f && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
-			text_add(&t, (const char *)s + i, 1);
-		else
-			text_add_code(&t, false, s[i]);
-	}
-	if (t.full)
-		memcpy(out + t.mark, "...", sizeof("..."));
+	escape(out, size, text, len, ASCII);
 	return out;
 }
 
@@ -129,25 +133,7 @@ const char *log_escape(struct log_text *buf, const void *text, size_t len)
 
 size_t log_json_escape(char *out, size_t size, const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	struct text t = text_start(out, size);
-	size_t n;
-
-	for (size_t i = 0; i < len && !t.full; i += n) {
-		n = utf8_length(s + i, len - i);
-		if (n == 0) {
-			n = 1;
-			text_add_code(&t, true, 0xfffd);
-		} else if (is_control(s + i, n)) {
-			/* The second byte of a C1 character is its code. */
-			text_add_code(&t, true, s[i + n - 1]);
-		} else if (s[i] == '"' || s[i] == '\\') {
-			text_add(&t, (const char[]){'\\', text[i]}, 2);
-		} else {
-			text_add(&t, text + i, n);
-		}
-	}
-	return t.len;
+	return escape(out, size, text, len, JSON);
 }
 
 /* systemd names the stream that it reads; stderr may since have been sent elsewhere. */
@@ -169,11 +155,6 @@ void log_init(const char *program, enum log_sink sink, int threshold)
 	state.journal = stderr_is_journal();
 	if (sink == LOG_SINK_SYSLOG)
 		openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
-}
-
-bool log_enabled(int priority)
-{
-	return priority <= state.threshold;
 }
 
 void log_redirect(void (*sink)(int priority, const char *text))
@@ -313,15 +294,18 @@ static void write_line(int priority, const char *event, const struct log_field *
 		return;
 }
 
-void log_vevent(int priority, const char *event, const struct log_field *fields, const char *fmt,
-		va_list ap)
+void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
+	       ...)
 {
 	char raw[TEXT_MAX], text[CLEAN_MAX];
 	int saved = errno, n;
+	va_list ap;
 
-	if (!log_enabled(priority))
+	if (priority > state.threshold)
 		return;
+	va_start(ap, fmt);
 	n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
 	if (n >= (int)sizeof(raw))
 		memcpy(raw + sizeof(raw) - sizeof("..."), "...", sizeof("..."));
 	if (n >= 0) {
@@ -334,28 +318,4 @@ void log_vevent(int priority, const char *event, const struct log_field *fields,
 			write_line(priority, event, fields, text);
 	}
 	errno = saved;
-}
-
-void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
-	       ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_vevent(priority, event, fields, fmt, ap);
-	va_end(ap);
-}
-
-void log_vmsg(int priority, const char *fmt, va_list ap)
-{
-	log_vevent(priority, NULL, NULL, fmt, ap);
-}
-
-void log_msg(int priority, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_vmsg(priority, fmt, ap);
-	va_end(ap);
 }

@@ -23,9 +23,6 @@ struct log_text {
  * syslog(3) priorities, LOG_INFO by default.  Before this call lines go to stderr at LOG_INFO. */
 void log_init(const char *program, enum log_sink sink, int threshold);
 
-/* True where a line of this priority would be written: lets a caller skip costly formatting. */
-bool log_enabled(int priority);
-
 /* Every line goes to sink instead, as formatted, without program or frame: a confined process has
  * no file to write to. */
 void log_redirect(void (*sink)(int priority, const char *text));
@@ -43,8 +40,7 @@ const char *log_level_text(int threshold);
  * Control bytes, DEL and invalid UTF-8 in the finished text are escaped as \xNN, so no caller can
  * forge a second line.  Where nobody reads, lines are counted instead, and the count is told later;
  * peer text in quotes should still go through log_escape.  errno is kept. */
-void log_msg(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void log_vmsg(int priority, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+#define log_msg(priority, ...) log_event(priority, NULL, NULL, __VA_ARGS__)
 
 /* A member of a JSON line beside the text: a string, or, where text is NULL, a number.  A list of
  * them ends with name NULL. */
@@ -58,8 +54,6 @@ struct log_field {
  * human ones the text alone, which should say the same. */
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
 	       ...) __attribute__((format(printf, 4, 5)));
-void log_vevent(int priority, const char *event, const struct log_field *fields, const char *fmt,
-		va_list ap) __attribute__((format(printf, 4, 0)));
 
 /* Escapes len bytes of peer text into buf: printable ASCII but '"' and '\\' as it is, everything
  * else as \xNN; cut to fit.  Returns buf->s. */

@@ -11,40 +11,6 @@
 
 #include "loop.h"
 
-/* ,"name":"text", where an empty text is null.  before: "," or "{" ... */
-static void put_text(struct evbuffer *out, const char *before, const char *name, const char *text)
-{
-	char escaped[6 * PATH_MAX];
-
-	log_json_escape(escaped, sizeof(escaped), text, strlen(text));
-	evbuffer_add_printf(out, *text ? "%s\"%s\":\"%s\"" : "%s\"%s\":null", before, name,
-			    escaped);
-}
-
-static void put_session(struct evbuffer *out, const struct conn *c)
-{
-	struct conn_info i;
-	char source[ADDRESS_TEXT];
-
-	conn_info(c, &i);
-	evbuffer_add_printf(out, "{\"connection\":%" PRIu32, i.id);
-	put_text(out, ",\"key\":{", "name", i.key);
-	put_text(out, ",", "fingerprint", i.fingerprint);
-	put_text(out, "},", "source", address_format_host(&i.peer, source, sizeof(source)));
-	evbuffer_add_printf(
-	    out, ",\"source_port\":%u,\"endpoint\":{\"name\":\"%s\",\"kind\":\"%s\"}",
-	    address_port(&i.peer), i.endpoint->name, endpoint_kind_text(i.endpoint->kind));
-	evbuffer_add_printf(out,
-			    ",\"channels\":%zu,\"max_channels\":%zu,\"claimed_bytes_to_endpoint\":"
-			    "%" PRIu64 ",\"claimed_bytes_from_endpoint\":%" PRIu64,
-			    i.channels, i.max_channels, i.to_endpoint, i.from_endpoint);
-	evbuffer_add_printf(out, ",\"age_seconds\":%lld,\"idle_seconds\":%lld", (long long)i.age,
-			    (long long)i.idle);
-	put_text(out, ",", "client", i.client);
-	put_text(out, ",", "last_refusal", i.last_refusal);
-	evbuffer_add_printf(out, "}\n");
-}
-
 static void give_who(const struct monitor_view *view, struct evbuffer *out)
 {
 	size_t n = 0;
@@ -52,21 +18,19 @@ static void give_who(const struct monitor_view *view, struct evbuffer *out)
 	/* What is too long is not sent; so no more of it needs to be made. */
 	for (struct conn *c = conn_next(view, NULL);
 	     c && evbuffer_get_length(out) <= CONTROL_ANSWER; c = conn_next(view, c), n++)
-		put_session(out, c);
+		status_put(c, out);
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
 }
 
 /* A number is an id, and nothing else: a key so named is meant by its fingerprint. */
 static bool is_meant(const struct conn *c, const char *whom)
 {
-	struct conn_info i;
 	char id[16];
 
-	conn_info(c, &i);
-	snprintf(id, sizeof(id), "%" PRIu32, i.id);
+	snprintf(id, sizeof(id), "%" PRIu32, c->id);
 	if (strspn(whom, "0123456789") == strlen(whom))
 		return strcmp(whom, id) == 0;
-	return strcmp(whom, i.key) == 0 || strcmp(whom, i.fingerprint) == 0;
+	return strcmp(whom, c->use->name) == 0 || strcmp(whom, c->use->fingerprint) == 0;
 }
 
 static void give_kill(struct monitor_view *view, const struct control_request *r,
@@ -79,7 +43,7 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 		next = conn_next(view, c);
 		if (!is_meant(c, r->whom))
 			continue;
-		put_session(out, c);
+		status_put(c, out);
 		conn_dismiss(c, r->uid);
 		n++;
 	}
@@ -97,7 +61,7 @@ static void give_reload(struct enforce *e, struct evbuffer *out)
 		control_refuse(out, summary);
 		return;
 	}
-	put_text(out, "{\"ok\":true,", "summary", summary);
+	status_put_text(out, "{\"ok\":true,", "summary", summary);
 	evbuffer_add_printf(out, "}\n");
 }
 
@@ -105,9 +69,9 @@ static void give_status(const struct monitor_view *view, const struct enforce *e
 			struct evbuffer *out)
 {
 	const struct settings *s = view->settings;
-	char text[ADDRESS_TEXT], endpoint[STATUS_ENDPOINT], *path = realpath(s->allowlist, NULL);
+	char text[ADDRESS_TEXT], *path = realpath(s->allowlist, NULL);
 
-	put_text(out, "{", "version", SSHIPC_VERSION);
+	status_put_text(out, "{", "version", SSHIPC_VERSION);
 	evbuffer_add_printf(out, ",\"uptime_seconds\":%lld,\"listen\":[",
 			    (long long)(loop_seconds() - view->since));
 	for (size_t i = 0; i < view->n_at; i++)
@@ -118,15 +82,15 @@ static void give_status(const struct monitor_view *view, const struct enforce *e
 	for (int i = 0; i < LIMITS; i++)
 		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"limits\":{",
 				    limit_name((enum limit)i), view->bitten[i]);
-	put_text(out, "},", "allowlist", path ? path : s->allowlist);
+	status_put_text(out, "},", "allowlist", path ? path : s->allowlist);
 	evbuffer_add_printf(out, ",\"keys\":%zu", allowlist_count(view->allowlist));
-	put_text(out, ",", "fault", enforce_fault(e));
+	status_put_text(out, ",", "fault", enforce_fault(e));
 	evbuffer_add_printf(
 	    out, ",\"pending\":%zu,\"pending_open\":%s", pending_count(view->pending),
 	    s->pending_from.n > 0 && time(NULL) < s->pending_until ? "true" : "false");
 	for (size_t i = 0; i < s->n_endpoints; i++) {
-		status_endpoint(&s->endpoints[i], &view->dials[i], true, endpoint);
-		evbuffer_add_printf(out, "%s%s", i ? "," : ",\"endpoints\":[", endpoint);
+		evbuffer_add_printf(out, "%s", i ? "," : ",\"endpoints\":[");
+		status_put_endpoint(view, &s->endpoints[i], true, out);
 	}
 	evbuffer_add_printf(out, "]}\n{\"ok\":true}\n");
 	free(path);

@@ -152,15 +152,15 @@ static void on_dialled(void *arg, int fd, int error)
 	record->at = loop_seconds();
 	record->error = error;
 	if (error) {
-		snprintf(c->last_refusal, sizeof(c->last_refusal), "endpoint %s: %s",
+		snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "endpoint %s: %s",
 			 c->endpoint->name, strerror(error));
-		if (conn_may_log(c, "channel-failed", c->last_refusal))
+		if (conn_may_log(c, "channel-failed", c->use->last_refusal))
 			conn_log(c, LOG_WARNING, "channel-failed",
 				 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
 							    {"reason", strerror(error), 0},
 							    {NULL, NULL, 0}},
 				 "channel %u failed: %s", (unsigned)(ch->id >> 16),
-				 c->last_refusal);
+				 c->use->last_refusal);
 	}
 	answer(ch);
 }
@@ -195,19 +195,7 @@ static void dial(struct channel *ch)
 
 static void serve_status(struct channel *ch)
 {
-	struct conn *c = ch->c;
-	const struct status_view v = {
-	    .entry = c->entry,
-	    .dial = &c->view->dials[c->endpoint - c->view->settings->endpoints],
-	    .source = c->peer,
-	    .channels = c->n_channels,
-	    .max_channels = (size_t)c->view->settings->max_channels,
-	    .key_sessions = login_sessions(c->use),
-	    .key_channels = c->use->channels,
-	    .last_refusal = c->last_refusal,
-	    .conn = c->id};
-
-	ch->fd = status_socket(&v);
+	ch->fd = status_socket(ch->c);
 	ch->error = ch->fd < 0 ? errno : 0;
 	answer(ch);
 }
@@ -238,16 +226,18 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
-	snprintf(c->last_refusal, sizeof(c->last_refusal), "%s%s %s%s: %s", action_text(r->action),
-		 direct ? " to" : "", log_escape(&host, r->host, r->host_len), port, reason);
-	if (conn_may_log(c, "channel-refused", c->last_refusal))
+	snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "%s%s %s%s: %s",
+		 action_text(r->action), direct ? " to" : "",
+		 log_escape(&host, r->host, r->host_len), port, reason);
+	if (conn_may_log(c, "channel-refused", c->use->last_refusal))
 		conn_log(c, LOG_NOTICE, "channel-refused",
 			 (const struct log_field[]){{"type", action_text(r->action), 0},
 						    {"destination", host.s, 0},
 						    {"port", NULL, r->port},
 						    {"reason", reason, 0},
 						    {NULL, NULL, 0}},
-			 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
+			 "refused %s (key %s); %s", c->use->last_refusal, c->use->fingerprint,
+			 remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
@@ -273,7 +263,7 @@ static const char *no_room(struct conn *c, const char **remedy)
 	return "as many dials are under way as may be (max_dials)";
 }
 
-void channels_on_open(struct conn *c, struct wire *w)
+bool channels_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
@@ -290,26 +280,23 @@ void channels_on_open(struct conn *c, struct wire *w)
 	o = wire_get_bytes(w, &n_origin, 64);
 	log_escape(&origin, o, n_origin);
 	wire_get_u32(w);
-	if (!wire_done(w) || !c->authorized || !slot || *slot || id == 0 ||
-	    r.action > POLICY_GLOBAL_REQUEST || r.action == POLICY_LOGIN) {
-		conn_violation(c, "OPEN");
-		return;
-	}
+	if (!wire_done(w) || !slot || *slot || id == 0 || r.action > POLICY_GLOBAL_REQUEST ||
+	    r.action == POLICY_LOGIN)
+		return false;
+	c->active = loop_seconds();
 	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
 		channels_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
-		return;
+		return true;
 	}
 	/* The last slot is there for .status alone. */
-	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels) {
-		conn_violation(c, "OPEN");
-		return;
-	}
+	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
+		return false;
 	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
 	if (reason) {
 		channels_refuse(c, w, id, &r, reason, remedy);
-		return;
+		return true;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));
 	ch->c = c;
@@ -322,7 +309,7 @@ void channels_on_open(struct conn *c, struct wire *w)
 	c->n_opened += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);
-		return;
+		return true;
 	}
 	log_escape(&host, r.host, r.host_len);
 	conn_log(c, LOG_INFO, "channel-open",
@@ -334,19 +321,19 @@ void channels_on_open(struct conn *c, struct wire *w)
 		 "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
 		 (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
+	return true;
 }
 
-void channels_on_closed(struct conn *c, struct wire *w)
+bool channels_on_closed(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
 	const uint32_t end = wire_get_u32(w);
 	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
 
-	if (!wire_done(w) || !ch || ch->id != id || (ch->state == DIALLING && !ch->told)) {
-		conn_violation(c, "CLOSED");
-		return;
-	}
+	if (!wire_done(w) || !ch || ch->id != id || (ch->state == DIALLING && !ch->told))
+		return false;
+	c->active = loop_seconds();
 	if (!ch->one_way && ch->state == OPEN)
 		conn_log(c, LOG_INFO, "channel-close",
 			 (const struct log_field[]){
@@ -361,4 +348,5 @@ void channels_on_closed(struct conn *c, struct wire *w)
 			 (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
 			 (long long)(loop_seconds() - ch->opened));
 	release(ch);
+	return true;
 }

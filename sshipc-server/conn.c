@@ -20,7 +20,8 @@ enum {
 	KILL_MS = 500,	 /* from END to SIGKILL */
 	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
-	AHEAD_US = 5000, /* that a session may be of its pace before it waits */
+	SIGNS_A_SECOND = 10, /* new keys cost us most */
+	AHEAD_US = 5000,     /* that a session may be of its pace before it waits */
 };
 
 static void doom(struct conn *c)
@@ -73,23 +74,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what else a session says ---- */
 
-static void on_note(struct conn *c, struct wire *w)
+static bool on_note(struct conn *c, struct wire *w)
 {
 	const uint32_t priority = wire_get_u32(w);
 	struct log_text text;
 	size_t n;
 	const void *p = wire_get_bytes(w, &n, 512);
 
-	if (!wire_done(w)) {
-		conn_violation(c, "NOTE");
-		return;
-	}
+	if (!wire_done(w))
+		return false;
 	if (conn_may_log(c, "note", log_escape(&text, p, n)))
 		conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
 			 "note", NULL, "session says: %s", text.s);
+	return true;
 }
 
-static void on_refuse(struct conn *c, struct wire *w)
+static bool on_refuse(struct conn *c, struct wire *w)
 {
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w)};
 	enum policy_verdict verdict;
@@ -97,92 +97,82 @@ static void on_refuse(struct conn *c, struct wire *w)
 	size_t used = strlen(c->methods);
 
 	r.host = wire_get_bytes(w, &r.host_len, 63);
-	if (!wire_done(w)) {
-		conn_violation(c, "REFUSE");
-		return;
-	}
+	if (!wire_done(w))
+		return false;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 		channels_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
-		return;
+		return true;
 	}
 	log_escape(&what, r.host, r.host_len);
 	if (!strstr(c->methods, what.s))
 		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
 			 what.s);
+	return true;
 }
 
-static void on_stats(struct conn *c, struct wire *w)
+static bool on_stats(struct conn *c, struct wire *w)
 {
 	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
 
-	if (!wire_done(w) || !c->authorized) {
-		conn_violation(c, "STATS");
-		return;
-	}
+	if (!wire_done(w))
+		return false;
 	if (to != c->to_endpoint || from != c->from_endpoint)
 		c->active = loop_seconds();
 	c->to_endpoint = to;
 	c->from_endpoint = from;
+	return true;
 }
 
-static void on_limit(struct conn *c, struct wire *w)
+static bool on_limit(struct conn *c, struct wire *w)
 {
 	const uint32_t which = wire_get_u32(w);
 
-	if (!wire_done(w) || !c->authorized || which > SESSION_LIMIT_HELD)
-		conn_violation(c, "LIMIT");
-	else if (which == SESSION_LIMIT_CHANNELS)
+	if (!wire_done(w) || which > SESSION_LIMIT_HELD)
+		return false;
+	if (which == SESSION_LIMIT_CHANNELS)
 		conn_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
 	else
 		conn_limit(c, LIMIT_MAX_HELD,
 			   "slow readers hold as many bytes as it may: it waits for them");
+	return true;
 }
 
 /* ---- life ---- */
 
+/* DESIGN.md, section 3.  What it was told to end asks for, it does not get. */
+enum { BEFORE_LOGIN = 1, LOGGED_IN = 2, ALWAYS = 3, ENDING = 4 };
+
+static const struct {
+	const char *name;
+	bool (*heard)(struct conn *c, struct wire *w); /* false: a field is wrong */
+	int when;
+} messages[] = {
+    [WIRE_PROBE] = {"PROBE", login_on_probe, BEFORE_LOGIN},
+    [WIRE_AUTHORIZE] = {"AUTHORIZE", login_on_authorize, BEFORE_LOGIN},
+    [WIRE_OPEN] = {"OPEN", channels_on_open, LOGGED_IN},
+    [WIRE_CLOSED] = {"CLOSED", channels_on_closed, LOGGED_IN | ENDING},
+    [WIRE_NOTE] = {"NOTE", on_note, ALWAYS | ENDING},
+    [WIRE_REFUSE] = {"REFUSE", on_refuse, ALWAYS},
+    [WIRE_ALIVE] = {"ALIVE", login_on_alive, LOGGED_IN},
+    [WIRE_LIMIT] = {"LIMIT", on_limit, LOGGED_IN},
+    [WIRE_STATS] = {"STATS", on_stats, LOGGED_IN | ENDING},
+    [WIRE_SIGN] = {"SIGN", signing_on_sign, ALWAYS},
+};
+
 static void on_message(struct conn *c, struct wire *w)
 {
-	/* It was told to end: what it asks for now, it does not get. */
-	if (c->ending && wire_type(w) != WIRE_CLOSED && wire_type(w) != WIRE_NOTE &&
-	    wire_type(w) != WIRE_STATS)
+	const unsigned type = wire_type(w);
+	const bool known = type < sizeof(messages) / sizeof(*messages) && messages[type].heard;
+	const int when = known ? messages[type].when : 0;
+
+	if (c->ending && !(when & ENDING))
 		return;
-	switch (wire_type(w)) {
-	case WIRE_PROBE:
-		login_on_probe(c, w);
-		break;
-	case WIRE_AUTHORIZE:
-		login_on_authorize(c, w);
-		break;
-	case WIRE_OPEN:
-		c->active = loop_seconds();
-		channels_on_open(c, w);
-		break;
-	case WIRE_CLOSED:
-		c->active = loop_seconds();
-		channels_on_closed(c, w);
-		break;
-	case WIRE_NOTE:
-		on_note(c, w);
-		break;
-	case WIRE_STATS:
-		on_stats(c, w);
-		break;
-	case WIRE_LIMIT:
-		on_limit(c, w);
-		break;
-	case WIRE_ALIVE:
-		login_on_alive(c, w);
-		break;
-	case WIRE_REFUSE:
-		on_refuse(c, w);
-		break;
-	case WIRE_SIGN:
-		signing_on_sign(c, w);
-		break;
-	default:
+	if (!known)
 		conn_violation(c, "unknown message");
-	}
+	else if (!(when & (c->authorized ? LOGGED_IN : BEFORE_LOGIN)) ||
+		 !messages[type].heard(c, w))
+		conn_violation(c, messages[type].name);
 }
 
 static void log_end(struct conn *c)
@@ -242,7 +232,6 @@ void conn_kill(struct conn *c)
 	event_free(c->timer);
 	event_free(c->resume);
 	loop_drop(c->wait);
-	loop_drop(c->later);
 	close(c->sock);
 	if (c->exited || c->pidfd < 0)
 		dispose(c);
@@ -260,14 +249,16 @@ void conn_give_way(struct conn *c, enum limit which)
 }
 
 /* Who asks too fast is read no more until its pace allows; its answer is late, not lost. */
-static bool too_fast(struct conn *c)
+static bool too_fast(struct conn *c, enum wire_type type)
 {
-	const unsigned rate = (unsigned)c->view->settings->max_opens;
+	const unsigned rate =
+	    type == WIRE_SIGN ? SIGNS_A_SECOND : (unsigned)c->view->settings->max_opens;
 	const uint64_t us = pace_take(&c->pace, rate, loop_us());
 
 	if (us < AHEAD_US)
 		return false;
-	conn_limit(c, LIMIT_MAX_OPENS, "asks for more than %u things in a second: it waits", rate);
+	conn_limit(c, LIMIT_MAX_OPENS, "asks for more than %u %s in a second: it waits", rate,
+		   type == WIRE_SIGN ? "new keys" : "things");
 	event_del(c->readable);
 	loop_after(c->resume, us / 1000);
 	return true;
@@ -287,6 +278,7 @@ static void on_session(evutil_socket_t sock, short what, void *arg)
 
 	for (int i = 0; i < MESSAGES_A_TURN && !c->killed; i++) {
 		const int rc = wire_recv(sock, &w, 0);
+		const enum wire_type type = wire_type(&w); /* w may become the answer */
 
 		if (rc < 0 && errno == EAGAIN)
 			return;
@@ -299,7 +291,7 @@ static void on_session(evutil_socket_t sock, short what, void *arg)
 		else
 			on_message(c, &w);
 		/* What it closes it was once given. */
-		if (wire_type(&w) != WIRE_CLOSED && too_fast(c))
+		if (type != WIRE_CLOSED && too_fast(c, type))
 			return;
 	}
 }
@@ -409,35 +401,6 @@ uint32_t conn_id(const struct conn *c)
 bool conn_logged_in(const struct conn *c)
 {
 	return c->authorized && !c->ending && !c->gone;
-}
-
-/* The client's version is the last of what it claims, and quotes within are escaped. */
-static void copy_version(const struct conn *c, char *out, size_t size)
-{
-	static const char before[] = "\", client \"";
-	const char *p = strstr(c->client, before);
-
-	snprintf(out, size, "%s", p ? p + sizeof(before) - 1 : "");
-	out[strcspn(out, "\"")] = '\0';
-}
-
-void conn_info(const struct conn *c, struct conn_info *i)
-{
-	*i = (struct conn_info){
-	    .id = c->id,
-	    .key = c->use->name,
-	    .fingerprint = c->use->fingerprint,
-	    .peer = c->peer,
-	    .endpoint = c->endpoint,
-	    .channels = c->n_channels,
-	    .max_channels = (size_t)c->view->settings->max_channels,
-	    .to_endpoint = c->to_endpoint,
-	    .from_endpoint = c->from_endpoint,
-	    .age = loop_seconds() - c->since,
-	    .idle = loop_seconds() - c->active,
-	    .last_refusal = c->last_refusal,
-	};
-	copy_version(c, i->client, sizeof(i->client));
 }
 
 struct conn *conn_next(const struct monitor_view *view, const struct conn *c)

@@ -45,20 +45,6 @@ bool conn_logged_in(const struct conn *c);
 /* Iterates over those logged in, the newest first: after c, or from the start for NULL. */
 struct conn *conn_next(const struct monitor_view *view, const struct conn *c);
 
-/* What an administrator may know of one that is logged in.  Texts are its own. */
-struct conn_info {
-	uint32_t id;
-	const char *key, *fingerprint;
-	struct address peer;
-	const struct endpoint *endpoint;
-	size_t channels, max_channels;
-	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
-	time_t age, idle;		     /* seconds */
-	char client[256];		     /* its version, escaped */
-	const char *last_refusal;	     /* "" for none */
-};
-void conn_info(const struct conn *c, struct conn_info *i);
-
 /* Ends it for the administrator uid. */
 void conn_dismiss(struct conn *c, unsigned uid);
 
@@ -71,22 +57,20 @@ void conns_judge(struct monitor_view *view, const struct allowlist *list, const 
  * such warnings. */
 time_t conns_next_change(struct monitor_view *view, time_t now);
 
-/* The status answer (one JSON object and a newline) about this connection's own entry into a
- * socket, whose other end is returned: connected, complete, never blocking.  -1 with errno. */
-struct status_view {
-	const struct allow_entry *entry;
-	const struct dial_record *dial;
-	struct address source;
-	size_t key_sessions, key_channels; /* over all sessions of the key */
-	size_t channels, max_channels;
-	const char *last_refusal; /* "" for none */
-	uint32_t conn;
-};
-int status_socket(const struct status_view *v);
+/* What its key's owner, and an administrator, may know of one that is logged in: one JSON object
+ * and a newline. */
+struct evbuffer;
+void status_put(const struct conn *c, struct evbuffer *out);
+
+/* That in a socket, whose other end is returned: connected, complete, never blocking.  -1 with
+ * errno. */
+int status_socket(const struct conn *c);
 
 /* The endpoint's object in it; for who may know its address, with that. */
-#define STATUS_ENDPOINT 2048
-void status_endpoint(const struct endpoint *e, const struct dial_record *dial, bool address,
-		     char out[STATUS_ENDPOINT]);
+void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, bool address,
+			 struct evbuffer *out);
+
+/* before"name":"text", where an empty text is null. */
+void status_put_text(struct evbuffer *out, const char *before, const char *name, const char *text);
 
 #endif

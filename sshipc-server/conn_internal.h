@@ -45,7 +45,8 @@ struct key_use {
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
 	size_t channels, dials;
-	struct conn *waiter; /* a login that waits for an older session to be given up */
+	char last_refusal[512]; /* of an open, for the status answer; "": none */
+	struct conn *waiter;	/* a login that waits for an older session to be given up */
 };
 
 struct conn {
@@ -59,14 +60,8 @@ struct conn {
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
-	uint8_t hash[SIGNATURE_HASH]; /* to be signed with hash_key, later */
-	size_t hash_len;
-	char hash_for[KEYLINE_TYPE]; /* algorithm */
-	const struct hostkey *hash_key;
-	struct event *later;
-	uint64_t signed_at; /* ms */
-	bool ending;	    /* END was said, or it is doomed: the timer kills */
-	bool gone;	    /* everything is given back; only the exit status is awaited */
+	bool ending; /* END was said, or it is doomed: the timer kills */
+	bool gone;   /* everything is given back; only the exit status is awaited */
 	bool exited, killed;
 	struct guest guest;
 	enum sources_fault fault; /* should it end before its login */
@@ -85,13 +80,13 @@ struct conn {
 	time_t active;			     /* STATS changed, or a channel was opened or closed */
 	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
 	char client[640];		     /* user and version that it claims */
+	char version[LOG_ESCAPED];	     /* the latter, escaped */
 	char why[128];			     /* it was ended, for a summary */
 	unsigned probes, attempts;
 	unsigned minute, kinds;			    /* different lines in that minute */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
-	char last_refusal[512];
-	struct channel **channels; /* max_channels of them, by slot */
+	struct channel **channels;		    /* max_channels of them, by slot */
 	size_t n_channels, n_opened;
 	struct channel_list unsent;
 	STAILQ_HEAD(, unsent) messages;
@@ -128,7 +123,7 @@ time_t conn_next_change(struct conn *c, time_t now);
 void conn_name(struct conn *c);
 
 /* SIGN messages: the session's key exchanges. */
-void signing_on_sign(struct conn *c, struct wire *w);
+bool signing_on_sign(struct conn *c, struct wire *w);
 
 /* Whether s is the signature of a login in this session. */
 struct field;
@@ -136,17 +131,17 @@ enum signature_verdict signing_check(const struct conn *c, const struct field *k
 				     const struct field *user, const struct signature *s);
 
 /* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
-void login_on_probe(struct conn *c, struct wire *w);
-void login_on_authorize(struct conn *c, struct wire *w);
-void login_on_alive(struct conn *c, struct wire *w);
+bool login_on_probe(struct conn *c, struct wire *w);
+bool login_on_authorize(struct conn *c, struct wire *w);
+bool login_on_alive(struct conn *c, struct wire *w);
 void login_release(struct conn *c);
 
 /* Sessions of a key (0 for NULL); one that is ending makes room already. */
 size_t login_sessions(const struct key_use *u);
 
 /* OPEN and CLOSED messages. */
-void channels_on_open(struct conn *c, struct wire *w);
-void channels_on_closed(struct conn *c, struct wire *w);
+bool channels_on_open(struct conn *c, struct wire *w);
+bool channels_on_closed(struct conn *c, struct wire *w);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
 void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,

@@ -172,6 +172,11 @@ static int run_who(const struct ctl *c, int argc, char **argv)
 	return show(c, argc, argv, ctl_print_who);
 }
 
+static int run_pending(const struct ctl *c, int argc, char **argv)
+{
+	return show(c, argc, argv, ctl_print_pending);
+}
+
 static int run_status(const struct ctl *c, int argc, char **argv)
 {
 	return show(c, argc, argv, ctl_print_status);
@@ -215,7 +220,7 @@ static const struct ctl_command commands[] = {
      "  reload                  read the allow list anew, and judge every session by it\n"},
     {"status", run_status,
      "  status [--json]         the server, its allow list and its endpoints\n"},
-    {"pending", ctl_list_pending,
+    {"pending", run_pending,
      "  pending [--json]        unknown keys whose owners tried to log in\n"},
     {"approve", ctl_list_approve,
      "  approve SHA256:... --endpoint NAME --name NAME [--from CIDR] [--max-sessions N]\n"

@@ -119,53 +119,6 @@ int ctl_list_revoke(const struct ctl *c, int argc, char **argv)
 	return code == EX_OK ? tell_server(c) : code;
 }
 
-/* ---- pending ---- */
-
-/* Calls with each line of data; the last line is the verdict. */
-static void each_line(char *answer, void (*with)(const char *line, void *arg), void *arg)
-{
-	char *end;
-
-	for (char *p = answer; (end = strchr(p, '\n')) && end[1]; p = end + 1) {
-		*end = '\0';
-		with(p, arg);
-	}
-}
-
-static void print_pending(const char *line, void *arg)
-{
-	char fingerprint[64], at[64], user[512], address[64];
-
-	printf("%-50s  %-20s  %-15s  %s\n",
-	       json_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
-	       json_value(line, "time", at, sizeof(at)),
-	       json_value(line, "address", address, sizeof(address)),
-	       json_value(line, "user", user, sizeof(user)));
-}
-
-static void print_json(const char *line, void *arg)
-{
-	puts(line);
-}
-
-int ctl_list_pending(const struct ctl *c, int argc, char **argv)
-{
-	const bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	char *answer;
-	int code;
-
-	if (argc > 1 && !json)
-		return ctl_usage("pending: unexpected argument '%s'", argv[argc - 1]);
-	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
-	if (!answer)
-		return code;
-	if (!json)
-		printf("%-50s  %-20s  %-15s  %s\n", "FINGERPRINT", "TIME", "ADDRESS", "USER");
-	each_line(answer, json ? print_json : print_pending, NULL);
-	free(answer);
-	return EX_OK;
-}
-
 /* ---- approve ---- */
 
 int ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX],
@@ -195,25 +148,22 @@ int ctl_list_compose(const struct approval *a, const char *key, char line[KEYLIN
 	return same ? 0 : -1;
 }
 
-struct search {
-	const char *fingerprint;
-	char key[KEYLINE_MAX]; /* "": not found */
-};
-
-static void look_at(const char *line, void *arg)
+/* The key of that fingerprint among the pending ones; "" for none. */
+static void find_pending(char *answer, const char *fingerprint, char key[KEYLINE_MAX])
 {
-	struct search *s = arg;
-	char fingerprint[64];
+	char text[64], *end;
 
-	if (!strcmp(json_value(line, "fingerprint", fingerprint, sizeof(fingerprint)),
-		    s->fingerprint))
-		json_value(line, "key", s->key, sizeof(s->key));
+	key[0] = '\0';
+	for (char *p = answer; (end = strchr(p, '\n')) && end[1]; p = end + 1) {
+		*end = '\0';
+		if (!strcmp(json_value(p, "fingerprint", text, sizeof(text)), fingerprint))
+			json_value(p, "key", key, KEYLINE_MAX);
+	}
 }
 
 static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)
 {
-	struct search s = {.fingerprint = a->fingerprint};
-	char line[KEYLINE_MAX], err[KEYLINE_ERROR], *answer;
+	char key[KEYLINE_MAX], line[KEYLINE_MAX], err[KEYLINE_ERROR], *answer;
 	int code;
 
 	for (size_t i = 0; i < allowlist_count(rewrite_list(r)); i++)
@@ -224,13 +174,13 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;
-	each_line(answer, look_at, &s);
+	find_pending(answer, a->fingerprint, key);
 	free(answer);
-	if (!s.key[0])
+	if (!key[0])
 		return ctl_usage("%s is not pending: its owner has to try to log in from an "
 				 "address of pending_from first",
 				 a->fingerprint);
-	if (ctl_list_compose(a, s.key, line, err) < 0)
+	if (ctl_list_compose(a, key, line, err) < 0)
 		return ctl_usage("approve: %s", err);
 	rewrite_append(r, line);
 	code = write_list(r);

@@ -8,7 +8,6 @@
 #include "ctl.h"
 #include "keyline.h"
 
-int ctl_list_pending(const struct ctl *c, int argc, char **argv);
 int ctl_list_approve(const struct ctl *c, int argc, char **argv);
 int ctl_list_revoke(const struct ctl *c, int argc, char **argv);
 

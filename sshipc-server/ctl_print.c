@@ -35,10 +35,14 @@ static void format_source(const char *json, char *out, size_t size)
 
 /* ---- who ---- */
 
-static const struct {
+struct column {
 	const char *title, *path;
 	enum { PLAIN, SOURCE, AGE } form;
-} columns[] = {
+};
+
+enum { COLUMNS_MAX = 16 };
+
+static const struct column who[] = {
     {"ID", "connection", PLAIN},
     {"KEY", "key.name", PLAIN},
     {"FINGERPRINT", "fingerprint", PLAIN},
@@ -52,15 +56,20 @@ static const struct {
     {"CLIENT", "client", PLAIN},
 };
 
-enum { COLUMNS = sizeof(columns) / sizeof(*columns) };
+static const struct column pending[] = {
+    {"FINGERPRINT", "fingerprint", PLAIN},
+    {"TIME", "time", PLAIN},
+    {"ADDRESS", "address", PLAIN},
+    {"USER", "user", PLAIN},
+};
 
-static const char *cell(const char *json, int i, char out[CELL])
+static const char *cell(const char *json, const struct column *c, char out[CELL])
 {
-	if (columns[i].form == SOURCE)
+	if (c->form == SOURCE)
 		format_source(json, out, CELL);
 	else
-		json_value(json, columns[i].path, out, CELL);
-	if (columns[i].form == AGE)
+		json_value(json, c->path, out, CELL);
+	if (c->form == AGE)
 		format_age(out, CELL);
 	return out;
 }
@@ -80,28 +89,38 @@ static char *cut(char *p)
 	return end && end[1] ? end + 1 : NULL;
 }
 
-void ctl_print_who(char *answer)
+static void print_table(char *answer, const struct column *columns, int n)
 {
-	int width[COLUMNS];
+	int width[COLUMNS_MAX];
 	char text[CELL], *next;
 
-	for (int i = 0; i < COLUMNS; i++)
+	for (int i = 0; i < n; i++)
 		width[i] = (int)strlen(columns[i].title);
 	for (const char *p = answer; is_data(p); p = strchr(p, '\n') + 1)
-		for (int i = 0; i < COLUMNS; i++) {
-			const int n = (int)strlen(cell(p, i, text));
+		for (int i = 0; i < n; i++) {
+			const int len = (int)strlen(cell(p, &columns[i], text));
 
-			width[i] = n > width[i] ? n : width[i];
+			width[i] = len > width[i] ? len : width[i];
 		}
-	for (int i = 0; i < COLUMNS; i++)
-		printf("%-*s%s", i + 1 < COLUMNS ? width[i] : 0, columns[i].title,
-		       i + 1 < COLUMNS ? "  " : "\n");
+	for (int i = 0; i < n; i++)
+		printf("%-*s%s", i + 1 < n ? width[i] : 0, columns[i].title,
+		       i + 1 < n ? "  " : "\n");
 	for (char *p = answer; p && is_data(p); p = next) {
 		next = cut(p);
-		for (int i = 0; i < COLUMNS; i++)
-			printf("%-*s%s", i + 1 < COLUMNS ? width[i] : 0, cell(p, i, text),
-			       i + 1 < COLUMNS ? "  " : "\n");
+		for (int i = 0; i < n; i++)
+			printf("%-*s%s", i + 1 < n ? width[i] : 0, cell(p, &columns[i], text),
+			       i + 1 < n ? "  " : "\n");
 	}
+}
+
+void ctl_print_who(char *answer)
+{
+	print_table(answer, who, sizeof(who) / sizeof(*who));
+}
+
+void ctl_print_pending(char *answer)
+{
+	print_table(answer, pending, sizeof(pending) / sizeof(*pending));
 }
 
 void ctl_print_ended(char *answer)

@@ -6,6 +6,7 @@
  * changes it.
  */
 void ctl_print_who(char *answer);
+void ctl_print_pending(char *answer);
 void ctl_print_status(char *answer);
 void ctl_print_ended(char *answer);
 

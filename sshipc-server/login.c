@@ -32,7 +32,7 @@ static const struct allow_entry *find_key(const struct conn *c, struct wire *w, 
 	return entry;
 }
 
-void login_on_probe(struct conn *c, struct wire *w)
+bool login_on_probe(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
 	struct field key;
@@ -42,14 +42,12 @@ void login_on_probe(struct conn *c, struct wire *w)
 	size_t n;
 	const void *name = wire_get_bytes(w, &n, 256);
 
-	if (!wire_done(w) || c->authorized || c->waiting) {
-		conn_violation(c, "PROBE");
-		return;
-	}
+	if (!wire_done(w) || c->waiting)
+		return false;
 	if (++c->probes > PROBES_MAX) {
 		conn_limit(c, LIMIT_ATTEMPTS, "more than %d keys offered", PROBES_MAX);
 		conn_end(c, "too many keys offered");
-		return;
+		return true;
 	}
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
@@ -68,6 +66,7 @@ void login_on_probe(struct conn *c, struct wire *w)
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	wire_put_u32(w, entry || unknown_but_pending);
 	conn_send(c, w);
+	return true;
 }
 
 /* ---- what a key has open ---- */
@@ -325,7 +324,7 @@ static bool proved(struct conn *c, const struct allow_entry *entry, const struct
 	}
 }
 
-void login_on_authorize(struct conn *c, struct wire *w)
+bool login_on_authorize(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
 	struct field key, name;
@@ -342,26 +341,25 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	name.p = wire_get_bytes(w, &name.len, PROOF_USER_MAX);
 	v = wire_get_bytes(w, &n, 255);
 	take_signature(w, &signature);
-	if (!wire_done(w) || c->authorized || c->waiting) {
-		conn_violation(c, "AUTHORIZE");
-		return;
-	}
+	if (!wire_done(w) || c->waiting)
+		return false;
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
 		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
+	snprintf(c->version, sizeof(c->version), "%s", version.s);
 	if (++c->attempts > ATTEMPTS_MAX) {
 		conn_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", ATTEMPTS_MAX);
 		conn_end(c, "too many login attempts");
-		return;
+		return true;
 	}
 	if (!proved(c, entry, &key, &name, &signature, fingerprint))
-		return;
+		return true;
 	verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
 	if (!entry)
 		remember(c, &key, &name, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, policy_reason(verdict), policy_remedy(verdict));
-		return;
+		return true;
 	}
 	use = find_use(c->view, entry->key.digest);
 	if (entry->key.max_sessions == 0 ||
@@ -372,14 +370,14 @@ void login_on_authorize(struct conn *c, struct wire *w)
 	else
 		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
 		     full_remedy);
+	return true;
 }
 
-void login_on_alive(struct conn *c, struct wire *w)
+bool login_on_alive(struct conn *c, struct wire *w)
 {
-	if (!wire_done(w) || !c->authorized || !c->asked_alive) {
-		conn_violation(c, "ALIVE");
-		return;
-	}
+	if (!wire_done(w) || !c->asked_alive)
+		return false;
 	c->alive = true;
 	end_wait(c->view, c->use);
+	return true;
 }

@@ -2,7 +2,10 @@
 #include "conn_internal.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,28 +26,32 @@ static const char *presence(const struct address *a)
 	return stat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) ? "true" : "false";
 }
 
-static void format_dial(const struct dial_record *d, char *buf, size_t size)
+void status_put_text(struct evbuffer *out, const char *before, const char *name, const char *text)
 {
-	if (d->at == 0) {
-		snprintf(buf, size, "null");
-		return;
-	}
-	snprintf(buf, size, "{\"result\":\"%s\",\"age_seconds\":%lld}",
-		 d->error ? strerror(d->error) : "connected", (long long)(loop_seconds() - d->at));
+	char escaped[6 * PATH_MAX];
+
+	log_json_escape(escaped, sizeof(escaped), text, strlen(text));
+	evbuffer_add_printf(out, *text ? "%s\"%s\":\"%s\"" : "%s\"%s\":null", before, name,
+			    escaped);
 }
 
-void status_endpoint(const struct endpoint *e, const struct dial_record *dial, bool address,
-		     char out[STATUS_ENDPOINT])
+void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, bool address,
+			 struct evbuffer *out)
 {
-	char at[ADDRESS_TEXT], escaped[ADDRESS_TEXT + 64], last[256];
+	const struct dial_record *d = &view->dials[e - view->settings->endpoints];
+	char at[ADDRESS_TEXT];
 
-	address_format(&e->address, at, sizeof(at));
-	log_json_escape(escaped, sizeof(escaped), at, strlen(at));
-	format_dial(dial, last, sizeof(last));
-	snprintf(out, STATUS_ENDPOINT,
-		 "{\"name\":\"%s\",\"kind\":\"%s\",%s%s%s\"present\":%s,\"last_dial\":%s}", e->name,
-		 endpoint_kind_text(e->kind), address ? "\"address\":\"" : "",
-		 address ? escaped : "", address ? "\"," : "", presence(&e->address), last);
+	evbuffer_add_printf(out, "{\"name\":\"%s\",\"kind\":\"%s\"", e->name,
+			    endpoint_kind_text(e->kind));
+	if (address)
+		status_put_text(out, ",", "address", address_format(&e->address, at, sizeof(at)));
+	evbuffer_add_printf(out, ",\"present\":%s", presence(&e->address));
+	if (d->at)
+		evbuffer_add_printf(out, ",\"last_dial\":{\"result\":\"%s\",\"age_seconds\":%lld}}",
+				    d->error ? strerror(d->error) : "connected",
+				    (long long)(loop_seconds() - d->at));
+	else
+		evbuffer_add_printf(out, ",\"last_dial\":null}");
 }
 
 /* 0 is no limit. */
@@ -54,44 +61,56 @@ static const char *limit_text(unsigned limit, char buf[8])
 	return buf;
 }
 
-int status_socket(const struct status_view *v)
+void status_put(const struct conn *c, struct evbuffer *out)
 {
-	char source[ADDRESS_TEXT], endpoint[STATUS_ENDPOINT], name[2 * KEYLINE_NAME], refusal[1024],
-	    expires[40] = "null", limits[2][8], text[4096];
-	const struct keyline *key = &v->entry->key;
+	const struct keyline *k = &c->entry->key;
+	char source[ADDRESS_TEXT], expires[32] = "", limits[2][8];
 	struct tm tm;
-	int pair[2], n;
 
-	if (key->expires != 0)
-		strftime(expires, sizeof(expires), "\"%Y-%m-%dT%H:%M:%SZ\"",
-			 gmtime_r(&key->expires, &tm));
+	if (k->expires != 0)
+		strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ",
+			 gmtime_r(&k->expires, &tm));
+	evbuffer_add_printf(
+	    out,
+	    "{\"version\":\"%s\",\"connection\":%" PRIu32
+	    ",\"channels\":%zu,\"max_channels\":%d,\"claimed_bytes_to_endpoint\":%" PRIu64
+	    ",\"claimed_bytes_from_endpoint\":%" PRIu64
+	    ",\"age_seconds\":%lld,\"idle_seconds\":%lld,\"endpoint\":",
+	    SSHIPC_VERSION, c->id, c->n_channels, c->view->settings->max_channels, c->to_endpoint,
+	    c->from_endpoint, (long long)(loop_seconds() - c->since),
+	    (long long)(loop_seconds() - c->active));
+	status_put_endpoint(c->view, c->endpoint, false, out);
+	status_put_text(out, ",\"key\":{", "name", c->use->name);
+	status_put_text(out, ",", "fingerprint", c->use->fingerprint);
+	status_put_text(out, ",", "expires", expires);
+	evbuffer_add_printf(
+	    out, ",\"sessions\":%zu,\"max_sessions\":%s,\"channels\":%zu,\"max_channels\":%s",
+	    login_sessions(c->use), limit_text(k->max_sessions, limits[0]), c->use->channels,
+	    limit_text(k->max_channels, limits[1]));
+	status_put_text(out, "},", "source", address_format_host(&c->peer, source, sizeof(source)));
+	evbuffer_add_printf(out, ",\"source_port\":%u", address_port(&c->peer));
+	status_put_text(out, ",", "client", c->version);
+	status_put_text(out, ",", "last_refusal", c->use->last_refusal);
+	evbuffer_add_printf(out, "}\n");
+}
 
-	address_format_host(&v->source, source, sizeof(source));
-	status_endpoint(v->entry->endpoint, v->dial, false, endpoint);
-	log_json_escape(name, sizeof(name), v->entry->key.name, strlen(v->entry->key.name));
-	log_json_escape(refusal, sizeof(refusal), v->last_refusal, strlen(v->last_refusal));
-	n = snprintf(
-	    text, sizeof(text),
-	    "{\"version\":\"%s\",\"connection\":%u,"
-	    "\"endpoint\":%s,"
-	    "\"key\":{\"name\":\"%s\",\"fingerprint\":\"%s\",\"expires\":%s,"
-	    "\"sessions\":%zu,\"max_sessions\":%s,\"channels\":%zu,\"max_channels\":%s},"
-	    "\"source\":\"%s\",\"channels\":%zu,\"max_channels\":%zu,\"last_refusal\":%s%s%s}\n",
-	    SSHIPC_VERSION, v->conn, endpoint, name, key->fingerprint, expires, v->key_sessions,
-	    limit_text(key->max_sessions, limits[0]), v->key_channels,
-	    limit_text(key->max_channels, limits[1]), source, v->channels, v->max_channels,
-	    refusal[0] ? "\"" : "", refusal[0] ? refusal : "null", refusal[0] ? "\"" : "");
-	if (n < 0 || (size_t)n >= sizeof(text)) {
-		errno = EMSGSIZE;
-		return -1;
-	}
+int status_socket(const struct conn *c)
+{
+	struct evbuffer *out;
+	int pair[2];
+
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
+	out = evbuffer_new();
+	status_put(c, out);
 	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
-	if (send(pair[1], text, (size_t)n, MSG_NOSIGNAL) != n) {
+	evbuffer_write(out, pair[1]);
+	close(pair[1]);
+	if (evbuffer_get_length(out) > 0) {
 		close(pair[0]);
 		pair[0] = -1;
+		errno = EMSGSIZE;
 	}
-	close(pair[1]);
+	evbuffer_free(out);
 	return pair[0];
 }

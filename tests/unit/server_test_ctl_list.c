@@ -96,8 +96,6 @@ static const struct {
     {ctl_list_revoke, {"revoke", ""}},
     {ctl_list_revoke, {"revoke", "a", "b"}},
     {ctl_list_revoke, {"revoke", "a"}}, /* no list is known */
-    {ctl_list_pending, {"pending", "x"}},
-    {ctl_list_pending, {"pending", "--json", "x"}},
     {ctl_list_approve, {"approve"}},
     {ctl_list_approve, {"approve", "blade7", "--endpoint", "confd", "--name", "b"}},
     {ctl_list_approve, {"approve", FP_ED}},

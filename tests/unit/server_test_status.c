@@ -7,15 +7,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/conn.h"
+#include "../../sshipc-server/conn_internal.h"
 #include "fds.h"
+#include "loop.h"
 
 static char dir[] = "/tmp/sshipc-status-XXXXXX";
 static char sock[64], file[64], absent[64], abstract[] = "@sshipc-status";
-static struct endpoint endpoint;
-static struct allow_entry entry = {.endpoint = &endpoint};
+static struct settings settings = {.n_endpoints = 1, .max_channels = 256};
+static struct endpoint *const endpoint = settings.endpoints;
+static struct allow_entry entry;
+static struct key_use use;
 static struct dial_record dial;
-static struct status_view view;
+static struct monitor_view view = {.settings = &settings, .dials = &dial};
+static struct conn conn = {.view = &view, .entry = &entry, .use = &use};
 
 static void set_up(void)
 {
@@ -35,18 +39,19 @@ static void set_up(void)
 	cr_assert_eq(address_listen(&a, 1, NULL, &l, err, sizeof(err)), 0, "%s", err);
 	close(l.fd); /* the file stays */
 
-	endpoint = (struct endpoint){.name = "confd", .kind = ENDPOINT_CONFD};
-	cr_assert_eq(address_parse("127.0.0.1:4565", 0, &endpoint.address, &why), 0);
-	snprintf(entry.key.name, sizeof(entry.key.name), "blade7");
-	snprintf(entry.key.fingerprint, sizeof(entry.key.fingerprint), "SHA256:abc");
-	dial = (struct dial_record){0};
-	view = (struct status_view){.entry = &entry,
-				    .dial = &dial,
-				    .channels = 2,
-				    .max_channels = 256,
-				    .last_refusal = "",
-				    .conn = 7};
-	cr_assert_eq(address_parse("192.0.2.1:50000", 0, &view.source, &why), 0);
+	*endpoint = (struct endpoint){.name = "confd", .kind = ENDPOINT_CONFD};
+	cr_assert_eq(address_parse("127.0.0.1:4565", 0, &endpoint->address, &why), 0);
+	snprintf(use.name, sizeof(use.name), "blade7");
+	snprintf(use.fingerprint, sizeof(use.fingerprint), "SHA256:abc");
+	snprintf(conn.version, sizeof(conn.version), "SSH-2.0-x");
+	use.channels = 3;
+	conn.endpoint = endpoint;
+	conn.id = 7;
+	conn.n_channels = 2;
+	conn.to_endpoint = 40;
+	conn.from_endpoint = 50;
+	conn.since = conn.active = loop_seconds() + 5; /* the ages are -5, or soon -4 */
+	cr_assert_eq(address_parse("192.0.2.1:50000", 0, &conn.peer, &why), 0);
 }
 
 static void tear_down(void)
@@ -72,7 +77,7 @@ static const char *answer(void)
 {
 	static char text[8192];
 	const size_t before = count_fds();
-	const int fd = status_socket(&view);
+	const int fd = status_socket(&conn);
 	ssize_t n;
 
 	cr_assert_geq(fd, 0);
@@ -90,15 +95,21 @@ static const char *answer(void)
 
 Test(status, the_whole_answer)
 {
-	cr_expect_str_eq(
-	    answer(),
-	    "{\"version\":\"" SSHIPC_VERSION "\",\"connection\":7,"
-	    "\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,\"last_dial\":"
+	static const char before[] =
+	    "{\"version\":\"" SSHIPC_VERSION
+	    "\",\"connection\":7,\"channels\":2,\"max_channels\":256,"
+	    "\"claimed_bytes_to_endpoint\":40,\"claimed_bytes_from_endpoint\":50,\"age_seconds\":";
+	static const char after[] =
+	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,\"last_dial\":"
 	    "null},"
 	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null,"
-	    "\"sessions\":0,\"max_sessions\":null,\"channels\":0,\"max_channels\":null},"
-	    "\"source\":\"192.0.2.1\",\"channels\":2,\"max_channels\":256,\"last_refusal\":null}"
-	    "\n");
+	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
+	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"client\":\"SSH-2.0-x\","
+	    "\"last_refusal\":null}\n";
+	const char *got = answer();
+
+	cr_expect_eq(strncmp(got, before, strlen(before)), 0, "%s", got);
+	cr_expect_str_eq(strstr(got, ",\"endpoint\""), after);
 }
 
 static const struct {
@@ -115,13 +126,12 @@ Test(status, whether_a_socket_stands_there)
 		char want[64];
 		const char *why = NULL;
 
-		cr_assert_eq(address_parse(places[i].address, 0, &endpoint.address, &why), 0);
+		cr_assert_eq(address_parse(places[i].address, 0, &endpoint->address, &why), 0);
 		snprintf(want, sizeof(want), "\"present\":%s,", places[i].present);
 		cr_expect(strstr(answer(), want), "%s: not %s", places[i].address, want);
 	}
 }
 
-/* Escapes for a name or a refusal; the name is cut where its room ends. */
 static const struct {
 	const char *text, *json;
 } nasty[] = {
@@ -138,8 +148,8 @@ Test(status, nasty_texts_are_escaped)
 		char want[256];
 		const char *got;
 
-		snprintf(entry.key.name, sizeof(entry.key.name), "%s", nasty[i].text);
-		view.last_refusal = nasty[i].text;
+		snprintf(use.name, sizeof(use.name), "%s", nasty[i].text);
+		snprintf(use.last_refusal, sizeof(use.last_refusal), "%s", nasty[i].text);
 		got = answer();
 		snprintf(want, sizeof(want), "\"key\":{\"name\":\"%s\",", nasty[i].json);
 		cr_expect(strstr(got, want), "%zu: %s", i, got);
@@ -149,22 +159,18 @@ Test(status, nasty_texts_are_escaped)
 }
 
 /* Everything as long as it gets. */
-Test(status, long_texts_are_cut)
+Test(status, long_texts_are_whole)
 {
-	char refusal[8192];
-
-	memset(refusal, 1, sizeof(refusal));
-	refusal[sizeof(refusal) - 1] = '\0';
-	memset(entry.key.name, '"', KEYLINE_NAME - 1);
-	memset(endpoint.name, 'e', ENDPOINT_NAME - 1);
-	memset(entry.key.fingerprint, 'f', KEYLINE_FINGERPRINT - 1);
-	view.last_refusal = refusal;
-	view.conn = UINT32_MAX;
-	view.channels = view.max_channels = SIZE_MAX;
+	memset(use.last_refusal, 1, sizeof(use.last_refusal) - 1);
+	memset(use.name, 1, KEYLINE_NAME - 1);
+	memset(endpoint->name, 'e', ENDPOINT_NAME - 1);
+	memset(use.fingerprint, 'f', KEYLINE_FINGERPRINT - 1);
+	memset(conn.version, 'v', sizeof(conn.version) - 1);
+	conn.id = UINT32_MAX;
+	conn.n_channels = use.channels = SIZE_MAX;
+	conn.to_endpoint = conn.from_endpoint = UINT64_MAX;
 	dial = (struct dial_record){.at = 1, .error = EPROTONOSUPPORT};
-	cr_expect(strstr(answer(), "\\u0001"));
-	memset(entry.key.name, 1, KEYLINE_NAME - 1);
-	answer();
+	cr_expect(strstr(answer(), "\\u0001\"}\n"));
 }
 
 Test(status, the_last_dial)
@@ -190,6 +196,6 @@ Test(status, no_descriptor_left)
 	cr_assert_geq(fd, 0);
 	while (fd >= 0) /* until there is no more */
 		fd = dup(0);
-	cr_expect_eq(status_socket(&view), -1);
+	cr_expect_eq(status_socket(&conn), -1);
 	cr_expect_eq(errno, EMFILE);
 }
