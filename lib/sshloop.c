@@ -27,6 +27,7 @@ enum {
 	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
 	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
+	HEAR_OUT_MS = 100,	   /* for the peer to read our last words and close */
 	ANSWERS_MAX =
 	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
 };
@@ -389,6 +390,20 @@ static void drain(struct sshloop *l)
 	}
 }
 
+/* What the peer still sends would meet a closed socket, and the reset overtake our last words. */
+static void hear_out(struct sshloop *l)
+{
+	const uint64_t end = loop_ms() + HEAR_OUT_MS;
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+	uint64_t now;
+	char buf[4 * READ_SIZE];
+
+	shutdown(l->fd, SHUT_WR);
+	while ((now = loop_ms()) < end && poll(&p, 1, (int)(end - now)) > 0 &&
+	       recv(l->fd, buf, sizeof(buf), MSG_DONTWAIT) > 0)
+		;
+}
+
 void sshloop_free(struct sshloop *l, const char *message)
 {
 	if (!l)
@@ -403,8 +418,13 @@ void sshloop_free(struct sshloop *l, const char *message)
 		ssh_session_set_disconnect_message(l->session, message);
 	/* Else libssh would leave the client's descriptor open, and forget it. */
 	ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
+	/* Since its last send it waits for a poll to tell that there is room: it would close with
+	 * the message unsent.  Where there is none, this is the end all the same. */
+	ssh_set_fd_towrite(l->session);
 	ssh_disconnect(l->session);
 	ssh_free(l->session);
+	if (message)
+		hear_out(l);
 	event_free(l->readable);
 	event_free(l->writable);
 	event_free(l->tick);

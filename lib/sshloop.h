@@ -87,8 +87,9 @@ void sshloop_fail(struct sshloop *l, const char *why);
 /* Socket bytes so far. */
 uint64_t sshloop_bytes_in(const struct sshloop *l);
 
-/* Sends what is pending (at most 200 ms), DISCONNECT with message (may be NULL), closes and frees
- * everything: session, descriptors. All channels are dead. */
+/* Sends what is pending (at most 200 ms) and DISCONNECT, closes and frees everything: session,
+ * descriptors.  With a message, which is the reason that the peer is told, its close is waited for
+ * (at most 100 ms).  All channels are dead. */
 void sshloop_free(struct sshloop *l, const char *message);
 
 /* What the TCP socket of an SSH connection gets, on either side: no Nagle delay; little unsent data
