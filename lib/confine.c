@@ -121,6 +121,13 @@ size_t confine_raise_nofile(void)
 	return (size_t)l.rlim_cur;
 }
 
+int confine_files(size_t n)
+{
+	const struct rlimit l = {n, n};
+
+	return setrlimit(RLIMIT_NOFILE, &l);
+}
+
 struct rule {
 	int call;
 	unsigned n;

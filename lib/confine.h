@@ -48,6 +48,9 @@ void confine_close_from(int lowest);
  * made executable.  0, or -1 with errno. */
 int confine_syscalls(void);
 
+/* This process can have n descriptors from here on, and no more again.  0, or -1 with errno. */
+int confine_files(size_t n);
+
 /* Raises the soft limit of descriptors to the hard one; returns it. */
 size_t confine_raise_nofile(void);
 

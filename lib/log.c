@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,9 +24,12 @@ static struct {
 	enum log_sink sink;
 	int threshold;
 	bool journal;
+	int syslog;    /* socket of the syslog sink; -1: not connected */
 	unsigned lost; /* lines that their reader left no room for */
 	void (*redirect)(int priority, const char *text);
-} state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO};
+} state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
+
+static const char lost_lines[] = "%u lines of this log were lost: nobody read it";
 
 /* A bounded string that is cut between pieces, never within one, and keeps room for a mark. */
 struct text {
@@ -147,14 +152,26 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
+/* syslog(3) would wait for a daemon that does not read, and the whole server with it. */
+static bool connect_syslog(void)
+{
+	const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
+	if (state.syslog < 0)
+		state.syslog = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return connect(state.syslog, (const struct sockaddr *)&un, sizeof(un)) == 0;
+}
+
 void log_init(const char *program, enum log_sink sink, int threshold)
 {
 	state.program = program;
 	state.sink = sink;
 	state.threshold = threshold;
 	state.journal = stderr_is_journal();
-	if (sink == LOG_SINK_SYSLOG)
-		openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	if (sink == LOG_SINK_SYSLOG && !connect_syslog()) {
+		state.sink = LOG_SINK_STDERR;
+		log_msg(LOG_WARNING, "log: syslog: " _PATH_LOG ": %m; the log goes to stderr");
+	}
 }
 
 void log_redirect(void (*sink)(int priority, const char *text))
@@ -265,6 +282,36 @@ static bool has_room(void)
 	return poll(&p, 1, 0) != 0;
 }
 
+/* False: the daemon does not read.  One that was started anew wants a new connection. */
+static bool send_syslog(int priority, const char *text)
+{
+	char line[CLEAN_MAX + 128], at[32];
+	const time_t now = time(NULL);
+	struct tm tm;
+	int n;
+
+	strftime(at, sizeof(at), "%h %e %T", localtime_r(&now, &tm));
+	n = snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s", LOG_DAEMON | priority, at,
+		     state.program, (int)getpid(), text);
+	if (n >= (int)sizeof(line))
+		n = sizeof(line) - 1;
+	return send(state.syslog, line, (size_t)n, MSG_NOSIGNAL) >= 0 ||
+	       (errno != EAGAIN && connect_syslog() &&
+		send(state.syslog, line, (size_t)n, MSG_NOSIGNAL) >= 0);
+}
+
+/* What was lost is told before the line that goes through again. */
+static void write_syslog(int priority, const char *text)
+{
+	char told[80];
+
+	snprintf(told, sizeof(told), lost_lines, state.lost);
+	if (state.lost > 0 && send_syslog(LOG_WARNING, told))
+		state.lost = 0;
+	if (state.lost > 0 || !send_syslog(priority, text))
+		state.lost++;
+}
+
 static void write_line(int priority, const char *event, const struct log_field *fields,
 		       const char *text)
 {
@@ -274,8 +321,7 @@ static void write_line(int priority, const char *event, const struct log_field *
 	if (state.lost > 0 && has_room()) {
 		char told[80];
 
-		snprintf(told, sizeof(told), "%u lines of this log were lost: nobody read it",
-			 state.lost);
+		snprintf(told, sizeof(told), lost_lines, state.lost);
 		state.lost = 0;
 		write_line(LOG_WARNING, NULL, NULL, told);
 	}
@@ -313,7 +359,7 @@ void log_event(int priority, const char *event, const struct log_field *fields, 
 		if (state.redirect)
 			state.redirect(priority, text);
 		else if (state.sink == LOG_SINK_SYSLOG)
-			syslog(priority, "%s", text);
+			write_syslog(priority, text);
 		else
 			write_line(priority, event, fields, text);
 	}

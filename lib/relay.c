@@ -371,6 +371,12 @@ bool relay_closed(const struct relay *r)
 
 void relay_attach(struct relay *r, int fd, bool one_way)
 {
+	/* A close may have libssh read, and what that brings ask the monitor, who then has the
+	 * socket of this very relay. */
+	if (r->close_sent || r->abort) {
+		relay_reset_socket(fd);
+		return;
+	}
 	r->fd = fd;
 	r->one_way = one_way;
 	r->awaiting = false;

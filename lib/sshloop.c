@@ -27,6 +27,7 @@ enum {
 	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
 	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
+	HEARD_MAX = 32 * 1024,	   /* packets, without one of ours that went out */
 	HEAR_OUT_MS = 100,	   /* for the peer to read our last words and close */
 	ANSWERS_MAX =
 	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
@@ -49,10 +50,14 @@ struct sshloop {
 				  change that */
 	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
 				  0: none */
-	unsigned silent, stalled; /* ticks */
+	uint64_t heard_then, said_then, said_at_tick; /* packets, see watch_exchange() */
+	unsigned silent, stalled, owed;		      /* ticks */
 	const char *failed;
-	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, hushed, dead;
+	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, hushed, asked,
+	    dead;
 };
+
+static const char no_new_keys[] = "peer does not answer our key exchange: connection given up";
 
 /* Moved by every turn of the loop, read by the watchdog's signal handler. */
 static volatile sig_atomic_t turns, inside;
@@ -133,6 +138,32 @@ static void advance_key_exchange(struct sshloop *l)
 	}
 }
 
+/* Between our KEXINIT and the peer's libssh holds back all that it would send, where no status
+ * shows it: a peer that asks and asks, and never answers the KEXINIT, could have us hold any
+ * amount, and keep the old keys.  Whether packets are held back is tried out. */
+static bool is_held_back(struct sshloop *l)
+{
+	const uint64_t before = l->packets.out_packets;
+
+	ssh_send_ignore(l->session, "");
+	return l->packets.out_packets == before;
+}
+
+static void watch_exchange(struct sshloop *l)
+{
+	if (l->packets.out_packets != l->said_then) {
+		l->said_then = l->packets.out_packets;
+		l->heard_then = l->packets.in_packets;
+		l->asked = false;
+	} else if (l->logged_in && l->packets.in_packets - l->heard_then > HEARD_MAX) {
+		l->heard_then = l->packets.in_packets;
+		if (l->asked)
+			l->failed = no_new_keys;
+		else
+			l->asked = is_held_back(l);
+	}
+}
+
 static void turn(struct sshloop *l)
 {
 	const char *why;
@@ -151,6 +182,8 @@ static void turn(struct sshloop *l)
 		advance_key_exchange(l);
 		if (!death(l))
 			l->ops.pass(l->ops.arg);
+		if (!death(l))
+			watch_exchange(l);
 	} while (!death(l) && (l->again || l->packets.in_packets != before));
 	l->passing = false;
 	inside = 0;
@@ -226,6 +259,13 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	l->silent = alive ? 0 : l->silent + 1;
 	l->stalled = took || !(l->was_pending || l->queued_until) ? 0 : l->stalled + 1;
+	l->passing = true;
+	l->owed = l->logged_in && alive && !deaf && l->packets.out_packets == l->said_at_tick &&
+			  is_held_back(l)
+		      ? l->owed + 1
+		      : 0;
+	l->passing = false;
+	l->said_at_tick = l->packets.out_packets;
 	l->seen_in = l->packets.in_packets;
 	l->seen_out = l->socket.out_bytes;
 	l->was_pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
@@ -235,6 +275,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		l->failed = "peer does not answer: connection given up";
 	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
 		l->failed = "peer takes no data: connection given up";
+	else if (l->owed * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
+		l->failed = no_new_keys;
 	else if (l->silent > 0 || (l->paused && l->logged_in)) {
 		l->passing = true;
 		/* Who does not listen must still be heard, or the peer takes it for dead. */

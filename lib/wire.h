@@ -41,7 +41,7 @@ enum wire_type {
 	WIRE_SIGNED,  /* bytes signature: answers SIGN */
 	/* monitor -> spawner */
 	WIRE_SETUP,   /* u32 algorithms profile, u32 keepalive seconds, u32 sandbox, u32 max_held
-			 MiB, u32 rekey_data MiB, u32 rekey_time seconds */
+			 MiB, u32 max_channels, u32 rekey_data MiB, u32 rekey_time seconds */
 	WIRE_HOSTKEY, /* bytes private key text, bytes public key blob */
 	WIRE_START,   /* no fields: settings are complete */
 	WIRE_SPAWN, /* u32 connection id; attached: the SSH socket, the session's end of its pair */

@@ -60,7 +60,7 @@ static bool admit(struct monitor *m, const struct address *peer)
 	    [SOURCES_PUNISHED_NOW] = LIMIT_PENALTY,
 	};
 	struct monitor_view *view = &m->view;
-	const bool all = view->n_sessions >= m->max_sessions;
+	const bool all = view->n_sessions >= view->max_sessions;
 	const bool full =
 	    all || sources_guests(view->sources) >= (size_t)view->settings->max_unauthenticated;
 	struct guest *instead;
@@ -219,7 +219,7 @@ void arrivals_init(struct monitor *m)
 	TAILQ_INIT(&m->waiting);
 	m->view.sources = sources_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
-	m->max_sessions = affordable(files, s->max_sessions, "max_sessions");
+	m->view.max_sessions = affordable(files, s->max_sessions, "max_sessions");
 	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }
 

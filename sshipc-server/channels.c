@@ -92,8 +92,17 @@ static bool send_answer(struct channel *ch)
 		wire_put_u32(&w, ch->id);
 		wire_put_text(&w, strerror(ch->error));
 	}
-	if (wire_send(ch->c->sock, &w) != 0 && errno == EAGAIN)
-		return false;
+	if (wire_send(ch->c->sock, &w) != 0) {
+		if (errno == EAGAIN)
+			return false;
+		/* Too many sockets are on their way to sessions that do not read. */
+		if (errno == ETOOMANYREFS) {
+			close(ch->fd);
+			ch->fd = -1;
+			ch->error = ETOOMANYREFS;
+			return send_answer(ch);
+		}
+	}
 	/* Any other error: the session is gone, which its socket will say. */
 	end_dial(ch);
 	if (ch->fd >= 0) {

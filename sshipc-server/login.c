@@ -108,6 +108,12 @@ static void drop_unused(struct key_use *u)
 	free(u);
 }
 
+/* What its line says; else no key may have all places, or its owner could keep out everybody. */
+static size_t most_sessions(const struct monitor_view *view, const struct allow_entry *entry)
+{
+	return entry->key.max_sessions ? entry->key.max_sessions : (view->max_sessions + 1) / 2;
+}
+
 /* A login need not wait any longer where there is room, or where every session has answered. */
 static void end_wait(struct monitor_view *view, const struct key_use *u)
 {
@@ -117,7 +123,7 @@ static void end_wait(struct monitor_view *view, const struct key_use *u)
 
 	LIST_FOREACH(c, &u->conns, of_key)
 	silent |= !c->ending && c->asked_alive && !c->alive;
-	if (u->waiter && (!silent || !entry || login_sessions(u) < entry->key.max_sessions))
+	if (u->waiter && (!silent || !entry || login_sessions(u) < most_sessions(view, entry)))
 		event_active(u->waiter->wait, EV_TIMEOUT, 0);
 }
 
@@ -201,7 +207,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 }
 
 static const char full_remedy[] =
-    "end another session of this key, or raise max-sessions in its line";
+    "end another session of this key, or set a larger max-sessions in its line";
 
 /* The wait is over: everything may have changed meanwhile, so everything is asked again. */
 static void decide_again(struct conn *c, struct key_use *u)
@@ -211,24 +217,25 @@ static void decide_again(struct conn *c, struct key_use *u)
 	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
 	const enum policy_verdict verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
-	const size_t max = entry ? entry->key.max_sessions : 0;
+	size_t max;
 	struct conn *other, *oldest = NULL;
 
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, u->fingerprint, policy_reason(verdict), policy_remedy(verdict));
 		return;
 	}
+	max = most_sessions(c->view, entry);
 	LIST_FOREACH(other, &u->conns, of_key)
 	if (!other->ending && other->asked_alive && !other->alive)
 		oldest = other; /* newest first: the last one seen */
-	if (max > 0 && login_sessions(u) == max && entry->key.replace_old && oldest) {
+	if (login_sessions(u) == max && entry->key.replace_old && oldest) {
 		conn_log(oldest, LOG_NOTICE, "replaced",
 			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
 			 "replaced by session %u: its peer is silent (replace-old)",
 			 (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
 	}
-	if (max == 0 || login_sessions(u) < max)
+	if (login_sessions(u) < max)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint,
@@ -362,8 +369,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 		return true;
 	}
 	use = find_use(c->view, entry->key.digest);
-	if (entry->key.max_sessions == 0 ||
-	    login_sessions(use) + (use && use->waiter) < entry->key.max_sessions)
+	if (login_sessions(use) + (use && use->waiter) < most_sessions(c->view, entry))
 		grant(c, entry);
 	else if (entry->key.replace_old && !use->waiter)
 		wait_for_others(c, use);

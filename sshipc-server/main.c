@@ -137,6 +137,7 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	alloc_must_succeed("sshipc-server: out of memory\n");
 	log_init("sshipc-server", LOG_SINK_STDERR, LOG_INFO);
+	signal(SIGIO, SIG_IGN); /* somebody opens the allow list while it is looked at */
 	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
 		return ctl_main(argc - 1, argv + 1);
 	settings_version_details = print_version_details;
@@ -153,7 +154,6 @@ int main(int argc, char **argv)
 	}
 	log_init("sshipc-server", s.log, s.verbosity);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGIO, SIG_IGN);	  /* somebody opens the allow list while it is looked at */
 	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
 	/* Host keys are in memory from here on. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -16,7 +16,7 @@
 #include "loop.h"
 #include "monitor_internal.h"
 
-enum { STOP_MS = 1000 };
+enum { STOP_MS = 1000, RESPAWN_MS = 1000 };
 
 void monitor_quit(struct monitor *m, int exit_code)
 {
@@ -27,6 +27,7 @@ void monitor_quit(struct monitor *m, int exit_code)
 /* ---- children ---- */
 
 static void start_spawner(struct monitor *m);
+static void try_later(struct monitor *m);
 
 static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
 {
@@ -96,9 +97,28 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 	if (s != m->spawner)
 		return;
 	m->spawner = NULL;
-	if (!m->ready)
+	if (!m->announced)
 		monitor_quit(m, explained ? EX_CONFIG : EX_SOFTWARE);
+	else if (m->ready && !m->stopping)
+		start_spawner(m);
 	else if (!m->stopping)
+		try_later(m);
+}
+
+/* The sessions that there are need none; who comes meanwhile waits in the backlog. */
+static void try_later(struct monitor *m)
+{
+	log_msg(LOG_ERR,
+		"no new sessions until a spawner runs: the next attempt is in a second; look at "
+		"TasksMax= (systemd), ulimit -u and memory");
+	loop_after(m->respawn_timer, RESPAWN_MS);
+}
+
+static void on_respawn(evutil_socket_t fd, short what, void *arg)
+{
+	struct monitor *m = arg;
+
+	if (!m->stopping)
 		start_spawner(m);
 }
 
@@ -109,10 +129,13 @@ static void start_spawner(struct monitor *m)
 	m->ready = false;
 	arrivals_watch(m, false);
 	m->spawner = spawner_start(m->view.base, &m->setup, &m->user, &ops);
-	if (!m->spawner) {
-		log_msg(LOG_ERR, "cannot start the spawner: %s", strerror(errno));
+	if (m->spawner)
+		return;
+	log_msg(LOG_ERR, "cannot start the spawner: %s", strerror(errno));
+	if (m->announced)
+		try_later(m);
+	else
 		monitor_quit(m, EX_OSERR);
-	}
 }
 
 static void on_dialler_lost(void *arg)
@@ -218,6 +241,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	m->view.since = loop_seconds();
 	m->setup = (struct spawner_setup){s, hostkeys, n_hostkeys};
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
+	m->respawn_timer = loop_timer(base, on_respawn, m);
 	arrivals_init(m);
 	m->view.pending = pending_new(s);
 	m->view.repeats = repeats_new(base);
@@ -272,6 +296,7 @@ void monitor_free(struct monitor *m)
 	control_free(m->control);
 	enforce_free(m->enforce);
 	event_free(m->stop_timer);
+	event_free(m->respawn_timer);
 	free(m->view.dials);
 	pending_free(m->view.pending);
 	repeats_free(m->view.repeats);

@@ -43,11 +43,11 @@ struct monitor_view {
 	LIST_HEAD(, conn) conns;	    /* all, the newest first */
 	struct address at[SETTINGS_LISTEN]; /* where it listens */
 	size_t n_at;
-	time_t since;		 /* it runs; monotonic */
-	struct sources *sources; /* who is not logged in */
-	uint64_t bitten[LIMITS]; /* how often */
-	size_t n_sessions;
-	size_t n_dials, max_dials;		     /* not yet handed over */
+	time_t since;			 /* it runs; monotonic */
+	struct sources *sources;	 /* who is not logged in */
+	uint64_t bitten[LIMITS];	 /* how often */
+	size_t n_sessions, max_sessions; /* of the settings, or what descriptors allow */
+	size_t n_dials, max_dials;	 /* not yet handed over */
 	void (*logged_in)(void *owner, time_t next); /* one was granted; see conn_next_change */
 	void *owner;
 };

@@ -36,8 +36,7 @@ struct monitor {
 	TAILQ_HEAD(, node) waiting;	  /* for the spawner, the first first */
 	struct enforce *enforce;
 	struct control *control;
-	struct event *stop_timer, *pause_timer;
-	size_t max_sessions; /* of the settings, or what descriptors allow */
+	struct event *stop_timer, *respawn_timer, *pause_timer;
 	uint32_t last_id;
 	bool ready, announced, stopping;
 	int exit_code;

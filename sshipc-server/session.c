@@ -17,7 +17,8 @@
 
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
-	STATS_SECONDS = 10,    /* at least, between two words about bytes */
+	STATS_SECONDS = 2,     /* at least, between two words about bytes */
+	SPARE_FILES = 16,      /* descriptors beside those of channels: 9, and .status */
 };
 
 /* ---- the monitor ---- */
@@ -380,7 +381,8 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		_exit(1);
 	}
 	sshloop_watchdog("");
-	if (confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
+	if (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
+	    confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}

@@ -21,6 +21,7 @@ struct session_setup {
 	bool proof;	  /* the monitor signs, and checks logins */
 	int keepalive;	  /* seconds */
 	int max_held;	  /* MiB held for slow endpoints */
+	int max_channels; /* of any key: it can hold no more sockets, whatever it says it closed */
 	int rekey_data;	  /* MiB */
 	int rekey_time;	  /* seconds */
 	bool sandbox;

@@ -127,6 +127,7 @@ static int send_setup(int sock, const struct spawner_setup *setup)
 	wire_put_u32(&w, (uint32_t)s->keepalive);
 	wire_put_u32(&w, !s->unsafe_no_sandbox);
 	wire_put_u32(&w, (uint32_t)s->max_held);
+	wire_put_u32(&w, (uint32_t)s->max_channels);
 	wire_put_u32(&w, (uint32_t)s->rekey_data);
 	wire_put_u32(&w, (uint32_t)s->rekey_time);
 	return wire_send(sock, &w);
@@ -229,6 +230,7 @@ static void read_setup(void)
 	sp.session.keepalive = (int)wire_get_u32(&w);
 	sp.session.sandbox = wire_get_u32(&w) != 0;
 	sp.session.max_held = (int)wire_get_u32(&w);
+	sp.session.max_channels = (int)wire_get_u32(&w);
 	sp.session.rekey_data = (int)wire_get_u32(&w);
 	sp.session.rekey_time = (int)wire_get_u32(&w);
 }

@@ -34,7 +34,8 @@ static const char usage[] =
     "  auth=granted|refused|nothing   probe=known|unknown|nothing\n"
     "  open:DESTINATION[,WINDOW[,MAXPACKET]]=confirmed|refused REASON|nothing\n"
     "  burst:COUNT (opens and closes, in heaps of 200)   deaf (reads nothing while it writes)\n"
-    "  data:BYTES=taken|stuck (whatever the window)\n"
+    "  data:BYTES=taken|stuck (whatever the window)   ignore:BYTES=sent|gone (in IGNORE messages)\n"
+    "  requests:COUNT=sent|gone (that want answers, which are not looked at)\n"
     "  eof close shut (half of the connection) raw:HEX packet:HEX\n"
     "  alive=alive|nothing   end=closed|disconnected CODE TEXT|open\n"
     "  keep (all of them, to the end of standard input, reading nothing)\n";
@@ -164,6 +165,35 @@ static void step_login(struct peer *p, const char *arg)
 		say("auth", p->logged_in ? "granted" : type ? "refused" : "nothing");
 }
 
+/* So many bytes in IGNORE messages. */
+static void step_ignore(struct peer *p, const char *arg)
+{
+	static struct packet packet;
+	static uint8_t junk[32000];
+
+	for (long left = atol(arg); left > 0 && !p->gone; left -= (long)sizeof(junk)) {
+		packet_start(&packet, MSG_IGNORE);
+		put_string(&packet, junk, sizeof(junk));
+		peer_emit(p, &packet);
+	}
+	say("ignore", p->gone ? "gone" : "sent");
+}
+
+/* So many requests that want an answer, and none of the answers is looked at. */
+static void step_requests(struct peer *p, const char *arg)
+{
+	static struct packet packet;
+
+	for (long i = atol(arg); i > 0 && !p->gone; i--) {
+		packet_start(&packet, MSG_GLOBAL_REQUEST);
+		put_text(&packet, "nobody knows this one");
+		put_u8(&packet, 1);
+		peer_emit(p, &packet);
+		p->n_input = 0;
+	}
+	say("requests", p->gone ? "gone" : "sent");
+}
+
 static void step_bytes(struct peer *p, const char *arg, bool framed)
 {
 	static struct packet bytes;
@@ -211,6 +241,10 @@ static bool step(struct peer *p, const char *s)
 	} else if (IS("data")) {
 		exchange_data(p, arg ? strtoul(arg, NULL, 10) : 1);
 		say("data", p->gone ? "stuck" : "taken");
+	} else if (IS("ignore")) {
+		step_ignore(p, arg ? arg : "1");
+	} else if (IS("requests")) {
+		step_requests(p, arg ? arg : "1");
 	} else if (IS("strict")) {
 		p->strict = true;
 	} else if (IS("deaf")) {

@@ -17,6 +17,7 @@
 
 enum message { /* RFC 4250 section 4.1.2 */
 	       MSG_DISCONNECT = 1,
+	       MSG_IGNORE = 2,
 	       MSG_UNIMPLEMENTED = 3,
 	       MSG_SERVICE_REQUEST = 5,
 	       MSG_SERVICE_ACCEPT = 6,

@@ -108,6 +108,7 @@ static inline int fake_set_up(int backlog)
 	fake_view.repeats = repeats_new(fake_view.base);
 	fake_view.dials = fake_dials;
 	fake_view.max_dials = 4 * CHANNELS;
+	fake_view.max_sessions = 100;
 	fake_view.logged_in = fake_on_login;
 	fake_view.dialler =
 	    dialler_new(fake_view.base, e, fake_settings.n_endpoints, &same_user, NULL, NULL);
