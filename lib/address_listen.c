@@ -151,6 +151,8 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 	if (errno == EADDRINUSE && !address_is_unix(a))
 		snprintf(why, size, "%s (\"ss -ltnp sport = :%u\" shows by whom)", cause,
 			 address_port(a));
+	else if (errno == EADDRNOTAVAIL)
+		snprintf(why, size, "%s (not an address of this machine)", cause);
 	else if (errno == EACCES && !address_is_unix(a))
 		snprintf(why, size, "%s (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 			 cause);

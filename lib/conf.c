@@ -171,12 +171,18 @@ void conf_apply(struct conf *c, config_setting_t *group, const struct conf_rule 
 	}
 }
 
-/* libconfig's scanner ends the whole program when it reads a directory. */
-static bool is_directory(const char *path)
+/* libconfig's scanner ends the whole program when it reads a directory.  What everybody may write
+ * settles nothing; /dev/null and pipes are no files. */
+static const char *unfit(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (stat(path, &st) != 0)
+		return strerror(errno);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
+	return S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) ? "everybody can write it, chmod o-w"
+							     : NULL;
 }
 
 static void report_syntax(struct conf *c)
@@ -194,15 +200,17 @@ int conf_read(const char *path, const struct conf_rule *rules,
 {
 	struct conf c = {.path = path, .fault = fault, .arg = arg};
 	const char *slash = strrchr(path, '/');
+	const char *why = unfit(path);
 	size_t n = slash ? (size_t)(slash - path) : 0;
 
 	config_init(&c.cfg);
 	c.dir = n ? xstrndup(path, n) : xstrdup(slash ? "/" : ".");
 	config_set_include_dir(&c.cfg, c.dir);
-	errno = is_directory(path) ? EISDIR : 0;
-	if (!errno && config_read_file(&c.cfg, path) == CONFIG_TRUE)
+	if (why)
+		fault_at(&c, NULL, 0, "%s", why);
+	else if (config_read_file(&c.cfg, path) == CONFIG_TRUE)
 		conf_apply(&c, config_root_setting(&c.cfg), rules);
-	else if (errno == EISDIR || config_error_type(&c.cfg) == CONFIG_ERR_FILE_IO)
+	else if (config_error_type(&c.cfg) == CONFIG_ERR_FILE_IO)
 		fault_at(&c, NULL, 0, "%s", strerror(errno));
 	else
 		report_syntax(&c);

@@ -35,8 +35,8 @@ static int check(int fd, const char *path, mode_t refused, struct stat *st, char
 	if (!S_ISREG(st->st_mode))
 		return fail(err, "%s: not a regular file", path);
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return fail(err, "%s: belongs to uid %u, neither to root nor to uid %u; chown it",
-			    path, st->st_uid, geteuid());
+		return fail(err, "%s: belongs to uid %u, not to root%s; chown it", path, st->st_uid,
+			    geteuid() == 0 ? "" : " or to who runs this");
 	if (st->st_mode & refused)
 		return fail(err, "%s: mode %04o lets others %s it; chmod %s %s", path,
 			    st->st_mode & 07777, secret ? "read or write" : "write",
@@ -86,7 +86,7 @@ char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR])
 	ssize_t n = 0;
 
 	if (fd < 0) {
-		fail(err, "%s: %s", path, strerror(errno));
+		fail(err, "%s: cannot be read by uid %u: %s", path, geteuid(), strerror(errno));
 		goto out;
 	}
 	if (check(fd, path, S_IRWXG | S_IRWXO, &st, err) < 0)
@@ -118,7 +118,8 @@ static int write_new(const char *path, mode_t mode, const char *text, char *err)
 	int error = 0;
 
 	if (fd < 0)
-		return fail(err, "%s: %s", path, strerror(errno));
+		return fail(err, "%s: %s%s", path, strerror(errno),
+			    errno == EEXIST ? ", and is left alone; choose another name" : "");
 	/* A short write has set no errno. */
 	errno = ENOSPC;
 	if (write(fd, text, len) != (ssize_t)len || fchmod(fd, mode) < 0 || fsync(fd) < 0)

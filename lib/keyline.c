@@ -107,6 +107,8 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 			return keyoption_fault(err, "byte %zu is the control byte 0x%02x%s", i + 1,
 					       c, c == '\r' ? " (a DOS line end?)" : "");
 	}
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		return keyoption_fault(err, "a byte order mark: save the file without it");
 	while (len && strchr(BLANK, *text)) {
 		text++;
 		len--;

@@ -229,7 +229,9 @@ static int parse_option(const char **p, struct keyline *k, uint32_t *seen, char 
 		if (len == 0)
 			return keyoption_fault(
 			    err, "an option is missing its name (a stray comma or blank?)");
-		return keyoption_fault(err, "unknown option \"%s\"", log_escape(&text, *p, len));
+		/* It may be a piece of something that is no list, a secret even. */
+		return keyoption_fault(err, "unknown option \"%.24s\"%s",
+				       log_escape(&text, *p, len), len > 24 ? "..." : "");
 	}
 	if (o->refused)
 		return keyoption_fault(err, "option %s %s", o->name, o->refused);
@@ -237,6 +239,8 @@ static int parse_option(const char **p, struct keyline *k, uint32_t *seen, char 
 		return keyoption_fault(err, "option %s is repeated", o->name);
 	*seen |= 1U << (o - options);
 	*p += len;
+	if (o->form == FLAG && **p == '=')
+		return keyoption_fault(err, "option %s takes no value", o->name);
 	if (o->form != FLAG) {
 		if (*(*p)++ != '=')
 			return keyoption_fault(err, "option %s needs a value: %s=%s", o->name,

@@ -105,13 +105,13 @@ static int check_permitopen(struct load *l, const struct keyline *k, const struc
 
 	for (size_t i = 0; i < k->n_permitopen; i++) {
 		if (policy_permitopen_names(k->permitopen[i], e))
-			return 0;
+			continue;
+		fault_at(l, k->line,
+			 "permitopen=\"%s\" does not name the key's endpoint %s (%s), remove it",
+			 k->permitopen[i], e->name, address_format(&e->address, at, sizeof(at)));
+		return -1;
 	}
-	if (k->n_permitopen == 0)
-		return 0;
-	fault_at(l, k->line, "permitopen does not name the key's endpoint %s (%s), remove it",
-		 e->name, address_format(&e->address, at, sizeof(at)));
-	return -1;
+	return 0;
 }
 
 /* Nothing leaves the loopback with such an address, and a Unix socket sees none. */
@@ -155,6 +155,12 @@ static void read_line(struct load *l, const char *text, size_t len, unsigned lin
 		keyline_free(&e.key);
 }
 
+/* Its lines would be faults, each with a piece of the secret. */
+static bool is_private_key(const char *line)
+{
+	return strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "PRIVATE KEY");
+}
+
 static void read_lines(struct load *l, FILE *f)
 {
 	char *text = NULL;
@@ -165,10 +171,17 @@ static void read_lines(struct load *l, FILE *f)
 	while ((n = getline(&text, &room, f)) > 0) {
 		if (text[n - 1] == '\n')
 			n--;
-		read_line(l, text, (size_t)n, ++line);
+		line++;
+		if (is_private_key(text)) {
+			fault_at(
+			    l, line,
+			    "a private key: take it out, and put the line of its .pub file here");
+			break;
+		}
+		read_line(l, text, (size_t)n, line);
 	}
 	/* A list cut short by a failure must not pass for a whole one. */
-	if (!feof(f))
+	if (ferror(f))
 		fault_at(l, 0, "%s", strerror(errno));
 	free(text);
 }
@@ -199,7 +212,8 @@ static void read_file(struct load *l)
 	struct stat st, after;
 
 	if (!f || fstat(fd, &st) < 0) {
-		fault_at(l, 0, "%s%s", strerror(errno),
+		fault_at(l, 0, "the allow list cannot be read by uid %u: %s%s", geteuid(),
+			 strerror(errno),
 			 errno == EACCES && geteuid() == 0
 			     ? "; if its links lead elsewhere than at the start: restart (Landlock)"
 			     : "");

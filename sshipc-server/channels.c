@@ -64,11 +64,29 @@ void channels_stop(struct conn *c)
 	}
 }
 
+/* Of a session that died, or was killed, nobody counted the bytes. */
+static void log_lost(const struct channel *ch)
+{
+	const time_t seconds = loop_seconds() - ch->opened;
+
+	if (ch->state == OPEN && !ch->one_way)
+		conn_log(ch->c, LOG_INFO, "channel-close",
+			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+						    {"reason", "session gone", 0},
+						    {"seconds", NULL, (uint64_t)seconds},
+						    {NULL, NULL, 0}},
+			 "channel %u closed: session gone, after %llds", (unsigned)(ch->id >> 16),
+			 (long long)seconds);
+}
+
 void channels_release_all(struct conn *c)
 {
-	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++)
-		if (c->channels[i])
-			release(c->channels[i]);
+	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
+		if (!c->channels[i])
+			continue;
+		log_lost(c->channels[i]);
+		release(c->channels[i]);
+	}
 	free(c->channels);
 	c->channels = NULL;
 }
@@ -161,6 +179,8 @@ static void on_dialled(void *arg, int fd, int error)
 	record->at = loop_seconds();
 	record->error = error;
 	if (error) {
+		char at[ADDRESS_TEXT];
+
 		snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "endpoint %s: %s",
 			 c->endpoint->name, strerror(error));
 		if (conn_may_log(c, "channel-failed", c->use->last_refusal))
@@ -168,8 +188,9 @@ static void on_dialled(void *arg, int fd, int error)
 				 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
 							    {"reason", strerror(error), 0},
 							    {NULL, NULL, 0}},
-				 "channel %u failed: %s", (unsigned)(ch->id >> 16),
-				 c->use->last_refusal);
+				 "channel %u failed: %s (%s); is its daemon running?",
+				 (unsigned)(ch->id >> 16), c->use->last_refusal,
+				 address_format(&c->endpoint->address, at, sizeof(at)));
 	}
 	answer(ch);
 }
@@ -235,6 +256,7 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
+	c->n_refused++;
 	snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "%s%s %s%s: %s",
 		 action_text(r->action), direct ? " to" : "",
 		 log_escape(&host, r->host, r->host_len), port, reason);

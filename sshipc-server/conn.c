@@ -183,10 +183,12 @@ static void log_end(struct conn *c)
 		conn_log(c, LOG_INFO, "logout",
 			 (const struct log_field[]){
 			     {"channels", NULL, c->n_opened},
+			     {"refused", NULL, c->n_refused},
 			     {"claimed_bytes_to_endpoint", NULL, c->to_endpoint},
 			     {"claimed_bytes_from_endpoint", NULL, c->from_endpoint},
 			     {NULL, NULL, 0}},
-			 "ended after %zu channels", c->n_opened);
+			 "ended after %zu channels; %zu opens and requests were refused",
+			 c->n_opened, c->n_refused);
 		return;
 	}
 	snprintf(text, sizeof(text), "ended before login%s%s%s",
@@ -213,11 +215,11 @@ void conn_kill(struct conn *c)
 	if (c->gone)
 		return;
 	c->gone = true;
-	log_end(c);
 	/* A process that closed its socket must not live on with the endpoint's. */
 	if (c->pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
 	channels_release_all(c);
+	log_end(c);
 	while ((u = STAILQ_FIRST(&c->messages))) {
 		STAILQ_REMOVE_HEAD(&c->messages, entry);
 		free(u);

@@ -87,7 +87,7 @@ struct conn {
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
 	struct channel **channels;		    /* max_channels of them, by slot */
-	size_t n_channels, n_opened;
+	size_t n_channels, n_opened, n_refused;
 	struct channel_list unsent;
 	STAILQ_HEAD(, unsent) messages;
 	size_t n_messages;

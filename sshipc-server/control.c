@@ -198,16 +198,16 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 /* ---- life ---- */
 
 /* Who may write the folder may put another socket there for administrators to talk to. */
-static int check_folder(const char *path, char err[CONTROL_ERROR])
+int control_check(const char *path, char err[CONTROL_ERROR])
 {
 	char copy[PATH_MAX], *folder;
 	struct stat st = {.st_mode = 0};
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	folder = dirname(copy);
-	if (strcmp(path, SETTINGS_CONTROL) == 0)
-		mkdir(folder, 0755);
-	if (stat(folder, &st) != 0)
+	if (stat(folder, &st) != 0 && errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0)
+		return 0;
+	if (st.st_mode == 0)
 		snprintf(err, CONTROL_ERROR, "%s: the folder %s: %s", path, folder,
 			 strerror(errno));
 	else if ((st.st_mode & 022) || (st.st_uid != 0 && st.st_uid != geteuid()))
@@ -237,7 +237,9 @@ struct control *control_new(struct event_base *base, const char *path,
 		snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
 		return NULL;
 	}
-	if (check_folder(path, err) != 0)
+	if (strcmp(path, SETTINGS_CONTROL) == 0)
+		mkdir(SETTINGS_RUN, 0755);
+	if (control_check(path, err) != 0)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
 	c->base = base;

@@ -39,6 +39,10 @@ struct control *control_new(struct event_base *base, const char *path,
 			    void *arg, char err[CONTROL_ERROR]);
 void control_free(struct control *c);
 
+/* The same rule, asked before a start; SETTINGS_CONTROL's folder may be missing.  0, or -1 as
+ * above. */
+int control_check(const char *path, char err[CONTROL_ERROR]);
+
 /* Writes the last line of an answer that is none. */
 void control_refuse(struct evbuffer *out, const char *error);
 

@@ -155,7 +155,9 @@ static int show(const struct ctl *c, int argc, char **argv, void (*print)(char *
 	int code;
 
 	if (argc > 1 && !json)
-		return ctl_usage("%s: unexpected argument '%s'", argv[0], argv[json ? 2 : 1]);
+		return ctl_usage("%s: unexpected argument '%s'%s", argv[0], argv[json ? 2 : 1],
+				 argv[1][0] == '-' ? "; other options stand before the command"
+						   : "");
 	answer = ctl_ask(c, argv[0], EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;
@@ -251,7 +253,7 @@ static int help(void)
 	       "            69  no server there\n"
 	       "            73  the allow list cannot be written\n"
 	       "            77  not allowed: only root and the server's own user are\n"
-	       "            78  wrong settings, or a faulty allow list\n");
+	       "            78  wrong settings, or an allow list that is faulty or not ours\n");
 	return EX_OK;
 }
 

@@ -196,9 +196,12 @@ void ctl_print_status(char *answer)
 	       json_value(answer, "keys", more, sizeof(more)));
 	if (strcmp(json_value(answer, "fault", text, sizeof(text)), "-") != 0)
 		printf("%-12s  the file is NOT in force: %s\n", "", text);
+	json_value(answer, "pending", more, sizeof(more));
 	if (strcmp(json_value(answer, "pending_open", text, sizeof(text)), "true") == 0)
 		printf("%-12s  %s keys; OPEN: unknown keys are remembered (pending_from)\n",
-		       "pending", json_value(answer, "pending", more, sizeof(more)));
+		       "pending", more);
+	else if (strcmp(more, "0") != 0)
+		printf("%-12s  %s keys; closed by pending_until\n", "pending", more);
 	for (p = json_find(answer, "endpoints"); p && (p = strstr(p, "{\"name\":")); p++)
 		print_endpoint(p);
 }

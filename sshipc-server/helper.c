@@ -48,7 +48,11 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 		*errstr = "sessions never run as root; name an ordinary user with -u";
 		return -1;
 	}
-	out->name = xstrdup(pw->pw_name);
+	if ((size_t)snprintf(out->name, sizeof(out->name), "%s", pw->pw_name) >=
+	    sizeof(out->name)) {
+		*errstr = "the name is too long";
+		return -1;
+	}
 	out->uid = pw->pw_uid;
 	out->gid = pw->pw_gid;
 	out->demote = true;
@@ -57,26 +61,13 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 
 static void become(const char *role, const struct helper_user *user, int sock)
 {
-	/* Only what a sanitizer wants to know is passed on. */
-	static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", NULL};
-	char name[64], path[PATH_MAX];
-	char option[64];
-	char *argv[] = {name, NULL, NULL};
-	char values[3][512];
-	char *env[4] = {NULL};
-	size_t n = 0;
+	char name[64], path[PATH_MAX], option[64];
+	char *argv[] = {name, NULL, NULL}, *nothing[] = {NULL};
+	char **const env = user->debug || confine_is_sanitized() ? environ : nothing;
+	ssize_t n;
 	sigset_t none;
 
 	snprintf(name, sizeof(name), "%s%s", title, role);
-	for (size_t i = 0; kept[i]; i++) {
-		const char *value = getenv(kept[i]);
-
-		if (value) {
-			snprintf(values[n], sizeof(values[n]), "%s=%s", kept[i], value);
-			env[n] = values[n];
-			n++;
-		}
-	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (sock == HELPER_SOCKET ? fcntl(sock, F_SETFD, 0) != 0 : dup2(sock, HELPER_SOCKET) < 0)
@@ -84,13 +75,12 @@ static void become(const char *role, const struct helper_user *user, int sock)
 	confine_close_from(HELPER_SOCKET + 1);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
 		_exit(77);
-	if (user->debug &&
-	    (n = (size_t)readlink("/proc/self/exe", path, sizeof(path) - 1)) < sizeof(path)) {
+	if (user->debug && (n = readlink("/proc/self/exe", path, sizeof(path) - 1)) > 0) {
 		path[n] = '\0';
 		/* valgrind puts its own words into argv[0] */
 		snprintf(option, sizeof(option), "%s%s", helper_option, role);
 		argv[1] = option;
-		execve(path, argv, environ);
+		execve(path, argv, env);
 	}
 	/* Our own inode, though the file may have been replaced since. */
 	execve("/proc/self/exe", argv, env);

@@ -12,7 +12,7 @@
 
 /* Whose rights a helper gets when the monitor is root. */
 struct helper_user {
-	char *name;
+	char name[64];
 	uid_t uid;
 	gid_t gid;
 	bool demote; /* false: not root, nothing to give up */

@@ -269,6 +269,15 @@ const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n)
 	return k->blob;
 }
 
+bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b)
+{
+	char of_a[KEYLINE_TYPE], of_b[KEYLINE_TYPE];
+
+	type_of(a, of_a);
+	type_of(b, of_b);
+	return strcmp(of_a, of_b) == 0;
+}
+
 const char *hostkey_text(const struct hostkey *k)
 {
 	return k->text;

@@ -29,6 +29,9 @@ bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t 
 /* Its public half (RFC 4253 section 6.6), *n bytes that are the key's own. */
 const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n);
 
+/* Of two of the same type, as a key exchange names it, a server shows one only. */
+bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b);
+
 /* The text that it was read from. */
 const char *hostkey_text(const struct hostkey *k);
 

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "allowlist.h"
 #include "confine.h"
+#include "control.h"
 #include "ctl.h"
 #include "dialler.h"
 #include "helper.h"
@@ -81,15 +82,47 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	monitor_stop(arg);
 }
 
-static int run(const struct settings *s, struct allowlist *list, struct hostkey *const *hostkeys)
+/* What would end a start, or have a client find another key than it knows. */
+static void check_start(struct settings *s, struct hostkey *const *hostkeys,
+			struct helper_user *user, size_t *faults)
 {
+	char err[CONTROL_ERROR];
+	const char *why = NULL;
+
+	if (helper_user_find(s->user, user, &why) != 0) {
+		snprintf(err, sizeof(err), "%s: user %s: %s",
+			 s->config ? s->config : "sshipc-server",
+			 s->user ? s->user : "sshipc or nobody", why);
+		print_fault(faults, err);
+	} else if (user->demote && !s->user) {
+		s->user = xstrdup(user->name);
+	}
+	user->debug = s->unsafe_no_sandbox;
+	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
+		print_fault(faults, err);
+	for (size_t i = 1; i < s->n_hostkeys; i++)
+		for (size_t j = 0; hostkeys[i] && j < i; j++) {
+			if (!hostkeys[j] || !hostkey_same_type(hostkeys[i], hostkeys[j]))
+				continue;
+			snprintf(
+			    err, sizeof(err),
+			    "%s: a host key of the type of %s, of which clients would see one; "
+			    "remove one",
+			    s->hostkeys[i], s->hostkeys[j]);
+			print_fault(faults, err);
+		}
+}
+
+static int run(const struct spawner_setup *setup, struct allowlist *list)
+{
+	const struct settings *s = setup->settings;
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *events[3] = {NULL};
 	struct event_base *base = loop_new();
 	struct monitor *m;
 	int code;
 
-	m = monitor_new(base, s, list, hostkeys, s->n_hostkeys, &code);
+	m = monitor_new(base, setup, list, &code);
 	if (m) {
 		for (size_t i = 0; i < 3; i++)
 			events[i] =
@@ -123,6 +156,7 @@ int main(int argc, char **argv)
 {
 	static struct settings s;
 	struct hostkey *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
+	struct helper_user user;
 	char err[KEYFILE_ERROR];
 	size_t faults = 0;
 	struct allowlist *list = NULL;
@@ -168,16 +202,20 @@ int main(int argc, char **argv)
 			"private host keys may be written to swap space: %s; raise ulimit -l "
 			"(LimitMEMLOCK=)",
 			strerror(errno));
-	if (s.allowlist)
+	check_start(&s, hostkeys, &user, &faults);
+	/* Without endpoints every good line would be a fault. */
+	if (s.allowlist && s.n_endpoints > 0)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
 				      print_fault, &faults);
 	code = faults > 0 || s.faulty || !list ? EX_CONFIG : EX_OK;
+	if (code == EX_OK && s.test && allowlist_count(list) == 0)
+		fprintf(stderr, "%s is empty: every login is refused\n", s.allowlist);
 	if (s.print && list) {
 		settings_print(&s);
 		explain_access(list);
 	}
 	if (code == EX_OK && !s.test && !s.print) {
-		code = run(&s, list, hostkeys);
+		code = run(&(struct spawner_setup){&s, &user, hostkeys, s.n_hostkeys}, list);
 		list = NULL;
 	}
 out:

@@ -128,7 +128,7 @@ static void start_spawner(struct monitor *m)
 
 	m->ready = false;
 	arrivals_watch(m, false);
-	m->spawner = spawner_start(m->view.base, &m->setup, &m->user, &ops);
+	m->spawner = spawner_start(m->view.base, m->setup, &ops);
 	if (m->spawner)
 		return;
 	log_msg(LOG_ERR, "cannot start the spawner: %s", strerror(errno));
@@ -223,23 +223,22 @@ void monitor_stop(struct monitor *m)
 	loop_after(m->stop_timer, STOP_MS);
 }
 
-struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, struct hostkey *const *hostkeys,
-			    size_t n_hostkeys, int *exit_code)
+struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
+			    struct allowlist *list, int *exit_code)
 {
+	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
 	const struct enforce_ops enforce_ops = {judge, next_change, m};
-	const char *errstr = NULL;
 
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
 					.allowlist = list,
-					.hostkeys = hostkeys,
-					.n_hostkeys = n_hostkeys,
+					.hostkeys = setup->hostkeys,
+					.n_hostkeys = setup->n_hostkeys,
 					.logged_in = on_logged_in,
 					.owner = m};
 	m->view.since = loop_seconds();
-	m->setup = (struct spawner_setup){s, hostkeys, n_hostkeys};
+	m->setup = setup;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);
 	arrivals_init(m);
@@ -247,12 +246,6 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	m->view.repeats = repeats_new(base);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->enforce = enforce_new(base, s, list, &enforce_ops);
-	*exit_code = EX_CONFIG;
-	if (helper_user_find(s->user, &m->user, &errstr) != 0) {
-		log_msg(LOG_ERR, "user %s: %s", s->user ? s->user : "sshipc or nobody", errstr);
-		goto fail;
-	}
-	m->user.debug = s->unsafe_no_sandbox;
 	*exit_code = EX_UNAVAILABLE;
 	if (!arrivals_listen(m) || !start_control(m))
 		goto fail;
@@ -260,7 +253,7 @@ struct monitor *monitor_new(struct event_base *base, const struct settings *s,
 	if (fence_monitor(s) != 0)
 		goto fail;
 	m->view.dialler =
-	    dialler_new(base, s->endpoints, s->n_endpoints, &m->user, on_dialler_lost, m);
+	    dialler_new(base, s->endpoints, s->n_endpoints, setup->user, on_dialler_lost, m);
 	if (!m->view.dialler) {
 		log_msg(LOG_ERR, "cannot start the dialler: %s", strerror(errno));
 		goto fail;
@@ -300,6 +293,5 @@ void monitor_free(struct monitor *m)
 	free(m->view.dials);
 	pending_free(m->view.pending);
 	repeats_free(m->view.repeats);
-	free(m->user.name);
 	free(m);
 }

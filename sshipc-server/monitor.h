@@ -18,6 +18,7 @@
 #include "repeats.h"
 #include "settings.h"
 #include "sources.h"
+#include "spawner.h"
 
 struct monitor;
 
@@ -52,11 +53,10 @@ struct monitor_view {
 	void *owner;
 };
 
-/* Everything that settings ask for, running (list is taken over, also on failure): listeners bound,
- * children started.  NULL after logging why, with *exit_code. */
-struct monitor *monitor_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, struct hostkey *const *hostkeys,
-			    size_t n_hostkeys, int *exit_code);
+/* Everything that the settings ask for, running (list is taken over, also on failure): listeners
+ * bound, children started.  setup must outlive it.  NULL after logging why, with *exit_code. */
+struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
+			    struct allowlist *list, int *exit_code);
 
 /* Loads the allow list anew and judges every session by it. */
 void monitor_reload(struct monitor *m);

@@ -7,7 +7,6 @@
 #include "conn_internal.h"
 #include "control.h"
 #include "enforce.h"
-#include "spawner.h"
 
 enum { BUCKETS = 256 };
 
@@ -27,8 +26,7 @@ struct node {
 
 struct monitor {
 	struct monitor_view view;
-	struct spawner_setup setup;
-	struct helper_user user;
+	const struct spawner_setup *setup;
 	struct listener listeners[SETTINGS_LISTEN];
 	size_t n_listeners;
 	struct spawner *spawner;

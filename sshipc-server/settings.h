@@ -21,7 +21,8 @@
 #define SETTINGS_ENDPOINTS 64
 
 #define SETTINGS_CONFIG	 "/etc/sshipc/server.conf"
-#define SETTINGS_CONTROL "/run/sshipc/server.sock" /* where a configuration file is used */
+#define SETTINGS_RUN	 "/run/sshipc"		     /* made where it is missing */
+#define SETTINGS_CONTROL SETTINGS_RUN "/server.sock" /* where a configuration file is used */
 
 struct settings {
 	char *config; /* the file that was read, or NULL */

@@ -35,6 +35,11 @@ int settings_add_listen(struct settings *s, const char *text, const char **errst
 	*errstr = "expected HOST:PORT, [V6]:PORT or PORT";
 	if (address_is_unix(&a))
 		return -1;
+	for (size_t i = 0; i < s->n_listen; i++) {
+		*errstr = "it is there twice";
+		if (address_port(&a) && address_equal(&s->listen[i], &a))
+			return -1;
+	}
 	*errstr = "there are too many addresses";
 	if (s->n_listen == SETTINGS_LISTEN)
 		return -1;
@@ -93,10 +98,8 @@ int settings_check_control(const char *text, const char **errstr)
 {
 	struct address a;
 
-	if (address_parse(text, 0, &a, errstr) < 0)
-		return -1;
-	*errstr = "expected /path";
-	return *text == '/' ? 0 : -1;
+	*errstr = "expected an absolute /path";
+	return *text == '/' ? address_parse(text, 0, &a, errstr) : -1;
 }
 
 static void on_control(struct conf *c, config_setting_t *setting, const char *value, void *arg)
@@ -306,10 +309,11 @@ int settings_read_file(const char *path, struct settings *s,
 						      .min = numbers[i].min,
 						      .max = numbers[i].max};
 	faults = conf_read(path, rules, fault, arg);
-	if (s->pending_from.n == 0 || s->pending_until != 0)
+	if ((s->pending_from.n == 0) == (s->pending_until == 0) || faults)
 		return faults;
-	snprintf(text, sizeof(text),
-		 "%s: pending_from needs an end: set pending_until = \"YYYY-MM-DD HH:MM\"", path);
+	snprintf(text, sizeof(text), "%s: pending_from and pending_until go together: set %s", path,
+		 s->pending_until ? "pending_from = \"192.0.2.0/24\""
+				  : "pending_until = \"YYYY-MM-DD HH:MM\"");
 	fault(arg, text);
 	return faults + 1;
 }

@@ -134,7 +134,7 @@ static int send_setup(int sock, const struct spawner_setup *setup)
 }
 
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
-			      const struct helper_user *user, const struct spawner_ops *ops)
+			      const struct spawner_ops *ops)
 {
 	struct spawner *s = xcalloc(1, sizeof(*s));
 
@@ -142,7 +142,7 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 	s->setup = setup;
 	s->sock = -1;
 	LIST_INSERT_HEAD(&all, s, entry);
-	if (helper_start("spawner", user, &s->sock) < 0 || send_setup(s->sock, setup) != 0) {
+	if (helper_start("spawner", setup->user, &s->sock) < 0 || send_setup(s->sock, setup) != 0) {
 		spawner_free(s);
 		return NULL;
 	}

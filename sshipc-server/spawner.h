@@ -18,6 +18,7 @@ struct spawner;
 
 struct spawner_setup {
 	const struct settings *settings;
+	const struct helper_user *user;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;
 };
@@ -40,7 +41,7 @@ struct spawner_ops {
 
 /* setup must outlive it. */
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
-			      const struct helper_user *user, const struct spawner_ops *ops);
+			      const struct spawner_ops *ops);
 
 /* Hands over an accepted connection and the session's end of its pair (both are copied: close
  * them).  0, or -1 with errno. */

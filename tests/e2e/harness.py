@@ -54,6 +54,9 @@ class Scene:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard != resource.RLIM_INFINITY else max(soft, 65536), hard))
         threading.stack_size(256 * 1024)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # nohup and a script's & leave them ignored
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by the runner: took too long"))
         return self
 
@@ -127,10 +130,15 @@ class Scene:
         p.code = p.wait(timeout)
         return p
 
+    def copied(self, path):
+        """A copy that every user can reach, which a clone below /root is not; made once."""
+        copy = self.path(os.path.basename(path))
+        return copy if os.path.exists(copy) else shutil.copy(path, copy)
+
     def ordinary_user(self):
         """From here on our two programs are started by USER, who owns all files of the scene."""
         if AS_ROOT:
-            self.programs = tuple(shutil.copy(p, self.folder) for p in self.programs)  # theirs may be out of reach
+            self.programs = tuple(self.copied(p) for p in self.programs)
             self.user = USER
 
     def _hand_over(self):

@@ -85,8 +85,8 @@ static const struct {
     {K1 " a\nendpoint=\"confd\" " K2 " b\n", 2, "nso", "a@nso:1 b@confd:2 "},
     {"permitopen=\"127.0.0.1:4565\" " K1 " a\n", 1, NULL, "a@confd:1 "},
     {"permitopen=\"confd:*\" " K1 " a\n", 1, NULL, "a@confd:1 "},
-    /* One of several will do. */
-    {"permitopen=\"127.0.0.1:1\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL, "a@confd:1 "},
+    {"permitopen=\"127.0.0.1:4565\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL,
+     "a@confd:1 "},
     {"endpoint=\"nso\",permitopen=\"nso:1\" " K1 " a\n", 2, NULL, "a@nso:1 "},
     {"source=\"127.0.0.2\" " K1 " a\nsource=\"127.0.0.3\" " K2 " b\n" K3 " c\n", 1, NULL,
      "a@confd:1 b@confd:2 c@confd:3 "},
@@ -141,9 +141,15 @@ static const struct {
     {"endpoint=\"Confd\" " K1 "\n", 2, "nso",
      "list:1: no endpoint is named \"Confd\", write one of: confd, nso\n"},
     {"permitopen=\"127.0.0.1:4566\" " K1 "\n", 1, NULL,
-     "list:1: permitopen does not name the key's endpoint confd (127.0.0.1:4565), remove it\n"},
+     "list:1: permitopen=\"127.0.0.1:4566\" does not name the key's endpoint confd "
+     "(127.0.0.1:4565), remove it\n"},
+    /* A line that grants more than the one endpoint is told so, whatever else it names. */
+    {"permitopen=\"127.0.0.1:1\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL,
+     "list:1: permitopen=\"127.0.0.1:1\" does not name the key's endpoint confd "
+     "(127.0.0.1:4565), remove it\n"},
     {"endpoint=\"nso\",permitopen=\"127.0.0.1:4565\" " K1 "\n", 2, NULL,
-     "list:1: permitopen does not name the key's endpoint nso (/run/nso.sock), remove it\n"},
+     "list:1: permitopen=\"127.0.0.1:4565\" does not name the key's endpoint nso "
+     "(/run/nso.sock), remove it\n"},
     {"endpoint=\"nope\" " K1 "\ncommand=\"x\" " K2 "\n" K3, 1, NULL,
      "list:1: no endpoint is named \"nope\", write one of: confd\n"
      "list:2: option command asks for what sshipc does not have\n"},
@@ -212,8 +218,13 @@ Test(allowlist, damaged)
 
 Test(allowlist, the_file_itself)
 {
+	char missing[128];
+
+	snprintf(missing, sizeof(missing),
+		 "list: the allow list cannot be read by uid %u: No such file or directory\n",
+		 (unsigned)geteuid());
 	cr_expect_null(load(1, NULL));
-	cr_expect_str_eq(faults, "list: No such file or directory\n");
+	cr_expect_str_eq(faults, missing);
 
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	cr_expect_null(load(1, NULL));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What a session asks for too fast or too often, and what its end means for its source. */
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "../../sshipc-server/conn_internal.h"
 #include "../../sshipc-server/session.h"
@@ -66,6 +67,65 @@ Test(conn_limits, too_fast)
 	fake_wait_end(&fast);
 	close(fast.sock);
 	fake_leave(&other);
+}
+
+/* Or its owner could keep out everybody. */
+Test(conn_limits, half_of_all_sessions)
+{
+	struct fake f[4], other;
+	struct wire w;
+
+	fake_view.max_sessions = 4;
+	for (size_t i = 0; i < 2; i++)
+		fake_log_in(&f[i], BLOB_ED2);
+	fake_start(&f[2]);
+	cr_expect_eq(fake_authorize(&f[2], BLOB_ED2, &w), WIRE_DENY);
+	cr_expect(fake_logged("the key has as many sessions as it may (max-sessions)"));
+	fake_log_in(&other, LISTED);
+	for (size_t i = 0; i < 3; i++)
+		fake_leave(&f[i]);
+	fake_leave(&other);
+}
+
+/* Of sockets that wait for sessions which do not read there are as many as descriptors at most; one
+ * more is refused, not lost. */
+Test(conn_limits, too_many_on_their_way)
+{
+	const struct rlimit few = {200, 200};
+	struct fake deaf[2], f;
+	struct wire w;
+	char why[128];
+
+	if (geteuid() != 0)
+		cr_skip("only root has a uid to spare, which has no other sockets on their way");
+	cr_assert(chmod(fake_dir, 0777) == 0 && chmod(fake_path, 0777) == 0);
+	cr_assert_eq(listen(listener, 1000), 0);
+	cr_assert_eq(seteuid(31999), 0);
+	setrlimit(RLIMIT_NOFILE, &few);
+	fake_settings.max_channels = 150;
+	fake_view.max_dials = 10000;
+	for (size_t i = 0; i < 2; i++) {
+		fake_start(&deaf[i]);
+		cr_assert_eq(fake_authorize(&deaf[i], BLOB_ED2, &w), WIRE_GRANT);
+	}
+	fake_start(&f);
+	cr_assert_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT);
+	for (uint32_t i = 1; i <= 260; i++) {
+		fake_make_open(&w, i << 16 | i / 2, "here");
+		fake_say(&deaf[i % 2], &w);
+		fake_poll();
+	}
+	fake_make_open(&w, 1 << 16 | 1, "here");
+	fake_say(&f, &w);
+	cr_assert_eq(fake_hear(&f, &w), WIRE_REFUSED);
+	cr_expect_eq(wire_get_u32(&w), 1 << 16 | 1);
+	wire_get_text(&w, why, sizeof(why));
+	cr_expect_str_eq(why, strerror(ETOOMANYREFS));
+	for (size_t i = 0; i < 2; i++)
+		fake_leave(&deaf[i]);
+	fake_leave(&f);
+	cr_expect_eq(seteuid(0), 0);
+	fake_settings.max_channels = CHANNELS;
 }
 
 Test(conn_limits, dials)

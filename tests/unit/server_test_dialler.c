@@ -347,7 +347,6 @@ static struct dialler *with_helper(int listener, int *lost, pid_t *helper)
 	cr_expect_eq(who.gid, user.gid);
 	cr_assert(who.pid > 0 && who.pid != getpid());
 	*helper = who.pid;
-	free(user.name);
 	return d;
 }
 

@@ -82,11 +82,11 @@ static int find(const void *arg)
 	const int rc = helper_user_find(f->name, &user, &why);
 
 	if (f->fault)
-		return rc == -1 && !user.demote && !user.name && strstr(why, f->fault) ? 0 : 1;
+		return rc == -1 && !user.demote && !user.name[0] && strstr(why, f->fault) ? 0 : 1;
 	if (rc != 0 || user.demote != f->demote)
 		return 2;
 	if (!f->demote)
-		return user.name == NULL ? 0 : 3;
+		return user.name[0] ? 3 : 0;
 	pw = getpwnam(user.name);
 	return pw && user.uid == pw->pw_uid && user.gid == pw->pw_gid && user.uid != 0 ? 0 : 4;
 }
@@ -197,14 +197,13 @@ Test(helper, start)
 	cr_expect_eq(recv(sock, got, 1, 0), 0, "nobody else holds its end");
 	close(sock);
 	close(200);
-	free(user.name);
 	cr_expect_eq(count_fds(), before);
 }
 
 /* A user that cannot be become: the helper does not start as anything else. */
 Test(helper, start_as_root_is_refused)
 {
-	struct helper_user user = {.name = (char *)"root", .demote = true};
+	struct helper_user user = {.name = "root", .demote = true};
 	int sock = -1, status = 0;
 	const pid_t pid = helper_start("test", &user, &sock);
 

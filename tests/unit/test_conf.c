@@ -203,6 +203,11 @@ Test(conf, unreadable)
 	/* libconfig's scanner would end the program. */
 	cr_expect_eq(read_file(dir), 1);
 	cr_expect(strstr(faults, "Is a directory"), "%s", faults);
+	write_to(path, "number = 7;\n");
+	cr_assert_eq(chmod(path, 0646), 0);
+	cr_expect_eq(read_file(path), 1);
+	cr_expect_str_eq(faults, "a.conf: everybody can write it, chmod o-w\n");
+	cr_expect_eq(read_file("/dev/null"), 0);
 }
 
 Test(conf, include)
