@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "client.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,10 +9,12 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "keyfile.h"
 #include "loop.h"
 #include "sshloop.h"
 #include "states.h"
 #include "stdio_relay.h"
+#include "tty.h"
 #include "wake.h"
 
 enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
@@ -31,7 +34,7 @@ struct client {
 	struct notify *notify;
 	struct stdio *stdio;
 	struct run *run;
-	FILE *ready_out; /* --ready-fd, until it is told */
+	FILE *ready_out; /* --ready-fd */
 	bool ready, started, leaving, refused;
 	int exit_code;
 };
@@ -52,14 +55,26 @@ static void announce(struct client *c, FILE *out, const char *server)
 		fprintf(out, "ready: %s via %s\n", text, server);
 }
 
-static void start_listeners(struct client *c, const char *server)
+/* Its reader sees the end; its number stays taken, as a new start is told of it again. */
+static void end_ready_out(FILE *out)
 {
-	listeners_start(c->listeners, c->link);
+	const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fflush(out) != 0)
+		log_msg(LOG_WARNING, "--ready-fd: %m");
+	if (null < 0 || dup2(null, fileno(out)) < 0)
+		log_msg(LOG_WARNING, "/dev/null: %m");
+	if (null >= 0)
+		close(null);
+}
+
+static void tell_ready(struct client *c, const char *server)
+{
 	announce(c, stdout, server);
 	fflush(stdout);
 	if (c->ready_out) {
 		announce(c, c->ready_out, server);
-		fclose(c->ready_out);
+		end_ready_out(c->ready_out);
 	}
 	notify_send(c->notify, "READY=1");
 }
@@ -162,7 +177,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 		if (c->s->stdio)
 			start_stdio(c);
 		else if (!c->run)
-			start_listeners(c, text);
+			tell_ready(c, text);
 	}
 	/* It is one connection: who started it tries again. */
 	if (event == LINK_DOWN && c->s->stdio && (!c->stdio || c->refused))
@@ -181,16 +196,51 @@ static void on_slept(void *arg, long seconds)
 	link_slept(((struct client *)arg)->link, seconds);
 }
 
-/* A whole new start, and only if it will succeed as far as the settings go. */
+/* What listens already is ours. */
+static bool can_listen(const struct settings *now, const struct spec *wanted)
+{
+	char err[ADDRESS_TEXT + 512];
+
+	for (size_t i = 0; i < now->n_specs; i++)
+		if (spec_same_listener(&now->specs[i], wanted))
+			return true;
+	if (wanted->inherited || address_look(&wanted->listen, err, sizeof(err)) == 0)
+		return true;
+	log_msg(LOG_ERR, "cannot listen on %s", err);
+	return false;
+}
+
+/* Settings, key file and listeners: what a start needs before it meets the server. */
+static bool would_start(const struct settings *now)
+{
+	static struct settings fresh;
+	char err[KEYFILE_ERROR], *key = NULL;
+	size_t len = 0;
+	bool would = settings_read_again(now, &fresh) == 0;
+
+	if (would && !fresh.agent_key) {
+		key = keyfile_read(fresh.identity, &len, err);
+		would = key != NULL;
+		if (!would)
+			log_msg(LOG_ERR, "%s", err);
+		keyfile_wipe(key, len);
+	}
+	for (size_t i = 0; would && i < fresh.n_specs; i++)
+		would = can_listen(now, &fresh.specs[i]);
+	settings_free(&fresh);
+	return would;
+}
+
 static void reload(struct client *c)
 {
 	notify_reloading(c->notify);
-	if (settings_read_again(c->s) == 0) {
+	if (would_start(c->s)) {
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
 		stop(c, CLIENT_AGAIN);
 		return;
 	}
-	log_msg(LOG_ERR, "SIGHUP: the settings have faults; going on with the old ones");
+	log_msg(LOG_ERR, "SIGHUP: no start is possible with the settings as they are now; going on "
+			 "with the old ones");
 	notify_send(c->notify, "READY=1");
 }
 
@@ -203,8 +253,9 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	/* A command that was never started, or a connection cut off, is none that did well. */
-	stop(c, c->run || c->s->stdio ? 128 + (int)sig : EX_OK);
+	/* A command that was never started, or a connection cut off, is none that did well; nor is
+	 * who was asked and gave up. */
+	stop(c, c->run || c->s->stdio || tty_interrupted() ? 128 + (int)sig : EX_OK);
 }
 
 /* ---- life ---- */
@@ -246,6 +297,8 @@ static int start(struct client *c)
 		return EX_CONFIG;
 	}
 	c->link = link_new(c->base, c->s, identity, &ops);
+	if (c->listeners && !c->run)
+		listeners_start(c->listeners, c->link);
 	return EX_OK;
 }
 
@@ -254,9 +307,10 @@ int client_run(const struct settings *s, struct run *run)
 	struct client c = {.s = s, .run = run};
 	int code;
 
-	/* Before the number is given to one of ours.  After a new start nobody waits any more. */
-	if (s->ready_fd && !(c.ready_out = fdopen(s->ready_fd, "w")))
-		log_msg(LOG_WARNING, "--ready-fd %d: %m", s->ready_fd);
+	if (s->ready_fd && !(c.ready_out = fdopen(s->ready_fd, "w"))) {
+		log_msg(LOG_ERR, "--ready-fd %d: %m", s->ready_fd);
+		return EX_USAGE;
+	}
 	c.base = loop_new();
 	signal(SIGPIPE, SIG_IGN);
 	c.exit_code = start(&c);
@@ -264,6 +318,9 @@ int client_run(const struct settings *s, struct run *run)
 		sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
 		event_base_dispatch(c.base);
 	}
+	/* The signal that ended a question has its say. */
+	if (tty_interrupted())
+		event_base_loop(c.base, EVLOOP_NONBLOCK);
 	code = c.exit_code; /* what is cut off now has no say */
 	if (code != CLIENT_AGAIN)
 		notify_send(c.notify, "STOPPING=1");

@@ -30,8 +30,8 @@ void findings_denied(struct report *r, const struct identity *identity, const ch
 			continue;
 		report_pass(r, REPORT_LOGIN, "the server knows %s", identity_name(identity));
 		report_fail(r, denials[i].step,
-			    v == POLICY_GRANT ? "end another session of this key, or raise "
-						"max-sessions in its line"
+			    v == POLICY_GRANT ? "end another session of this key, or set a "
+						"larger max-sessions in its line"
 					      : policy_remedy(v),
 			    "%.*s", (int)strcspn(why, ";"), why);
 		return;

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "tty.h"
@@ -36,10 +37,18 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 static ssh_key load(const char *path, char err[KEYFILE_ERROR])
 {
 	struct ask a = {.path = path};
+	const size_t n = strlen(path);
 	size_t len;
-	char *text = keyfile_read(path, &len, err);
+	char *text = NULL;
 	ssh_key key = NULL;
 
+	if (n > 4 && strcmp(path + n - 4, ".pub") == 0) {
+		snprintf(err, KEYFILE_ERROR,
+			 "%s: that is the public key; give the private one, %.*s", path, (int)n - 4,
+			 path);
+		return NULL;
+	}
+	text = keyfile_read(path, &len, err);
 	if (!text)
 		return NULL;
 	for (int i = 0; i < TRIES && !key; i++) {
@@ -67,8 +76,13 @@ struct identity *identity_new(struct event_base *base, const char *path, const c
 	char *base64 = NULL;
 
 	i->name = agent_key ? agent_key : path;
-	if (agent_key)
+	if (agent_key && getenv("SSH_AUTH_SOCK"))
 		i->agent = agent_new(base, agent_key);
+	else if (agent_key)
+		snprintf(err, KEYFILE_ERROR,
+			 "--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval "
+			 "$(ssh-agent); ssh-add",
+			 agent_key);
 	else
 		i->key = load(path, err);
 	if (i->key && ssh_pki_export_pubkey_base64(i->key, &base64) == SSH_OK)

@@ -14,6 +14,7 @@
 #include "identity.h"
 #include "log.h"
 #include "loop.h"
+#include "policy.h"
 #include "reach.h"
 #include "relay.h"
 #include "selftest.h"
@@ -96,11 +97,14 @@ static void fail(struct link *l, const char *why)
 	event_active(l->reset, 0, 0);
 }
 
-/* A refusal that trying again will not change. */
-static void refuse_link(struct link *l, int exit_code, const char *why)
+/* passing: what time may change by itself, and a tunnel can wait for; else trying again will not.
+ */
+static void refuse_link(struct link *l, int exit_code, bool passing, const char *why)
 {
+	const bool waits = passing && !l->s->stdio && !l->s->command && !l->s->check;
+
 	log_msg(LOG_ERR, "%s", why);
-	if (l->ever_up && !l->s->exit_on_refusal)
+	if ((l->ever_up || waits) && !l->s->exit_on_refusal)
 		fail(l, why);
 	else
 		l->ops.refused(l->ops.arg, exit_code, why);
@@ -114,11 +118,18 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	start_attempt(arg);
 }
 
-/* Half to all of a delay that doubles: many clients do not come back at the same moment. */
+/* Half to all of a delay that doubles: many clients do not come back at the same moment.  Who has
+ * only one use for a session has been told of its end, and has ended the loop. */
 static void schedule_retry(struct link *l)
 {
 	unsigned delay = BACKOFF_FIRST_MS, random = 0;
+	/* Some reasons name the server already. */
+	const bool named = strncmp(l->why, l->server, strlen(l->server)) == 0;
 
+	if (event_base_got_break(l->base)) {
+		log_msg(LOG_ERR, "%s%s%s", named ? "" : l->server, named ? "" : ": ", l->why);
+		return;
+	}
 	for (unsigned i = 0; i < l->failures && delay < BACKOFF_LAST_MS; i++)
 		delay *= 2;
 	if (delay > BACKOFF_LAST_MS)
@@ -128,8 +139,8 @@ static void schedule_retry(struct link *l)
 	delay = delay / 2 + random % (delay / 2 + 1);
 	l->failures++;
 	loop_after(l->retry, delay);
-	log_msg(LOG_WARNING, "%s: %s; next attempt in %u.%us", l->server, l->why, delay / 1000,
-		delay % 1000 / 100);
+	log_msg(LOG_WARNING, "%s%s%s; next attempt in %u.%us", named ? "" : l->server,
+		named ? "" : ": ", l->why, delay / 1000, delay % 1000 / 100);
 }
 
 /* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */
@@ -156,8 +167,8 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 		l->failures = 0;
 	tear_down(l, NULL);
 	openings_hold(l->openings, l->why);
-	schedule_retry(l);
 	tell(l, LINK_DOWN, l->why);
+	schedule_retry(l);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -207,7 +218,7 @@ static void check_host_key(struct link *l)
 		tell(l, LINK_TRANSPORT, print);
 		return;
 	}
-	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
+	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL, false,
 		    text[0] ? text : "the server's host key could not be read");
 }
 
@@ -238,7 +249,7 @@ static bool forms_fit(struct link *l)
 		snprintf(why, sizeof(why),
 			 "%s is not an sshipc-server, so the destination must be named: %s",
 			 l->server, l->s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
-		refuse_link(l, EX_USAGE, why);
+		refuse_link(l, EX_USAGE, false, why);
 		return false;
 	}
 	for (size_t i = 0; !l->sshipc && i < l->s->n_specs; i++) {
@@ -250,7 +261,7 @@ static bool forms_fit(struct link *l)
 			 "-L %s: %s is not an sshipc-server, so the destination must be named: -L "
 			 "%s:HOST:PORT",
 			 l->s->specs[i].text, l->server, l->s->specs[i].text);
-		refuse_link(l, EX_USAGE, why);
+		refuse_link(l, EX_USAGE, false, why);
 		return false;
 	}
 	return true;
@@ -274,12 +285,28 @@ static int log_in(struct link *l)
 	return rc == SSH_AGAIN ? SSH_AUTH_AGAIN : SSH_AUTH_ERROR;
 }
 
+/* A server of ours tells the owner of a listed key why, and its session's number. */
+static void on_denied(struct link *l)
+{
+	char *banner = ssh_get_issue_banner(l->ssh), why[512];
+	const char *text = banner ? banner : "";
+	const bool listed = strstr(text, "(session ");
+	const bool passing =
+	    strstr(text, "(max-sessions)") || strstr(text, policy_reason(POLICY_OUTSIDE_WINDOW));
+	struct log_text shown;
+
+	snprintf(why, sizeof(why), "%s refused the key %s for user \"%s\"%s%s%s", l->server,
+		 identity_name(l->identity), l->s->user, *text ? ": " : "",
+		 log_escape(&shown, text, strcspn(text, "\r\n")),
+		 listed ? "" : "; is its public line in the server's allow list?");
+	ssh_string_free_char(banner);
+	tell(l, LINK_DENIED, why);
+	refuse_link(l, EX_NOPERM, passing, why);
+}
+
 static void authenticate(struct link *l)
 {
 	const int rc = log_in(l);
-	char why[512];
-	char *banner;
-	struct log_text text;
 
 	switch (rc) {
 	case SSH_AUTH_AGAIN:
@@ -290,15 +317,7 @@ static void authenticate(struct link *l)
 		return;
 	case SSH_AUTH_DENIED:
 	case SSH_AUTH_PARTIAL:
-		banner = ssh_get_issue_banner(l->ssh);
-		snprintf(why, sizeof(why),
-			 "%s refused the key %s for user \"%s\"%s%s; is its public line in the "
-			 "server's allow list?",
-			 l->server, identity_name(l->identity), l->s->user, banner ? ": " : "",
-			 banner ? log_escape(&text, banner, strcspn(banner, "\r\n")) : "");
-		ssh_string_free_char(banner);
-		tell(l, LINK_DENIED, why);
-		refuse_link(l, EX_NOPERM, why);
+		on_denied(l);
 		return;
 	default:
 		fail(l, identity_error(l->identity) ? identity_error(l->identity)

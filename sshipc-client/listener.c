@@ -57,12 +57,18 @@ static void resume_all(evutil_socket_t fd, short what, void *arg)
 		event_add(ls->each[i].event, NULL);
 }
 
-static void take(const struct listener *l, int fd)
+static void take(const struct listener *l, int fd, const struct sockaddr_storage *sa, socklen_t len)
 {
 	char peer[ADDRESS_PEER] = "", from[ADDRESS_TEXT + ADDRESS_PEER + 4];
-	const bool known =
-	    address_is_unix(&l->at.at) && address_describe_peer(fd, peer, sizeof(peer));
+	struct address at;
+	bool known = true;
 
+	if (address_is_unix(&l->at.at)) {
+		known = address_describe_peer(fd, peer, sizeof(peer));
+	} else {
+		address_from_sockaddr(&at, (const struct sockaddr *)sa, len);
+		address_format(&at, peer, sizeof(peer));
+	}
 	snprintf(from, sizeof(from), known ? "%s (%s)" : "%s", l->local, peer);
 	if (!caller_allowed(&l->spec->callers, fd)) {
 		log_msg(LOG_WARNING,
@@ -81,10 +87,13 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 	struct listener *l = arg;
 
 	for (int i = 0; i < ACCEPT_BURST; i++) {
-		int in = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct sockaddr_storage sa;
+		socklen_t len = sizeof(sa);
+		const int in =
+		    accept4(fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (in >= 0) {
-			take(l, in);
+			take(l, in, &sa, len);
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

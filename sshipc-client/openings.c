@@ -75,8 +75,9 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	struct opening *o = arg;
 	char to[DESTINATION_HOST + 16];
 
+	/* Who waits for this one is told of more than its end. */
 	if (o->local)
-		log_msg(LOG_INFO,
+		log_msg(o->watch.ended && stats->end != RELAY_END_ORDERLY ? LOG_WARNING : LOG_INFO,
 			"connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
 			o->id, o->local, destination_format(&o->to, to, sizeof(to)),
 			relay_end_text(stats->end), (unsigned long long)stats->from_socket,

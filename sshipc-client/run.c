@@ -179,7 +179,8 @@ static int write_variables(struct run *r, FILE *out, const struct address *at,
 
 	if (variables_of_kind(out, kind, at) == 0 && kind != ENDPOINT_OTHER)
 		log_msg(LOG_WARNING,
-			"clients of kind %s cannot use this -L: only SSHIPC_ADDR is set",
+			"clients of kind %s cannot use this -L: only SSHIPC_ADDR is set, their own "
+			"variables are not",
 			endpoint_kind_text(kind));
 	if (kind == ENDPOINT_CONFD || kind == ENDPOINT_NSO)
 		write_ssh_connection(out, l);
@@ -200,6 +201,25 @@ static void detach(void)
 		close(null);
 }
 
+/* A listener that names another endpoint would refuse whatever COMMAND opens. */
+static int check_granted(const struct settings *s, const char *status)
+{
+	char endpoint[ENDPOINT_NAME];
+
+	json_value(status, "endpoint.name", endpoint, sizeof(endpoint));
+	for (size_t i = 0; i < s->n_specs; i++) {
+		if (s->specs[i].to.kind != DESTINATION_NAME ||
+		    strcmp(s->specs[i].to.host, endpoint) == 0)
+			continue;
+		log_msg(LOG_ERR,
+			"-L %s asks for %s, the endpoint of this key is %s; ask for %s, or have "
+			"the key's line changed on the server",
+			s->specs[i].text, s->specs[i].to.host, endpoint, endpoint);
+		return EX_NOPERM;
+	}
+	return 0;
+}
+
 int run_command(struct run *r, struct event_base *base, struct link *l,
 		struct listeners **listeners, const char *status)
 {
@@ -214,6 +234,9 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 			"the server does not tell of its endpoint: only SSHIPC_ADDR is set");
 	else
 		endpoint_kind_parse(json_value(status, "endpoint.kind", text, sizeof(text)), &kind);
+	rc = status ? check_granted(r->s, status) : 0;
+	if (rc != 0)
+		return rc;
 	if (!*listeners)
 		*listeners = listen_privately(r, base, kind);
 	if (!*listeners)

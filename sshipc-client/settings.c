@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "settings.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -395,15 +397,22 @@ static int check_several(const struct settings *s, const struct words *w)
 
 static int check_complete(const struct settings *s)
 {
+	/* A file of tunnels only is whole. */
+	if (!s->host && s->test && s->has_tunnels && !s->tunnel)
+		return GO_ON;
 	if (!s->host)
-		return usage(
-		    "no server: give [USER@]HOST[:PORT], or set server in the configuration file");
+		return usage("no server: give [USER@]HOST[:PORT]%s, or set server in the "
+			     "configuration file",
+			     s->has_tunnels ? " or @NAME, one of the file's tunnels" : "");
 	if (s->stdio && (s->n_specs || s->command))
 		return usage("--stdio goes with neither -L nor a COMMAND");
 	if (s->n_env && !s->command)
 		return usage("--env goes with a COMMAND only: give -- COMMAND");
 	if (s->ready_fd && (s->stdio || s->command))
 		return usage("--ready-fd goes with -L only");
+	if (s->ready_fd && fcntl(s->ready_fd, F_GETFD) < 0)
+		return usage("--ready-fd %d: %s; open it in the shell: %d>FILE", s->ready_fd,
+			     strerror(errno), s->ready_fd);
 	if (!s->n_specs && !s->stdio && !s->command && !s->check)
 		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd, or "
 			     "set listen in the configuration file");
@@ -467,13 +476,9 @@ int settings_read(int argc, char **argv, struct settings *s)
 	return rc;
 }
 
-int settings_read_again(const struct settings *s)
+int settings_read_again(const struct settings *s, struct settings *fresh)
 {
-	static struct settings fresh;
-	const int rc = settings_read(s->argc, s->argv, &fresh);
-
-	settings_free(&fresh);
-	return rc == GO_ON ? 0 : -1;
+	return settings_read(s->argc, s->argv, fresh) == GO_ON ? 0 : -1;
 }
 
 void settings_free(struct settings *s)

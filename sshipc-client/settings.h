@@ -33,6 +33,7 @@ struct settings {
 	size_t n_tunnels;
 	const char *tunnel; /* the one whose settings these are; NULL: none */
 	bool tunnel_found;  /* in the file */
+	bool has_tunnels;   /* the file */
 	char *host, *user;  /* user: USER@, else the local login name */
 	unsigned port;	    /* default 2245 */
 	char *identity;	    /* default ~/.ssh/id_ed25519 */
@@ -82,8 +83,9 @@ int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s);
 
 void settings_free(struct settings *s);
 
-/* Reads the same anew: 0 where it could be gone on with; else said as above. */
-int settings_read_again(const struct settings *s);
+/* Reads the same anew into fresh (settings_free it): 0 where it could be gone on with; else said as
+ * above. */
+int settings_read_again(const struct settings *s, struct settings *fresh);
 
 /* Set by main before settings_read: prints what -V needs beyond our own version. */
 extern void (*settings_version_details)(void);

@@ -94,10 +94,18 @@ static int set_server(struct settings *s, const char *value, char *err)
 
 static int add_listen(struct settings *s, const char *value, char *err)
 {
+	struct spec *new = &s->specs[s->n_specs];
+
 	if (s->n_specs == SETTINGS_SPECS)
 		return refuse(err, value, "there are too many listeners");
-	if (spec_parse(value, s->unsafe_listen, &s->specs[s->n_specs], err, SETTINGS_ERROR) < 0)
+	if (spec_parse(value, s->unsafe_listen, new, err, SETTINGS_ERROR) < 0)
 		return -1;
+	for (size_t i = 0; i < s->n_specs; i++) {
+		if (!spec_same_listener(&s->specs[i], new))
+			continue;
+		spec_free(new);
+		return refuse(err, value, "a listener before it has this address");
+	}
 	s->n_specs++;
 	return 0;
 }
@@ -264,6 +272,7 @@ static void on_tunnel(struct conf *c, config_setting_t *group, const char *value
 	char *unused = NULL;
 	bool in_file;
 
+	s->has_tunnels = true;
 	config_setting_lookup_string(group, "name", &name);
 	if (endpoint_check_name(name, &why) < 0)
 		conf_fault(c, group, "tunnels: name: %s", why);

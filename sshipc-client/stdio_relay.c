@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,19 +17,21 @@
 #include "log.h"
 #include "loop.h"
 
-/* What became of stdout. */
-enum { DRAINED = 1, BROKEN };
+/* What the threads tell, added up: the errno that ended either, and that stdout has all. */
+#define STDOUT_ERROR(error) ((uint64_t)(error))
+#define STDIN_ERROR(error)  ((uint64_t)(error) << 16)
+#define DRAINED		    (1ULL << 32)
 
 struct stdio {
 	struct opening_watch watch;
 	enum opening_end end;
 	bool ended, drained, reported;
-	struct event *on_drained;
+	struct event *told;
 };
 
 /* What the threads know. */
 struct copies {
-	int socket, drained_fd;
+	int socket, told_fd;
 };
 
 /* After a call that failed: may it be made again?  Whoever started us may have left O_NONBLOCK on.
@@ -56,25 +59,34 @@ static int write_all(int fd, const char *p, ssize_t n)
 	return 0;
 }
 
-/* -1: what was read could not be written. */
-static int copy(int from, int to)
+/* To the end, or with errno. */
+static enum { WHOLE, UNREAD, UNWRITTEN } copy(int from, int to)
 {
 	char buf[65536];
 	ssize_t n = 0;
 
 	while ((n = read(from, buf, sizeof(buf))) > 0 || (n < 0 && again(from, POLLIN))) {
 		if (write_all(to, buf, n) < 0)
-			return -1;
+			return UNWRITTEN;
 	}
-	return 0;
+	return n < 0 ? UNREAD : WHOLE;
 }
 
+static void tell(const struct copies *c, uint64_t what)
+{
+	while (write(c->told_fd, &what, sizeof(what)) < 0 && errno == EINTR)
+		continue;
+}
+
+/* What could not be read to its end must not look whole to the endpoint. */
 static void *copy_up(void *arg)
 {
 	const struct copies *c = arg;
 
-	copy(STDIN_FILENO, c->socket);
-	shutdown(c->socket, SHUT_WR);
+	if (copy(STDIN_FILENO, c->socket) == UNREAD)
+		tell(c, STDIN_ERROR(errno));
+	else
+		shutdown(c->socket, SHUT_WR);
 	return NULL;
 }
 
@@ -91,10 +103,12 @@ static void null_stdout(void)
 static void *copy_down(void *arg)
 {
 	const struct copies *c = arg;
-	const uint64_t how = copy(c->socket, STDOUT_FILENO) == 0 ? DRAINED : BROKEN;
+	const uint64_t what =
+	    copy(c->socket, STDOUT_FILENO) == UNWRITTEN ? STDOUT_ERROR(errno) : DRAINED;
 
 	null_stdout();
-	return write(c->drained_fd, &how, sizeof(how)) < 0 ? arg : NULL;
+	tell(c, what);
+	return NULL;
 }
 
 static void report(struct stdio *s)
@@ -114,18 +128,23 @@ static void on_ended(void *arg, enum opening_end end)
 	report(s);
 }
 
-static void on_drained(evutil_socket_t fd, short what, void *arg)
+static void on_told(evutil_socket_t fd, short what, void *arg)
 {
 	struct stdio *s = arg;
-	uint64_t how = 0;
+	uint64_t told = STDOUT_ERROR(EIO);
+	int in, out;
 
-	s->drained = true;
-	if (read(fd, &how, sizeof(how)) < 0 || how == BROKEN) {
-		log_msg(LOG_ERR, "stdout: nobody reads it any more");
-		on_ended(s, OPENING_ABORTED);
+	s->drained = read(fd, &told, sizeof(told)) == sizeof(told);
+	out = (int)(told & 0xffff);
+	in = (int)(told >> 16 & 0xffff);
+	if (out == 0 && in == 0) {
+		report(s);
 		return;
 	}
-	report(s);
+	s->drained = true;
+	log_msg(LOG_ERR, "%s: %s", out ? "stdout" : "stdin",
+		out == EPIPE ? "nobody reads it any more" : strerror(out ? out : in));
+	on_ended(s, OPENING_ABORTED);
 }
 
 /* No signal is theirs. */
@@ -155,11 +174,11 @@ struct stdio *stdio_start(struct event_base *base, struct link *l, const struct 
 	int pair[2];
 
 	s->watch = *watch;
-	copies.drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (copies.drained_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+	copies.told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (copies.told_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
 	copies.socket = pair[0];
-	s->on_drained = loop_watch(base, copies.drained_fd, EV_READ, on_drained, s);
+	s->told = loop_watch(base, copies.told_fd, EV_READ, on_told, s);
 	if (start_threads(&copies) != 0)
 		goto fail;
 	link_open(l, to, pair[1], "stdin", &ours);
@@ -173,6 +192,6 @@ void stdio_free(struct stdio *s)
 {
 	if (!s)
 		return;
-	loop_drop(s->on_drained);
+	loop_drop(s->told);
 	free(s);
 }

@@ -7,19 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each kernel-chosen port is another one. */
-static bool is_there_before(const struct settings *s, size_t i)
-{
-	const struct address *at = &s->specs[i].listen;
-
-	for (size_t j = 0; j < i; j++) {
-		if (address_equal(&s->specs[j].listen, at) &&
-		    (address_is_unix(at) || address_port(at)))
-			return true;
-	}
-	return false;
-}
-
 void surroundings_listeners(struct report *r, const struct settings *s)
 {
 	char err[2 * ADDRESS_TEXT];
@@ -29,13 +16,6 @@ void surroundings_listeners(struct report *r, const struct settings *s)
 		if (s->specs[i].inherited)
 			continue;
 		looked_at++;
-		if (is_there_before(s, i)) {
-			report_fail(r, REPORT_LISTENER, NULL,
-				    "-L %s: an -L before it listens there; "
-				    "give each an address of its own",
-				    s->specs[i].text);
-			return;
-		}
 		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;

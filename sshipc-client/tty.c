@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tty.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -20,12 +21,21 @@ void tty_end_with(int fd)
 	end_fd = fd;
 }
 
+static bool interrupted;
+
+bool tty_interrupted(void)
+{
+	return interrupted;
+}
+
 /* poll first: libevent's signal handlers restart a read, and ^C would do nothing. */
 ssize_t tty_read(int tty, char *answer, size_t size)
 {
 	struct pollfd p[] = {{.fd = tty, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
-	ssize_t n = poll(p, 2, -1) > 0 && !p[1].revents ? read(tty, answer, size - 1) : -1;
+	const int ready = poll(p, 2, -1);
+	ssize_t n = ready > 0 && !p[1].revents ? read(tty, answer, size - 1) : -1;
 
+	interrupted = interrupted || (ready < 0 && errno == EINTR);
 	answer[n > 0 ? n : 0] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
 	return n;

@@ -4,10 +4,14 @@
 /*
  * Asking a person on the terminal, whatever stdin is.  A signal that is caught ends the wait.
  */
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* The controlling terminal, to be closed; -1: there is none. */
 int tty_open(void);
+
+/* A question was ended by a signal. */
+bool tty_interrupted(void);
 
 /* From here on no answer is waited for once fd is readable. */
 void tty_end_with(int fd);

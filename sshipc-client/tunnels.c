@@ -149,11 +149,15 @@ static void stop_all(struct parent *p)
 /* As in client.c: a whole new start. */
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
+	static struct settings fresh;
 	struct parent *p = arg;
+	bool faulty;
 
 	if (sig == SIGHUP && p->notify) {
 		notify_reloading(p->notify);
-		if (settings_read_again(p->s) < 0) {
+		faulty = settings_read_again(p->s, &fresh) < 0;
+		settings_free(&fresh);
+		if (faulty) {
 			log_msg(LOG_ERR,
 				"SIGHUP: the settings have faults; going on with the old ones");
 			notify_send(p->notify, "READY=1");

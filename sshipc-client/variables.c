@@ -8,20 +8,18 @@
 #include "dbus.h"
 
 /* The most specific variable of a program wins over the one that we set: NSO's path over its port,
- * PostgreSQL's numeric address over its host. */
+ * PostgreSQL's numeric address over its host.  So all of a kind are taken away before some are set,
+ * and where none can be, nothing leads to another endpoint than ours. */
 static const struct variable {
 	enum endpoint_kind kind;
-	enum { TCP = 1, UNIX, EITHER } listener;
+	enum { NEVER, TCP, UNIX, EITHER } listener;
 	const char *assignment;
 } variables[] = {
     {ENDPOINT_CONFD, TCP, "CONFD_IPC_ADDR={host}"},
     {ENDPOINT_CONFD, TCP, "CONFD_IPC_PORT={port}"},
     {ENDPOINT_NSO, UNIX, "NCS_IPC_PATH={path}"},
-    {ENDPOINT_NSO, UNIX, "NCS_IPC_ADDR"},
-    {ENDPOINT_NSO, UNIX, "NCS_IPC_PORT"},
     {ENDPOINT_NSO, TCP, "NCS_IPC_ADDR={host}"},
     {ENDPOINT_NSO, TCP, "NCS_IPC_PORT={port}"},
-    {ENDPOINT_NSO, TCP, "NCS_IPC_PATH"},
     {ENDPOINT_DBUS, EITHER, "DBUS_SYSTEM_BUS_ADDRESS={dbus}"},
     {ENDPOINT_DBUS, EITHER, "DBUS_SESSION_BUS_ADDRESS={dbus}"},
     {ENDPOINT_DOCKER, UNIX, "DOCKER_HOST=unix://{path}"},
@@ -30,7 +28,7 @@ static const struct variable {
     {ENDPOINT_POSTGRES, UNIX, "PGHOST={dir}"},
     {ENDPOINT_POSTGRES, TCP, "PGHOST={host}"},
     {ENDPOINT_POSTGRES, TCP, "PGPORT={port}"},
-    {ENDPOINT_POSTGRES, EITHER, "PGHOSTADDR"},
+    {ENDPOINT_POSTGRES, NEVER, "PGHOSTADDR="},
 };
 
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
@@ -175,6 +173,12 @@ unsigned variables_of_kind(FILE *out, enum endpoint_kind kind, const struct addr
 	const int listener = address_is_unix(at) ? UNIX : TCP;
 	unsigned n = 0;
 
+	for (size_t i = 0; i < N_VARIABLES; i++) {
+		const char *name = variables[i].assignment;
+
+		if (variables[i].kind == kind)
+			fprintf(out, "%.*s%c", (int)strcspn(name, "="), name, '\0');
+	}
 	for (size_t i = 0; i < N_VARIABLES; i++) {
 		char *text = NULL;
 

@@ -24,8 +24,9 @@ bool variables_want_tcp(enum endpoint_kind kind, const char *const *env, size_t 
 /* An assignment for this listener, to be freed; NULL: the listener does not have what it needs. */
 char *variables_expand(const char *assignment, const struct address *at);
 
-/* Writes "NAME=VALUE" (to be set) or "NAME" (to be taken away) for each variable of the kind, with
- * its NUL.  Returns how many: 0 where this listener is none for the kind. */
+/* Writes "NAME" (to be taken away) for each variable of the kind, then "NAME=VALUE" for those that
+ * this listener sets, each with its NUL.  Returns how many are set: 0 where it is none for the
+ * kind. */
 unsigned variables_of_kind(FILE *out, enum endpoint_kind kind, const struct address *at);
 
 #endif

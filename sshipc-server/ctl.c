@@ -150,14 +150,14 @@ char *ctl_ask(const struct ctl *c, const char *request, int refused, int *code)
 
 static int show(const struct ctl *c, int argc, char **argv, void (*print)(char *answer))
 {
-	const bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	const int json = argc > 1 && strcmp(argv[1], "--json") == 0;
 	char *answer;
 	int code;
 
-	if (argc > 1 && !json)
-		return ctl_usage("%s: unexpected argument '%s'%s", argv[0], argv[json ? 2 : 1],
-				 argv[1][0] == '-' ? "; other options stand before the command"
-						   : "");
+	if (argc > 1 + json)
+		return ctl_usage(
+		    "%s: unexpected argument '%s'%s", argv[0], argv[1 + json],
+		    argv[1 + json][0] == '-' ? "; other options stand before the command" : "");
 	answer = ctl_ask(c, argv[0], EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;

@@ -167,8 +167,8 @@ class Terminal:
     def expect(self, word):
         wait_for(f"{word!r} on the terminal, which shows {self.seen!r}", lambda: self.poll() is not None and word.encode() in self.seen)
 
-    def type(self, text):
-        os.write(self.fd, text.encode() + b"\n")
+    def type(self, text, end="\n"):
+        os.write(self.fd, (text + end).encode())
 
     def wait(self):
         wait_for(f"the end of the program on the terminal, which shows {self.seen!r}", lambda: not self.poll())

@@ -8,7 +8,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
-/* What was written, each variable with a blank in front. */
+static char taken[512];
+
+/* What is set, each variable with a blank in front; taken: what is taken away before. */
 static const char *of_kind(enum endpoint_kind kind, const char *listener)
 {
 	static char text[512];
@@ -23,9 +25,12 @@ static const char *of_kind(enum endpoint_kind kind, const char *listener)
 	cr_assert_eq(address_parse(listener, 0, &at, &errstr), 0, "%s", errstr);
 	n = variables_of_kind(out, kind, &at);
 	cr_assert_eq(fclose(out), 0);
-	text[0] = '\0';
-	for (const char *p = written; p < written + size; p += strlen(p) + 1, n--)
-		strcat(strcat(text, " "), p);
+	text[0] = taken[0] = '\0';
+	for (const char *p = written; p < written + size; p += strlen(p) + 1) {
+		cr_expect(text[0] == '\0' || strchr(p, '='), "%s is taken away too late", p);
+		strcat(strcat(strchr(p, '=') ? text : taken, " "), p);
+		n -= strchr(p, '=') != NULL;
+	}
 	cr_expect_eq(n, 0);
 	free(written);
 	return text;
@@ -39,15 +44,14 @@ Test(variables, of_each_kind)
 	} table[] = {
 	    {ENDPOINT_OTHER, "", ""},
 	    {ENDPOINT_CONFD, " CONFD_IPC_ADDR=127.0.0.1 CONFD_IPC_PORT=4565", ""},
-	    {ENDPOINT_NSO, " NCS_IPC_ADDR=127.0.0.1 NCS_IPC_PORT=4565 NCS_IPC_PATH",
-	     " NCS_IPC_PATH=/d/s.sock NCS_IPC_ADDR NCS_IPC_PORT"},
+	    {ENDPOINT_NSO, " NCS_IPC_ADDR=127.0.0.1 NCS_IPC_PORT=4565", " NCS_IPC_PATH=/d/s.sock"},
 	    {ENDPOINT_DBUS,
 	     " DBUS_SYSTEM_BUS_ADDRESS=tcp:host=127.0.0.1,port=4565"
 	     " DBUS_SESSION_BUS_ADDRESS=tcp:host=127.0.0.1,port=4565",
 	     " DBUS_SYSTEM_BUS_ADDRESS=unix:path=/d/s.sock"
 	     " DBUS_SESSION_BUS_ADDRESS=unix:path=/d/s.sock"},
 	    {ENDPOINT_DOCKER, " DOCKER_HOST=tcp://127.0.0.1:4565", " DOCKER_HOST=unix:///d/s.sock"},
-	    {ENDPOINT_POSTGRES, " PGHOST=127.0.0.1 PGPORT=4565 PGHOSTADDR", ""},
+	    {ENDPOINT_POSTGRES, " PGHOST=127.0.0.1 PGPORT=4565", ""},
 	};
 
 	for (size_t i = 0; i < COUNT(table); i++) {
@@ -55,8 +59,12 @@ Test(variables, of_each_kind)
 		cr_expect_str_eq(of_kind(table[i].kind, "/d/s.sock"), table[i].path);
 	}
 	cr_expect_str_eq(of_kind(ENDPOINT_POSTGRES, "/d e/.s.PGSQL.5433"),
-			 " PGPORT=5433 PGHOST=/d e PGHOSTADDR");
+			 " PGPORT=5433 PGHOST=/d e");
+	cr_expect_str_eq(taken, " PGPORT PGHOST PGHOST PGPORT PGHOSTADDR");
+	cr_expect_str_eq(of_kind(ENDPOINT_CONFD, "/d/s.sock"), "");
+	cr_expect_str_eq(taken, " CONFD_IPC_ADDR CONFD_IPC_PORT");
 	cr_expect_str_eq(of_kind(ENDPOINT_NSO, "@abstract"), "");
+	cr_expect_str_eq(taken, " NCS_IPC_PATH NCS_IPC_ADDR NCS_IPC_PORT");
 	cr_expect_str_eq(of_kind(ENDPOINT_DBUS, "@a,b"),
 			 " DBUS_SYSTEM_BUS_ADDRESS=unix:abstract=a%2cb"
 			 " DBUS_SESSION_BUS_ADDRESS=unix:abstract=a%2cb");
