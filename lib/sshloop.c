@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "sshloop.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "loop.h"
+#include "watchdog.h"
 
 enum {
 	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
@@ -58,9 +54,6 @@ struct sshloop {
 };
 
 static const char no_new_keys[] = "peer does not answer our key exchange: connection given up";
-
-/* Moved by every turn of the loop, read by the watchdog's signal handler. */
-static volatile sig_atomic_t turns, inside;
 
 /* What waits to be sent, at least: a packet is 24 bytes longer than its payload, or more. */
 static uint64_t queued_bytes(const struct sshloop *l)
@@ -173,8 +166,7 @@ static void turn(struct sshloop *l)
 		l->again = true;
 		return;
 	}
-	turns = turns + 1;
-	inside = 1;
+	watchdog_enter();
 	l->passing = true;
 	do {
 		l->again = false;
@@ -186,7 +178,7 @@ static void turn(struct sshloop *l)
 			watch_exchange(l);
 	} while (!death(l) && (l->again || l->packets.in_packets != before));
 	l->passing = false;
-	inside = 0;
+	watchdog_leave();
 	why = death(l);
 	if (why)
 		report_death(l, why);
@@ -203,8 +195,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	l->passing = true; /* callbacks may kick */
-	turns = turns + 1;
-	inside = 1;
+	watchdog_enter();
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		const uint64_t before = l->socket.in_bytes;
 		const int rc = ssh_event_dopoll(l->event, 0);
@@ -486,33 +477,4 @@ void sshloop_tune(int fd, int keepalive)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &third, sizeof(third));
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-}
-
-static const char *watchdog_text;
-static sig_atomic_t watchdog_seen;
-
-static void on_watchdog(int sig)
-{
-	const int saved = errno;
-
-	if (inside && turns == watchdog_seen) {
-		/* A confined session has nothing to say, and may not. */
-		if (watchdog_text[0] &&
-		    write(STDERR_FILENO, watchdog_text, strlen(watchdog_text)) < 0)
-			_exit(EX_SOFTWARE);
-		_exit(EX_SOFTWARE);
-	}
-	watchdog_seen = turns;
-	errno = saved;
-}
-
-void sshloop_watchdog(const char *say)
-{
-	const struct itimerval every = {{.tv_sec = 2}, {.tv_sec = 2}};
-	struct sigaction sa = {.sa_handler = on_watchdog, .sa_flags = SA_RESTART};
-
-	watchdog_text = say;
-	watchdog_seen = turns - 1;
-	sigaction(SIGPROF, &sa, NULL);
-	setitimer(ITIMER_PROF, &every, NULL);
 }

@@ -97,8 +97,4 @@ void sshloop_free(struct sshloop *l, const char *message);
  * for keepalive seconds is a dead path. */
 void sshloop_tune(int fd, int keepalive);
 
-/* Once a process: from here on a libssh that burns 2 s of CPU without coming back to a loop ends
- * the process (rule: a hang is a crash).  say is written to stderr then. */
-void sshloop_watchdog(const char *say);
-
 #endif

@@ -15,9 +15,9 @@
 #include "loop.h"
 #include "policy.h"
 #include "resolve.h"
-#include "sshloop.h"
 #include "states.h"
 #include "surroundings.h"
+#include "watchdog.h"
 
 enum {
 	ASK_MS = 200,	   /* while a dial is under way */
@@ -316,7 +316,7 @@ int check_run(const struct settings *s)
 	struct doctor d = {.base = loop_new(), .s = s, .report = report_new(s->json)};
 
 	signal(SIGPIPE, SIG_IGN);
-	sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
+	watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
 	check_key(&d);
 	resolve_start(d.base, s->host, s->port, s->connect_timeout, on_resolved, &d);
 	event_base_dispatch(d.base);

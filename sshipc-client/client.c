@@ -11,11 +11,11 @@
 #include "json.h"
 #include "keyfile.h"
 #include "loop.h"
-#include "sshloop.h"
 #include "states.h"
 #include "stdio_relay.h"
 #include "tty.h"
 #include "wake.h"
+#include "watchdog.h"
 
 enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
 
@@ -315,7 +315,7 @@ int client_run(const struct settings *s, struct run *run)
 	signal(SIGPIPE, SIG_IGN);
 	c.exit_code = start(&c);
 	if (c.exit_code == EX_OK) {
-		sshloop_watchdog("sshipc-client: the SSH library hangs; giving up\n");
+		watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
 		event_base_dispatch(c.base);
 	}
 	/* The signal that ended a question has its say. */

@@ -3,7 +3,6 @@
  * sshipc-client: options, start-up order.
  */
 #include <stdio.h>
-#include <sys/time.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "keyline.h"
 #include "selftest.h"
 #include "tunnels.h"
+#include "watchdog.h"
 
 static void print_version_details(void)
 {
@@ -60,7 +60,6 @@ static int carry(const struct settings *s, struct run *run)
 int main(int argc, char **argv)
 {
 	static struct settings s;
-	const struct itimerval off = {.it_value.tv_sec = 0};
 	struct run *run = NULL;
 	int code;
 
@@ -99,8 +98,7 @@ int main(int argc, char **argv)
 	if (code < 0)
 		code = carry(&s, run);
 	if (code == CLIENT_AGAIN) {
-		/* The watchdog's timer would survive, its handler does not. */
-		setitimer(ITIMER_PROF, &off, NULL);
+		watchdog_stop();
 		execv("/proc/self/exe", argv);
 		log_msg(LOG_ERR, "cannot start anew: %m");
 		code = EX_OSERR;

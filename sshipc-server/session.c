@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "sigcalls.h"
 #include "streamlocal.h"
+#include "watchdog.h"
 
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
@@ -380,7 +381,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);
 	}
-	sshloop_watchdog("");
+	watchdog_start("");
 	if (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
 	    confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
