@@ -123,8 +123,14 @@ size_t confine_raise_nofile(void)
 
 int confine_files(size_t n)
 {
-	const struct rlimit l = {n, n};
+	struct rlimit l;
 
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+		return -1;
+	/* Who may have fewer already cannot raise it, and need not. */
+	if (l.rlim_max > n)
+		l.rlim_max = n;
+	l.rlim_cur = l.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &l);
 }
 

@@ -24,6 +24,7 @@ enum {
 	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
 	HEARD_MAX = 32 * 1024,	   /* packets, without one of ours that went out */
+	ON_THEIR_WAY = 8 << 20,	   /* bytes that an honest peer may have sent before it knew */
 	HEAR_OUT_MS = 100,	   /* for the peer to read our last words and close */
 	ANSWERS_MAX =
 	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
@@ -47,6 +48,7 @@ struct sshloop {
 	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
 				  0: none */
 	uint64_t heard_then, said_then, said_at_tick; /* packets, see watch_exchange() */
+	uint64_t asked_at;			      /* socket.in_bytes */
 	unsigned silent, stalled, owed;		      /* ticks */
 	const char *failed;
 	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, hushed, asked,
@@ -150,10 +152,12 @@ static void watch_exchange(struct sshloop *l)
 		l->asked = false;
 	} else if (l->logged_in && l->packets.in_packets - l->heard_then > HEARD_MAX) {
 		l->heard_then = l->packets.in_packets;
-		if (l->asked)
-			l->failed = no_new_keys;
-		else
+		if (!l->asked) {
 			l->asked = is_held_back(l);
+			l->asked_at = l->socket.in_bytes;
+		} else if (l->socket.in_bytes - l->asked_at > ON_THEIR_WAY) {
+			l->failed = no_new_keys;
+		}
 	}
 }
 

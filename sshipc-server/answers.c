@@ -18,7 +18,7 @@ static void give_who(const struct monitor_view *view, struct evbuffer *out)
 	/* What is too long is not sent; so no more of it needs to be made. */
 	for (struct conn *c = conn_next(view, NULL);
 	     c && evbuffer_get_length(out) <= CONTROL_ANSWER; c = conn_next(view, c), n++)
-		status_put(c, out);
+		status_put(c, c->last_refusal, out);
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
 }
 
@@ -43,7 +43,7 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 		next = conn_next(view, c);
 		if (!is_meant(c, r->whom))
 			continue;
-		status_put(c, out);
+		status_put(c, c->last_refusal, out);
 		conn_dismiss(c, r->uid);
 		n++;
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,33 @@ void channels_release_all(struct conn *c)
 
 /* ---- answers ---- */
 
+static void __attribute__((format(printf, 2, 3)))
+remember_refusal(struct conn *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->last_refusal, sizeof(c->last_refusal), fmt, ap);
+	va_end(ap);
+	memcpy(c->use->last_refusal, c->last_refusal, sizeof(c->last_refusal));
+}
+
+static void tell_failed(const struct channel *ch)
+{
+	struct conn *c = ch->c;
+	char at[ADDRESS_TEXT];
+
+	remember_refusal(c, "endpoint %s: %s", c->endpoint->name, strerror(ch->error));
+	if (conn_may_log(c, "channel-failed", c->last_refusal))
+		conn_log(c, LOG_WARNING, "channel-failed",
+			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+						    {"reason", strerror(ch->error), 0},
+						    {NULL, NULL, 0}},
+			 "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
+			 address_format(&c->endpoint->address, at, sizeof(at)),
+			 ch->error == ETOOMANYREFS ? "" : "; is its daemon running?");
+}
+
 /* False: not now, the session's socket is full.  A refused channel may be gone afterwards. */
 static bool send_answer(struct channel *ch)
 {
@@ -118,6 +146,8 @@ static bool send_answer(struct channel *ch)
 			close(ch->fd);
 			ch->fd = -1;
 			ch->error = ETOOMANYREFS;
+			if (!ch->one_way)
+				tell_failed(ch);
 			return send_answer(ch);
 		}
 	}
@@ -178,20 +208,8 @@ static void on_dialled(void *arg, int fd, int error)
 	ch->error = error;
 	record->at = loop_seconds();
 	record->error = error;
-	if (error) {
-		char at[ADDRESS_TEXT];
-
-		snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "endpoint %s: %s",
-			 c->endpoint->name, strerror(error));
-		if (conn_may_log(c, "channel-failed", c->use->last_refusal))
-			conn_log(c, LOG_WARNING, "channel-failed",
-				 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-							    {"reason", strerror(error), 0},
-							    {NULL, NULL, 0}},
-				 "channel %u failed: %s (%s); is its daemon running?",
-				 (unsigned)(ch->id >> 16), c->use->last_refusal,
-				 address_format(&c->endpoint->address, at, sizeof(at)));
-	}
+	if (error)
+		tell_failed(ch);
 	answer(ch);
 }
 
@@ -257,18 +275,16 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	c->n_refused++;
-	snprintf(c->use->last_refusal, sizeof(c->use->last_refusal), "%s%s %s%s: %s",
-		 action_text(r->action), direct ? " to" : "",
-		 log_escape(&host, r->host, r->host_len), port, reason);
-	if (conn_may_log(c, "channel-refused", c->use->last_refusal))
+	remember_refusal(c, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
+			 log_escape(&host, r->host, r->host_len), port, reason);
+	if (conn_may_log(c, "channel-refused", c->last_refusal))
 		conn_log(c, LOG_NOTICE, "channel-refused",
 			 (const struct log_field[]){{"type", action_text(r->action), 0},
 						    {"destination", host.s, 0},
 						    {"port", NULL, r->port},
 						    {"reason", reason, 0},
 						    {NULL, NULL, 0}},
-			 "refused %s (key %s); %s", c->use->last_refusal, c->use->fingerprint,
-			 remedy);
+			 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);

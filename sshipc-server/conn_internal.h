@@ -45,7 +45,7 @@ struct key_use {
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
 	size_t channels, dials;
-	char last_refusal[512]; /* of an open, for the status answer; "": none */
+	char last_refusal[512]; /* that of any of its sessions; "": none */
 	struct conn *waiter;	/* a login that waits for an older session to be given up */
 };
 
@@ -82,6 +82,7 @@ struct conn {
 	char client[640];		     /* user and version that it claims */
 	char version[LOG_ESCAPED];	     /* the latter, escaped */
 	char why[128];			     /* it was ended, for a summary */
+	char last_refusal[512];		     /* of an open or a request; "": none */
 	unsigned probes, attempts;
 	unsigned minute, kinds;			    /* different lines in that minute */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
@@ -138,6 +139,10 @@ void login_release(struct conn *c);
 
 /* Sessions of a key (0 for NULL); one that is ending makes room already. */
 size_t login_sessions(const struct key_use *u);
+
+/* How many it may have: what its line says; else no key may have all places, or its owner could
+ * keep out everybody. */
+size_t login_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
 /* OPEN and CLOSED messages. */
 bool channels_on_open(struct conn *c, struct wire *w);

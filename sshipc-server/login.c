@@ -108,10 +108,9 @@ static void drop_unused(struct key_use *u)
 	free(u);
 }
 
-/* What its line says; else no key may have all places, or its owner could keep out everybody. */
-static size_t most_sessions(const struct monitor_view *view, const struct allow_entry *entry)
+size_t login_most_sessions(const struct monitor_view *view, const struct keyline *key)
 {
-	return entry->key.max_sessions ? entry->key.max_sessions : (view->max_sessions + 1) / 2;
+	return key->max_sessions ? key->max_sessions : (view->max_sessions + 1) / 2;
 }
 
 /* A login need not wait any longer where there is room, or where every session has answered. */
@@ -123,7 +122,8 @@ static void end_wait(struct monitor_view *view, const struct key_use *u)
 
 	LIST_FOREACH(c, &u->conns, of_key)
 	silent |= !c->ending && c->asked_alive && !c->alive;
-	if (u->waiter && (!silent || !entry || login_sessions(u) < most_sessions(view, entry)))
+	if (u->waiter &&
+	    (!silent || !entry || login_sessions(u) < login_most_sessions(view, &entry->key)))
 		event_active(u->waiter->wait, EV_TIMEOUT, 0);
 }
 
@@ -224,7 +224,7 @@ static void decide_again(struct conn *c, struct key_use *u)
 		deny(c, entry, u->fingerprint, policy_reason(verdict), policy_remedy(verdict));
 		return;
 	}
-	max = most_sessions(c->view, entry);
+	max = login_most_sessions(c->view, &entry->key);
 	LIST_FOREACH(other, &u->conns, of_key)
 	if (!other->ending && other->asked_alive && !other->alive)
 		oldest = other; /* newest first: the last one seen */
@@ -369,7 +369,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 		return true;
 	}
 	use = find_use(c->view, entry->key.digest);
-	if (login_sessions(use) + (use && use->waiter) < most_sessions(c->view, entry))
+	if (login_sessions(use) + (use && use->waiter) < login_most_sessions(c->view, &entry->key))
 		grant(c, entry);
 	else if (entry->key.replace_old && !use->waiter)
 		wait_for_others(c, use);

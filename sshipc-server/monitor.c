@@ -16,7 +16,7 @@
 #include "loop.h"
 #include "monitor_internal.h"
 
-enum { STOP_MS = 1000, RESPAWN_MS = 1000 };
+enum { STOP_MS = 1000, RESPAWN_SECONDS = 5 };
 
 void monitor_quit(struct monitor *m, int exit_code)
 {
@@ -27,7 +27,7 @@ void monitor_quit(struct monitor *m, int exit_code)
 /* ---- children ---- */
 
 static void start_spawner(struct monitor *m);
-static void try_later(struct monitor *m);
+static void try_later(struct monitor *m, bool explained);
 
 static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
 {
@@ -102,16 +102,17 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 	else if (m->ready && !m->stopping)
 		start_spawner(m);
 	else if (!m->stopping)
-		try_later(m);
+		try_later(m, explained);
 }
 
 /* The sessions that there are need none; who comes meanwhile waits in the backlog. */
-static void try_later(struct monitor *m)
+static void try_later(struct monitor *m, bool explained)
 {
-	log_msg(LOG_ERR,
-		"no new sessions until a spawner runs: the next attempt is in a second; look at "
-		"TasksMax= (systemd), ulimit -u and memory");
-	loop_after(m->respawn_timer, RESPAWN_MS);
+	static const char remedy[] = "; look at TasksMax= (systemd), ulimit -u and memory";
+
+	log_msg(LOG_ERR, "no new sessions until a spawner runs: the next attempt is in %d s%s",
+		RESPAWN_SECONDS, explained ? "" : remedy);
+	loop_after(m->respawn_timer, RESPAWN_SECONDS * 1000);
 }
 
 static void on_respawn(evutil_socket_t fd, short what, void *arg)
@@ -133,7 +134,7 @@ static void start_spawner(struct monitor *m)
 		return;
 	log_msg(LOG_ERR, "cannot start the spawner: %s", strerror(errno));
 	if (m->announced)
-		try_later(m);
+		try_later(m, false);
 	else
 		monitor_quit(m, EX_OSERR);
 }

@@ -391,7 +391,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		broker_note(&s->broker, LOG_WARNING, "NOT confined (--unsafe-no-sandbox)");
 	event_base_dispatch(s->base);
 	if (!s->ended)
-		broker_note(&s->broker, LOG_DEBUG, s->dead_why);
+		broker_note(&s->broker, s->authorized ? LOG_INFO : LOG_DEBUG, s->dead_why);
 	say_stats(s, true);
 	s->closing = true; /* the last packets may still run callbacks */
 	relays_free(s->relays);

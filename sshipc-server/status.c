@@ -61,7 +61,7 @@ static const char *limit_text(unsigned limit, char buf[8])
 	return buf;
 }
 
-void status_put(const struct conn *c, struct evbuffer *out)
+void status_put(const struct conn *c, const char *last_refusal, struct evbuffer *out)
 {
 	const struct keyline *k = &c->entry->key;
 	char source[ADDRESS_TEXT], expires[32] = "", limits[2][8];
@@ -85,12 +85,13 @@ void status_put(const struct conn *c, struct evbuffer *out)
 	status_put_text(out, ",", "expires", expires);
 	evbuffer_add_printf(
 	    out, ",\"sessions\":%zu,\"max_sessions\":%s,\"channels\":%zu,\"max_channels\":%s",
-	    login_sessions(c->use), limit_text(k->max_sessions, limits[0]), c->use->channels,
+	    login_sessions(c->use),
+	    limit_text((unsigned)login_most_sessions(c->view, k), limits[0]), c->use->channels,
 	    limit_text(k->max_channels, limits[1]));
 	status_put_text(out, "},", "source", address_format_host(&c->peer, source, sizeof(source)));
 	evbuffer_add_printf(out, ",\"source_port\":%u", address_port(&c->peer));
 	status_put_text(out, ",", "client", c->version);
-	status_put_text(out, ",", "last_refusal", c->use->last_refusal);
+	status_put_text(out, ",", "last_refusal", last_refusal);
 	evbuffer_add_printf(out, "}\n");
 }
 
@@ -102,7 +103,8 @@ int status_socket(const struct conn *c)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
 	out = evbuffer_new();
-	status_put(c, out);
+	/* Who asks on a connection of its own, as stock ssh does, means the one before. */
+	status_put(c, c->last_refusal[0] ? c->last_refusal : c->use->last_refusal, out);
 	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
 	evbuffer_write(out, pair[1]);
 	close(pair[1]);

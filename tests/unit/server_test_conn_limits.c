@@ -87,6 +87,13 @@ Test(conn_limits, half_of_all_sessions)
 	fake_leave(&other);
 }
 
+static char told[1024];
+
+static void tell(int priority, const char *text)
+{
+	snprintf(told, sizeof(told), "%s", text);
+}
+
 /* Of sockets that wait for sessions which do not read there are as many as descriptors at most; one
  * more is refused, not lost. */
 Test(conn_limits, too_many_on_their_way)
@@ -117,10 +124,13 @@ Test(conn_limits, too_many_on_their_way)
 	}
 	fake_make_open(&w, 1 << 16 | 1, "here");
 	fake_say(&f, &w);
+	log_redirect(tell);
 	cr_assert_eq(fake_hear(&f, &w), WIRE_REFUSED);
+	log_redirect(NULL);
 	cr_expect_eq(wire_get_u32(&w), 1 << 16 | 1);
 	wire_get_text(&w, why, sizeof(why));
 	cr_expect_str_eq(why, strerror(ETOOMANYREFS));
+	cr_expect(strstr(told, "channel 1 failed: endpoint here: "), "%s", told);
 	for (size_t i = 0; i < 2; i++)
 		fake_leave(&deaf[i]);
 	fake_leave(&f);

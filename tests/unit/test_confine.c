@@ -193,10 +193,25 @@ static int raise_nofile(const void *arg)
 	return getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 96 ? 0 : 2;
 }
 
+/* Without the right to raise it: fewer stay fewer. */
+static int limit_files(const void *arg)
+{
+	struct rlimit l = {64, 96};
+
+	if (setrlimit(RLIMIT_NOFILE, &l) != 0 || drop_capabilities(NULL) != 0)
+		return 1;
+	if (confine_files(1000) != 0 || getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur != 96)
+		return 2;
+	return confine_files(80) == 0 && getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 80 &&
+		       l.rlim_max == 80
+		   ? 0
+		   : 3;
+}
+
 Test(confine, capabilities_and_descriptors)
 {
 	static int (*const cases[])(const void *) = {drop_capabilities, null_stdio, close_from,
-						     raise_nofile};
+						     raise_nofile, limit_files};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		int status = child(cases[i], NULL);
