@@ -20,7 +20,7 @@ static int number(const char *text)
 /* A duplicate is what we listen on: who starts anew finds the original. */
 static uint64_t taken;
 
-static int find(const char *name)
+static int find(const char *name, uint64_t but)
 {
 	const char *names = getenv("LISTEN_FDNAMES"), *pid = getenv("LISTEN_PID");
 	const int n = number(getenv("LISTEN_FDS"));
@@ -30,9 +30,8 @@ static int find(const char *name)
 	for (int fd = FIRST; fd < FIRST + n && fd < 64; fd++) {
 		const size_t len = names ? strcspn(names, ":") : 0;
 
-		if (!(taken & 1ULL << fd) &&
-		    (number(name) == fd ||
-		     (names && strlen(name) == len && strncmp(names, name, len) == 0)))
+		if (!(but & 1ULL << fd) && (number(name) == fd || (names && strlen(name) == len &&
+								   strncmp(names, name, len) == 0)))
 			return fd;
 		names = names && names[len] ? names + len + 1 : NULL;
 	}
@@ -56,13 +55,22 @@ static const char *judge(int fd, bool unsafe_listen, struct address *at)
 	return NULL;
 }
 
+static const char none[] = "the service manager handed over no such socket (LISTEN_PID, "
+			   "LISTEN_FDS, LISTEN_FDNAMES), or it is in use";
+
+int activation_look(const char *name, char *err, size_t size)
+{
+	if (find(name, 0) >= 0)
+		return 0;
+	snprintf(err, size, "fd:%s: %s", name, none);
+	return -1;
+}
+
 int activation_take(const char *name, bool unsafe_listen, struct listening *out, char *err,
 		    size_t size)
 {
-	const int fd = find(name);
-	const char *why = fd < 0 ? "the service manager handed over no such socket (LISTEN_PID, "
-				   "LISTEN_FDS, LISTEN_FDNAMES), or it is in use"
-				 : judge(fd, unsafe_listen, &out->at);
+	const int fd = find(name, taken);
+	const char *why = fd < 0 ? none : judge(fd, unsafe_listen, &out->at);
 
 	out->fd = -1;
 	if (!why) {

@@ -8,8 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "json.h"
-#include "keyfile.h"
 #include "loop.h"
 #include "states.h"
 #include "stdio_relay.h"
@@ -193,40 +193,45 @@ static void on_refused(void *arg, int exit_code, const char *why)
 
 static void on_slept(void *arg, long seconds)
 {
-	link_slept(((struct client *)arg)->link, seconds);
+	const struct client *c = arg;
+
+	if (c->link)
+		link_slept(c->link, seconds);
 }
 
-/* What listens already is ours. */
-static bool can_listen(const struct settings *now, const struct spec *wanted)
+/* What is ours now, or has its port, will be free. */
+static bool can_listen(const struct client *c, const struct spec *wanted)
 {
 	char err[ADDRESS_TEXT + 512];
 
-	for (size_t i = 0; i < now->n_specs; i++)
-		if (spec_same_listener(&now->specs[i], wanted))
+	for (size_t i = 0; !wanted->inherited && i < c->s->n_specs; i++) {
+		const struct address *ours = listeners_address(c->listeners, i);
+
+		if (address_equal(ours, &wanted->listen) ||
+		    (!address_is_unix(ours) && !address_is_unix(&wanted->listen) &&
+		     address_port(ours) == address_port(&wanted->listen)))
 			return true;
-	if (wanted->inherited || address_look(&wanted->listen, err, sizeof(err)) == 0)
+	}
+	if (wanted->inherited ? activation_look(wanted->inherited, err, sizeof(err)) == 0
+			      : address_look(&wanted->listen, err, sizeof(err)) == 0)
 		return true;
 	log_msg(LOG_ERR, "cannot listen on %s", err);
 	return false;
 }
 
 /* Settings, key file and listeners: what a start needs before it meets the server. */
-static bool would_start(const struct settings *now)
+static bool would_start(const struct client *c)
 {
 	static struct settings fresh;
-	char err[KEYFILE_ERROR], *key = NULL;
-	size_t len = 0;
-	bool would = settings_read_again(now, &fresh) == 0;
+	char err[KEYFILE_ERROR];
+	bool would = settings_read_again(c->s, &fresh) == 0;
 
-	if (would && !fresh.agent_key) {
-		key = keyfile_read(fresh.identity, &len, err);
-		would = key != NULL;
-		if (!would)
-			log_msg(LOG_ERR, "%s", err);
-		keyfile_wipe(key, len);
+	if (would && identity_look(fresh.identity, fresh.agent_key, err) < 0) {
+		log_msg(LOG_ERR, "%s", err);
+		would = false;
 	}
 	for (size_t i = 0; would && i < fresh.n_specs; i++)
-		would = can_listen(now, &fresh.specs[i]);
+		would = can_listen(c, &fresh.specs[i]);
 	settings_free(&fresh);
 	return would;
 }
@@ -234,14 +239,15 @@ static bool would_start(const struct settings *now)
 static void reload(struct client *c)
 {
 	notify_reloading(c->notify);
-	if (would_start(c->s)) {
+	if (would_start(c)) {
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
 		stop(c, CLIENT_AGAIN);
 		return;
 	}
 	log_msg(LOG_ERR, "SIGHUP: no start is possible with the settings as they are now; going on "
 			 "with the old ones");
-	notify_send(c->notify, "READY=1");
+	if (c->ready)
+		notify_send(c->notify, "READY=1");
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -291,7 +297,9 @@ static int start(struct client *c)
 			return EX_UNAVAILABLE;
 	}
 	c->wake = wake_new(c->base, on_slept, c);
+	tty_block_signals(true);
 	identity = identity_new(c->base, c->s->identity, c->s->agent_key, err);
+	tty_block_signals(false);
 	if (!identity) {
 		log_msg(LOG_ERR, "%s", err);
 		return EX_CONFIG;

@@ -118,15 +118,15 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	start_attempt(arg);
 }
 
-/* Half to all of a delay that doubles: many clients do not come back at the same moment.  Who has
- * only one use for a session has been told of its end, and has ended the loop. */
+/* Half to all of a delay that doubles: many clients do not come back at the same moment.  --stdio
+ * is one connection: who started it tries again. */
 static void schedule_retry(struct link *l)
 {
 	unsigned delay = BACKOFF_FIRST_MS, random = 0;
 	/* Some reasons name the server already. */
 	const bool named = strncmp(l->why, l->server, strlen(l->server)) == 0;
 
-	if (event_base_got_break(l->base)) {
+	if (l->s->stdio) {
 		log_msg(LOG_ERR, "%s%s%s", named ? "" : l->server, named ? "" : ": ", l->why);
 		return;
 	}
@@ -428,7 +428,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->base = base;
 	l->s = s;
 	l->ops = *ops;
-	l->openings = openings_new(base, s->hold, &openings_ops);
+	l->openings = openings_new(base, s->stdio ? 0 : s->hold, &openings_ops);
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
 	l->deadline = loop_timer(base, on_deadline, l);

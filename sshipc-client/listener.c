@@ -2,9 +2,11 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "activation.h"
@@ -16,6 +18,7 @@ enum {
 	ACCEPT_BURST = 64, /* then the other events have their turn */
 	SAY_EVERY = 60,	   /* seconds */
 	PAUSE_MS = 1000,   /* when descriptors run out */
+	RESERVE = 16,	   /* of them, for the way to the server */
 };
 
 struct listener {
@@ -29,20 +32,20 @@ struct listener {
 struct listeners {
 	struct link *link;
 	struct event *resume;
+	int most; /* descriptors from here on are the reserve */
 	time_t said;
 	size_t n;
 	struct listener each[];
 };
 
 /* Out of descriptors: the listeners would stay readable and spin. */
-static void pause_all(struct listeners *ls)
+static void pause_all(struct listeners *ls, const char *cause)
 {
-	const char *cause = strerror(errno);
 	const time_t now = loop_seconds();
 
 	if (!ls->said || now - ls->said >= SAY_EVERY) {
 		ls->said = now;
-		log_msg(LOG_WARNING, "no more connections for now: accept: %s", cause);
+		log_msg(LOG_WARNING, "no more connections for now: %s", cause);
 	}
 	for (size_t i = 0; i < ls->n; i++)
 		event_del(ls->each[i].event);
@@ -52,7 +55,14 @@ static void pause_all(struct listeners *ls)
 static void resume_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct listeners *ls = arg;
+	const int lowest = dup(ls->each[0].at.fd);
 
+	if (lowest >= 0)
+		close(lowest);
+	if (lowest < 0 || lowest >= ls->most) {
+		loop_after(ls->resume, PAUSE_MS);
+		return;
+	}
 	for (size_t i = 0; i < ls->n; i++)
 		event_add(ls->each[i].event, NULL);
 }
@@ -94,10 +104,13 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 
 		if (in >= 0) {
 			take(l, in, &sa, len);
-			continue;
+			if (in < l->all->most)
+				continue;
+			pause_all(l->all, "the limit of descriptors is near; raise ulimit -n");
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			   errno == ENOMEM) {
+			pause_all(l->all, strerror(errno));
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			pause_all(l->all);
 		/* Whatever else it is (the peer has left already, a signal) says nothing of the
 		 * next one. */
 		return;
@@ -123,8 +136,13 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n)
 {
 	struct listeners *ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
+	struct rlimit limit;
 
 	ls->n = n;
+	ls->most = INT_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 4 * RESERVE &&
+	    limit.rlim_cur < INT_MAX)
+		ls->most = (int)limit.rlim_cur - RESERVE;
 	for (size_t i = 0; i < n; i++) {
 		ls->each[i].all = ls;
 		ls->each[i].at.fd = -1;

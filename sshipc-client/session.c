@@ -28,8 +28,13 @@ ssh_session session_new(const struct settings *s, bool gcm, int fd)
 	ssh_session ssh = ssh_new();
 	int copy = dup(fd);
 
-	if (!ssh || copy < 0)
+	if (!ssh)
 		abort();
+	if (copy < 0) {
+		log_msg(LOG_ERR, "no descriptor for the session: %m");
+		ssh_free(ssh);
+		return NULL;
+	}
 	ssh_set_blocking(ssh, 0);
 	snprintf(hostkeys, sizeof(hostkeys), "%s", algorithms_host_keys);
 	if (s->n_pins == 0)

@@ -286,6 +286,9 @@ static void on_tunnel(struct conf *c, config_setting_t *group, const char *value
 	rules[RULES - 2] =
 	    (struct conf_rule){.name = "name", .type = CONF_STRING, .target = &unused};
 	conf_apply(c, group, rules);
+	if (!to->host && !s->host)
+		conf_fault(c, group, "tunnels: \"%s\" has no server, and the file has none for all",
+			   name);
 	free(unused);
 	settings_free(&other);
 }
@@ -308,8 +311,10 @@ void settings_print(const struct settings *s)
 	char server[2 * ADDRESS_HOST];
 	bool v6 = s->host && strchr(s->host, ':');
 
-	snprintf(server, sizeof(server), v6 ? "%s@[%s]:%u" : "%s@%s:%u", s->user, s->host, s->port);
-	conf_print("server = ", server, ";\n");
+	if (s->host)
+		snprintf(server, sizeof(server), v6 ? "%s@[%s]:%u" : "%s@%s:%u", s->user, s->host,
+			 s->port);
+	conf_print("server = ", s->host ? server : NULL, ";\n");
 	printf("listen = [ ");
 	for (size_t i = 0; i < s->n_specs; i++)
 		conf_print(i ? ", " : "", s->specs[i].text, "");

@@ -257,9 +257,7 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 
 bool spec_same_listener(const struct spec *a, const struct spec *b)
 {
-	if (a->inherited || b->inherited)
-		return a->inherited && b->inherited && strcmp(a->inherited, b->inherited) == 0;
-	return address_equal(&a->listen, &b->listen) &&
+	return !a->inherited && !b->inherited && address_equal(&a->listen, &b->listen) &&
 	       (address_is_unix(&a->listen) || address_port(&a->listen));
 }
 

@@ -51,7 +51,8 @@ struct spec {
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
 void spec_free(struct spec *s);
 
-/* Would the second find its address taken by the first?  Each kernel-chosen port is another one. */
+/* Would the second find its address taken by the first?  Each kernel-chosen port is another one,
+ * and of one name the service manager may hand over several. */
 bool spec_same_listener(const struct spec *a, const struct spec *b);
 
 /* NAME, HOST:PORT or /remote.sock.  0, or -1 with *errstr (static). */

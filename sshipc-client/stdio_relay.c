@@ -134,7 +134,8 @@ static void on_told(evutil_socket_t fd, short what, void *arg)
 	uint64_t told = STDOUT_ERROR(EIO);
 	int in, out;
 
-	s->drained = read(fd, &told, sizeof(told)) == sizeof(told);
+	if (read(fd, &told, sizeof(told)) == sizeof(told))
+		s->drained = s->drained || told >= DRAINED;
 	out = (int)(told & 0xffff);
 	in = (int)(told >> 16 & 0xffff);
 	if (out == 0 && in == 0) {
@@ -178,7 +179,7 @@ struct stdio *stdio_start(struct event_base *base, struct link *l, const struct 
 	if (copies.told_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
 	copies.socket = pair[0];
-	s->told = loop_watch(base, copies.told_fd, EV_READ, on_told, s);
+	s->told = loop_watch(base, copies.told_fd, EV_READ | EV_PERSIST, on_told, s);
 	if (start_threads(&copies) != 0)
 		goto fail;
 	link_open(l, to, pair[1], "stdin", &ours);

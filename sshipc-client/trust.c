@@ -260,7 +260,7 @@ static enum trust_verdict judge_unknown(const struct trust *t, const struct judg
 			   "one, add --hostkey %s%s%s%s",
 			   name, type, print, print, j->where[0] ? " (" : "", j->where,
 			   j->where[0] ? " names the host, but its key cannot be read)" : "");
-	close(tty);
+	tty_close(tty);
 	if (!yes)
 		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", print,
 			   name);

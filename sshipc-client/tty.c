@@ -4,14 +4,44 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+static unsigned blocked; /* how often */
+
+static void change_mask(int how, sigset_t *old)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	sigprocmask(how, &ours, old);
+}
+
+void tty_block_signals(bool block)
+{
+	if (block ? blocked++ == 0 : --blocked == 0)
+		change_mask(block ? SIG_BLOCK : SIG_UNBLOCK, NULL);
+}
+
 int tty_open(void)
 {
-	return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	const int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty >= 0)
+		tty_block_signals(true);
+	return tty;
+}
+
+void tty_close(int tty)
+{
+	close(tty);
+	tty_block_signals(false);
 }
 
 static int end_fd = -1;
@@ -32,9 +62,16 @@ bool tty_interrupted(void)
 ssize_t tty_read(int tty, char *answer, size_t size)
 {
 	struct pollfd p[] = {{.fd = tty, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
-	const int ready = poll(p, 2, -1);
-	ssize_t n = ready > 0 && !p[1].revents ? read(tty, answer, size - 1) : -1;
+	sigset_t meanwhile;
+	int ready;
+	ssize_t n;
 
+	sigprocmask(SIG_SETMASK, NULL, &meanwhile);
+	sigdelset(&meanwhile, SIGINT);
+	sigdelset(&meanwhile, SIGTERM);
+	sigdelset(&meanwhile, SIGHUP);
+	ready = ppoll(p, 2, NULL, &meanwhile);
+	n = ready > 0 && !p[1].revents ? read(tty, answer, size - 1) : -1;
 	interrupted = interrupted || (ready < 0 && errno == EINTR);
 	answer[n > 0 ? n : 0] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
@@ -58,6 +95,6 @@ int tty_ask_secret(const char *prompt, char *answer, size_t size)
 		dprintf(tty, "\n");
 		tcsetattr(tty, TCSANOW, &shown);
 	}
-	close(tty);
+	tty_close(tty);
 	return n > 0 ? 0 : -1;
 }

@@ -7,8 +7,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The controlling terminal, to be closed; -1: there is none. */
+/* The controlling terminal, to be closed by tty_close; -1: there is none.  Meanwhile signals come
+ * only where an answer is waited for, so that none is missed. */
 int tty_open(void);
+void tty_close(int tty);
+
+/* The same for a whole start: SIGINT, SIGTERM and SIGHUP. */
+void tty_block_signals(bool block);
 
 /* A question was ended by a signal. */
 bool tty_interrupted(void);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "identity.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -146,21 +147,36 @@ static void stop_all(struct parent *p)
 	}
 }
 
+/* As in client.c, but for the listeners, which are the tunnels'. */
+static bool would_start(const struct settings *s)
+{
+	static struct settings fresh;
+	char err[KEYFILE_ERROR];
+	bool would = true;
+
+	for (size_t i = 0; would && i < s->n_tunnels; i++) {
+		would = settings_read_tunnel(s->argc, s->argv, i, &fresh) < 0;
+		if (would && identity_look(fresh.identity, fresh.agent_key, err) < 0) {
+			log_msg(LOG_ERR, "%s", err);
+			would = false;
+		}
+		settings_free(&fresh);
+	}
+	return would;
+}
+
 /* As in client.c: a whole new start. */
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
-	static struct settings fresh;
 	struct parent *p = arg;
-	bool faulty;
 
 	if (sig == SIGHUP && p->notify) {
 		notify_reloading(p->notify);
-		faulty = settings_read_again(p->s, &fresh) < 0;
-		settings_free(&fresh);
-		if (faulty) {
-			log_msg(LOG_ERR,
-				"SIGHUP: the settings have faults; going on with the old ones");
-			notify_send(p->notify, "READY=1");
+		if (!would_start(p->s)) {
+			log_msg(LOG_ERR, "SIGHUP: no start is possible with the settings as they "
+					 "are now; going on with the old ones");
+			if (p->told)
+				notify_send(p->notify, "READY=1");
 			return;
 		}
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");

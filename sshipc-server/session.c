@@ -382,8 +382,9 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		_exit(1);
 	}
 	watchdog_start("");
-	if (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
-	    confine_process(setup->parent) != 0 || (setup->sandbox && confine_syscalls() != 0)) {
+	if (confine_process(setup->parent) != 0 ||
+	    (setup->sandbox && (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
+				confine_syscalls() != 0))) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}
