@@ -11,6 +11,7 @@
 
 #include "../../sshipc-server/helper.h"
 #include "child.h"
+#include "confine.h"
 #include "fds.h"
 
 static const char title[] = "sshipc-server: ";
