@@ -2,21 +2,19 @@
 #include "notify.h"
 
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "alloc.h"
 #include "loop.h"
 
 struct notify {
 	int fd;
-	struct sockaddr_un to;
-	socklen_t len;
+	struct address to;
 	struct event *watchdog;
 };
 
@@ -30,8 +28,8 @@ void notify_send(struct notify *n, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sendto(n->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&n->to,
-	       n->len);
+	sendto(n->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&n->to.sa,
+	       n->to.len);
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
@@ -54,17 +52,14 @@ static void start_watchdog(struct notify *n, struct event_base *base)
 struct notify *notify_new(struct event_base *base)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	const size_t size = path ? strlen(path) : 0;
+	const char *why = NULL;
+	struct address to;
 	struct notify *n = NULL;
 
-	if (size < 2 || size >= sizeof(n->to.sun_path) || !strchr("/@", path[0]))
+	if (!path || address_parse(path, 0, &to, &why) < 0 || !address_is_unix(&to))
 		return NULL;
 	n = xcalloc(1, sizeof(*n));
-	n->to.sun_family = AF_UNIX;
-	memcpy(n->to.sun_path, path, size);
-	if (path[0] == '@')
-		n->to.sun_path[0] = '\0';
-	n->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+	n->to = to;
 	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (n->fd < 0) {
 		free(n);

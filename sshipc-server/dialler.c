@@ -92,7 +92,7 @@ static bool attempt(struct dial *d)
 
 	d->fd = address_connect(&d->address, &d->source, &pending);
 	if (d->fd >= 0 && pending)
-		wait_for(d, EV_WRITE, (uint64_t)(left + 1) * 1000);
+		wait_for(d, EV_WRITE, left > 0 ? (uint64_t)(left + 1) * 1000 : 1000);
 	else if (d->fd < 0 && errno == EAGAIN && left > 0)
 		wait_for(d, EV_TIMEOUT, RETRY_MS);
 	else {
