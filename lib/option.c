@@ -17,6 +17,15 @@ int option_usage(const char *program, const char *fmt, ...)
 	return EX_USAGE;
 }
 
+void option_print_fault(void *count, const char *text)
+{
+	size_t *faults = count;
+
+	fprintf(stderr, "%s\n", text);
+	if (faults)
+		++*faults;
+}
+
 /* getopt tells apart by optopt: 0 for an unknown word, a known option for a value that it lacks or
  * does not take, else the unknown letter, which may stand within a word that is not yet done. */
 int option_refused(const char *program, const struct option *longs, int c, const char *word)

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_OPTION_H
 #define SSHIPC_OPTION_H
 /*
- * What is said of a faulty command line, alike in all programs.  The options themselves are theirs.
+ * What is said of a faulty command line or file, alike in all programs.  The options themselves are
+ * theirs.
  */
 #include <getopt.h>
 
@@ -12,5 +13,8 @@ int option_usage(const char *program, const char *fmt, ...) __attribute__((forma
 /* The same, for what getopt_long(3) did not take: it returned c, ':' or '?' (opterr is 0 and the
  * short options begin with ':'); word is argv[optind - 1]. */
 int option_refused(const char *program, const struct option *longs, int c, const char *word);
+
+/* Writes a fault of a file, a line of stderr.  count: NULL, or the size_t that counts them. */
+void option_print_fault(void *count, const char *text);
 
 #endif

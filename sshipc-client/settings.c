@@ -328,11 +328,6 @@ static int apply_words(struct settings *s, const struct words *w)
 	return rc;
 }
 
-static void print_fault(void *arg, const char *text)
-{
-	fprintf(stderr, "%s\n", text);
-}
-
 static int read_file(const struct words *w, struct settings *s)
 {
 	const struct word *given = find(w, 'f');
@@ -345,7 +340,7 @@ static int read_file(const struct words *w, struct settings *s)
 		if (!home || access(path, F_OK) < 0)
 			path = NULL;
 	}
-	if (path && settings_read_file(path, s, print_fault, NULL))
+	if (path && settings_read_file(path, s, option_print_fault, NULL))
 		return EX_CONFIG;
 	if (s->tunnel && !s->tunnel_found)
 		return usage("no tunnel '%s' in %s", s->tunnel,

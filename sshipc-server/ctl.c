@@ -13,6 +13,7 @@
 #include "ctl_list.h"
 #include "ctl_print.h"
 #include "json.h"
+#include "option.h"
 
 #define PROGRAM CTL_PROGRAM
 
@@ -257,11 +258,6 @@ static int help(void)
 	return EX_OK;
 }
 
-static void print_fault(void *arg, const char *text)
-{
-	fprintf(stderr, "%s\n", text);
-}
-
 static int add_endpoint(struct settings *s, const char *value)
 {
 	struct endpoint e;
@@ -300,7 +296,7 @@ static int choose(struct ctl *c, const char *config)
 
 	if (!given && !config && access(SETTINGS_CONFIG, R_OK) == 0)
 		config = SETTINGS_CONFIG;
-	if (config && settings_read_file(config, &c->settings, print_fault, NULL) > 0)
+	if (config && settings_read_file(config, &c->settings, option_print_fault, NULL) > 0)
 		return EX_CONFIG;
 	if (!c->path)
 		c->path = c->settings.control ? c->settings.control : given ? "" : SETTINGS_CONTROL;

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "json.h"
+#include "option.h"
 #include "rewrite.h"
 
 #define FINGERPRINT_PREFIX "SHA256:"
@@ -14,11 +15,6 @@
 static bool is_fingerprint(const char *text)
 {
 	return strlen(text) == 50 && !strncmp(text, FINGERPRINT_PREFIX, strlen(FINGERPRINT_PREFIX));
-}
-
-static void print_fault(void *arg, const char *text)
-{
-	fprintf(stderr, "%s\n", text);
 }
 
 static struct rewrite *open_list(const struct ctl *c, int *code)
@@ -31,7 +27,7 @@ static struct rewrite *open_list(const struct ctl *c, int *code)
 		return NULL;
 	}
 	*code = EX_CONFIG;
-	r = rewrite_open(&c->settings, print_fault, NULL);
+	r = rewrite_open(&c->settings, option_print_fault, NULL);
 	if (!r)
 		fprintf(stderr, "the list was not touched\n");
 	return r;

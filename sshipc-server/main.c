@@ -21,6 +21,7 @@
 #include "keyfile.h"
 #include "loop.h"
 #include "monitor.h"
+#include "option.h"
 #include "proof.h"
 #include "settings.h"
 #include "spawner.h"
@@ -40,14 +41,6 @@ static void print_version_details(void)
 		printf("%s\n", t.why);
 }
 
-static void print_fault(void *arg, const char *text)
-{
-	size_t *n = arg;
-
-	(*n)++;
-	fprintf(stderr, "%s\n", text);
-}
-
 static int generate_hostkey(const char *path)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
@@ -65,7 +58,7 @@ static int explain(const struct settings *s)
 {
 	size_t faults = 0;
 	struct allowlist *list = allowlist_load(s->allowlist, s->endpoints, s->n_endpoints,
-						s->default_endpoint, print_fault, &faults);
+						s->default_endpoint, option_print_fault, &faults);
 	const int code = list ? explain_answer(&s->explain, s->allowlist, list) : EX_CONFIG;
 
 	allowlist_free(list);
@@ -93,13 +86,13 @@ static void check_start(struct settings *s, struct hostkey *const *hostkeys,
 		snprintf(err, sizeof(err), "%s: user %s: %s",
 			 s->config ? s->config : "sshipc-server",
 			 s->user ? s->user : "sshipc or nobody", why);
-		print_fault(faults, err);
+		option_print_fault(faults, err);
 	} else if (user->demote && !s->user) {
 		s->user = xstrdup(user->name);
 	}
 	user->debug = s->unsafe_no_sandbox;
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
-		print_fault(faults, err);
+		option_print_fault(faults, err);
 	for (size_t i = 1; i < s->n_hostkeys; i++)
 		for (size_t j = 0; hostkeys[i] && j < i; j++) {
 			if (!hostkeys[j] || !hostkey_same_type(hostkeys[i], hostkeys[j]))
@@ -109,7 +102,7 @@ static void check_start(struct settings *s, struct hostkey *const *hostkeys,
 			    "%s: a host key of the type of %s, of which clients would see one; "
 			    "remove one",
 			    s->hostkeys[i], s->hostkeys[j]);
-			print_fault(faults, err);
+			option_print_fault(faults, err);
 		}
 }
 
@@ -194,7 +187,7 @@ int main(int argc, char **argv)
 	confine_raise_nofile();
 	for (size_t i = 0; i < s.n_hostkeys; i++)
 		if (!(hostkeys[i] = hostkey_load(s.hostkeys[i], err)))
-			print_fault(&faults, err);
+			option_print_fault(&faults, err);
 	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
 	 * not allow it. */
 	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
@@ -206,7 +199,7 @@ int main(int argc, char **argv)
 	/* Without endpoints every good line would be a fault. */
 	if (s.allowlist && s.n_endpoints > 0)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
-				      print_fault, &faults);
+				      option_print_fault, &faults);
 	code = faults > 0 || s.faulty || !list ? EX_CONFIG : EX_OK;
 	if (code == EX_OK && s.test && allowlist_count(list) == 0)
 		fprintf(stderr, "%s is empty: every login is refused\n", s.allowlist);

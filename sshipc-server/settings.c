@@ -318,11 +318,6 @@ static void default_control(struct settings *s)
 	s->control = NULL;
 }
 
-static void print_fault(void *arg, const char *text)
-{
-	fprintf(stderr, "%s\n", text);
-}
-
 /* The default file is wanted unless the command line is a configuration of its own. */
 static int choose_file(struct settings *given)
 {
@@ -375,7 +370,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 	if (rc != GO_ON)
 		goto out;
 	if (o.given.config && !o.given.generate_hostkey)
-		faults = settings_read_file(o.given.config, s, print_fault, NULL);
+		faults = settings_read_file(o.given.config, s, option_print_fault, NULL);
 	merge(s, &o);
 	default_control(s);
 	if (!s->n_listen && settings_add_listen(s, DEFAULT_LISTEN, &why) < 0)
