@@ -125,9 +125,10 @@ static void schedule_retry(struct link *l)
 	unsigned delay = BACKOFF_FIRST_MS, random = 0;
 	/* Some reasons name the server already. */
 	const bool named = strncmp(l->why, l->server, strlen(l->server)) == 0;
+	const char *server = named ? "" : l->server, *colon = named ? "" : ": ";
 
 	if (l->s->stdio) {
-		log_msg(LOG_ERR, "%s%s%s", named ? "" : l->server, named ? "" : ": ", l->why);
+		log_msg(LOG_ERR, "%s%s%s", server, colon, l->why);
 		return;
 	}
 	for (unsigned i = 0; i < l->failures && delay < BACKOFF_LAST_MS; i++)
@@ -139,8 +140,8 @@ static void schedule_retry(struct link *l)
 	delay = delay / 2 + random % (delay / 2 + 1);
 	l->failures++;
 	loop_after(l->retry, delay);
-	log_msg(LOG_WARNING, "%s%s%s; next attempt in %u.%us", named ? "" : l->server,
-		named ? "" : ": ", l->why, delay / 1000, delay % 1000 / 100);
+	log_msg(LOG_WARNING, "%s%s%s; next attempt in %u.%us", server, colon, l->why, delay / 1000,
+		delay % 1000 / 100);
 }
 
 /* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */

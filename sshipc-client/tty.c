@@ -12,7 +12,7 @@
 
 static unsigned blocked; /* how often */
 
-static void change_mask(int how, sigset_t *old)
+static void change_mask(int how)
 {
 	sigset_t ours;
 
@@ -20,13 +20,13 @@ static void change_mask(int how, sigset_t *old)
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGHUP);
-	sigprocmask(how, &ours, old);
+	sigprocmask(how, &ours, NULL);
 }
 
 void tty_block_signals(bool block)
 {
 	if (block ? blocked++ == 0 : --blocked == 0)
-		change_mask(block ? SIG_BLOCK : SIG_UNBLOCK, NULL);
+		change_mask(block ? SIG_BLOCK : SIG_UNBLOCK);
 }
 
 int tty_open(void)
