@@ -224,7 +224,7 @@ static bool would_start(const struct client *c)
 {
 	static struct settings fresh;
 	char err[KEYFILE_ERROR];
-	bool would = settings_read_again(c->s, &fresh) == 0;
+	bool would = settings_read(c->s->argc, c->s->argv, &fresh) < 0;
 
 	if (would && identity_look(fresh.identity, fresh.agent_key, err) < 0) {
 		log_msg(LOG_ERR, "%s", err);

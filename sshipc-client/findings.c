@@ -77,13 +77,10 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 static bool report_destination(struct report *r, const struct settings *s,
 			       const struct destination *to, const char *asks, const char *endpoint)
 {
-	char text[512];
+	char text[1024];
 
-	if (to->kind == DESTINATION_NAME && strcmp(to->host, endpoint) != 0) {
-		report_fail(r, REPORT_PERMITTED, NULL,
-			    "%s asks for %s, the endpoint of this key is %s; ask for %s, or have "
-			    "the key's line changed on the server",
-			    asks, to->host, endpoint, endpoint);
+	if (destination_misses(to, asks, endpoint, text, sizeof(text))) {
+		report_fail(r, REPORT_PERMITTED, NULL, "%s", text);
 		return true;
 	}
 	if ((to->kind != DESTINATION_TCP && to->kind != DESTINATION_UNIX) ||

@@ -204,17 +204,14 @@ static void detach(void)
 /* A listener that names another endpoint would refuse whatever COMMAND opens. */
 static int check_granted(const struct settings *s, const char *status)
 {
-	char endpoint[ENDPOINT_NAME];
+	char endpoint[ENDPOINT_NAME], asks[384], why[1024];
 
 	json_value(status, "endpoint.name", endpoint, sizeof(endpoint));
 	for (size_t i = 0; i < s->n_specs; i++) {
-		if (s->specs[i].to.kind != DESTINATION_NAME ||
-		    strcmp(s->specs[i].to.host, endpoint) == 0)
+		snprintf(asks, sizeof(asks), "-L %s", s->specs[i].text);
+		if (!destination_misses(&s->specs[i].to, asks, endpoint, why, sizeof(why)))
 			continue;
-		log_msg(LOG_ERR,
-			"-L %s asks for %s, the endpoint of this key is %s; ask for %s, or have "
-			"the key's line changed on the server",
-			s->specs[i].text, s->specs[i].to.host, endpoint, endpoint);
+		log_msg(LOG_ERR, "%s", why);
 		return EX_NOPERM;
 	}
 	return 0;

@@ -471,11 +471,6 @@ int settings_read(int argc, char **argv, struct settings *s)
 	return rc;
 }
 
-int settings_read_again(const struct settings *s, struct settings *fresh)
-{
-	return settings_read(s->argc, s->argv, fresh) == GO_ON ? 0 : -1;
-}
-
 void settings_free(struct settings *s)
 {
 	free(s->host);

@@ -83,10 +83,6 @@ int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s);
 
 void settings_free(struct settings *s);
 
-/* Reads the same anew into fresh (settings_free it): 0 where it could be gone on with; else said as
- * above. */
-int settings_read_again(const struct settings *s, struct settings *fresh);
-
 /* Set by main before settings_read: prints what -V needs beyond our own version. */
 extern void (*settings_version_details)(void);
 

@@ -255,6 +255,18 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 	return -1;
 }
 
+bool destination_misses(const struct destination *d, const char *asks, const char *endpoint,
+			char *why, size_t size)
+{
+	if (d->kind != DESTINATION_NAME || strcmp(d->host, endpoint) == 0)
+		return false;
+	snprintf(why, size,
+		 "%s asks for %s, the endpoint of this key is %s; ask for %s, or have the key's "
+		 "line changed on the server",
+		 asks, d->host, endpoint, endpoint);
+	return true;
+}
+
 bool spec_same_listener(const struct spec *a, const struct spec *b)
 {
 	return !a->inherited && !b->inherited && address_equal(&a->listen, &b->listen) &&

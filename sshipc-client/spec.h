@@ -61,4 +61,9 @@ int destination_parse(const char *text, struct destination *out, const char **er
 /* "confd", "127.0.0.1:4565", "/run/x.sock", or "default endpoint".  Returns buf. */
 const char *destination_format(const struct destination *d, char *buf, size_t size);
 
+/* Does it name another endpoint than the key's?  Then why is what to say, with the remedy; asks is
+ * the option that asks for it.  What an address names only the server knows. */
+bool destination_misses(const struct destination *d, const char *asks, const char *endpoint,
+			char *why, size_t size);
+
 #endif

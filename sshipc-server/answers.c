@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "conn_internal.h"
-
 #include "loop.h"
 
 static void give_who(const struct monitor_view *view, struct evbuffer *out)

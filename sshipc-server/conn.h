@@ -57,9 +57,10 @@ void conns_judge(struct monitor_view *view, const struct allowlist *list, const 
  * such warnings. */
 time_t conns_next_change(struct monitor_view *view, time_t now);
 
+struct evbuffer;
+
 /* What its key's owner, and an administrator, may know of one that is logged in: one JSON object
  * and a newline.  last_refusal: its own, or the key's. */
-struct evbuffer;
 void status_put(const struct conn *c, const char *last_refusal, struct evbuffer *out);
 
 /* That in a socket, whose other end is returned: connected, complete, never blocking.  -1 with

@@ -205,19 +205,20 @@ int control_check(const char *path, char err[CONTROL_ERROR])
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	folder = dirname(copy);
-	if (stat(folder, &st) != 0 && errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0)
-		return 0;
-	if (st.st_mode == 0)
+	if (stat(folder, &st) != 0) {
+		if (errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0)
+			return 0;
 		snprintf(err, CONTROL_ERROR, "%s: the folder %s: %s", path, folder,
 			 strerror(errno));
-	else if ((st.st_mode & 022) || (st.st_uid != 0 && st.st_uid != geteuid()))
+	} else if ((st.st_mode & 022) || (st.st_uid != 0 && st.st_uid != geteuid())) {
 		snprintf(
 		    err, CONTROL_ERROR,
 		    "%s: others can write the folder %s (mode %04o, uid %u): use one that only "
 		    "its owner, root or this user, can write",
 		    path, folder, (unsigned)st.st_mode & 07777, (unsigned)st.st_uid);
-	else
+	} else {
 		return 0;
+	}
 	errno = st.st_mode & 022 ? EPERM : 0;
 	return -1;
 }

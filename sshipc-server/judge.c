@@ -17,9 +17,10 @@ static bool judge(struct conn *c, time_t now)
 	if (!c->authorized || c->gone)
 		return false;
 	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
-	if (c->entry && strcmp(c->use->name, c->entry->key.name) != 0)
+	if (c->entry) {
 		snprintf(c->use->name, sizeof(c->use->name), "%s", c->entry->key.name);
-	conn_name(c);
+		conn_name(c);
+	}
 	if (c->ending)
 		return false;
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
