@@ -192,15 +192,14 @@ void sources_leave(struct sources *s, struct guest *g, time_t now)
 	forget(s, now);
 }
 
-void sources_punish(struct sources *s, const struct address *peer, enum sources_fault fault,
-		    time_t now)
+void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now)
 {
 	struct source *src;
 
-	if (s->config.max_penalty == 0 || fault == SOURCES_BLAMELESS)
+	if (s->config.max_penalty == 0 || seconds <= 0)
 		return;
 	src = find_or_add(s, peer, now);
-	src->until = (src->until > now ? src->until : now) + (time_t)fault;
+	src->until = (src->until > now ? src->until : now) + seconds;
 	if (src->until > now + s->config.max_penalty)
 		src->until = now + s->config.max_penalty;
 	forget(s, now);

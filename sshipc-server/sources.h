@@ -60,10 +60,10 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now);
 void sources_leave(struct sources *s, struct guest *g, time_t now); /* safe on none */
 
-/* Faults add up; from 15 s on, and until that time has passed, the source may have two
- * guests: one that fails again, and one beside it that shares the address. */
-void sources_punish(struct sources *s, const struct address *peer, enum sources_fault fault,
-		    time_t now);
+/* Faults add up, each by so many seconds (those of enum sources_fault, or another number; 0: it is
+ * blameless); from 15 s on, and until that time has passed, the source may have two guests: one
+ * that fails again, and one beside it that shares the address. */
+void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now);
 
 size_t sources_guests(const struct sources *s);
 

@@ -71,12 +71,12 @@ static void fill(const char *host, size_t n)
 		cr_assert_eq(come(host, NULL, NULL), SOURCES_FREE, "%s %zu", host, i);
 }
 
-static void punish(const char *host, enum sources_fault fault, int times)
+static void punish(const char *host, int seconds, int times)
 {
 	const struct address a = peer(host);
 
 	while (times-- > 0)
-		sources_punish(s, &a, fault, now);
+		sources_punish(s, &a, seconds, now);
 }
 
 Test(sources, prefixes)
@@ -221,7 +221,7 @@ Test(sources, penalties)
 {
 	static const struct {
 		const char *what;
-		enum sources_fault fault;
+		int seconds;
 		int times;
 		time_t later;
 		enum sources_verdict third;
@@ -241,7 +241,7 @@ Test(sources, penalties)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct guest *first = NULL, *instead;
 
-		punish("192.0.2.1", table[i].fault, table[i].times);
+		punish("192.0.2.1", table[i].seconds, table[i].times);
 		now += table[i].later;
 		cr_expect_eq(come("192.0.2.1", &first, NULL), SOURCES_FREE, "%s: not even one",
 			     table[i].what);
