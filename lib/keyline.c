@@ -108,7 +108,8 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 					       c, c == '\r' ? " (a DOS line end?)" : "");
 	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return keyoption_fault(err, "a byte order mark: save the file without it");
+		return keyoption_fault(
+		    err, "a byte order mark; take it off with: sed -i 's/^\\xef\\xbb\\xbf//' FILE");
 	while (len && strchr(BLANK, *text)) {
 		text++;
 		len--;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "keyform.h"
 #include "tty.h"
 
 enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
@@ -54,6 +55,10 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 	text = keyfile_read(path, &len, err);
 	if (!text)
 		return NULL;
+	if (keyform_check_private(text, path, true, err, KEYFILE_ERROR) < 0) {
+		keyfile_wipe(text, len);
+		return NULL;
+	}
 	for (int i = 0; i < TRIES && !key; i++) {
 		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &key) == SSH_OK)
 			break;

@@ -13,6 +13,7 @@
 
 #include "alloc.h"
 #include "keyfile.h"
+#include "keyform.h"
 #include "policy.h"
 
 #define FILE_MAX  (64 << 20)
@@ -155,12 +156,6 @@ static void read_line(struct load *l, const char *text, size_t len, unsigned lin
 		keyline_free(&e.key);
 }
 
-/* Its lines would be faults, each with a piece of the secret. */
-static bool is_private_key(const char *line)
-{
-	return strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "PRIVATE KEY");
-}
-
 static void read_lines(struct load *l, FILE *f)
 {
 	char *text = NULL;
@@ -169,13 +164,14 @@ static void read_lines(struct load *l, FILE *f)
 	ssize_t n = 0;
 
 	while ((n = getline(&text, &room, f)) > 0) {
+		const char *form = keyform_public_fault(text, (size_t)n);
+
 		if (text[n - 1] == '\n')
 			n--;
 		line++;
-		if (is_private_key(text)) {
-			fault_at(
-			    l, line,
-			    "a private key: take it out, and put the line of its .pub file here");
+		/* Its lines would be faults, each with a piece of what may be a secret. */
+		if (form) {
+			fault_at(l, line, "%s", form);
 			break;
 		}
 		read_line(l, text, (size_t)n, line);

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "alloc.h"
+#include "keyform.h"
 #include "log.h"
 
 static int set_text(char **to, const char *value, const char **errstr)
@@ -106,8 +107,11 @@ static int read_key(const char *path, struct keyline *key)
 
 	while (f && rc == 0 && (n = getline(&text, &room, f)) > 0) {
 		struct keyline k;
+		const char *form = keyform_public_fault(text, (size_t)n);
 		const int got = keyline_parse(text, (size_t)n - (text[n - 1] == '\n'), &k, err);
 
+		if (form)
+			snprintf(err, sizeof(err), "%s", form);
 		if (got < 0 || (got == 1 && key->blob))
 			rc = key_fault(path, got < 0 ? err : "there is more than one key");
 		if (got == 1 && rc == 0)

@@ -11,6 +11,7 @@
 
 #include "alloc.h"
 #include "field.h"
+#include "keyform.h"
 #include "signature.h"
 
 static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
@@ -224,6 +225,10 @@ struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
 	text = keyfile_read(path, &len, err);
 	if (!text)
 		return NULL;
+	if (keyform_check_private(text, path, false, err, KEYFILE_ERROR) < 0) {
+		keyfile_wipe(text, len);
+		return NULL;
+	}
 	k = hostkey_parse(text);
 	if (k && MESSAGE + len + k->blob_len > WIRE_MAX) {
 		snprintf(err, KEYFILE_ERROR,

@@ -229,7 +229,8 @@ Test(explain, key_files)
 	    {K1 "\n" K2 "\n", "/key: there is more than one key; expected"},
 	    {K1 "\n" K1 "\n", "/key: there is more than one key; expected"},
 	    {K1 "\ngarbage\n", "/key: unknown option \"garbage\"; expected"},
-	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", "/key: unknown option \"-----BEGIN\"; "},
+	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", "/key: a private key: take it out"},
+	    {"---- BEGIN SSH2 PUBLIC KEY ----\n", "ssh-keygen -i -f FILE; expected"},
 	    {"connect-as=\"me\" " K1 "\n", "/key: option connect-as is not built yet; "},
 	};
 	struct explain q = {.wanted = true};

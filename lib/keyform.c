@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In every process that reads a key file: the client before it asks for a passphrase, the monitor
+ * for its host keys, and for the allow list.  It looks at how a file begins; it decrypts nothing,
+ * and hands nothing of a file on but the name of a cipher.
+ */
+#include "keyform.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "field.h"
+#include "keyblob.h"
+#include "log.h"
+
+static const char magic[] = "openssh-key-v1"; /* with its NUL */
+
+enum { START = 128 /* characters of base64: cipher's name and more */ };
+
+static bool begins(const char *text, size_t len, const char *with)
+{
+	return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
+}
+
+/* What stands in clear in OpenSSH's form.  False: it is damaged. */
+static bool openssh_cipher(const char *text, char cipher[KEYLINE_TYPE])
+{
+	char base64[START];
+	uint8_t bytes[START];
+	size_t n = 0;
+	struct field_reader r;
+	struct field f;
+	long len;
+
+	for (; *text && *text != '-' && n < START; text++) {
+		if (!isspace((unsigned char)*text))
+			base64[n++] = *text;
+	}
+	len = n == START ? keyline_base64(base64, n, bytes, sizeof(bytes)) : 0;
+	r = (struct field_reader){bytes, len > 0 ? (size_t)len : 0};
+	f = field_take_bytes(&r, sizeof(magic));
+	if (f.len == 0 || memcmp(f.p, magic, f.len) != 0)
+		return false;
+	f = field_take(&r);
+	if (f.len == 0 || f.len >= KEYLINE_TYPE)
+		return false;
+	memcpy(cipher, f.p, f.len);
+	cipher[f.len] = '\0';
+	return strlen(cipher) == f.len;
+}
+
+/* Those with which libssh decrypts a file; there are names that it knows and fails with. */
+static bool libssh_decrypts(const char *cipher)
+{
+	static const char *const names[] = {"none",	  "aes256-ctr", "aes192-ctr", "aes128-ctr",
+					    "aes256-cbc", "aes192-cbc", "aes128-cbc", "3des-cbc"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(cipher, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int keyform_check_private(const char *text, const char *path, bool attended, char *err, size_t size)
+{
+	static const char header[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
+	const char *openssh = strstr(text, header); /* where libssh finds it, too */
+	char cipher[KEYLINE_TYPE] = "none";
+	const size_t len = strlen(text);
+	struct log_text shown;
+
+	if (begins(text, len, "PuTTY-User-Key-File-") ||
+	    begins(text, len, "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"))
+		snprintf(err, size,
+			 "%s: a private key in PuTTY's or SSH.COM's form; convert it with: "
+			 "puttygen %s -O private-openssh-new -o OUT",
+			 path, path);
+	else if (keyline_type_known(text, strcspn(text, " \t")) ||
+		 begins(text, len, "---- BEGIN SSH2 PUBLIC KEY ----"))
+		snprintf(err, size, "%s: that is a public key; give the private one", path);
+	else if (openssh && !openssh_cipher(openssh + strlen(header), cipher))
+		snprintf(err, size, "%s: a damaged OpenSSH private key; copy it again, as a whole",
+			 path);
+	else if (!attended && (strcmp(cipher, "none") != 0 || strstr(text, "ENCRYPTED")))
+		snprintf(
+		    err, size,
+		    "%s: it is encrypted, and nobody is asked for its passphrase here; take it "
+		    "off with: ssh-keygen -p -N '' -f %s",
+		    path, path);
+	else if (!libssh_decrypts(cipher))
+		snprintf(
+		    err, size,
+		    "%s: encrypted with %s, which libssh cannot decrypt; encrypt it anew with: "
+		    "ssh-keygen -p -Z aes256-ctr -f %s",
+		    path, log_escape(&shown, cipher, strlen(cipher)), path);
+	else
+		return 0;
+	return -1;
+}
+
+static const struct {
+	const char *start, *fault;
+} publics[] = {
+    {"\xff\xfe", "UTF-16 text; put here what this prints: iconv -f UTF-16 -t UTF-8 FILE"},
+    {"\xfe\xff", "UTF-16 text; put here what this prints: iconv -f UTF-16 -t UTF-8 FILE"},
+    {"---- BEGIN SSH2 PUBLIC KEY ----",
+     "a public key in the form of RFC 4716 (PuTTY, SSH.COM); put "
+     "here what this prints: ssh-keygen -i -f FILE"},
+    {"-----BEGIN PUBLIC KEY-----", "a public key in the form of PKCS#8; put here what this prints: "
+				   "ssh-keygen -i -m PKCS8 -f FILE"},
+    {"-----BEGIN RSA PUBLIC KEY-----",
+     "a public key in the form of PEM; put here what this prints: "
+     "ssh-keygen -i -m PEM -f FILE"},
+    {"PuTTY-User-Key-File-",
+     "a private key of PuTTY's: take it out, and put here what this prints: "
+     "puttygen FILE -O public-openssh"},
+    {"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
+     "a private key of SSH.COM's: take it out, and put here what this prints: "
+     "puttygen FILE -O public-openssh"},
+};
+
+const char *keyform_public_fault(const char *line, size_t len)
+{
+	for (size_t i = 0; i < sizeof(publics) / sizeof(*publics); i++) {
+		if (begins(line, len, publics[i].start))
+			return publics[i].fault;
+	}
+	/* Without a mark: each other byte of ASCII is zero. */
+	if (len >= 2 && !line[0] != !line[1])
+		return publics[0].fault;
+	if (begins(line, len, "-----BEGIN ") && memmem(line, len, "PRIVATE KEY", 11))
+		return "a private key: take it out, and put the line of its .pub file here";
+	return NULL;
+}
