@@ -36,6 +36,10 @@ void findings_denied(struct report *r, const struct identity *identity, const ch
 			    "%.*s", (int)strcspn(why, ";"), why);
 		return;
 	}
+	if (strstr(why, IDENTITY_NOT_ENOUGH)) {
+		report_fail(r, REPORT_LOGIN, NULL, "%s", why);
+		return;
+	}
 	/* Another server of ours, or a later one, gave a reason: the key is listed. */
 	if (strstr(why, "(session ")) {
 		report_fail(r, REPORT_LOGIN, "the server says why; its log has more", "%.*s",

@@ -305,6 +305,38 @@ static void on_denied(struct link *l)
 	refuse_link(l, EX_NOPERM, passing, why);
 }
 
+/* SSH_AUTH_PARTIAL: AuthenticationMethods of an OpenSSH server, or the like. */
+static void on_partial(struct link *l)
+{
+	static const struct {
+		int method;
+		const char *name;
+	} names[] = {{SSH_AUTH_METHOD_PASSWORD, "password"},
+		     {SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive"},
+		     {SSH_AUTH_METHOD_PUBLICKEY, "a second key"},
+		     {SSH_AUTH_METHOD_HOSTBASED, "hostbased"},
+		     {SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic"}};
+	const int wanted = ssh_userauth_list(l->ssh, NULL);
+	char methods[128] = "", why[768];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const size_t n = strlen(methods);
+
+		if (wanted & names[i].method)
+			snprintf(methods + n, sizeof(methods) - n, "%s%s", n ? " or " : "",
+				 names[i].name);
+	}
+	snprintf(why, sizeof(why),
+		 "%s accepted the key %s for user \"%s\" and " IDENTITY_NOT_ENOUGH
+		 " (%s), which this client does not give; let this user in with the key alone "
+		 "(OpenSSH: AuthenticationMethods publickey, in a Match block), or name another "
+		 "one: USER@HOST",
+		 l->server, identity_name(l->identity), l->s->user,
+		 *methods ? methods : "it does not say what");
+	tell(l, LINK_DENIED, why);
+	refuse_link(l, EX_NOPERM, false, why);
+}
+
 static void authenticate(struct link *l)
 {
 	const int rc = log_in(l);
@@ -317,8 +349,10 @@ static void authenticate(struct link *l)
 			announce(l);
 		return;
 	case SSH_AUTH_DENIED:
-	case SSH_AUTH_PARTIAL:
 		on_denied(l);
+		return;
+	case SSH_AUTH_PARTIAL:
+		on_partial(l);
 		return;
 	default:
 		fail(l, identity_error(l->identity) ? identity_error(l->identity)

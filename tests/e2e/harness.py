@@ -174,8 +174,8 @@ class Scene:
         client = self.client(server, local)
         return endpoint, server, client
 
-    def sshd(self, authorized):
-        made = Sshd(self, authorized)
+    def sshd(self, authorized, *settings):
+        made = Sshd(self, authorized, *settings)
         self.closers.append(made.end)
         return made
 

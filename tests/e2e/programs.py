@@ -104,7 +104,8 @@ class Client(Process):
 class Sshd:
     """A private stock sshd: one `sshd -i` for each connection, so that no port has to be guessed."""
 
-    def __init__(self, scene, authorized):
+    def __init__(self, scene, authorized, *settings):
+        """settings: lines of its configuration, before ours: the first of a kind counts."""
         binary = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if not binary:
             skip("no sshd here")
@@ -114,6 +115,7 @@ class Sshd:
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         self.scene, self.hostkey, self.host, self.processes = scene, scene.key("sshd-host"), "127.0.0.1", []
         config = scene.write("sshd_config", "\n".join([
+            *settings,
             f"HostKey {self.hostkey.path}", f"AuthorizedKeysFile {scene.write('authorized', authorized)}", "StrictModes no",
             "UsePAM no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes",
             "AllowTcpForwarding yes", "AllowStreamLocalForwarding yes", "PidFile none", "LogLevel VERBOSE", ""]))
