@@ -94,8 +94,9 @@ fuzz-build:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang FORTIFY=0 CFLAGS='-O1 -g $(FUZZ_FLAGS)' $(FUZZ:%=$(BUILD)/fuzz/fuzz_%)
 
 fuzz: fuzz-build ## fuzz each target for FUZZ_SECONDS (30); what is found is kept in build/fuzz
-	$(Q)for t in $(FUZZ); do mkdir -p $(BUILD)/fuzz/$$t && $(BUILD)/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) \
-		-artifact_prefix=$(BUILD)/fuzz/$$t- $(BUILD)/fuzz/$$t tests/fuzz/$$t || exit 1; done
+	$(Q)failed=; for t in $(FUZZ); do mkdir -p $(BUILD)/fuzz/$$t && $(BUILD)/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=$(BUILD)/fuzz/$$t- $(BUILD)/fuzz/$$t tests/fuzz/$$t || failed="$$failed $$t"; done; \
+	[ -z "$$failed" ] || { echo "fuzz: something was found by:$$failed"; exit 1; }
 
 fuzz-corpora: fuzz-build
 	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 -artifact_prefix=$(BUILD)/fuzz/$$t- tests/fuzz/$$t || exit 1; done

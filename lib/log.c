@@ -168,6 +168,7 @@ void log_init(const char *program, enum log_sink sink, int threshold)
 	state.sink = sink;
 	state.threshold = threshold;
 	state.journal = stderr_is_journal();
+	tzset(); /* reads /etc/localtime, which a process that is confined later cannot */
 	if (sink == LOG_SINK_SYSLOG && !connect_syslog()) {
 		state.sink = LOG_SINK_STDERR;
 		log_msg(LOG_WARNING, "log: syslog: " _PATH_LOG ": %m; the log goes to stderr");
@@ -312,10 +313,24 @@ static void write_syslog(int priority, const char *text)
 		state.lost++;
 }
 
+/* "2026-11-29T14:41:05+01:00": RFC 3339 wants a colon in the offset, strftime writes none. */
+static const char *local_time(char at[32])
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	const size_t n = strftime(at, 31, "%FT%T%z", localtime_r(&now, &tm));
+
+	if (n > 2) {
+		memmove(at + n - 1, at + n - 2, 3);
+		at[n - 2] = ':';
+	}
+	return at;
+}
+
 static void write_line(int priority, const char *event, const struct log_field *fields,
 		       const char *text)
 {
-	char line[LINE_MAX];
+	char line[LINE_MAX], at[32];
 	int n = 0;
 
 	if (state.lost > 0 && has_room()) {
@@ -334,7 +349,9 @@ static void write_line(int priority, const char *event, const struct log_field *
 	if (state.sink == LOG_SINK_JSON)
 		n += format_json(line + n, sizeof(line) - (size_t)n, priority, event, fields, text);
 	else
-		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s: %s\n", state.program, text);
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
+			      state.journal ? "" : local_time(at), state.journal ? "" : " ",
+			      state.program, text);
 	/* Nobody could be told that the log itself is gone. */
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;

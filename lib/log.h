@@ -36,10 +36,11 @@ const char *log_sink_text(enum log_sink sink);
 const char *log_level_text(int threshold);
 
 /* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
- * "program: " and the text; JSON: {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.
- * Control bytes, DEL and invalid UTF-8 in the finished text are escaped as \xNN, so no caller can
- * forge a second line.  Where nobody reads, lines are counted instead, and the count is told later;
- * peer text in quotes should still go through log_escape.  errno is kept. */
+ * else the local time (RFC 3339, to the second) and a blank; "program: " and the text; JSON:
+ * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}. Control bytes, DEL and invalid
+ * UTF-8 in the finished text are escaped as \xNN, so no caller can forge a second line.  Where
+ * nobody reads, lines are counted instead, and the count is told later; peer text in quotes should
+ * still go through log_escape.  errno is kept. */
 #define log_msg(priority, ...) log_event(priority, NULL, NULL, __VA_ARGS__)
 
 /* A member of a JSON line beside the text: a string, or, where text is NULL, a number.  A list of

@@ -11,14 +11,16 @@ static void check_spec(const struct spec *s, const char *text, bool unsafe_liste
 {
 	char to[ADDRESS_TEXT];
 
-	EXPECT(strcmp(s->text, text) == 0 && s->listen.len > 0);
-	EXPECT(unsafe_listen || address_is_loopback(&s->listen));
+	EXPECT(strcmp(s->text, text) == 0);
+	/* fd:NAME gets its address, and with it its destination, of who bound it. */
+	EXPECT(s->inherited ? s->inherited[0] && s->listen.len == 0 : s->listen.len > 0);
+	EXPECT(unsafe_listen || s->inherited || address_is_loopback(&s->listen));
 	EXPECT(strlen(destination_format(&s->to, to, sizeof(to))) > 0);
 	EXPECT(strlen(s->to.host) < DESTINATION_HOST);
 	EXPECT(s->to.kind == DESTINATION_DEFAULT || s->to.host[0]);
 	EXPECT(s->to.kind != DESTINATION_TCP || s->to.port != 0);
 	EXPECT(s->perm.mode == -1 || (s->perm.mode >= 0 && s->perm.mode <= 0777));
-	if (!address_is_unix(&s->listen))
+	if (s->inherited || !address_is_unix(&s->listen))
 		EXPECT(s->perm.mode == -1 && s->perm.uid == -1 && s->perm.gid == -1);
 }
 
