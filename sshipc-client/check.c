@@ -232,7 +232,7 @@ static void go(struct doctor *d)
 	const struct link_ops ops = {on_event, on_refused, d};
 	const struct states_ops states_ops = {on_changed, on_told, d};
 
-	d->step = REPORT_TCP;
+	d->step = d->s->via ? REPORT_SSH : REPORT_TCP;
 	d->pause = loop_timer(d->base, on_paused, d);
 	d->states = states_new(d->base, &states_ops);
 	d->link = link_new(d->base, d->s, d->identity, &ops);
@@ -311,6 +311,19 @@ static void on_resolved(void *arg, const struct address *addresses, size_t n, co
 	stop(d);
 }
 
+static void find_server(struct doctor *d)
+{
+	static const char not_ours[] = "that is for the --via command";
+
+	if (d->s->via) {
+		report_skip(d->report, REPORT_NAME, not_ours);
+		report_skip(d->report, REPORT_TCP, not_ours);
+		return;
+	}
+	resolve_start(d->base, d->s->host, d->s->port, d->s->connect_timeout, on_resolved, d);
+	event_base_dispatch(d->base);
+}
+
 int check_run(const struct settings *s)
 {
 	struct doctor d = {.base = loop_new(), .s = s, .report = report_new(s->json)};
@@ -318,8 +331,7 @@ int check_run(const struct settings *s)
 	signal(SIGPIPE, SIG_IGN);
 	watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
 	check_key(&d);
-	resolve_start(d.base, s->host, s->port, s->connect_timeout, on_resolved, &d);
-	event_base_dispatch(d.base);
+	find_server(&d);
 	if (report_failed(d.report))
 		identity_free(d.identity);
 	else

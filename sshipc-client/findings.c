@@ -67,6 +67,10 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 		snprintf(remedy, sizeof(remedy),
 			 "let TCP from here to port %u of %s through (firewall, route)", s->port,
 			 s->host);
+	else if (step == REPORT_SSH && s->via)
+		snprintf(remedy, sizeof(remedy),
+			 "run that command by itself: the first that it prints must be the banner "
+			 "of an SSH server, SSH-2.0-...");
 	else if (step == REPORT_SSH)
 		snprintf(remedy, sizeof(remedy),
 			 "is that an SSH server? One without encrypt-then-MAC needs algorithms = "

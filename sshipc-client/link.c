@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "backoff.h"
 #include "identity.h"
 #include "log.h"
 #include "loop.h"
@@ -21,10 +21,10 @@
 #include "session.h"
 #include "sshloop.h"
 #include "trust.h"
+#include "via.h"
 
 enum {
-	BACKOFF_FIRST_MS = 500, /* doubled up to the last */
-	BACKOFF_LAST_MS = 30000,
+	STUCK_MS = 3000,      /* a connect may hang, until a local connection comes */
 	HEALTHY_SECONDS = 60, /* up for so long: the next backoff starts anew */
 	HELD_MAX = 128 << 20, /* bytes for slow local readers */
 };
@@ -38,24 +38,19 @@ struct link {
 	enum { DOWN, REACHING, KEYING, AUTHENTICATING, UP } state;
 	char server[300]; /* "HOST:PORT" */
 	struct reach *reach;
-	struct event *deadline, *retry, *reset;
+	struct via *via; /* in place of reach; stays while its process does */
+	struct backoff *backoff;
+	struct event *deadline, *reset;
 	ssh_session ssh;
 	struct sshloop *loop;
 	struct relays *relays;
 	struct openings *openings;
 	bool sshipc, ever_up;
-	unsigned failures;
+	bool denied; /* the last attempt */
+	bool wanted; /* it was begun for a local connection */
 	time_t up_since;
 	char why[512]; /* the attempt or the session ended */
 };
-
-void link_open(struct link *l, const struct destination *to, int fd, const char *local,
-	       const struct opening_watch *watch)
-{
-	openings_add(l->openings, to, fd, local, watch);
-	if (l->state == UP)
-		sshloop_kick(l->loop);
-}
 
 bool link_is_sshipc(const struct link *l)
 {
@@ -104,6 +99,7 @@ static void refuse_link(struct link *l, int exit_code, bool passing, const char 
 	const bool waits = passing && !l->s->stdio && !l->s->command && !l->s->check;
 
 	log_msg(LOG_ERR, "%s", why);
+	l->denied = true;
 	if ((l->ever_up || waits) && !l->s->exit_on_refusal)
 		fail(l, why);
 	else
@@ -111,37 +107,43 @@ static void refuse_link(struct link *l, int exit_code, bool passing, const char 
 	l->state = DOWN;
 }
 
-static void start_attempt(struct link *l);
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-	start_attempt(arg);
-}
-
-/* Half to all of a delay that doubles: many clients do not come back at the same moment.  --stdio
- * is one connection: who started it tries again. */
+/* --stdio is one connection: who started it tries again. */
 static void schedule_retry(struct link *l)
 {
-	unsigned delay = BACKOFF_FIRST_MS, random = 0;
 	/* Some reasons name the server already. */
 	const bool named = strncmp(l->why, l->server, strlen(l->server)) == 0;
 	const char *server = named ? "" : l->server, *colon = named ? "" : ": ";
+	unsigned pause;
 
 	if (l->s->stdio) {
 		log_msg(LOG_ERR, "%s%s%s", server, colon, l->why);
 		return;
 	}
-	for (unsigned i = 0; i < l->failures && delay < BACKOFF_LAST_MS; i++)
-		delay *= 2;
-	if (delay > BACKOFF_LAST_MS)
-		delay = BACKOFF_LAST_MS;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		abort();
-	delay = delay / 2 + random % (delay / 2 + 1);
-	l->failures++;
-	loop_after(l->retry, delay);
-	log_msg(LOG_WARNING, "%s%s%s; next attempt in %u.%us", server, colon, l->why, delay / 1000,
-		delay % 1000 / 100);
+	pause = backoff_pause(l->backoff, openings_wanted(l->openings), l->denied);
+	log_msg(LOG_WARNING, "%s%s%s; next attempt in %u.%us", server, colon, l->why, pause / 1000,
+		pause % 1000 / 100);
+}
+
+/* A local connection has come.  The kernel asks a server that is back after ever longer pauses: a
+ * connect that hangs is begun anew, once. */
+static void wake_up(struct link *l)
+{
+	backoff_wake(l->backoff);
+	if (!l->reach || l->wanted || backoff_age(l->backoff) < STUCK_MS)
+		return;
+	snprintf(l->why, sizeof(l->why), "%s hangs, and a local connection has come",
+		 reach_phase(l->reach));
+	fail(l, l->why);
+}
+
+void link_open(struct link *l, const struct destination *to, int fd, const char *local,
+	       const struct opening_watch *watch)
+{
+	openings_add(l->openings, to, fd, local, watch);
+	if (l->state == UP)
+		sshloop_kick(l->loop);
+	else if (local)
+		wake_up(l);
 }
 
 /* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */
@@ -149,6 +151,7 @@ static void tear_down(struct link *l, const char *message)
 {
 	reach_cancel(l->reach);
 	l->reach = NULL;
+	via_end(l->via);
 	event_del(l->deadline);
 	identity_reset(l->identity);
 	openings_requeue(l->openings);
@@ -165,7 +168,7 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 	struct link *l = arg;
 
 	if (l->state == UP && loop_seconds() - l->up_since >= HEALTHY_SECONDS)
-		l->failures = 0;
+		backoff_forget(l->backoff);
 	tear_down(l, NULL);
 	openings_hold(l->openings, l->why);
 	tell(l, LINK_DOWN, l->why);
@@ -175,7 +178,9 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
-	const char *during = l->reach		  ? reach_phase(l->reach)
+	const char *during = l->reach ? reach_phase(l->reach)
+			     : l->via && l->state == KEYING
+				 ? "key exchange through the --via command"
 			     : l->state == KEYING ? "key exchange"
 						  : identity_phase(l->identity);
 
@@ -337,6 +342,20 @@ static void on_partial(struct link *l)
 	refuse_link(l, EX_NOPERM, false, why);
 }
 
+/* A command that ended is the cause of what libssh found. */
+static void on_dead(void *arg, const char *why)
+{
+	struct link *l = arg;
+	char ended[VIA_TEXT];
+
+	if (l->via && via_ended(l->via, ended)) {
+		snprintf(l->why, sizeof(l->why), "%s%s", ended,
+			 l->state == KEYING ? " before the server answered" : "");
+		why = l->why;
+	}
+	fail(l, why);
+}
+
 static void authenticate(struct link *l)
 {
 	const int rc = log_in(l);
@@ -355,8 +374,8 @@ static void authenticate(struct link *l)
 		on_partial(l);
 		return;
 	default:
-		fail(l, identity_error(l->identity) ? identity_error(l->identity)
-						    : ssh_get_error(l->ssh));
+		on_dead(l, identity_error(l->identity) ? identity_error(l->identity)
+						       : ssh_get_error(l->ssh));
 	}
 }
 
@@ -372,11 +391,6 @@ static void on_pass(void *arg)
 		openings_serve(l->openings, l->ssh, l->relays, l->sshipc);
 		relays_pass(l->relays);
 	}
-}
-
-static void on_dead(void *arg, const char *why)
-{
-	fail(arg, why);
 }
 
 static void on_full(void *arg, size_t held)
@@ -418,18 +432,31 @@ static void on_reached(void *arg, int fd, const char *why)
 		fail(l, why);
 		return;
 	}
+	if (l->via) {
+		tell(l, LINK_REACHED, l->s->via);
+		start_session(l, fd);
+		return;
+	}
 	getpeername(fd, (struct sockaddr *)&ss, &len);
 	address_from_sockaddr(&peer, (struct sockaddr *)&ss, len);
 	tell(l, LINK_REACHED, address_format(&peer, text, sizeof(text)));
 	start_session(l, fd);
 }
 
-static void start_attempt(struct link *l)
+static void start_attempt(void *arg)
 {
+	struct link *l = arg;
+
 	l->state = REACHING;
+	backoff_begin(l->backoff);
+	l->wanted = openings_wanted(l->openings);
+	l->denied = false;
 	await_login(l);
-	l->reach =
-	    reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout, on_reached, l);
+	via_free(l->via); /* of the attempt before */
+	l->via = l->s->via ? via_start(l->base, l->s, on_reached, l) : NULL;
+	l->reach = l->s->via ? NULL
+			     : reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout,
+					   on_reached, l);
 }
 
 void link_slept(struct link *l, long seconds)
@@ -441,9 +468,8 @@ void link_slept(struct link *l, long seconds)
 	if (l->state == UP) {
 		snprintf(why, sizeof(why), "this machine slept for %ld s", seconds);
 		fail(l, why);
-	} else if (event_pending(l->retry, EV_TIMEOUT, NULL)) {
-		event_del(l->retry);
-		l->failures = 0;
+	} else if (backoff_stop(l->backoff)) {
+		backoff_forget(l->backoff);
 		start_attempt(l);
 	}
 }
@@ -467,7 +493,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
 	l->deadline = loop_timer(base, on_deadline, l);
-	l->retry = loop_timer(base, on_retry, l);
+	l->backoff = backoff_new(base, s->reconnect_max, start_attempt, l);
 	l->reset = loop_timer(base, on_reset, l);
 	start_attempt(l);
 	return l;
@@ -478,9 +504,10 @@ void link_free(struct link *l)
 	if (!l)
 		return;
 	tear_down(l, "the client is shutting down");
+	via_free(l->via);
 	openings_free(l->openings);
 	event_free(l->deadline);
-	event_free(l->retry);
+	backoff_free(l->backoff);
 	event_free(l->reset);
 	identity_free(l->identity);
 	free(l);

@@ -206,6 +206,16 @@ void openings_add(struct openings *os, const struct destination *to, int fd, con
 		arm(os);
 }
 
+bool openings_wanted(const struct openings *os)
+{
+	const struct opening *o;
+
+	TAILQ_FOREACH(o, &os->waiting, entry)
+	if (o->local) /* a question of our own is asked again after the login */
+		return true;
+	return false;
+}
+
 bool openings_idle(const struct openings *os)
 {
 	return os->count == 0;

@@ -49,6 +49,9 @@ void openings_add(struct openings *os, const struct destination *to, int fd, con
  * what was denied. sshipc: the server is ours. */
 void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays, bool sshipc);
 
+/* A local connection waits for a session or its answer. */
+bool openings_wanted(const struct openings *os);
+
 /* Nothing waits, and no relay goes on. */
 bool openings_idle(const struct openings *os);
 

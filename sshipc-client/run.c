@@ -139,14 +139,15 @@ static struct listeners *listen_privately(struct run *r, struct event_base *base
 
 /* ncs_cli and confd_cli take the address of an audit's "ssh from" there.  A login that brought the
  * user here knows better. */
-static void write_ssh_connection(FILE *out, const struct link *l)
+static void write_ssh_connection(const struct run *r, FILE *out, const struct link *l)
 {
 	struct sockaddr_storage sa[2];
 	socklen_t len[2] = {sizeof(sa[0]), sizeof(sa[1])};
 	struct address a[2];
 	char host[2][ADDRESS_TEXT];
 
-	if (getenv("SSH_CONNECTION") ||
+	/* A --via command's socket has no address of the server. */
+	if (r->s->via || getenv("SSH_CONNECTION") ||
 	    getsockname(link_fd(l), (struct sockaddr *)&sa[0], &len[0]) != 0 ||
 	    getpeername(link_fd(l), (struct sockaddr *)&sa[1], &len[1]) != 0)
 		return;
@@ -183,7 +184,7 @@ static int write_variables(struct run *r, FILE *out, const struct address *at,
 			"variables are not",
 			endpoint_kind_text(kind));
 	if (kind == ENDPOINT_CONFD || kind == ENDPOINT_NSO)
-		write_ssh_connection(out, l);
+		write_ssh_connection(r, out, l);
 	for (size_t i = 0; rc == 0 && i < r->s->n_env; i++)
 		rc = write_env(out, r->s->env[i], at);
 	return rc;

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "option.h"
 #include "variables.h"
+#include "via.h"
 
 #define WORDS_MAX  128
 #define GO_ON	   (-1)
@@ -28,6 +29,8 @@ enum {
 	OPT_KNOWN_HOSTS,
 	OPT_KEEPALIVE,
 	OPT_TIMEOUT,
+	OPT_RECONNECT,
+	OPT_VIA,
 	OPT_UNSAFE,
 	OPT_LOG,
 	OPT_KEYGEN,
@@ -58,6 +61,8 @@ static const struct option long_options[] = {
     {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS},
     {"keepalive", required_argument, NULL, OPT_KEEPALIVE},
     {"connect-timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"reconnect-max", required_argument, NULL, OPT_RECONNECT},
+    {"via", required_argument, NULL, OPT_VIA},
     {"unsafe-listen", no_argument, NULL, OPT_UNSAFE},
     {"log", required_argument, NULL, OPT_LOG},
     {"check", optional_argument, NULL, OPT_CHECK},
@@ -234,6 +239,8 @@ static int apply_value(struct settings *s, const struct word *w)
 		return set_text(s, w, "known_hosts");
 	case OPT_LOG:
 		return set_text(s, w, "log");
+	case OPT_VIA:
+		return set_text(s, w, "via");
 	case OPT_WHILE_DOWN:
 		return set_text(s, w, "while_down");
 	case OPT_ENV:
@@ -250,6 +257,9 @@ static int apply_value(struct settings *s, const struct word *w)
 	case OPT_TIMEOUT:
 		return set_number(w, SETTINGS_TIMEOUT_MIN, SETTINGS_SECONDS_MAX,
 				  &s->connect_timeout);
+	case OPT_RECONNECT:
+		return set_number(w, SETTINGS_RECONNECT_MIN, SETTINGS_SECONDS_MAX,
+				  &s->reconnect_max);
 	case 'p':
 		rc = set_number(w, 1, UINT16_MAX, &port);
 		s->port = (unsigned)port;
@@ -399,6 +409,8 @@ static int check_complete(const struct settings *s)
 		return usage("no server: give [USER@]HOST[:PORT]%s, or set server in the "
 			     "configuration file",
 			     s->has_tunnels ? " or @NAME, one of the file's tunnels" : "");
+	if (s->via && !via_allows(s->host))
+		return usage("--via: '%s' is no name that a shell may see", s->host);
 	if (s->stdio && (s->n_specs || s->command))
 		return usage("--stdio goes with neither -L nor a COMMAND");
 	if (s->n_env && !s->command)
@@ -434,6 +446,7 @@ int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s)
 
 	*s = (struct settings){.keepalive = 15,
 			       .connect_timeout = 30,
+			       .reconnect_max = SETTINGS_RECONNECT,
 			       .hold = SETTINGS_HOLD,
 			       .argc = argc,
 			       .argv = argv};
@@ -480,6 +493,7 @@ void settings_free(struct settings *s)
 	free(s->known_hosts);
 	free(s->global_known_hosts);
 	free(s->keygen);
+	free(s->via);
 	settings_drop_listen(s);
 	settings_drop_hostkeys(s);
 	*s = (struct settings){.host = NULL};

@@ -15,17 +15,19 @@
 #define SETTINGS_PROGRAM     "sshipc-client"
 #define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
 
-#define SETTINGS_SPECS	 32
-#define SETTINGS_TUNNELS 32
-#define SETTINGS_PINS	 8
-#define SETTINGS_ENV	 32
-#define SETTINGS_ERROR	 768
-#define SETTINGS_PORT	 2245
-#define SETTINGS_HOLD	 10
+#define SETTINGS_SPECS	   32
+#define SETTINGS_TUNNELS   32
+#define SETTINGS_PINS	   8
+#define SETTINGS_ENV	   32
+#define SETTINGS_ERROR	   768
+#define SETTINGS_PORT	   2245
+#define SETTINGS_HOLD	   10
+#define SETTINGS_RECONNECT 30
 
 /* Seconds. */
 #define SETTINGS_KEEPALIVE_MIN 4
 #define SETTINGS_TIMEOUT_MIN   1
+#define SETTINGS_RECONNECT_MIN 1
 #define SETTINGS_SECONDS_MAX   3600
 
 struct settings {
@@ -48,6 +50,8 @@ struct settings {
 	int keepalive;	     /* seconds until a silent peer is given up; default 15 */
 	int connect_timeout; /* seconds for TCP connect, key exchange and login together; default 30
 			      */
+	int reconnect_max;   /* seconds between attempts to connect, at most; default 30 */
+	char *via;	     /* the command whose stdin and stdout are the connection; NULL: none */
 	int hold; /* seconds that a local connection waits for the server; 0: not at all; default 10
 		   */
 	bool exit_on_refusal; /* also when it was let in before */

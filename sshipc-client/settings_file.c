@@ -12,6 +12,7 @@
 #include "endpoint.h"
 #include "settings.h"
 #include "trust.h"
+#include "via.h"
 
 static int refuse(char err[SETTINGS_ERROR], const char *value, const char *why)
 {
@@ -166,6 +167,18 @@ static int set_while_down(struct settings *s, const char *value, char *err)
 	return 0;
 }
 
+/* "" takes back, for one tunnel, what the file has for all. */
+static int set_via(struct settings *s, const char *value, char *err)
+{
+	const char *why = NULL;
+
+	if (*value && via_check(value, &why) < 0)
+		return refuse(err, value, why);
+	free(s->via);
+	s->via = *value ? xstrdup(value) : NULL;
+	return 0;
+}
+
 static const struct text {
 	const char *name;
 	enum conf_type type;
@@ -179,6 +192,7 @@ static const struct text {
     {"known_hosts", CONF_STRING, set_known_hosts},
     {"global_known_hosts", CONF_STRING, set_global_known_hosts},
     {"algorithms", CONF_STRING, set_algorithms},
+    {"via", CONF_STRING, set_via},
     {"while_down", CONF_STRING, set_while_down},
     {"log", CONF_STRING, set_log},
     {"verbosity", CONF_STRING, set_verbosity},
@@ -213,7 +227,7 @@ static void on_text(struct conf *c, config_setting_t *setting, const char *value
 		conf_fault(c, setting, "one key is offered: give identity or agent_key");
 }
 
-enum { RULES = N_TEXTS + 6 }; /* with the numbers, one more, and the end */
+enum { RULES = N_TEXTS + 7 }; /* with the numbers, one more, and the end */
 
 /* What fills s.  unsafe_listen before listen, which it decides about; the file cannot take back
  * what the command line gave: then in_file gets it. */
@@ -233,6 +247,11 @@ static void make_rules(struct settings *s, struct setter setters[N_TEXTS],
 	     .type = CONF_INT,
 	     .target = &s->connect_timeout,
 	     .min = SETTINGS_TIMEOUT_MIN,
+	     .max = SETTINGS_SECONDS_MAX},
+	    {.name = "reconnect_max",
+	     .type = CONF_INT,
+	     .target = &s->reconnect_max,
+	     .min = SETTINGS_RECONNECT_MIN,
 	     .max = SETTINGS_SECONDS_MAX},
 	    {.name = "exit_on_refusal", .type = CONF_BOOL, .target = &s->exit_on_refusal},
 	};
@@ -329,6 +348,8 @@ void settings_print(const struct settings *s)
 	conf_print("global_known_hosts = ", s->global_known_hosts, ";\n");
 	printf("algorithms = \"%s\";\nkeepalive = %d;\nconnect_timeout = %d;\n",
 	       algorithms_text(s->algorithms), s->keepalive, s->connect_timeout);
+	printf("reconnect_max = %d;\n", s->reconnect_max);
+	conf_print("via = ", s->via, ";\n");
 	printf("log = \"%s\";\n", log_sink_text(s->log));
 	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
 	printf(s->hold ? "while_down = \"hold:%d\";\n" : "while_down = \"refuse\";\n", s->hold);

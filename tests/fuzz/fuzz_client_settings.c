@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       told);
 		EXPECT(s->n_specs <= SETTINGS_SPECS && s->n_pins <= SETTINGS_PINS);
 		if (!told)
-			EXPECT(s->port <= 65535 && s->keepalive >= 0 && s->connect_timeout >= 0);
+			EXPECT(s->port <= 65535 && s->keepalive >= 0 && s->connect_timeout >= 0 &&
+			       s->reconnect_max >= 0);
 	}
 	settings_free(s);
 	free(s);

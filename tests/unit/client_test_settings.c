@@ -133,6 +133,8 @@ static void expect_defaults(void)
 	cr_expect_eq(s.algorithms, ALGORITHMS_DEFAULT);
 	cr_expect_eq(s.keepalive, 15);
 	cr_expect_eq(s.connect_timeout, 30);
+	cr_expect_eq(s.reconnect_max, 30);
+	cr_expect_null(s.via);
 	cr_expect_eq(s.log, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
 	cr_expect(!s.unsafe_listen && !s.test && !s.print && !s.keygen);
@@ -206,7 +208,7 @@ Test(settings, long_options)
 	    read_line(
 		"--listen=*:1 h --listen 2 --identity ~/id --hostkey " PIN_A " --hostkey=" PIN_B
 		" --known-hosts /k --keepalive 4 --connect-timeout=3600 --unsafe-listen --log json "
-		"--quiet --test --print"),
+		"--reconnect-max 1 --via nc --quiet --test --print"),
 	    GO_ON, "%s", out[1]);
 	cr_expect_eq(s.n_specs, 2);
 	cr_expect_str_eq(s.identity, in_home("id"));
@@ -215,6 +217,8 @@ Test(settings, long_options)
 	cr_expect_str_eq(s.known_hosts, "/k");
 	cr_expect_eq(s.keepalive, 4);
 	cr_expect_eq(s.connect_timeout, 3600);
+	cr_expect_eq(s.reconnect_max, 1);
+	cr_expect_str_eq(s.via, "nc");
 	cr_expect_eq(s.log, LOG_SINK_JSON);
 	cr_expect_eq(s.verbosity, LOG_NOTICE);
 	cr_expect(s.unsafe_listen && s.test && s.print);
@@ -265,6 +269,11 @@ static const struct {
     {"-L 1 h --keepalive 3601", "option '--keepalive' takes"},
     {"-L 1 h --connect-timeout 0", "option '--connect-timeout' takes a number from 1 to 3600"},
     {"-L 1 h --connect-timeout -1", "option '--connect-timeout' takes"},
+    {"-L 1 h --reconnect-max 0", "option '--reconnect-max' takes a number from 1 to 3600"},
+    {"-L 1 h --via %r", "--via \"%r\": %h, %p and %% are all"},
+    {"-L 1 h --via nc --via nc", "option '--via' is given twice"},
+    {"-L 1 -p 1 h --via nc -vv -t -T --via E", "the value of option '--via' is empty"},
+    {"-L 1 u@-h --via nc", "--via: '-h' is no name"},
     {"-L 1 h --log file", "--log \"file\": expected stderr, syslog or json"},
     {"-L 1 @h", "no tunnel 'h' in /dev/null"},
     {"@a @a", "'@a' is given twice"},
@@ -405,7 +414,8 @@ Test(settings, keygen_needs_nothing)
 	"\"~/id\";\n"                                                                              \
 	"hostkeys = [ \"" PIN_A "\", \"" PIN_B                                                     \
 	"\" ];\nknown_hosts = \"/k\";\nglobal_known_hosts = \"/g\";\n"                             \
-	"algorithms = \"compatible\";\nkeepalive = 4;\nconnect_timeout = 60;\nlog = \"syslog\";\n" \
+	"algorithms = \"compatible\";\nkeepalive = 4;\nconnect_timeout = 60;\nreconnect_max = "    \
+	"9;\nvia = \"nc %h\";\nlog = \"syslog\";\n"                                                \
 	"verbosity = \"debug\";\nunsafe_listen = true;\n"
 
 static void expect_full(void)
@@ -424,6 +434,8 @@ static void expect_full(void)
 	cr_expect_eq(s.algorithms, ALGORITHMS_COMPATIBLE);
 	cr_expect_eq(s.keepalive, 4);
 	cr_expect_eq(s.connect_timeout, 60);
+	cr_expect_eq(s.reconnect_max, 9);
+	cr_expect_str_eq(s.via, "nc %h");
 	cr_expect_eq(s.log, LOG_SINK_SYSLOG);
 	cr_expect_eq(s.verbosity, LOG_DEBUG);
 	cr_expect(s.unsafe_listen);
@@ -545,6 +557,8 @@ static const struct {
     {"verbosity = \"loud\";", 1, "expected error, warning, notice, info or debug"},
     {"keepalive = 3;", 1, "keepalive: expected a number from 4 to 3600"},
     {"connect_timeout = 3601;", 1, "connect_timeout: expected a number from 1 to 3600"},
+    {"reconnect_max = 0;", 1, "reconnect_max: expected a number from 1 to 3600"},
+    {"via = \"nc %x\";", 1, "via: \"nc %x\": "},
     {"unsafe_listen = 1;", 1, "unsafe_listen: expected true or false"},
     {"tunnels = 1;", 1, "a list of groups"},
     {"tunnels = ( 1 );", 1, "groups only"},

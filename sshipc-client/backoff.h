@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_BACKOFF_H
+#define SSHIPC_CLIENT_BACKOFF_H
+/*
+ * When the next attempt to connect is made: after pauses that double, or soon where somebody waits.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct backoff;
+
+/* most_s: the longest pause, in seconds.  attempt is called from the loop at the end of one. */
+struct backoff *backoff_new(struct event_base *base, int most_s, void (*attempt)(void *arg),
+			    void *arg);
+void backoff_free(struct backoff *b);
+
+/* An attempt begins. */
+void backoff_begin(struct backoff *b);
+
+/* It is ms since the last one began. */
+uint64_t backoff_age(const struct backoff *b);
+
+/* An attempt has failed: the next pause, which is returned in ms.  Half to all of what doubles from
+ * 0.5 s on, so that many clients do not come back at the same moment; wanted: of a second at most.
+ * denied: backoff_wake does not end it, as asking again soon would only count against us. */
+unsigned backoff_pause(struct backoff *b, bool wanted, bool denied);
+
+/* Somebody waits: the pause, if there is one, ends now, or a second after the last attempt began.
+ */
+void backoff_wake(struct backoff *b);
+
+/* The pauses begin with the shortest again. */
+void backoff_forget(struct backoff *b);
+
+/* Ends the pause: whether there was one. */
+bool backoff_stop(struct backoff *b);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the process of the tunnel, for the link alone.  The command is not our code: it gets no
+ * descriptor but 0, 1 and 2, and all that comes from it is a peer's bytes.
+ */
+#include "via.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "confine.h"
+#include "loop.h"
+
+enum {
+	ENDING_MS = 100, /* from the end of its output to that of a command */
+	FREE_MS = 500,	 /* from SIGTERM to SIGKILL, while the loop waits */
+	TERM_MS = 2000,	 /* the same while it goes on */
+};
+
+struct via {
+	pid_t pid; /* 0: none, or reaped */
+	int status, pidfd, fd;
+	struct event *over, *started;
+	char why[128];
+	reach_done *done;
+	void *arg;
+};
+
+int via_check(const char *command, const char **errstr)
+{
+	for (const char *p = command; (p = strchr(p, '%')); p += 2) {
+		if (p[1] != 'h' && p[1] != 'p' && p[1] != '%') {
+			*errstr = "%h, %p and %% are all that may begin with a percent sign";
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* The set is that of OpenSSH 9.6 (CVE-2023-51385). */
+bool via_allows(const char *host)
+{
+	for (const char *p = host; *p; p++) {
+		if (strchr("'`\"$\\;&<>|(){}", *p) || isspace((unsigned char)*p) ||
+		    iscntrl((unsigned char)*p))
+			return false;
+	}
+	return *host != '-';
+}
+
+/* As with ssh's ProxyCommand the shell is replaced by the command, so that signals reach it. */
+static char *expand(const struct settings *s)
+{
+	char *line = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&line, &size);
+
+	if (!out)
+		abort();
+	fputs("exec ", out);
+	for (const char *p = s->via; *p; p++) {
+		if (*p != '%')
+			fputc(*p, out);
+		else if (*++p == 'h')
+			fputs(s->host, out);
+		else if (*p == 'p')
+			fprintf(out, "%u", s->port);
+		else
+			fputc('%', out);
+	}
+	if (fclose(out) != 0)
+		abort();
+	return line;
+}
+
+/* In run mode the terminal's keys are for COMMAND: what a ^C or ^Z would stop here is its tunnel.
+ */
+static void __attribute__((noreturn))
+become(const struct settings *s, char *line, int fd, pid_t parent)
+{
+	static const int ours[] = {SIGPIPE, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP};
+	char name[] = "sh", option[] = "-c";
+	char *argv[] = {name, option, line, NULL};
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		signal(ours[i], s->command && i >= 3 ? SIG_IGN : SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (getppid() != parent || dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		_exit(126);
+	confine_close_from(STDERR_FILENO + 1);
+	execv("/bin/sh", argv);
+	_exit(127);
+}
+
+static void reap(struct via *v)
+{
+	while (waitpid(v->pid, &v->status, 0) < 0 && errno == EINTR)
+		;
+	v->pid = 0;
+	event_del(v->over);
+}
+
+static void on_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct via *v = arg;
+
+	if (what & EV_READ)
+		reap(v);
+	else /* it has had its time since SIGTERM */
+		kill(v->pid, SIGKILL);
+}
+
+static void on_started(evutil_socket_t fd, short what, void *arg)
+{
+	struct via *v = arg;
+	const int ours = v->fd;
+
+	v->fd = -1;
+	v->done(v->arg, ours, v->why);
+}
+
+static int launch(struct via *v, const struct settings *s, struct event_base *base)
+{
+	const pid_t parent = getpid();
+	char *line = NULL;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	line = expand(s);
+	v->pid = fork();
+	if (v->pid == 0)
+		become(s, line, pair[1], parent);
+	free(line);
+	close(pair[1]);
+	v->fd = pair[0];
+	evutil_make_socket_nonblocking(v->fd);
+	if (v->pid < 0) {
+		v->pid = 0;
+		return -1;
+	}
+	v->pidfd = (int)syscall(SYS_pidfd_open, v->pid, 0);
+	if (v->pidfd < 0)
+		return -1;
+	v->over = loop_watch(base, v->pidfd, EV_READ | EV_PERSIST, on_over, v);
+	return 0;
+}
+
+struct via *via_start(struct event_base *base, const struct settings *s, reach_done *done,
+		      void *arg)
+{
+	struct via *v = xcalloc(1, sizeof(*v));
+
+	*v = (struct via){.fd = -1, .pidfd = -1, .done = done, .arg = arg};
+	if (launch(v, s, base) < 0) {
+		snprintf(v->why, sizeof(v->why), "the --via command cannot be started: %s",
+			 strerror(errno));
+		if (v->fd >= 0)
+			close(v->fd);
+		v->fd = -1;
+	}
+	v->started = loop_timer(base, on_started, v);
+	loop_after(v->started, 0);
+	return v;
+}
+
+/* True once it has ended, and is reaped. */
+static bool ends_within(struct via *v, int ms)
+{
+	struct pollfd p = {.fd = v->pidfd, .events = POLLIN};
+
+	if (v->pid && poll(&p, 1, ms) > 0)
+		reap(v);
+	return !v->pid;
+}
+
+const char *via_ended(struct via *v, char buf[VIA_TEXT])
+{
+	if (v->pidfd < 0 || !ends_within(v, ENDING_MS))
+		return NULL;
+	if (WIFSIGNALED(v->status))
+		snprintf(buf, VIA_TEXT, "the --via command was ended by a signal (%s)",
+			 strsignal(WTERMSIG(v->status)));
+	else
+		snprintf(buf, VIA_TEXT, "the --via command exited with %d", WEXITSTATUS(v->status));
+	return buf;
+}
+
+void via_end(struct via *v)
+{
+	if (!v)
+		return;
+	event_del(v->started);
+	if (!v->pid)
+		return;
+	kill(v->pid, SIGTERM);
+	if (v->over)
+		loop_after(v->over, TERM_MS);
+}
+
+void via_free(struct via *v)
+{
+	if (!v)
+		return;
+	via_end(v);
+	if (v->pid && (v->pidfd < 0 || !ends_within(v, FREE_MS))) {
+		kill(v->pid, SIGKILL);
+		waitpid(v->pid, NULL, 0);
+	}
+	loop_drop(v->over);
+	loop_drop(v->started);
+	if (v->pidfd >= 0)
+		close(v->pidfd);
+	if (v->fd >= 0)
+		close(v->fd);
+	free(v);
+}

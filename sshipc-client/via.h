@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_CLIENT_VIA_H
+#define SSHIPC_CLIENT_VIA_H
+/*
+ * A command in place of a TCP connection (--via): its stdin and stdout are one end of a socket
+ * pair, the other end is the connection.  Its process lives no longer than that.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "reach.h"
+#include "settings.h"
+
+#define VIA_TEXT 96
+
+struct via;
+
+/* Is command one that via_start takes?  %h, %p and %% are all that begins with a percent sign.  0,
+ * or -1 with *errstr (static). */
+int via_check(const char *command, const char **errstr);
+
+/* May host stand in a command?  Nothing that a shell takes for more than a word, nor a program for
+ * an option. */
+bool via_allows(const char *host);
+
+/* Has /bin/sh execute s->via, with s->host and s->port in it.  done is called once, from the loop
+ * and never from in here, unless via_free comes first: our end, which is the caller's, non-blocking
+ * and close-on-exec; or -1 and why.  s must outlive it. */
+struct via *via_start(struct event_base *base, const struct settings *s, reach_done *done,
+		      void *arg);
+
+/* For a connection that has just failed: what became of the command ("the --via command exited with
+ * 255") in buf; NULL while it runs.  Waits 100 ms for a command that is about to end. */
+const char *via_ended(struct via *v, char buf[VIA_TEXT]);
+
+/* The connection is closed, or not wanted any more: SIGTERM, after 2 s SIGKILL.  v may be NULL. */
+void via_end(struct via *v);
+
+/* Sees the command ended (via_end; waits 500 ms, then SIGKILL) and reaped, and frees.  v may be
+ * NULL. */
+void via_free(struct via *v);
+
+#endif
