@@ -66,8 +66,9 @@ $(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS) -lcriterion
 
-# For LD_PRELOAD: system calls that fail by rule.
-$(BUILD)/faults.so: tests/shim/faults.c Makefile
+# For LD_PRELOAD: system calls that fail by rule; a server that confirms channels as no libssh does.
+SHIMS := $(patsubst tests/shim/%.c,$(BUILD)/%.so,$(wildcard tests/shim/*.c))
+$(SHIMS): $(BUILD)/%.so: tests/shim/%.c Makefile
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $<
@@ -105,7 +106,7 @@ fuzz-corpora: fuzz-build
 
 C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
 
-unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(BUILD)/faults.so ## build the unit tests and what the end-to-end tests need
+unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(SHIMS) ## build the unit tests and what the end-to-end tests need
 
 check: ## format, both compilers, hardening, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks

@@ -5,6 +5,64 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { DEPTH = 8 };
+
+static const char *skip_value(const char *p, int depth);
+
+/* Behind a text; NULL: there is none. */
+static const char *skip_text(const char *p)
+{
+	if (*p++ != '"')
+		return NULL;
+	for (; *p != '"'; p++) {
+		if ((unsigned char)*p < ' ')
+			return NULL;
+		if (*p == '\\' && (*++p == '\0' || !strchr("\"\\/bfnrtu", *p)))
+			return NULL;
+	}
+	return p + 1;
+}
+
+/* The members of an object, or the values of an array, behind its first bracket. */
+static const char *skip_list(const char *p, char end, int depth)
+{
+	if (*p == end)
+		return p + 1;
+	do {
+		if (end == '}' && (!(p = skip_text(p)) || *p++ != ':'))
+			return NULL;
+		p = skip_value(p, depth);
+		if (!p || (*p != ',' && *p != end))
+			return NULL;
+	} while (*p++ != end);
+	return p;
+}
+
+static const char *skip_value(const char *p, int depth)
+{
+	static const char *const words[] = {"null", "true", "false"};
+	static const char digits[] = "0123456789";
+
+	if (depth == DEPTH)
+		return NULL;
+	if (*p == '{' || *p == '[')
+		return skip_list(p + 1, *p == '{' ? '}' : ']', depth + 1);
+	if (*p == '"')
+		return skip_text(p);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strncmp(p, words[i], strlen(words[i])) == 0)
+			return p + strlen(words[i]);
+	p += *p == '-';
+	return strspn(p, digits) > 0 ? p + strspn(p, digits) : NULL;
+}
+
+bool json_is_object(const char *json)
+{
+	const char *end = *json == '{' ? skip_value(json, 0) : NULL;
+
+	return end && (strcmp(end, "") == 0 || strcmp(end, "\n") == 0);
+}
+
 /* Quotes within texts are escaped, so a name in quotes and a colon is a member's. */
 const char *json_find(const char *json, const char *path)
 {

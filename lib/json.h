@@ -2,10 +2,15 @@
 #ifndef SSHIPC_JSON_H
 #define SSHIPC_JSON_H
 /*
- * Reads the JSON that our own programs write: no blanks, names of plain ASCII.  It is found, not
- * judged: what somebody else wrote gives some text or none.
+ * Reads the JSON that our own programs write: no blanks, names of plain ASCII.  Members are found,
+ * not judged: what somebody else wrote gives some text or none.
  */
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Is it one object, whole, with nothing behind it but a newline?  Written as our own are: without
+ * blanks, numbers without fractions, not nested deeper than eight. */
+bool json_is_object(const char *json);
 
 /* Behind the colon of a member; NULL: there is none.  path: "key.name". */
 const char *json_find(const char *json, const char *path);

@@ -171,11 +171,20 @@ static void on_foreign(struct doctor *d)
 	stop(d);
 }
 
-static void on_told(void *arg, const char *status)
+static void on_told(void *arg, const char *status, const char *fault)
 {
 	struct doctor *d = arg;
 
-	if (!status) {
+	if (fault) {
+		report_pass(d->report, REPORT_SOURCE, "the server let us in");
+		report_pass(d->report, REPORT_VALIDITY, "the server let us in");
+		report_fail(
+		    d->report, d->step,
+		    "is that the server, and a version of it that still works? sshipc-server "
+		    "ctl status there, and its log, tell more",
+		    "%s", fault);
+		stop(d);
+	} else if (!status) {
 		on_foreign(d);
 	} else if (d->opened > 0) {
 		look_at_dial(d, status);

@@ -155,13 +155,15 @@ static void on_state(void *arg, const char *text)
 	notify_send(((struct client *)arg)->notify, "STATUS=%s", text);
 }
 
-static void on_told(void *arg, const char *status)
+static void on_told(void *arg, const char *status, const char *fault)
 {
 	struct client *c = arg;
 
 	if (c->refused)
 		stop(c, status ? refusal_code(status) : EX_UNAVAILABLE);
-	if (c->run && !c->started) {
+	if (c->run && !c->started && fault) {
+		stop(c, EX_UNAVAILABLE);
+	} else if (c->run && !c->started) {
 		c->started = true;
 		start_command(c, status);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "states.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,11 @@
 #include "log.h"
 #include "loop.h"
 
+enum {
+	ANSWER_SECONDS = 10, /* for all of it */
+	ANSWER_MAX = 64 * 1024,
+};
+
 struct states {
 	struct event_base *base;
 	struct states_ops ops;
@@ -20,8 +26,10 @@ struct states {
 	char text[STATES_TEXT];	      /* as last told */
 	bool refused;		      /* the last open */
 	struct event *answering;      /* a question is under way */
+	struct event *deadline;
+	char fault[512]; /* of this session's answer; "": none */
 	size_t n;
-	char answer[4096];
+	char answer[ANSWER_MAX + 1];
 };
 
 static void update(struct states *s)
@@ -72,26 +80,66 @@ static void stop_asking(struct states *s)
 {
 	if (!s->answering)
 		return;
+	event_del(s->deadline);
 	close(event_get_fd(s->answering));
 	event_free(s->answering);
 	s->answering = NULL;
 }
 
+/* A server that calls itself ours may still be anybody's. */
+static bool is_sound(const struct states *s)
+{
+	static const char *const members[] = {"endpoint.name", "endpoint.kind", "key.fingerprint",
+					      "source"};
+	char text[8];
+
+	if (strlen(s->answer) != s->n || !json_is_object(s->answer))
+		return false;
+	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
+		if (strcmp(json_value(s->answer, members[i], text, sizeof(text)), "-") == 0)
+			return false;
+	return true;
+}
+
+/* why NULL: the answer is whole. */
+static void conclude(struct states *s, const char *why)
+{
+	enum { SHOWN = 100 };
+	struct log_text text;
+
+	stop_asking(s);
+	s->answer[s->n] = '\0';
+	if (!why && s->n == 0)
+		why = "it gave none";
+	else if (!why && !is_sound(s))
+		why = "it is not what an sshipc-server says";
+	if (why) {
+		snprintf(s->fault, sizeof(s->fault),
+			 "the server calls itself an sshipc-server, but of its .status answer: %s; "
+			 "%zu bytes came, beginning with \"%s\"",
+			 why, s->n, log_escape(&text, s->answer, s->n < SHOWN ? s->n : SHOWN));
+		log_msg(LOG_WARNING, "%s", s->fault);
+	} else {
+		read_answer(s);
+	}
+	update(s);
+	s->ops.told(s->ops.arg, why ? NULL : s->answer, why ? s->fault : NULL);
+}
+
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {
 	struct states *s = arg;
-	const ssize_t n = recv(fd, s->answer + s->n, sizeof(s->answer) - 1 - s->n, MSG_DONTWAIT);
+	const ssize_t n = recv(fd, s->answer + s->n, ANSWER_MAX - s->n, MSG_DONTWAIT);
 
-	if (n > 0) {
-		s->n += (size_t)n;
-		return;
-	}
-	stop_asking(s);
-	s->answer[s->n] = '\0';
-	if (s->n)
-		read_answer(s);
-	update(s);
-	s->ops.told(s->ops.arg, s->n ? s->answer : NULL);
+	if (n > 0 && (s->n += (size_t)n) == ANSWER_MAX)
+		conclude(s, "it is too long");
+	else if (n <= 0)
+		conclude(s, NULL);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	conclude(arg, "it was not there in 10 s");
 }
 
 void states_ask(struct states *s, struct link *l)
@@ -101,12 +149,16 @@ void states_ask(struct states *s, struct link *l)
 
 	stop_asking(s);
 	s->n = 0;
-	if (!link_is_sshipc(l) ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
-		s->ops.told(s->ops.arg, NULL);
+	if (!link_is_sshipc(l) || s->fault[0]) {
+		s->ops.told(s->ops.arg, NULL, s->fault[0] ? s->fault : NULL);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
+		s->ops.told(s->ops.arg, NULL, strerror(errno));
 		return;
 	}
 	s->answering = loop_watch(s->base, pair[0], EV_READ | EV_PERSIST, on_answer, s);
+	loop_after(s->deadline, ANSWER_SECONDS * 1000);
 	link_open(l, &to, pair[1], NULL, NULL);
 }
 
@@ -119,6 +171,7 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 	case LINK_UP:
 		s->authorised = "yes";
 		s->refused = false;
+		s->fault[0] = '\0';
 		set_endpoint(s, "unknown");
 		states_ask(s, l);
 		break;
@@ -161,11 +214,13 @@ struct states *states_new(struct event_base *base, const struct states_ops *ops)
 			     .transport = "down",
 			     .authorised = "unknown",
 			     .endpoint = "unknown"};
+	s->deadline = loop_timer(base, on_late, s);
 	return s;
 }
 
 void states_free(struct states *s)
 {
 	stop_asking(s);
+	event_free(s->deadline);
 	free(s);
 }

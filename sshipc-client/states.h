@@ -15,15 +15,17 @@ struct states;
 struct states_ops {
 	/* "transport up, authorised yes, endpoint confd: answers" */
 	void (*changed)(void *arg, const char *text);
-	/* An answer of .status (JSON), valid for the call; NULL: it gave none, or is not an
-	 * sshipc-server. */
-	void (*told)(void *arg, const char *status);
+	/* An answer of .status, valid for the call: a JSON object that has endpoint, key and
+	 * source. NULL with a fault: it gave none in time, or another one; already logged.  NULL
+	 * without: it is not an sshipc-server. */
+	void (*told)(void *arg, const char *status, const char *fault);
 	void *arg;
 };
 
 struct states *states_new(struct event_base *base, const struct states_ops *ops);
 void states_event(struct states *s, struct link *l, enum link_event event, const char *text);
-/* Asks the server again; told is called. */
+/* Asks the server again; told is called, within ten seconds.  Once it was at fault it is not asked
+ * again in this session. */
 void states_ask(struct states *s, struct link *l);
 void states_free(struct states *s);
 

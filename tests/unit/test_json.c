@@ -28,3 +28,44 @@ Test(json, values)
 		cr_expect_str_eq(json_value(table[i].json, table[i].path, out, sizeof(out)),
 				 table[i].want, "%zu: %s", i, out);
 }
+
+Test(json, objects)
+{
+	static const struct {
+		const char *json;
+		bool is;
+	} table[] = {
+	    {"{}", true},
+	    {"{}\n", true},
+	    {"{\"a\":1,\"b\":\"x\",\"c\":null,\"d\":true,\"e\":false,\"f\":-3}\n", true},
+	    {"{\"a\":{\"b\":[1,\"\",[],{}]}}", true},
+	    {"{\"a\":\"\\\"\\\\\\u001b\\n\xc3\xbc\"}", true},
+	    {"{\"a\":[[[[[[[1]]]]]]]}", false},
+	    {"{\"a\":[[[[[[1]]]]]]}", true},
+	    {"", false},
+	    {"x", false},
+	    {"[]", false},
+	    {"{", false},
+	    {"{}x", false},
+	    {"{}\n{}", false},
+	    {"{\"a\"}", false},
+	    {"{\"a\":}", false},
+	    {"{\"a\":1,}", false},
+	    {"{\"a\":1", false},
+	    {"{\"a\":1]", false},
+	    {"{\"a\":[1}", false},
+	    {"{a:1}", false},
+	    {"{\"a\":nul}", false},
+	    {"{\"a\":-}", false},
+	    {"{\"a\":1 }", false},
+	    {"{\"a\":\"x}", false},
+	    {"{\"a\":\"\\", false},
+	    {"{\"a\":\"\\x\"}", false},
+	    {"{\"a\":\"\x1b\"}", false},
+	    {"HTTP/1.1 400 Bad Request", false},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		cr_expect_eq(json_is_object(table[i].json), table[i].is, "%zu: %s", i,
+			     table[i].json);
+}
