@@ -52,7 +52,7 @@ enum wire_type {
 	WIRE_SPAWNED, /* u32 connection id, u32 pid; attached: a pidfd */
 	WIRE_EXITED,  /* u32 connection id, u32 wait status */
 	/* monitor -> dialler */
-	WIRE_ENDPOINT, /* u32 index, bytes sockaddr */
+	WIRE_ENDPOINT, /* u32 index, bytes sockaddr, u32 seconds until a dial is given up */
 	WIRE_DIAL,     /* u32 id, u32 index, bytes source sockaddr */
 	WIRE_CANCEL,   /* u32 id */
 	/* dialler -> monitor */

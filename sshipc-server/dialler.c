@@ -16,10 +16,11 @@
 enum { RETRY_MS = 20, ENDPOINTS_MAX = 1024 };
 
 struct dial {
-	TAILQ_ENTRY(dial) entry; /* remote ones */
+	TAILQ_ENTRY(dial) entry; /* remote ones; those in a queue */
 	struct dialler *owner;
 	uint32_t id, index;
-	bool sent; /* to the helper */
+	bool sent;   /* to the helper */
+	bool queued; /* of its endpoint, in this process */
 	struct address address, source;
 	struct event *event;
 	int fd;
@@ -30,8 +31,16 @@ struct dial {
 
 TAILQ_HEAD(dial_list, dial);
 
+/* Those that wait for room in an endpoint's backlog, in the order in which they came. */
+struct queue {
+	struct dial_list waiting;
+	struct event *retry; /* NULL: none ever waited */
+};
+
 struct dialler {
 	struct event_base *base;
+	int timeout;
+	struct queue *queues; /* of each endpoint */
 	const struct endpoint *endpoints;
 	size_t n;
 	int sock; /* of the helper; -1: we dial ourselves */
@@ -57,20 +66,11 @@ static void finish(struct dial *d, int fd, int error)
 		close(fd);
 }
 
-static bool attempt(struct dial *d);
-
 static void on_dial(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *d = arg;
-	int error;
+	const int error = what & EV_WRITE ? address_connect_result(d->fd) : ETIMEDOUT;
 
-	event_free(d->event);
-	d->event = NULL;
-	if (d->fd < 0) { /* a full Unix backlog: once more, within the deadline */
-		attempt(d);
-		return;
-	}
-	error = what & EV_WRITE ? address_connect_result(d->fd) : ETIMEDOUT;
 	if (error) {
 		close(d->fd);
 		d->fd = -1;
@@ -78,28 +78,78 @@ static void on_dial(evutil_socket_t fd, short what, void *arg)
 	finish(d, d->fd, error);
 }
 
-static void wait_for(struct dial *d, short what, uint64_t ms)
-{
-	d->event = loop_event(d->owner->base, d->fd, what, on_dial, d);
-	loop_after(d->event, ms);
-}
+enum attempted { REPORTED, UNDER_WAY, NO_ROOM };
 
-/* True while it is under way; else it was reported and is gone. */
-static bool attempt(struct dial *d)
+/* REPORTED: it is gone.  NO_ROOM: a full Unix backlog, and there is time left. */
+static enum attempted attempt(struct dial *d)
 {
 	const time_t left = d->deadline - loop_seconds();
 	bool pending = false;
 
 	d->fd = address_connect(&d->address, &d->source, &pending);
-	if (d->fd >= 0 && pending)
-		wait_for(d, EV_WRITE, left > 0 ? (uint64_t)(left + 1) * 1000 : 1000);
-	else if (d->fd < 0 && errno == EAGAIN && left > 0)
-		wait_for(d, EV_TIMEOUT, RETRY_MS);
-	else {
-		finish(d, d->fd, d->fd >= 0 ? 0 : errno == EAGAIN ? ETIMEDOUT : errno);
-		return false;
+	if (d->fd >= 0 && pending) {
+		d->event = loop_event(d->owner->base, d->fd, EV_WRITE, on_dial, d);
+		loop_after(d->event, left > 0 ? (uint64_t)(left + 1) * 1000 : 1000);
+		return UNDER_WAY;
 	}
-	return true;
+	if (d->fd < 0 && errno == EAGAIN && left > 0)
+		return NO_ROOM;
+	finish(d, d->fd, d->fd >= 0 ? 0 : errno == EAGAIN ? ETIMEDOUT : errno);
+	return REPORTED;
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct queue *q = arg;
+	struct dial *d;
+
+	/* Whoever is told of one may start another or give one up. */
+	while ((d = TAILQ_FIRST(&q->waiting))) {
+		TAILQ_REMOVE(&q->waiting, d, entry);
+		d->queued = false;
+		if (attempt(d) != NO_ROOM)
+			continue;
+		d->queued = true;
+		TAILQ_INSERT_HEAD(&q->waiting, d, entry);
+		loop_after(q->retry, RETRY_MS);
+		return;
+	}
+}
+
+/* The room that there may be is for those who came before. */
+static struct dial *take_turn(struct dial *d)
+{
+	struct queue *q = &d->owner->queues[d->index];
+	const bool first = TAILQ_EMPTY(&q->waiting);
+	const enum attempted now = first ? attempt(d) : NO_ROOM;
+
+	if (now != NO_ROOM)
+		return now == UNDER_WAY ? d : NULL;
+	d->queued = true;
+	TAILQ_INSERT_TAIL(&q->waiting, d, entry);
+	if (!q->retry)
+		q->retry = loop_timer(d->owner->base, on_retry, q);
+	if (first)
+		loop_after(q->retry, RETRY_MS);
+	return d;
+}
+
+static void leave_queue(struct dial *d)
+{
+	struct queue *q = &d->owner->queues[d->index];
+
+	TAILQ_REMOVE(&q->waiting, d, entry);
+	if (TAILQ_EMPTY(&q->waiting))
+		event_del(q->retry);
+}
+
+static struct queue *new_queues(size_t n)
+{
+	struct queue *queues = xcalloc(n ? n : 1, sizeof(*queues));
+
+	for (size_t i = 0; i < n; i++)
+		TAILQ_INIT(&queues[i].waiting);
+	return queues;
 }
 
 /* ---- the helper, seen from the monitor ---- */
@@ -208,6 +258,7 @@ static int start_helper(struct dialler *d, const struct helper_user *user)
 		wire_start(&w, WIRE_ENDPOINT);
 		wire_put_u32(&w, (uint32_t)i);
 		wire_put_bytes(&w, &d->endpoints[i].address, sizeof(d->endpoints[i].address));
+		wire_put_u32(&w, (uint32_t)d->timeout);
 		if (wire_send(d->sock, &w) != 0)
 			return -1;
 	}
@@ -217,19 +268,20 @@ static int start_helper(struct dialler *d, const struct helper_user *user)
 	return 0;
 }
 
-struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
-			    const struct helper_user *user, void (*lost)(void *arg), void *arg)
+struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup)
 {
 	struct dialler *d = xcalloc(1, sizeof(*d));
 
-	d->base = base;
-	d->endpoints = endpoints;
-	d->n = n;
-	d->sock = -1;
-	d->lost = lost;
-	d->arg = arg;
+	*d = (struct dialler){.base = base,
+			      .timeout = setup->timeout,
+			      .endpoints = setup->endpoints,
+			      .n = setup->n,
+			      .sock = -1,
+			      .lost = setup->lost,
+			      .arg = setup->arg};
+	d->queues = new_queues(d->n);
 	TAILQ_INIT(&d->remote);
-	if (user->demote && start_helper(d, user) != 0) {
+	if (setup->user->demote && start_helper(d, setup->user) != 0) {
 		dialler_free(d);
 		return NULL;
 	}
@@ -245,6 +297,9 @@ void dialler_free(struct dialler *d)
 	fail_all(d);
 	if (d->sock >= 0)
 		close(d->sock);
+	for (size_t i = 0; i < d->n; i++)
+		loop_drop(d->queues[i].retry);
+	free(d->queues);
 	free(d);
 }
 
@@ -256,15 +311,15 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 
 	it->owner = d;
 	it->fd = -1;
-	it->deadline = loop_seconds() + DIAL_SECONDS;
+	it->deadline = loop_seconds() + d->timeout;
 	it->address = d->endpoints[i].address;
 	it->source = *source;
 	it->done = done;
 	it->arg = arg;
-	if (d->sock < 0)
-		return attempt(it) ? it : NULL;
-	it->id = ++d->last_id;
 	it->index = (uint32_t)i;
+	if (d->sock < 0)
+		return take_turn(it);
+	it->id = ++d->last_id;
 	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : tell_helper(it);
 	if (error != 0 && error != EAGAIN) {
 		finish(it, -1, error);
@@ -283,6 +338,8 @@ void dial_cancel(struct dial *d)
 		return;
 	if (d->owner->sock >= 0)
 		TAILQ_REMOVE(&d->owner->remote, d, entry);
+	else if (d->queued)
+		leave_queue(d);
 	loop_drop(d->event);
 	if (d->fd >= 0)
 		close(d->fd);
@@ -367,6 +424,7 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 		if (n != sizeof(struct address) || id >= ENDPOINTS_MAX)
 			_exit(70);
 		memcpy(&known[id].address, p, n);
+		self.timeout = (int)wire_get_u32(&w);
 		break;
 	case WIRE_DIAL:
 		index = wire_get_u32(&w);
@@ -389,6 +447,7 @@ void dialler_main(void)
 	if (helper_settle() != 0)
 		_exit(71);
 	self.base = loop_new();
+	self.queues = new_queues(ENDPOINTS_MAX);
 	loop_watch(self.base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_request, NULL);
 	event_base_dispatch(self.base);
 	_exit(0);

@@ -11,21 +11,27 @@
 #include "endpoint.h"
 #include "helper.h"
 
-#define DIAL_SECONDS 10 /* until a dial is given up */
-
 struct dialler;
 struct dial;
 
 /* fd: connected, non-blocking, address_connect'ed; or -1 and the errno of the failure. */
 typedef void dial_done(void *arg, int fd, int error);
 
-/* user->demote: starts the helper.  endpoints must outlive it.  NULL with errno.  lost: the helper
- * died (all dials were reported as failed). */
-struct dialler *dialler_new(struct event_base *base, const struct endpoint *endpoints, size_t n,
-			    const struct helper_user *user, void (*lost)(void *arg), void *arg);
+struct dialler_setup {
+	const struct endpoint *endpoints; /* must outlive the dialler */
+	size_t n;
+	int timeout;			/* seconds until a dial is given up */
+	const struct helper_user *user; /* demote: a helper dials */
+	void (*lost)(void *arg);	/* it died (all dials were reported as failed) */
+	void *arg;
+};
+
+/* NULL with errno: no helper could be started. */
+struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup);
 void dialler_free(struct dialler *d);
 
-/* Starts one to endpoint i, from source (unset: the kernel's choice; copied).  done is called once,
+/* Dials that wait for room in the backlog of their endpoint get it in the order in which they came.
+ * Starts one to endpoint i, from source (unset: the kernel's choice; copied).  done is called once,
  * perhaps before this returns, in which case NULL is returned. */
 struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
 			  dial_done *done, void *arg);

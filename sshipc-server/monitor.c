@@ -230,6 +230,12 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
 	const struct enforce_ops enforce_ops = {judge, next_change, m};
+	const struct dialler_setup dialler = {.endpoints = s->endpoints,
+					      .n = s->n_endpoints,
+					      .timeout = s->dial_timeout,
+					      .user = setup->user,
+					      .lost = on_dialler_lost,
+					      .arg = m};
 
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
@@ -253,8 +259,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	*exit_code = EX_OSERR;
 	if (fence_monitor(s) != 0)
 		goto fail;
-	m->view.dialler =
-	    dialler_new(base, s->endpoints, s->n_endpoints, setup->user, on_dialler_lost, m);
+	m->view.dialler = dialler_new(base, &dialler);
 	if (!m->view.dialler) {
 		log_msg(LOG_ERR, "cannot start the dialler: %s", strerror(errno));
 		goto fail;

@@ -250,6 +250,7 @@ static const struct {
     NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024),
     NUMBER(max_opens, 10, 100000, 2000),
     NUMBER(max_dials, 4, 65535, 4096),
+    NUMBER(dial_timeout, 1, 3600, 10),
     NUMBER(max_held, 1, 4096, 128),
     NUMBER(rekey_data, 1, 65536, ALGORITHMS_REKEY_DATA),
     NUMBER(rekey_time, 10, 86400, ALGORITHMS_REKEY_TIME),

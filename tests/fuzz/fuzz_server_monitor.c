@@ -77,6 +77,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	static const struct helper_user same_user = {0};
 	static const struct sources_config sources = {32, 64, 1000, 1, 600};
 	struct endpoint *e = settings.endpoints;
+	const struct dialler_setup dialler = {
+	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
 	char name[32];
 	const char *why = NULL;
 
@@ -100,7 +102,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.n_hostkeys = 1;
 	view.dials = dials;
 	view.logged_in = on_login;
-	view.dialler = dialler_new(view.base, e, 2, &same_user, NULL, NULL);
+	view.dialler = dialler_new(view.base, &dialler);
 	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,
 					on_fault, NULL);
 	EXPECT(view.base && view.sources && view.pending && view.repeats && view.dialler &&

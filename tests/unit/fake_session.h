@@ -84,6 +84,8 @@ static inline int fake_set_up(int backlog)
 	static const struct helper_user same_user = {0};
 	static const struct sources_config sources = {32, 64, 1000, 1, 600};
 	struct endpoint *e = fake_settings.endpoints;
+	const struct dialler_setup dialler = {
+	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
 	const char *why = NULL;
 	int fd;
 
@@ -110,8 +112,7 @@ static inline int fake_set_up(int backlog)
 	fake_view.max_dials = 4 * CHANNELS;
 	fake_view.max_sessions = 100;
 	fake_view.logged_in = fake_on_login;
-	fake_view.dialler =
-	    dialler_new(fake_view.base, e, fake_settings.n_endpoints, &same_user, NULL, NULL);
+	fake_view.dialler = dialler_new(fake_view.base, &dialler);
 	cr_assert(fake_view.base && fake_view.pending && fake_view.repeats && fake_view.dialler);
 	log_redirect(fake_keep_line);
 	return fd;

@@ -28,6 +28,7 @@ static const struct helper_user here = {0};
 static struct endpoint endpoints[ENDPOINTS];
 static struct event_base *base;
 static size_t fds_before;
+static int timeout = 10; /* seconds */
 
 struct answer {
 	int calls, fd, error;
@@ -104,7 +105,13 @@ static void on_lost(void *arg)
 
 static struct dialler *new_dialler(const struct helper_user *user, int *lost)
 {
-	struct dialler *d = dialler_new(base, endpoints, ENDPOINTS, user, on_lost, lost);
+	const struct dialler_setup setup = {.endpoints = endpoints,
+					    .n = ENDPOINTS,
+					    .timeout = timeout,
+					    .user = user,
+					    .lost = on_lost,
+					    .arg = lost};
+	struct dialler *d = dialler_new(base, &setup);
 
 	cr_assert(d, "%s", strerror(errno));
 	return d;
@@ -296,6 +303,131 @@ Test(dialler, a_full_backlog_is_waited_for)
 		close_all(fillers);
 		unlink(path);
 		dialler_free(d);
+	}
+}
+
+enum { WAITING = 20 };
+
+/* The order in which they are reported, and what each brought. */
+struct arrival {
+	int *reported, at, fd;
+};
+
+static void on_arrival(void *arg, int fd, int error)
+{
+	struct arrival *a = arg;
+
+	cr_expect_eq(error, 0, "%s", strerror(error));
+	a->at = (*a->reported)++;
+	a->fd = fd;
+	event_base_loopbreak(base);
+}
+
+/* Those that wait for room, and who comes when there just is some. */
+static void check_order(struct dialler *d)
+{
+	struct arrival came[WAITING + 1];
+	int reported = 0, fillers[FILLERS], listener = bound(UNIX, 0);
+
+	fill(UNIX, fillers);
+	for (int i = 0; i <= WAITING; i++) {
+		came[i] = (struct arrival){.reported = &reported, .at = -1, .fd = -1};
+		if (i == WAITING)
+			close(accept(listener, NULL, NULL));
+		cr_assert(dialler_dial(d, UNIX, &no_source, on_arrival, &came[i]), "%d", i);
+	}
+	while (reported <= WAITING) {
+		const int in = accept(listener, NULL, NULL);
+
+		if (in >= 0)
+			close(in);
+		event_base_loop(base, EVLOOP_ONCE);
+	}
+	for (int i = 0; i <= WAITING; i++) {
+		cr_expect_eq(came[i].at, i, "%d came as %d", i, came[i].at);
+		close(came[i].fd);
+	}
+	close_all(fillers);
+	close(listener);
+	unlink(path);
+}
+
+Test(dialler, who_came_first_is_served_first)
+{
+	struct dialler *d = new_dialler(&here, NULL);
+
+	check_order(d);
+	cr_expect_eq(event_base_loop(base, 0), 1, "an event was left");
+	dialler_free(d);
+}
+
+Test(dialler, a_helper_keeps_the_order_too)
+{
+	struct helper_user user;
+	const char *why = NULL;
+	struct dialler *d;
+	int lost = 0;
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	d = new_dialler(&user, &lost);
+	check_order(d);
+	dialler_free(d);
+	cr_expect_geq(wait(NULL), 0);
+}
+
+/* One that leaves the middle, then the head, of those that wait. */
+Test(dialler, who_leaves_holds_nobody_up)
+{
+	struct dialler *d = new_dialler(&here, NULL);
+	struct arrival came[3];
+	struct dial *asked[3];
+	int reported = 0, fillers[FILLERS], listener = bound(UNIX, 0);
+
+	fill(UNIX, fillers);
+	for (int i = 0; i < 3; i++) {
+		came[i] = (struct arrival){.reported = &reported, .at = -1, .fd = -1};
+		asked[i] = dialler_dial(d, UNIX, &no_source, on_arrival, &came[i]);
+		cr_assert(asked[i]);
+	}
+	dial_cancel(asked[1]);
+	dial_cancel(asked[0]);
+	accept_all(listener);
+	wait_for(&reported);
+	cr_expect(came[0].at < 0 && came[1].at < 0 && came[2].at == 0);
+	close(came[2].fd);
+	close_all(fillers);
+	close(listener);
+	unlink(path);
+	dialler_free(d);
+}
+
+/* Each within its own time, as long as it is set to. */
+Test(dialler, the_time_is_up)
+{
+	for (int helped = 0; helped < 2; helped++) {
+		struct helper_user user = here;
+		const char *why = NULL;
+		struct dialler *d;
+		int fillers[FILLERS], listener, lost = 0;
+		const time_t begun = time(NULL);
+
+		if (helped && geteuid() != 0)
+			break;
+		cr_assert(!helped || helper_user_find(NULL, &user, &why) == 0);
+		timeout = 1;
+		listener = bound(UNIX, 0);
+		d = new_dialler(&user, &lost);
+		fill(UNIX, fillers);
+		dial(d, UNIX, ETIMEDOUT);
+		cr_expect_lt(time(NULL) - begun, 9, "not the time that is set");
+		close_all(fillers);
+		close(listener);
+		unlink(path);
+		dialler_free(d);
+		if (helped)
+			cr_expect_geq(wait(NULL), 0);
 	}
 }
 

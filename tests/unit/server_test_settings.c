@@ -117,6 +117,7 @@ static void expect_defaults(void)
 	cr_expect(s.source_prefix_v4 == 32 && s.source_prefix_v6 == 64);
 	cr_expect_eq(s.max_penalty, 600);
 	cr_expect(s.max_opens == 2000 && s.max_dials == 4096 && s.max_held == 128);
+	cr_expect_eq(s.dial_timeout, 10);
 	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);
@@ -278,18 +279,19 @@ Test(settings, incomplete)
 
 Test(settings, whole_file)
 {
-	write_conf("default = \"ncs\"; listen = [ \"127.0.0.1:1\", \"2\" ];\n"
-		   "hostkeys = \"k\"; allowlist = \"rel/a\"; user = \"u\";\n"
-		   "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
-		   "\"/p\"; },\n"
-		   "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
-		   "{ name = \"x\"; address = \"[::1]:9\"; } );\n"
-		   "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
-		   "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
-		   "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
-		   "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
-		   "max_opens = 10; max_dials = 4; max_held = 4096; rekey_data = 1;\n"
-		   "rekey_time = 86400;\n");
+	write_conf(
+	    "default = \"ncs\"; listen = [ \"127.0.0.1:1\", \"2\" ];\n"
+	    "hostkeys = \"k\"; allowlist = \"rel/a\"; user = \"u\";\n"
+	    "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
+	    "\"/p\"; },\n"
+	    "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
+	    "{ name = \"x\"; address = \"[::1]:9\"; } );\n"
+	    "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
+	    "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
+	    "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
+	    "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
+	    "max_opens = 10; max_dials = 4; dial_timeout = 3600; max_held = 4096; rekey_data = 1;\n"
+	    "rekey_time = 86400;\n");
 	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
 	cr_expect_str_eq(s.config, path);
 	cr_expect_str_eq(s.default_endpoint, "ncs");
@@ -552,5 +554,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 20);
+	cr_expect_eq(shown, 21);
 }
