@@ -266,6 +266,7 @@ void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
 	out->streamlocal = t.path_ok;
 	out->proof = t.proof_ok;
 	out->keyless = t.proof_ok && t.keyless;
+	out->answers = hooks && hooks->seen_free();
 	if (!out->works) {
 		add_why(out, "AES-GCM is off: the self-test session failed");
 	} else if (!algorithms_cpu_has_aes()) {
@@ -285,6 +286,9 @@ void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
 	if (hooks && !out->proof)
 		add_why(out, "logins are as the session process says: the signatures of this "
 			     "libssh cannot be checked elsewhere");
+	if (hooks && !out->answers)
+		add_why(out, "login requests that this libssh refuses by itself get no answer, and "
+			     "are not counted: they cannot be seen");
 	if (hooks && !out->keyless)
 		add_why(out, "session processes hold the private host keys: this libssh does not "
 			     "work without");

@@ -16,6 +16,7 @@ struct selftest {
 	bool gcm;
 	bool streamlocal; /* the path of a direct-streamlocal open can be read */
 	bool proof;	  /* a login's signature can be checked elsewhere */
+	bool answers;	  /* requests that it drops can be answered */
 	bool keyless;	  /* and the exchange hash signed elsewhere, with no private key here */
 	char why[512];	  /* what is off, and why; "" when nothing is */
 };
@@ -29,6 +30,8 @@ struct selftest_hooks {
 	ssh_key (*keyless)(const char *text);
 	/* In the callback of its login, whose signature libssh found good: is it? */
 	bool (*seen_proof)(const char *user, ssh_key key);
+	/* After it: was any message freed by way of us, so that one without an answer is seen? */
+	bool (*seen_free)(void);
 };
 
 /* hooks: NULL for a client, which interposes nothing. */

@@ -12,7 +12,7 @@
 enum { SECONDS = 2 };
 
 /* Moved by every turn, read by the signal handler. */
-static volatile sig_atomic_t turns, inside;
+static volatile sig_atomic_t turns, inside, limited;
 
 static sig_atomic_t seen;
 static const char *last_words;
@@ -21,7 +21,7 @@ static void on_timer(int sig)
 {
 	const int saved = errno;
 
-	if (inside && turns == seen) {
+	if (limited || (inside && turns == seen)) {
 		/* A confined session has nothing to say, and may not. */
 		if (last_words[0] && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 			_exit(EX_SOFTWARE);
@@ -40,6 +40,11 @@ void watchdog_start(const char *say)
 	seen = turns - 1;
 	sigaction(SIGPROF, &sa, NULL);
 	setitimer(ITIMER_PROF, &every, NULL);
+}
+
+void watchdog_limit(bool on)
+{
+	limited = on;
 }
 
 void watchdog_stop(void)

@@ -29,6 +29,8 @@ enum wire_type {
 	WIRE_LIMIT,  /* u32 session_limit: it was reached */
 	WIRE_STATS,  /* u64 bytes to the endpoints, u64 bytes from them: of the whole session */
 	WIRE_SIGN,   /* bytes algorithm, bytes that a key exchange hashes, u32 length of the hash */
+	WIRE_ATTEMPT, /* bytes key blob (may be empty), bytes user, bytes algorithm, u32
+			 session_login_fault: a login that libssh refused by itself */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */
@@ -50,7 +52,7 @@ enum wire_type {
 	WIRE_READY,   /* bytes libssh version, bytes why something is off */
 	WIRE_FAILED,  /* bytes text */
 	WIRE_SPAWNED, /* u32 connection id, u32 pid; attached: a pidfd */
-	WIRE_EXITED,  /* u32 connection id, u32 wait status */
+	WIRE_EXITED,  /* u32 connection id, u32 wait status, u64 microseconds of CPU that it took */
 	/* monitor -> dialler */
 	WIRE_ENDPOINT, /* u32 index, bytes sockaddr, u32 seconds until a dial is given up */
 	WIRE_DIAL,     /* u32 id, u32 index, bytes source sockaddr */

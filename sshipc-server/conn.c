@@ -157,6 +157,7 @@ static const struct {
     [WIRE_ALIVE] = {"ALIVE", login_on_alive, LOGGED_IN},
     [WIRE_LIMIT] = {"LIMIT", on_limit, LOGGED_IN},
     [WIRE_STATS] = {"STATS", on_stats, LOGGED_IN | ENDING},
+    [WIRE_ATTEMPT] = {"ATTEMPT", attempts_on_attempt, BEFORE_LOGIN},
     [WIRE_SIGN] = {"SIGN", signing_on_sign, ALWAYS},
 };
 
@@ -376,7 +377,15 @@ void conn_spawned(struct conn *c, int pid, int pidfd)
 		conn_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
 }
 
-void conn_exited(struct conn *c, int status)
+static void log_exit(const struct conn *c, int status)
+{
+	const bool early = WEXITSTATUS(status) == EX_SOFTWARE && !c->authorized;
+
+	conn_log(c, LOG_ERR, "crash", NULL, "session process exited with %d%s", WEXITSTATUS(status),
+		 early ? ": it took 2 s of CPU before a login, which no honest client needs" : "");
+}
+
+void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 {
 	const bool crashed =
 	    WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL);
@@ -389,8 +398,10 @@ void conn_exited(struct conn *c, int status)
 		conn_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		conn_log(c, LOG_ERR, "crash", NULL, "session process exited with %d",
-			 WEXITSTATUS(status));
+		log_exit(c, status);
+	if (!c->authorized)
+		sources_spend(c->view->sources, &c->peer, (unsigned)(cpu_us / 1000),
+			      loop_seconds());
 	if (c->gone)
 		dispose(c);
 }

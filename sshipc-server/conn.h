@@ -24,8 +24,8 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 void conn_spawned(struct conn *c, int pid, int pidfd);
 
 /* It exited; status as of waitpid(2).  Logged when it was not a clean exit that nobody here asked
- * for. */
-void conn_exited(struct conn *c, int status);
+ * for.  Without a login its source pays for the CPU that it took. */
+void conn_exited(struct conn *c, int status, uint64_t cpu_us);
 
 /* Tells the session to disconnect with reason; it is killed when it has not gone after half a
  * second. */

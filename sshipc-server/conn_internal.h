@@ -8,6 +8,8 @@
 #include <stdbool.h>
 
 #include "conn.h"
+#include "field.h"
+#include "keyblob.h"
 #include "signature.h"
 #include "wire.h"
 
@@ -83,7 +85,7 @@ struct conn {
 	char version[LOG_ESCAPED];	     /* the latter, escaped */
 	char why[128];			     /* it was ended, for a summary */
 	char last_refusal[512];		     /* of an open or a request; "": none */
-	unsigned probes, attempts;
+	unsigned queries, signatures, certificates; /* of its logins */
 	unsigned minute, kinds;			    /* different lines in that minute */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
@@ -127,9 +129,22 @@ void conn_name(struct conn *c);
 bool signing_on_sign(struct conn *c, struct wire *w);
 
 /* Whether s is the signature of a login in this session. */
-struct field;
 enum signature_verdict signing_check(const struct conn *c, const struct field *key,
 				     const struct field *user, const struct signature *s);
+
+enum { LOGIN_QUERIES = 20 }; /* keys that a peer may ask about */
+
+/* Counts; false: there were too many, and the connection is told to end. */
+bool login_count_query(struct conn *c);
+bool login_count_signature(struct conn *c);
+
+/* Takes a key's blob from a message: the line of that key, whose blob is then that line's own, else
+ * NULL and what the session says. */
+const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
+					 char fingerprint[KEYLINE_FINGERPRINT]);
+
+/* ATTEMPT messages: logins that libssh refused by itself. */
+bool attempts_on_attempt(struct conn *c, struct wire *w);
 
 /* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
 bool login_on_probe(struct conn *c, struct wire *w);

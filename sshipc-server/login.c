@@ -9,16 +9,35 @@
 #include "alloc.h"
 #include "loop.h"
 #include "proof.h"
+#include "session.h"
 
 enum {
-	PROBES_MAX = 20,     /* keys a peer may ask about */
-	ATTEMPTS_MAX = 6,    /* signatures it may send */
 	REPLACE_SECONDS = 3, /* for the older sessions of a key to show that they live */
 };
 
-/* The line of a key, whose blob is then that line's own, else what the session says. */
-static const struct allow_entry *find_key(const struct conn *c, struct wire *w, struct field *key,
-					  char fingerprint[KEYLINE_FINGERPRINT])
+bool login_count_query(struct conn *c)
+{
+	if (++c->queries <= LOGIN_QUERIES)
+		return true;
+	conn_limit(c, LIMIT_ATTEMPTS,
+		   "more than %d keys offered: its client must choose (ssh -o IdentitiesOnly=yes "
+		   "-i KEY)",
+		   LOGIN_QUERIES);
+	conn_end(c, "too many keys offered: choose one (ssh -o IdentitiesOnly=yes -i KEY)");
+	return false;
+}
+
+bool login_count_signature(struct conn *c)
+{
+	if (++c->signatures <= SESSION_SIGNATURES)
+		return true;
+	conn_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", SESSION_SIGNATURES);
+	conn_end(c, "too many login attempts");
+	return false;
+}
+
+const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
+					 char fingerprint[KEYLINE_FINGERPRINT])
 {
 	const struct allow_entry *entry;
 	uint8_t digest[KEYLINE_DIGEST];
@@ -36,7 +55,7 @@ bool login_on_probe(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
 	struct field key;
-	const struct allow_entry *entry = find_key(c, w, &key, fingerprint);
+	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
 	bool unknown_but_pending;
 	struct log_text user;
 	size_t n;
@@ -44,11 +63,8 @@ bool login_on_probe(struct conn *c, struct wire *w)
 
 	if (!wire_done(w) || c->waiting)
 		return false;
-	if (++c->probes > PROBES_MAX) {
-		conn_limit(c, LIMIT_ATTEMPTS, "more than %d keys offered", PROBES_MAX);
-		conn_end(c, "too many keys offered");
+	if (!login_count_query(c))
 		return true;
-	}
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
 		c->fault = SOURCES_REFUSED;
@@ -335,7 +351,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
 	struct field key, name;
-	const struct allow_entry *entry = find_key(c, w, &key, fingerprint);
+	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
 	const struct policy_request request = {
 	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
 	struct log_text user, version;
@@ -353,11 +369,8 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
 		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
 	snprintf(c->version, sizeof(c->version), "%s", version.s);
-	if (++c->attempts > ATTEMPTS_MAX) {
-		conn_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", ATTEMPTS_MAX);
-		conn_end(c, "too many login attempts");
+	if (!login_count_signature(c))
 		return true;
-	}
 	if (!proved(c, entry, &key, &name, &signature, fingerprint))
 		return true;
 	verdict =

@@ -65,13 +65,13 @@ static void on_spawned(void *arg, uint32_t id, int pid, int pidfd)
 	arrivals_hand_over(arg);
 }
 
-static void on_exited(void *arg, uint32_t id, int status)
+static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 {
 	struct monitor *m = arg;
 	struct node *n = arrivals_find(m, id);
 
 	if (n)
-		conn_exited(n->conn, status);
+		conn_exited(n->conn, status, cpu_us);
 	/* What crashed one may know its addresses: the next ones get others. */
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !m->stopping && m->ready) {
 		spawner_retire(m->spawner);
@@ -91,7 +91,7 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
 			next = LIST_NEXT(n, entry);
 			if (n->spawner == s)
-				conn_exited(n->conn, 0);
+				conn_exited(n->conn, 0, 0);
 		}
 	spawner_free(s);
 	if (s != m->spawner)
@@ -288,7 +288,7 @@ void monitor_free(struct monitor *m)
 		}
 	for (size_t i = 0; i < BUCKETS; i++)
 		while ((n = LIST_FIRST(&m->nodes[i])))
-			conn_exited(n->conn, 0);
+			conn_exited(n->conn, 0, 0);
 	spawner_free_all();
 	dialler_free(m->view.dialler);
 	arrivals_free(m);

@@ -7,6 +7,7 @@
 #include "hostkey.h"
 #include "sigcalls.h"
 #include "streamlocal.h"
+#include "unanswered.h"
 
 enum { USERAUTH_REQUEST = 50, TEXTS = 512 };
 
@@ -125,7 +126,8 @@ static bool seen_proof(const char *user, ssh_key key)
 
 void proof_selftest(struct selftest *out)
 {
-	static const struct selftest_hooks hooks = {streamlocal_seen_path, keyless, seen_proof};
+	static const struct selftest_hooks hooks = {streamlocal_seen_path, keyless, seen_proof,
+						    unanswered_seen};
 
 	selftest_run(&hooks, out);
 	sigcalls_sign_with(NULL, NULL);

@@ -14,6 +14,7 @@
 #include "policy.h"
 #include "sigcalls.h"
 #include "streamlocal.h"
+#include "unanswered.h"
 #include "watchdog.h"
 
 enum {
@@ -249,6 +250,7 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	struct session *s = arg;
 
+	unanswered_not();
 	switch (ssh_message_type(message)) {
 	case SSH_REQUEST_CHANNEL_OPEN:
 		return on_open(s, message);
@@ -377,11 +379,14 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	log_redirect(log_to_monitor);
 	if (setup->proof)
 		sigcalls_sign_with(session_sign, s);
+	sigcalls_limit(SESSION_SIGNATURES);
+	unanswered_tell(session_on_unanswered, s);
 	if (start(s, ssh_fd) != 0) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);
 	}
 	watchdog_start("");
+	watchdog_limit(true); /* until its login */
 	if (confine_process(setup->parent) != 0 ||
 	    (setup->sandbox && (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
 				confine_syscalls() != 0))) {
@@ -395,6 +400,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		broker_note(&s->broker, s->authorized ? LOG_INFO : LOG_DEBUG, s->dead_why);
 	say_stats(s, true);
 	s->closing = true; /* the last packets may still run callbacks */
+	unanswered_tell(NULL, NULL);
 	relays_free(s->relays);
 	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);
 	_exit(0);

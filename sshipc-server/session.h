@@ -15,6 +15,18 @@
 /* What it tells the monitor of. */
 enum session_limit { SESSION_LIMIT_CHANNELS, SESSION_LIMIT_HELD };
 
+#define SESSION_SIGNATURES 6 /* of logins, that a peer may have checked */
+
+/* Why libssh refused a login by itself. */
+enum session_login_fault {
+	SESSION_QUERY,	       /* asked, without a signature, for what is not taken */
+	SESSION_CERTIFICATE,   /* not taken, and not the same as a key */
+	SESSION_UNCHECKED,     /* signed, in a way or with a key that is not taken */
+	SESSION_BAD_KEY,       /* signed by a key that no list can have */
+	SESSION_BAD_SIGNATURE, /* which does not verify */
+	SESSION_LOGIN_FAULTS
+};
+
 struct session_setup {
 	ssh_bind bind;	  /* host keys and algorithms */
 	bool streamlocal; /* the path can be read, see selftest.h */

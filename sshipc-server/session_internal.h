@@ -50,6 +50,10 @@ bool session_ask(struct session *s, const enum wire_type types[3], const uint32_
 struct sigcalls_exchange;
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len);
 
+/* An unanswered_hook: tells the monitor of a login that libssh refused, and answers. */
+struct unanswered_login;
+void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login);
+
 /* libssh's callbacks for a login. */
 int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
 		      void *arg);

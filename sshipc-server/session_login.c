@@ -9,6 +9,8 @@
 #include "log.h"
 #include "proof.h"
 #include "sigcalls.h"
+#include "unanswered.h"
+#include "watchdog.h"
 
 static bool type_taken(ssh_key key)
 {
@@ -89,7 +91,46 @@ static void grant(struct session *s, uint32_t max)
 	for (s->max = s->n_free = max; max > 0; max--)
 		s->free_slots[s->max - max] = max - 1;
 	s->authorized = true;
+	watchdog_limit(false);
 	sshloop_logged_in(s->loop);
+}
+
+static bool is_certificate(const char *algorithm)
+{
+	return strstr(algorithm, "-cert-v") != NULL;
+}
+
+static void tell_fault(struct session *s, const char *user, const struct unanswered_login *login,
+		       enum session_login_fault fault)
+{
+	wire_start(&s->broker.out, WIRE_ATTEMPT);
+	wire_put_bytes(&s->broker.out, login->blob, login->blob_len);
+	wire_put_bytes(&s->broker.out, user ? user : "", user ? strnlen(user, PROOF_USER_MAX) : 0);
+	wire_put_text(&s->broker.out, login->algorithm);
+	wire_put_u32(&s->broker.out,
+		     is_certificate(login->algorithm) ? SESSION_CERTIFICATE : fault);
+	session_tell(s);
+}
+
+void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login)
+{
+	static const enum session_login_fault faults[] = {
+	    [SIGCALLS_NONE] = SESSION_UNCHECKED,	 [SIGCALLS_GOOD] = SESSION_BAD_SIGNATURE,
+	    [SIGCALLS_BAD] = SESSION_BAD_SIGNATURE,	 [SIGCALLS_BAD_KEY] = SESSION_BAD_KEY,
+	    [SIGCALLS_TOO_MANY] = SESSION_BAD_SIGNATURE,
+	};
+	struct session *s = arg;
+	const enum sigcalls_check checked = sigcalls_checked();
+
+	if (s->ended)
+		return;
+	if (ssh_message_type(message) == SSH_REQUEST_CHANNEL_OPEN)
+		broker_note(&s->broker, LOG_WARNING,
+			    "channel refused: it is malformed, or its maximum packet size is 0");
+	else if (!s->authorized)
+		tell_fault(s, ssh_message_auth_user(message), login,
+			   login->is_signed ? faults[checked] : SESSION_QUERY);
+	ssh_message_reply_default(message);
 }
 
 static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
@@ -103,8 +144,15 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	char reason[256];
 	struct signature sig = {.len = 0};
 
-	if (s->authorized || s->ended || s->closing || !user || !type_taken(key))
+	unanswered_not();
+	sigcalls_checked();
+	if (s->authorized || s->ended || s->closing || !user)
 		return SSH_AUTH_DENIED;
+	if (!type_taken(key)) {
+		tell_fault(s, user, unanswered_now(),
+			   state == SSH_PUBLICKEY_STATE_NONE ? SESSION_QUERY : SESSION_UNCHECKED);
+		return SSH_AUTH_DENIED;
+	}
 	if (strlen(user) > PROOF_USER_MAX) {
 		broker_note(&s->broker, LOG_NOTICE,
 			    "login refused: the user name is longer than 256 bytes");
@@ -143,5 +191,6 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 /* libssh would look for a keytab file before anyone is authenticated. */
 ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
 {
+	unanswered_not();
 	return NULL;
 }

@@ -13,6 +13,9 @@ static struct {
 	sigcalls_signer *sign;
 	void *arg;
 	bool good;
+	unsigned left; /* signatures of logins that may be checked */
+	bool limited;
+	enum sigcalls_check checked;
 	struct signature last;
 	uint8_t hashed[SIGCALLS_HASHED_MAX]; /* last */
 	size_t n;			     /* larger: it did not fit */
@@ -40,6 +43,21 @@ bool sigcalls_take(struct signature *out)
 	*out = calls.last;
 	calls.good = false;
 	return good;
+}
+
+void sigcalls_limit(unsigned most)
+{
+	calls.limited = true;
+	calls.left = most;
+	calls.checked = SIGCALLS_NONE;
+}
+
+enum sigcalls_check sigcalls_checked(void)
+{
+	const enum sigcalls_check checked = calls.checked;
+
+	calls.checked = SIGCALLS_NONE;
+	return checked;
 }
 
 /* Only the hash of a key exchange is that short: what a login signs has the names in it. */
@@ -120,6 +138,22 @@ static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	calls.good = true;
 }
 
+/* Before any arithmetic. */
+static enum sigcalls_check may_check(const EVP_MD_CTX *ctx)
+{
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	EVP_PKEY_CTX *key = EVP_MD_CTX_get_pkey_ctx(ctx);
+
+	if (!calls.limited)
+		return SIGCALLS_GOOD;
+	if (calls.left == 0)
+		return SIGCALLS_TOO_MANY;
+	calls.left--;
+	if (!key || signature_blob(EVP_PKEY_CTX_get0_pkey(key), blob) == 0)
+		return SIGCALLS_BAD_KEY;
+	return SIGCALLS_GOOD;
+}
+
 int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 		     const unsigned char *data, size_t n)
 {
@@ -129,11 +163,16 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 
 	if (!real)
 		*(void **)&real = next("EVP_DigestVerify");
+	if (is_hash(n))
+		return real(ctx, raw, len, data, n);
+	calls.good = false;
+	calls.checked = may_check(ctx);
+	if (calls.checked != SIGCALLS_GOOD)
+		return 0;
 	rc = real(ctx, raw, len, data, n);
-	if (!is_hash(n)) {
-		calls.good = false;
-		if (rc == 1)
-			keep(ctx, raw, len, data, n);
-	}
+	if (rc == 1)
+		keep(ctx, raw, len, data, n);
+	else
+		calls.checked = SIGCALLS_BAD;
 	return rc;
 }

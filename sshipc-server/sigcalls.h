@@ -4,7 +4,8 @@
 /*
  * The signatures that libssh makes and checks, seen and made elsewhere: libcrypto's public
  * EVP_DigestSign, EVP_DigestVerify and EVP_DigestUpdate are interposed, whose calls within libssh
- * go through the dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with.
+ * go through the dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with
+ * and sigcalls_limit.
  * selftest.h proves at start that both are seen.
  */
 #include <stdbool.h>
@@ -33,5 +34,19 @@ void sigcalls_sign_with(sigcalls_signer *sign, void *arg);
 /* The login's signature that libssh last found good; forgotten with it.  False: none was seen, or
  * its request names another algorithm. */
 bool sigcalls_take(struct signature *out);
+
+/* What became of the signature of a login, which libssh checks before anyone is asked. */
+enum sigcalls_check {
+	SIGCALLS_NONE, /* none was checked since the last call of sigcalls_checked */
+	SIGCALLS_GOOD,
+	SIGCALLS_BAD,
+	SIGCALLS_BAD_KEY,  /* not checked: no line of an allow list could have that key */
+	SIGCALLS_TOO_MANY, /* not checked: there were as many as there may be */
+};
+
+/* From now on most signatures of logins are checked, and none with a key that keyblob.h does not
+ * take: an RSA exponent as long as its modulus makes one cost a hundred times as much. */
+void sigcalls_limit(unsigned most);
+enum sigcalls_check sigcalls_checked(void);
 
 #endif

@@ -18,6 +18,8 @@ struct source {
 	uint8_t net[17]; /* family, and the address with the bits behind the prefix cleared */
 	size_t n;
 	time_t until; /* when what its faults add up to has passed */
+	time_t spent_at;
+	long long spent; /* ms of CPU beyond its rate, then */
 	TAILQ_HEAD(, guest) guests;
 	TAILQ_ENTRY(source)
 	place; /* among those with as many guests; without any: the remembered */
@@ -143,6 +145,13 @@ void sources_free(struct sources *s)
 	free(s);
 }
 
+static long long spent(const struct source *src, time_t now)
+{
+	const long long left = src->spent - (long long)(now - src->spent_at) * SOURCES_CPU_RATE;
+
+	return left > 0 ? left : 0;
+}
+
 enum sources_verdict sources_ask(struct sources *s, const struct address *peer, bool full,
 				 time_t now, struct guest **instead)
 {
@@ -154,6 +163,8 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
 
 	*instead = NULL;
+	if (src && spent(src, now) > SOURCES_CPU_AHEAD)
+		return SOURCES_PUNISHED_NOW;
 	if (n >= most) {
 		/* Who shares the address of one that holds all its places gets in, too. */
 		if (now - oldest->since >= s->config.patience)
@@ -202,6 +213,21 @@ void sources_punish(struct sources *s, const struct address *peer, int seconds, 
 	src->until = (src->until > now ? src->until : now) + seconds;
 	if (src->until > now + s->config.max_penalty)
 		src->until = now + s->config.max_penalty;
+	forget(s, now);
+}
+
+void sources_spend(struct sources *s, const struct address *peer, unsigned ms, time_t now)
+{
+	struct source *src;
+
+	if (s->config.max_penalty == 0 || ms == 0)
+		return;
+	src = find_or_add(s, peer, now);
+	src->spent = spent(src, now) + ms;
+	src->spent_at = now;
+	/* Remembered for as long as that matters, if not for its faults. */
+	if (src->until < now + src->spent / SOURCES_CPU_RATE)
+		src->until = now + src->spent / SOURCES_CPU_RATE;
 	forget(s, now);
 }
 

@@ -65,6 +65,11 @@ void sources_leave(struct sources *s, struct guest *g, time_t now); /* safe on n
  * that fails again, and one beside it that shares the address. */
 void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now);
 
+/* What connections without a login cost adds up, too: more than SOURCES_CPU_AHEAD ms of CPU, and
+ * the source has none until what is beyond SOURCES_CPU_RATE ms a second is made up for. */
+enum { SOURCES_CPU_RATE = 100, SOURCES_CPU_AHEAD = 2000 };
+void sources_spend(struct sources *s, const struct address *peer, unsigned ms, time_t now);
+
 size_t sources_guests(const struct sources *s);
 
 /* Those that have guests or are remembered. */

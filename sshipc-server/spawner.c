@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,7 +104,7 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		a = wire_get_u32(&w);
 		b = wire_get_u32(&w);
 		s->live--;
-		s->ops.exited(s->ops.arg, a, (int)b);
+		s->ops.exited(s->ops.arg, a, (int)b, wire_get_u64(&w));
 		break;
 	case WIRE_FAILED:
 		wire_get_text(&w, s->last_words, sizeof(s->last_words));
@@ -304,13 +305,16 @@ static void report_child(struct child *c, int pidfd)
 		close(pidfd);
 }
 
-static void report_exit(uint32_t conn, int status)
+static void report_exit(uint32_t conn, int status, const struct rusage *used)
 {
+	const struct timeval u = used->ru_utime, k = used->ru_stime;
 	struct wire w;
 
 	wire_start(&w, WIRE_EXITED);
 	wire_put_u32(&w, conn);
 	wire_put_u32(&w, (uint32_t)status);
+	wire_put_u64(&w,
+		     (uint64_t)(u.tv_sec + k.tv_sec) * 1000000 + (uint64_t)(u.tv_usec + k.tv_usec));
 	if (!sp.monitor_ended)
 		wire_send(HELPER_SOCKET, &w);
 }
@@ -336,7 +340,7 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 	if (c.pid < 0) {
 		c.pid = -errno;
 		report_child(&c, -1);
-		report_exit(c.conn, 0);
+		report_exit(c.conn, 0, &(struct rusage){.ru_nsignals = 0});
 		return;
 	}
 	sp.children[sp.n_children++] = c;
@@ -345,17 +349,18 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 
 static void reap(void)
 {
+	struct rusage used;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0) {
 		size_t i = 0;
 
 		while (i < sp.n_children && sp.children[i].pid != pid)
 			i++;
 		if (i == sp.n_children)
 			continue;
-		report_exit(sp.children[i].conn, status);
+		report_exit(sp.children[i].conn, status, &used);
 		sp.children[i] = sp.children[--sp.n_children];
 	}
 }

@@ -31,8 +31,9 @@ struct spawner_ops {
 	/* A session was forked; pidfd is the receiver's.  Or it could not: pid is a negative errno.
 	 */
 	void (*spawned)(void *arg, uint32_t conn, int pid, int pidfd);
-	/* A session ended, or could not be forked; status as of waitpid(2). */
-	void (*exited)(void *arg, uint32_t conn, int status);
+	/* A session ended, or could not be forked; status as of waitpid(2), and the CPU that it
+	 * took. */
+	void (*exited)(void *arg, uint32_t conn, int status, uint64_t cpu_us);
 	/* The spawner is gone (text: its last words, may be empty), and its sessions with it:
 	 * spawner_free it. */
 	void (*lost)(void *arg, struct spawner *s, const char *text);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unanswered.h"
+
 static const char name_streamlocal[] = "direct-streamlocal@openssh.com";
 static const char name_tcpip[] = "direct-tcpip";
 
@@ -84,8 +86,10 @@ uint32_t ssh_buffer_get_data(ssh_buffer buffer, void *data, uint32_t requestedle
 			abort();
 	}
 	got = real(buffer, data, requestedlen);
-	if (got == requestedlen)
+	if (got == requestedlen) {
 		note(buffer, data, requestedlen);
+		unanswered_read(buffer, data, requestedlen);
+	}
 	return got;
 }
 

@@ -32,6 +32,7 @@ static const char usage[] =
     "  strict (offers strict key exchange) version[:LINE] kexinit ecdh newkeys, kex for the three, "
     "half: these without hearing\n"
     "  auth=granted|refused|nothing   probe=known|unknown|nothing\n"
+    "  service (asks for logins)   login:HEX=refused|known|nothing (a request as it is)\n"
     "  open:DESTINATION[,WINDOW[,MAXPACKET]]=confirmed|refused REASON|nothing\n"
     "  burst:COUNT (opens and closes, in heaps of 200)   deaf (reads nothing while it writes)\n"
     "  data:BYTES=taken|stuck (whatever the window)   ignore:BYTES=sent|gone (in IGNORE messages)\n"
@@ -165,6 +166,35 @@ static void step_login(struct peer *p, const char *arg)
 		say("auth", p->logged_in ? "granted" : type ? "refused" : "nothing");
 }
 
+static void step_bytes(struct peer *p, const char *arg, bool framed)
+{
+	static struct packet bytes;
+
+	bytes.len = decode_hex(arg, bytes.b, sizeof(bytes.b));
+	if (framed)
+		peer_send(p, &bytes);
+	else
+		peer_write(p, bytes.b, bytes.len);
+}
+
+/* A login request of these bytes. */
+static void step_request(struct peer *p, const char *arg)
+{
+	static struct packet in;
+
+	step_bytes(p, arg, true);
+	switch (peer_wait(p, &in, MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK)) {
+	case MSG_USERAUTH_FAILURE:
+		say("login", "refused");
+		break;
+	case MSG_USERAUTH_PK_OK:
+		say("login", "known");
+		break;
+	default:
+		say("login", "nothing");
+	}
+}
+
 /* So many bytes in IGNORE messages. */
 static void step_ignore(struct peer *p, const char *arg)
 {
@@ -192,17 +222,6 @@ static void step_requests(struct peer *p, const char *arg)
 		p->n_input = 0;
 	}
 	say("requests", p->gone ? "gone" : "sent");
-}
-
-static void step_bytes(struct peer *p, const char *arg, bool framed)
-{
-	static struct packet bytes;
-
-	bytes.len = decode_hex(arg, bytes.b, sizeof(bytes.b));
-	if (framed)
-		peer_send(p, &bytes);
-	else
-		peer_write(p, bytes.b, bytes.len);
 }
 
 static bool step(struct peer *p, const char *s)
@@ -234,6 +253,10 @@ static bool step(struct peer *p, const char *s)
 		step_login(p, NULL);
 	} else if (IS("probe")) {
 		step_login(p, s);
+	} else if (IS("service")) {
+		exchange_service(p);
+	} else if (IS("login")) {
+		step_request(p, arg ? arg : "");
 	} else if (IS("open")) {
 		step_open(p, arg ? arg : "");
 	} else if (IS("burst")) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../sshipc-server/conn.h"
+#include "../../sshipc-server/session.h"
 #include "fds.h"
 #include "keys.h"
 #include "signature.h"
@@ -253,6 +254,15 @@ static inline void fake_make_authorize(struct wire *w, const char *key)
 	wire_put_text(w, "user");
 	wire_put_text(w, "SSH-2.0-fake");
 	fake_put_signature(w, &(struct signature){.len = 0});
+}
+
+static inline void fake_make_attempt(struct wire *w, uint32_t fault)
+{
+	wire_start(w, WIRE_ATTEMPT);
+	wire_put_text(w, "any bytes");
+	wire_put_text(w, "user");
+	wire_put_text(w, "ssh-rsa");
+	wire_put_u32(w, fault);
 }
 
 static inline void fake_make_open(struct wire *w, uint32_t id, const char *host)

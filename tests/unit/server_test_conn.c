@@ -99,6 +99,9 @@ static void make(struct wire *w, int type)
 		wire_put_u32(w, POLICY_GLOBAL_REQUEST);
 		wire_put_text(w, "tcpip-forward");
 		return;
+	case WIRE_ATTEMPT:
+		fake_make_attempt(w, SESSION_BAD_SIGNATURE);
+		return;
 	case WIRE_STATS:
 		wire_start(w, WIRE_STATS);
 		wire_put_u64(w, UINT64_MAX);
@@ -115,6 +118,7 @@ static const struct {
 } table[] = {
     {WIRE_PROBE, {WIRE_KNOWN, WIRE_KNOWN, KILLED, KILLED, KILLED, NOTHING}},
     {WIRE_AUTHORIZE, {WIRE_GRANT, WIRE_GRANT, KILLED, KILLED, KILLED, NOTHING}},
+    {WIRE_ATTEMPT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, NOTHING}},
     {WIRE_OPEN, {KILLED, KILLED, WIRE_OPENED, KILLED, WIRE_OPENED, NOTHING}},
     {WIRE_CLOSED, {KILLED, KILLED, KILLED, NOTHING, KILLED, KILLED}},
     {WIRE_NOTE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
@@ -227,6 +231,8 @@ Test(conn, numbers_that_lie)
 	    {WIRE_PROBE, 1, UINT32_MAX},
 	    {WIRE_PROBE, 1, KEYLINE_BLOB_MAX + 1},
 	    {WIRE_AUTHORIZE, 1, 0x7fffffff},
+	    {WIRE_ATTEMPT, 1, KEYLINE_BLOB_MAX + 1},
+	    {WIRE_ATTEMPT, 33, SESSION_LOGIN_FAULTS},
 	    {WIRE_OPEN, 9, UINT32_MAX},
 	    {WIRE_OPEN, 9, 513},
 	    {WIRE_NOTE, 5, UINT32_MAX},
@@ -430,6 +436,54 @@ Test(conn, questions_and_attempts_are_counted)
 		fake_leave(&f);
 	}
 	check_alone("attempts");
+	fake_leave(&bystander);
+}
+
+/* What libssh refused by itself counts with what it asked about; a certificate is none of the
+ * keys. */
+Test(conn, refused_by_libssh_is_counted)
+{
+	static const struct {
+		uint32_t fault;
+		unsigned most, queries, signatures; /* before it is too many; of others before */
+		const char *limit;
+	} rows[] = {
+	    {SESSION_QUERY, 20, 0, 6, "more than 20 keys offered"},
+	    {SESSION_QUERY, 5, 15, 6, "more than 20 keys offered"},
+	    {SESSION_CERTIFICATE, 20, 20, 6, "more than 20 certificates offered"},
+	    {SESSION_UNCHECKED, 6, 20, 0, "more than 6 signatures sent"},
+	    {SESSION_BAD_KEY, 6, 20, 0, "more than 6 signatures sent"},
+	    {SESSION_BAD_SIGNATURE, 4, 20, 2, "more than 6 signatures sent"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake f;
+		struct wire w;
+
+		fake_log[0] = '\0';
+		fake_start(&f);
+		for (unsigned n = 0; n < rows[i].queries; n++) {
+			fake_make_probe(&w, LISTED);
+			fake_say(&f, &w);
+			cr_expect_eq(fake_hear(&f, &w), WIRE_KNOWN);
+		}
+		for (unsigned n = 0; n < rows[i].signatures; n++)
+			cr_expect_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
+		for (unsigned n = 0; n < rows[i].most; n++) {
+			fake_make_attempt(&w, rows[i].fault);
+			fake_say(&f, &w);
+			cr_expect_eq(fake_heard(&f, &w), 0, "%zu: %u", i, n);
+		}
+		cr_expect_eq(fake_logged(rows[i].limit), 0, "%zu: %s", i, fake_log);
+		fake_make_attempt(&w, rows[i].fault);
+		fake_say(&f, &w);
+		cr_expect_eq(fake_hear(&f, &w), WIRE_END, "%zu", i);
+		cr_expect_eq(fake_logged(rows[i].limit), 1, "%zu: %s", i, fake_log);
+		fake_wait_end(&f);
+		fake_leave(&f);
+		repeats_end_minute(fake_view.repeats);
+	}
+	check_alone("refused by libssh");
 	fake_leave(&bystander);
 }
 

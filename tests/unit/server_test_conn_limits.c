@@ -290,7 +290,18 @@ Test(conn_limits, pending_again)
 
 /* ---- what an end means for the source ---- */
 
-enum how { LEFT, TURNED_AWAY, LOGGED_IN, BROKE, CRASHED, HUNG, FOR_OTHERS, FOR_ITS_OWN };
+enum how {
+	LEFT,
+	TURNED_AWAY,
+	LOGGED_IN,
+	BROKE,
+	CRASHED,
+	HUNG,
+	COSTLY,
+	COSTLY_LOGIN,
+	FOR_OTHERS,
+	FOR_ITS_OWN
+};
 
 static void come_and_go(enum how how, const char *from)
 {
@@ -312,10 +323,17 @@ static void come_and_go(enum how how, const char *from)
 		fake_say(&f, &w);
 		break;
 	case CRASHED:
-		conn_exited(f.c, SIGSEGV);
+		conn_exited(f.c, SIGSEGV, 0);
+		break;
+	case COSTLY:
+		conn_exited(f.c, 0, 2100 * 1000);
+		break;
+	case COSTLY_LOGIN:
+		cr_assert_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT);
+		conn_exited(f.c, 0, 2100 * 1000);
 		break;
 	case HUNG:
-		conn_exited(f.c, 70 << 8);
+		conn_exited(f.c, 70 << 8, 0);
 		break;
 	case FOR_OTHERS:
 		conn_give_way(f.c, LIMIT_MAX_UNAUTHENTICATED);
@@ -337,7 +355,7 @@ Test(conn_limits, penalties)
 	    {LEFT, 12, false},	     {LEFT, 30, true},	     {TURNED_AWAY, 2, false},
 	    {TURNED_AWAY, 5, true},  {LOGGED_IN, 50, false}, {BROKE, 1, true},
 	    {CRASHED, 1, true},	     {HUNG, 1, true},	     {FOR_OTHERS, 50, false},
-	    {FOR_ITS_OWN, 30, true},
+	    {FOR_ITS_OWN, 30, true}, {COSTLY, 1, true},	     {COSTLY_LOGIN, 20, false},
 	};
 	struct guest *instead;
 

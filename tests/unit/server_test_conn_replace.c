@@ -288,7 +288,7 @@ Test(conn_replace, told_to_end)
 	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	cr_expect_not(f.closed, "its process is not reaped yet");
 	cr_expect_eq(fake_view.n_sessions, 0);
-	conn_exited(f.c, status);
+	conn_exited(f.c, status, 0);
 	cr_expect_eq(f.closed, 1);
 	close(f.sock);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Calls EVP_DigestSign and EVP_DigestVerify as libssh does. */
 #include <criterion/criterion.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/param_build.h>
 #include <string.h>
 
 #include "../../lib/field.h"
@@ -167,6 +170,72 @@ Test(sigcalls, one_whose_request_names_another_algorithm_is_not_kept)
 		cr_expect_eq(call_verify(data, sizeof(data), raw, len), 1);
 		cr_expect_not(sigcalls_take(&s), "\"%s\"", names[i]);
 	}
+}
+
+/* An RSA key whose exponent has so many bits; its signatures are wrong. */
+static EVP_PKEY *rsa_key(int modulus, int exponent)
+{
+	OSSL_PARAM_BLD *b = OSSL_PARAM_BLD_new();
+	BIGNUM *n = BN_new(), *e = BN_new();
+	EVP_PKEY *rsa;
+
+	cr_assert(BN_rand(n, modulus, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD) &&
+		  BN_rand(e, exponent, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD));
+	OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_E, e);
+	OSSL_PARAM_BLD_push_BN(b, OSSL_PKEY_PARAM_RSA_N, n);
+	rsa = signature_build_key("RSA", b, EVP_PKEY_PUBLIC_KEY);
+	cr_assert(rsa);
+	BN_free(n);
+	BN_free(e);
+	return rsa;
+}
+
+Test(sigcalls, what_no_list_can_have_is_not_checked)
+{
+	static const struct {
+		int modulus, exponent;
+		enum sigcalls_check checked;
+	} rows[] = {
+	    {2048, 17, SIGCALLS_BAD},	   {2048, 64, SIGCALLS_BAD},
+	    {2048, 65, SIGCALLS_BAD_KEY},  {3072, 3071, SIGCALLS_BAD_KEY},
+	    {2040, 17, SIGCALLS_BAD_KEY},  {16384, 17, SIGCALLS_BAD},
+	    {16392, 17, SIGCALLS_BAD_KEY},
+	};
+	static const uint8_t data[200], raw[16384 / 8] = {0, 1};
+	EVP_PKEY *const ours = key;
+
+	sigcalls_limit(100);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		key = rsa_key(rows[i].modulus, rows[i].exponent);
+		cr_expect_neq(call_verify(data, sizeof(data), raw, (size_t)rows[i].modulus / 8), 1);
+		cr_expect_eq(sigcalls_checked(), rows[i].checked, "%d bits, exponent %d",
+			     rows[i].modulus, rows[i].exponent);
+		EVP_PKEY_free(key);
+	}
+	key = ours;
+}
+
+Test(sigcalls, no_more_are_checked_than_may_be)
+{
+	uint8_t data[200], raw[SIGNATURE_MAX];
+	size_t len = sizeof(raw);
+	struct signature s;
+
+	make_login(data, "ssh-ed25519");
+	cr_assert_eq(call_sign(data, sizeof(data), raw, &len), 1);
+	sigcalls_limit(2);
+	cr_expect_eq(sigcalls_checked(), SIGCALLS_NONE);
+	raw[0] ^= 1;
+	cr_expect_neq(call_verify(data, sizeof(data), raw, len), 1);
+	cr_expect_eq(sigcalls_checked(), SIGCALLS_BAD);
+	raw[0] ^= 1;
+	cr_expect_eq(call_verify(data, sizeof(data), raw, len), 1);
+	cr_expect_eq(sigcalls_checked(), SIGCALLS_GOOD);
+	cr_expect(sigcalls_take(&s));
+	cr_expect_eq(call_verify(data, 32, raw, len) == 1, false, "of a key exchange: not counted");
+	cr_expect_eq(call_verify(data, sizeof(data), raw, len), 0, "good, but too many");
+	cr_expect_eq(sigcalls_checked(), SIGCALLS_TOO_MANY);
+	cr_expect_not(sigcalls_take(&s));
 }
 
 Test(sigcalls, a_tokens_flags_and_counter)

@@ -113,6 +113,32 @@ Test(sources, prefixes)
 	}
 }
 
+/* However short its connections are: what they cost has a rate. */
+Test(sources, a_source_has_its_share_of_cpu)
+{
+	const struct address a = peer("192.0.2.1");
+	unsigned taken = 0;
+
+	sources_spend(s, &a, SOURCES_CPU_AHEAD, now);
+	fill("192.0.2.1", 1);
+	sources_spend(s, &a, 1, now);
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_PUNISHED_NOW);
+	fill("192.0.2.2", 1);
+	for (int second = 0; second < 100; second++) {
+		now++;
+		while (come("192.0.2.1", NULL, NULL) == SOURCES_FREE) {
+			taken++;
+			sources_leave(s, &guests[n_guests - 1], now);
+			sources_spend(s, &a, 50, now);
+		}
+	}
+	cr_expect_eq(taken, 100 * SOURCES_CPU_RATE / 50, "%u", taken);
+	now += SOURCES_CPU_AHEAD / SOURCES_CPU_RATE + 1;
+	for (size_t i = 0; i < n_guests; i++)
+		sources_leave(s, &guests[i], now);
+	cr_expect_eq(sources_count(s), 0, "what it spent is made up for");
+}
+
 Test(sources, one_source_has_its_share)
 {
 	struct guest *instead;

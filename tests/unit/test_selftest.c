@@ -41,7 +41,14 @@ static bool prove(const char *user, ssh_key key)
 	return proves;
 }
 
-static const struct selftest_hooks hooks = {say, give_key, prove};
+static bool not_seen;
+
+static bool seen(void)
+{
+	return !not_seen;
+}
+
+static const struct selftest_hooks hooks = {say, give_key, prove, seen};
 
 static const struct {
 	const char *said;
@@ -108,6 +115,20 @@ Test(selftest, what_is_not_seen_is_said)
 			     !t.proof, "%zu: %s", i, t.why);
 		cr_expect_eq(strstr(t.why, "session processes hold the private host keys") != NULL,
 			     !t.keyless, "%zu: %s", i, t.why);
+	}
+}
+
+Test(selftest, requests_that_cannot_be_answered_are_said)
+{
+	struct selftest t;
+
+	said = "/sshipc-self-test";
+	can_do_without = proves = true;
+	for (int i = 0; i < 2; i++) {
+		not_seen = i;
+		selftest_run(&hooks, &t);
+		cr_expect_eq(t.answers, !i);
+		cr_expect_eq(strstr(t.why, "get no answer") != NULL, i, "%s", t.why);
 	}
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by conn.c for ATTEMPT messages: logins that libssh refused by itself,
+ * before it asked anyone.  They are counted with those that it asks about (login.c), and logged
+ * with what their sender can do.  Nothing here can lead to a login.
+ */
+#include <string.h>
+
+#include "conn_internal.h"
+#include "proof.h"
+#include "session.h"
+
+static const struct words {
+	const char *algorithm; /* or how it begins */
+	const char *reason, *remedy;
+} by_algorithm[] = {
+    {"ssh-rsa", "signed with SHA-1 (ssh-rsa), which is not taken",
+     "the key may stay: its client must sign with rsa-sha2-256 or rsa-sha2-512, as OpenSSH 7.2 and "
+     "PuTTY 0.75 can; or use an Ed25519 key"},
+    {"ssh-dss", "DSA keys are not taken", "make a new key: ssh-keygen -t ed25519"},
+};
+
+static const struct words by_fault[SESSION_LOGIN_FAULTS] = {
+    [SESSION_QUERY] = {NULL, "a key of this kind is not taken",
+		       "Ed25519, ECDSA and RSA keys are, and those of security keys (sk-)"},
+    [SESSION_CERTIFICATE] = {NULL, "certificates are not taken",
+			     "list the plain key in the allow list, and have the client offer it: "
+			     "ssh does so by itself; -o CertificateFile=none and a key file "
+			     "without its -cert.pub leave the certificate out"},
+    [SESSION_UNCHECKED] = {NULL, "signed in a way that is not taken",
+			   "Ed25519, ECDSA and RSA keys with SHA-2 are taken, and those of "
+			   "security keys (sk-)"},
+    [SESSION_BAD_KEY] = {NULL, "an RSA key with an odd size or exponent, or another odd key",
+			 "make a new key: ssh-keygen -t ed25519"},
+    [SESSION_BAD_SIGNATURE] = {NULL, "its signature is wrong, or one of too many",
+			       "the client does not have this key, or something changes what it "
+			       "sends"},
+};
+
+static const struct words *find_words(const char *algorithm, uint32_t fault)
+{
+	if (fault == SESSION_QUERY || fault == SESSION_UNCHECKED)
+		for (size_t i = 0; i < sizeof(by_algorithm) / sizeof(*by_algorithm); i++)
+			if (strcmp(algorithm, by_algorithm[i].algorithm) == 0)
+				return &by_algorithm[i];
+	return &by_fault[fault];
+}
+
+/* ssh offers a certificate beside each key: one takes nothing from the keys' number. */
+static bool count(struct conn *c, uint32_t fault)
+{
+	switch (fault) {
+	case SESSION_QUERY:
+		return login_count_query(c);
+	case SESSION_CERTIFICATE:
+		if (++c->certificates <= LOGIN_QUERIES)
+			return true;
+		conn_limit(c, LIMIT_ATTEMPTS, "more than %d certificates offered", LOGIN_QUERIES);
+		conn_end(c, "too many certificates offered: none is taken here");
+		return false;
+	default:
+		return login_count_signature(c);
+	}
+}
+
+bool attempts_on_attempt(struct conn *c, struct wire *w)
+{
+	char fingerprint[KEYLINE_FINGERPRINT], algorithm[64], what[512];
+	struct field key;
+	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
+	struct log_text user, named;
+	const struct words *words;
+	const void *name;
+	uint32_t fault;
+	size_t n;
+
+	name = wire_get_bytes(w, &n, PROOF_USER_MAX);
+	wire_get_text(w, algorithm, sizeof(algorithm));
+	fault = wire_get_u32(w);
+	if (!wire_done(w) || c->waiting || fault >= SESSION_LOGIN_FAULTS)
+		return false;
+	if (fault != SESSION_CERTIFICATE)
+		c->fault = SOURCES_REFUSED;
+	if (!count(c, fault))
+		return true;
+	words = find_words(algorithm, fault);
+	log_escape(&named, algorithm, strlen(algorithm));
+	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
+		 named.s, key.len ? ", key " : "", key.len ? fingerprint : "");
+	if (conn_may_log(c, "login-refused", what))
+		conn_log(c, LOG_NOTICE, "login-refused",
+			 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
+						    {"fingerprint", key.len ? fingerprint : "", 0},
+						    {"reason", words->reason, 0},
+						    {NULL, NULL, 0}},
+			 "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
+	return true;
+}
