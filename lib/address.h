@@ -100,8 +100,9 @@ struct listen_perm {
 /* Binds and listens.  perm may be NULL.  TCP: SO_REUSEADDR; "*" is dual stack where IPv6 exists,
  * else IPv4.  Unix path: a stale socket (connect gives ECONNREFUSED) is replaced; a live one, or
  * anything that is not a socket, is left alone and is a failure; bound under umask 0177, then perm
- * applied.  -1 with *errstr in err (size bytes) naming address, cause and, where it can be found,
- * the holder. */
+ * applied.  A path is refused where everybody can write a folder on its way that is not sticky;
+ * that another user or a group can do so is a warning.  -1 with *errstr in err (size bytes) naming
+ * address, cause and, where it can be found, the holder. */
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size);
 

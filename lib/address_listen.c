@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "folders.h"
 #include "log.h"
 
-#define WHY_SIZE  512
+#define WHY_SIZE  FOLDERS_ERROR
 #define LISTENING 0x10000 /* in /proc/net/unix: __SO_ACCEPTCON */
 
 /* NULL for anything but a socket in the file system. */
@@ -78,6 +79,17 @@ static int clear_stale(const struct address *a, const char *path, char *why, siz
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+/* Whom our clients would reach.  A service's own folder, as /run/postgresql, is a choice that an
+ * administrator may make; one that everybody can write is none. */
+static int check_folders(const char *path, bool warn, char why[FOLDERS_ERROR])
+{
+	if (folders_check(path, FOLDERS_SHARED, why) != 0)
+		return errno == EPERM ? -1 : 0; /* bind(2) has a word for the others */
+	if (warn && folders_check(path, FOLDERS_PRIVATE_GROUP, why) != 0)
+		log_msg(LOG_WARNING, "%s: another socket can be put in its place: %s", path, why);
+	return 0;
 }
 
 static int bound_socket(const struct address *a)
@@ -169,7 +181,8 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 	socklen_t len = sizeof(ss);
 
 	*out = (struct listening){.fd = -1, .at = *a};
-	if (path && clear_stale(a, path, why, sizeof(why)) < 0)
+	if (path &&
+	    (check_folders(path, true, why) < 0 || clear_stale(a, path, why, sizeof(why)) < 0))
 		goto fail;
 	out->fd = bound_or_ipv4(a);
 	/* Not listening yet: nobody gets in before mode and owner are right. */
@@ -216,6 +229,8 @@ static int look_at_path(const char *path, char *why, size_t size)
 	if (access(folder[0] ? folder : "/", W_OK | X_OK) < 0)
 		snprintf(why, size, "%s: %s; make that folder, writable for uid %u", folder,
 			 strerror(errno), geteuid());
+	else if (check_folders(path, false, why) < 0)
+		return -1;
 	else if (there && !S_ISSOCK(st.st_mode))
 		snprintf(why, size, "exists and is not a socket; move it away");
 	else if (there && somebody_listens(&st))

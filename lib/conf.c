@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "alloc.h"
+#include "folders.h"
 #include "log.h"
 
 #define TEXT_MAX  1024
 #define FAULT_MAX (TEXT_MAX + 4096 + 16)
+
+/* Its own user's group may write a checkout of his. */
+enum { SETTINGS_TRUST = FOLDERS_PRIVATE_GROUP | FOLDERS_ANY_KIND };
 
 struct conf {
 	config_t cfg;
@@ -171,18 +176,51 @@ void conf_apply(struct conf *c, config_setting_t *group, const struct conf_rule 
 	}
 }
 
-/* libconfig's scanner ends the whole program when it reads a directory.  What everybody may write
- * settles nothing; /dev/null and pipes are no files. */
-static const char *unfit(const char *path)
+/* Reads path, or says why not.  What others may write settles nothing; /dev/null and pipes are no
+ * files; libconfig's scanner ends the whole program when it reads a folder. */
+static const char *read_settings(struct conf *c, int *rc, char why[FOLDERS_ERROR])
 {
 	struct stat st;
+	int fd = folders_open(c->path, SETTINGS_TRUST, &st, why);
+	FILE *f;
 
-	if (stat(path, &st) != 0)
-		return strerror(errno);
+	if (fd < 0)
+		return why;
+	if (S_ISREG(st.st_mode) && (f = fdopen(fd, "r"))) {
+		*rc = config_read(&c->cfg, f);
+		fclose(f);
+		return NULL;
+	}
+	close(fd);
 	if (S_ISDIR(st.st_mode))
 		return strerror(EISDIR);
-	return S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) ? "everybody can write it, chmod o-w"
-							     : NULL;
+	*rc = config_read_file(&c->cfg, c->path);
+	return *rc == CONFIG_FALSE && config_error_type(&c->cfg) == CONFIG_ERR_FILE_IO
+		   ? strerror(errno)
+		   : NULL;
+}
+
+/* The files that settings came from by @include, before any is applied.  Each has one text for its
+ * name. */
+static void check_included(struct conf *c, config_setting_t *group, const char **last)
+{
+	const char *file = config_setting_source_file(group);
+	char path[PATH_MAX], why[FOLDERS_ERROR];
+	struct stat st;
+	int fd;
+
+	if (file && file != *last) {
+		*last = file;
+		snprintf(path, sizeof(path), "%s%s%s", *file == '/' ? "" : c->dir,
+			 *file == '/' ? "" : "/", file);
+		fd = folders_open(path, SETTINGS_TRUST, &st, why);
+		if (fd < 0)
+			fault_at(c, file, 0, "%s", why);
+		else
+			close(fd);
+	}
+	for (int i = 0; i < config_setting_length(group); i++)
+		check_included(c, config_setting_get_elem(group, (unsigned)i), last);
 }
 
 static void report_syntax(struct conf *c)
@@ -199,21 +237,23 @@ int conf_read(const char *path, const struct conf_rule *rules,
 	      void (*fault)(void *arg, const char *text), void *arg)
 {
 	struct conf c = {.path = path, .fault = fault, .arg = arg};
-	const char *slash = strrchr(path, '/');
-	const char *why = unfit(path);
+	const char *slash = strrchr(path, '/'), *why, *last = NULL;
 	size_t n = slash ? (size_t)(slash - path) : 0;
+	char text[FOLDERS_ERROR];
+	int rc = CONFIG_FALSE;
 
 	config_init(&c.cfg);
 	c.dir = n ? xstrndup(path, n) : xstrdup(slash ? "/" : ".");
 	config_set_include_dir(&c.cfg, c.dir);
+	why = read_settings(&c, &rc, text);
 	if (why)
 		fault_at(&c, NULL, 0, "%s", why);
-	else if (config_read_file(&c.cfg, path) == CONFIG_TRUE)
-		conf_apply(&c, config_root_setting(&c.cfg), rules);
-	else if (config_error_type(&c.cfg) == CONFIG_ERR_FILE_IO)
-		fault_at(&c, NULL, 0, "%s", strerror(errno));
-	else
+	else if (rc != CONFIG_TRUE)
 		report_syntax(&c);
+	else
+		check_included(&c, config_root_setting(&c.cfg), &last);
+	if (c.faults == 0)
+		conf_apply(&c, config_root_setting(&c.cfg), rules);
 	free(c.dir);
 	config_destroy(&c.cfg);
 	return c.faults;

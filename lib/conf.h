@@ -33,8 +33,9 @@ struct conf_rule {
 
 /* Reads path (@include works, relative to the file's folder) and applies rules (ended by a NULL
  * name) in their order, whatever that of the file.  Returns the number of faults; each was given to
- * fault ("FILE:LINE: text", without LINE where there is none).  An unreadable file or a syntax
- * error is one fault. */
+ * fault ("FILE:LINE: text", without LINE where there is none).  An unreadable file, one that others
+ * may change (folders_open; included ones, too) or a syntax error is one fault, and nothing is
+ * applied. */
 int conf_read(const char *path, const struct conf_rule *rules,
 	      void (*fault)(void *arg, const char *text), void *arg);
 

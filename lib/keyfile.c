@@ -26,31 +26,6 @@ static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt
 	return -1;
 }
 
-static int check(int fd, const char *path, mode_t refused, struct stat *st, char *err)
-{
-	bool secret = refused & S_IROTH;
-
-	if (fstat(fd, st) < 0)
-		return fail(err, "%s: %s", path, strerror(errno));
-	if (!S_ISREG(st->st_mode))
-		return fail(err, "%s: not a regular file", path);
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return fail(err, "%s: belongs to uid %u, not to root%s; chown it", path, st->st_uid,
-			    geteuid() == 0 ? "" : " or to who runs this");
-	if (st->st_mode & refused)
-		return fail(err, "%s: mode %04o lets others %s it; chmod %s %s", path,
-			    st->st_mode & 07777, secret ? "read or write" : "write",
-			    secret ? "600" : "go-w", path);
-	return 0;
-}
-
-int keyfile_check_unwritable(int fd, const char *path, char err[KEYFILE_ERROR])
-{
-	struct stat st;
-
-	return check(fd, path, S_IWGRP | S_IWOTH, &st, err);
-}
-
 void keyfile_wipe(char *text, size_t len)
 {
 	if (text)
@@ -77,20 +52,17 @@ static ssize_t read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR])
+char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR])
 {
-	/* A FIFO must not make us wait. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char why[FOLDERS_ERROR], *text = NULL;
 	struct stat st;
-	char *text = NULL;
-	ssize_t n = 0;
+	const int fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
+	ssize_t n;
 
 	if (fd < 0) {
-		fail(err, "%s: cannot be read by uid %u: %s", path, geteuid(), strerror(errno));
-		goto out;
+		fail(err, "%s: %s", path, why);
+		return NULL;
 	}
-	if (check(fd, path, S_IRWXG | S_IRWXO, &st, err) < 0)
-		goto out;
 	text = xmalloc(KEYFILE_MAX + 1);
 	n = read_all(fd, text, KEYFILE_MAX + 1);
 	if (n > 0 && n <= KEYFILE_MAX) {
@@ -105,8 +77,7 @@ char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR])
 	keyfile_wipe(text, KEYFILE_MAX + 1);
 	text = NULL;
 out:
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return text;
 }
 

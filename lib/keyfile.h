@@ -8,10 +8,11 @@
 #include <libssh/libssh.h>
 #include <stddef.h>
 
+#include "folders.h"
 #include "keyblob.h"
 
 #define KEYFILE_MAX   32768 /* bytes of a key file */
-#define KEYFILE_ERROR 512
+#define KEYFILE_ERROR (FOLDERS_ERROR + 512)
 
 /* A new Ed25519 key, in memory only.  SSH_OK or SSH_ERROR. */
 int keyfile_make_key(ssh_key *key);
@@ -23,16 +24,9 @@ int keyfile_make_key(ssh_key *key);
 int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR]);
 
-/* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it).  Refuses
- * one that is not a regular file, that others than the owner can read or that anyone else can write
- * (mode & 077; root-owned 0640 is refused too, naming the mode and "chmod 600 PATH"), or that is
- * owned by neither root nor our effective uid.  NULL with err. */
-char *keyfile_read(const char *path, size_t *len, char err[KEYFILE_ERROR]);
+/* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it), by
+ * folders_open with FOLDERS_SECRET and what trust adds.  NULL with err. */
+char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR]);
 void keyfile_wipe(char *text, size_t len); /* wipes and frees; NULL is fine */
-
-/* Refuses what is not a regular file, a file that group or others may write, or whose owner is
- * neither root nor our effective uid (the allow list, known_hosts are checked so). fd is open on
- * it.  0, or -1 with err. */
-int keyfile_check_unwritable(int fd, const char *path, char err[KEYFILE_ERROR]);
 
 #endif

@@ -23,6 +23,16 @@ static bool looks_like_type(const char *word)
 	return !strncmp(word, "ssh-", 4) || !strncmp(word, "ecdsa-", 6) || !strncmp(word, "sk-", 3);
 }
 
+bool keyline_holds_key(const char *words)
+{
+	for (const char *w = words; *(w += strspn(w, BLANK)); w += strcspn(w, BLANK)) {
+		/* "AAAA": every blob begins with a length below 2^8. */
+		if (w != words && !strncmp(w, "AAAA", 4) && strspn(w, ALNUM "+/") >= 20)
+			return true;
+	}
+	return false;
+}
+
 static int parse_key(const char **p, struct keyline *k, char *err)
 {
 	size_t type_len = strcspn(*p, BLANK), text_len = 0;
@@ -35,6 +45,8 @@ static int parse_key(const char **p, struct keyline *k, char *err)
 	log_escape(&shown, *p, type_len);
 	if (strstr(shown.s, "-cert-v01@"))
 		return keyoption_fault(err, "certificates are not supported");
+	if (!keyline_type_known(*p, type_len) && !keyline_holds_key(*p))
+		return keyoption_fault(err, "the key type is not supported, and no key follows it");
 	if (!keyline_type_known(*p, type_len))
 		return keyoption_fault(err, "key type \"%s\" is not supported", shown.s);
 	text_len = strcspn(text, BLANK);
@@ -53,25 +65,15 @@ static int parse_key(const char **p, struct keyline *k, char *err)
 	return 0;
 }
 
-/* Two lines run together by a missing newline: the second key would silently be lost. */
-static bool holds_key(const char *comment)
-{
-	for (const char *w = comment; *(w += strspn(w, BLANK)); w += strcspn(w, BLANK)) {
-		/* "AAAA": every blob begins with a length below 2^8. */
-		if (!strncmp(w, "AAAA", 4) && strspn(w, ALNUM "+/") >= 20)
-			return true;
-	}
-	return false;
-}
-
 static int parse_comment(const char *comment, struct keyline *k, char *err)
 {
 	size_t n = 0;
 
-	comment += strspn(comment, BLANK);
-	if (holds_key(comment))
+	/* Two lines run together by a missing newline: the second key would silently be lost. */
+	if (keyline_holds_key(comment))
 		return keyoption_fault(err,
 				       "the comment holds a second key (is a line end missing?)");
+	comment += strspn(comment, BLANK);
 	if (k->name[0])
 		return 0;
 	for (; comment[n] && !strchr(BLANK, comment[n]) && n < KEYLINE_NAME - 1; n++)

@@ -61,6 +61,10 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 
 void keyline_free(struct keyline *k);
 
+/* Has a later word of it the look of a public key?  What has none may be a piece of something that
+ * is no list, a secret even: no fault quotes it. */
+bool keyline_holds_key(const char *words);
+
 /* What a name may consist of. */
 bool keyline_is_name_char(char c);
 

@@ -229,7 +229,8 @@ static int parse_option(const char **p, struct keyline *k, uint32_t *seen, char 
 		if (len == 0)
 			return keyoption_fault(
 			    err, "an option is missing its name (a stray comma or blank?)");
-		/* It may be a piece of something that is no list, a secret even. */
+		if (!keyline_holds_key(*p))
+			return keyoption_fault(err, "unknown option, and no key on the line");
 		return keyoption_fault(err, "unknown option \"%.24s\"%s",
 				       log_escape(&text, *p, len), len > 24 ? "..." : "");
 	}

@@ -52,7 +52,7 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 			 path);
 		return NULL;
 	}
-	text = keyfile_read(path, &len, err);
+	text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
 	if (!text)
 		return NULL;
 	if (keyform_check_private(text, path, true, err, KEYFILE_ERROR) < 0) {

@@ -11,6 +11,7 @@
 
 #include "activation.h"
 #include "alloc.h"
+#include "folders.h"
 #include "log.h"
 #include "loop.h"
 
@@ -119,7 +120,7 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 
 static int open_one(struct event_base *base, struct listener *l, const struct spec *spec)
 {
-	char err[ADDRESS_TEXT + 256];
+	char err[ADDRESS_TEXT + FOLDERS_ERROR];
 
 	l->spec = spec;
 	if (spec->inherited

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "folders.h"
 #include "json.h"
 #include "loop.h"
 #include "tty.h"
@@ -101,23 +102,27 @@ void run_watch(struct run *r, struct event_base *base, void (*ended)(void *arg),
 	r->over = loop_watch(base, r->other, EV_READ, on_over, r);
 }
 
-/* In a folder that is ours alone; a short one, if need be: a socket's path has few bytes. */
+/* In a folder that is ours alone, and that nobody can put another in the place of; a short one, if
+ * need be: a socket's path has few bytes. */
 static int make_path(struct run *r, const char *name, char *path, size_t size)
 {
 	const char *places[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+	char why[FOLDERS_ERROR] = "";
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		const int n = snprintf(r->dir, sizeof(r->dir), "%s/sshipc-XXXXXX",
 				       places[i] ? places[i] : "");
 
 		if (places[i] && places[i][0] == '/' && !strpbrk(places[i], ":,") &&
-		    n < (int)sizeof(r->dir) && mkdtemp(r->dir)) {
+		    n < (int)sizeof(r->dir) && folders_check(r->dir, FOLDERS_STRICT, why) == 0 &&
+		    mkdtemp(r->dir)) {
 			snprintf(path, size, "%s/%s", r->dir, name);
 			return 0;
 		}
 	}
 	r->dir[0] = '\0';
-	log_msg(LOG_ERR, "cannot make a folder for the local socket in /tmp: %s", strerror(errno));
+	log_msg(LOG_ERR, "cannot make a folder for the local socket in /tmp: %s",
+		why[0] ? why : strerror(errno));
 	return -1;
 }
 

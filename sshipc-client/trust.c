@@ -18,6 +18,7 @@
 #include "keyfile.h"
 #include "tty.h"
 
+#define SSH_PORT   22
 #define NAME_SIZE  300 /* "[host]:port" */
 #define WHERE_SIZE 300 /* FILE:LINE */
 
@@ -60,10 +61,10 @@ int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT])
 	return out[0] ? 0 : -1;
 }
 
-/* As ssh(1) records it. */
-static void recorded_name(const struct trust *t, char out[NAME_SIZE])
+/* As ssh(1) records it: with its port, where that is another than port. */
+static void recorded_name(const struct trust *t, unsigned port, char out[NAME_SIZE])
 {
-	snprintf(out, NAME_SIZE, t->port == 22 ? "%s" : "[%s]:%u", t->host, t->port);
+	snprintf(out, NAME_SIZE, t->port == port ? "%s" : "[%s]:%u", t->host, t->port);
 	for (char *c = out; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 }
@@ -93,6 +94,7 @@ static bool is_excluded(const char *name, const char *line)
 
 /* What one line says of a host. */
 struct record {
+	const char *name, *excluded; /* that is looked for; that no line may exclude either */
 	const char *file;
 	unsigned line;
 	bool revoked;
@@ -101,8 +103,7 @@ struct record {
 
 typedef void record_visit(void *arg, const struct record *r);
 
-static void visit_line(const char *name, char *line, struct record *r, record_visit *visit,
-		       void *arg)
+static void visit_line(char *line, struct record *r, record_visit *visit, void *arg)
 {
 	struct ssh_knownhosts_entry *entry = NULL;
 	int rc = SSH_AGAIN;
@@ -116,8 +117,8 @@ static void visit_line(const char *name, char *line, struct record *r, record_vi
 		line += 9 + strspn(line + 9, " ");
 	if (*line == '\0' || *line == '#' || *line == '@')
 		return;
-	rc = ssh_known_hosts_parse_line(name, line, &entry);
-	if (rc != SSH_AGAIN && !is_excluded(name, line)) {
+	rc = ssh_known_hosts_parse_line(r->name, line, &entry);
+	if (rc != SSH_AGAIN && !is_excluded(r->name, line) && !is_excluded(r->excluded, line)) {
 		r->key = rc == SSH_OK ? entry->publickey : NULL;
 		visit(arg, r);
 	}
@@ -125,50 +126,47 @@ static void visit_line(const char *name, char *line, struct record *r, record_vi
 }
 
 /* A missing file is an empty one. */
-static int visit_file(const char *path, const char *name, record_visit *visit, void *arg,
+static int visit_file(const char *path, struct record r, record_visit *visit, void *arg,
 		      char err[KEYFILE_ERROR])
 {
-	struct record r = {.file = path};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), rc = -1;
-	FILE *f = NULL;
-	char *line = NULL;
+	char why[FOLDERS_ERROR], *line = NULL;
+	struct stat st;
 	size_t size = 0;
+	FILE *f;
+	int fd, rc;
 
+	if (strcmp(path, "/dev/null") == 0)
+		return 0;
+	fd = folders_open(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &st, why);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
-	if (strcmp(path, "/dev/null") == 0) {
-		rc = 0;
-		goto out;
+	if (fd < 0 || !(f = fdopen(fd, "r"))) {
+		snprintf(err, KEYFILE_ERROR, "%s: %s", path, fd < 0 ? why : strerror(errno));
+		return -1;
 	}
-	if (fd < 0 || (keyfile_check_unwritable(fd, path, err) == 0 && !(f = fdopen(fd, "r")))) {
-		snprintf(err, KEYFILE_ERROR, "%s: %s", path, strerror(errno));
-		goto out;
-	}
-	if (!f)
-		goto out;
+	r.file = path;
 	for (r.line = 1; getline(&line, &size, f) >= 0; r.line++)
-		visit_line(name, line, &r, visit, arg);
+		visit_line(line, &r, visit, arg);
 	rc = ferror(f) ? -1 : 0;
 	if (rc < 0)
 		snprintf(err, KEYFILE_ERROR, "%s: cannot be read", path);
-out:
 	free(line);
-	if (f)
-		fclose(f);
-	else if (fd >= 0)
-		close(fd);
+	fclose(f);
 	return rc;
 }
 
-static int visit_files(const struct trust *t, record_visit *visit, void *arg,
+/* port: that of ssh(1), or the host's own for lines that name it without one. */
+static int visit_files(const struct trust *t, unsigned port, record_visit *visit, void *arg,
 		       char err[KEYFILE_ERROR])
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE], full[NAME_SIZE];
+	const struct record r = {.name = name, .excluded = full};
 
-	recorded_name(t, name);
-	if (visit_file(t->user_file, name, visit, arg, err) < 0)
+	recorded_name(t, port, name);
+	recorded_name(t, SSH_PORT, full);
+	if (visit_file(t->user_file, r, visit, arg, err) < 0)
 		return -1;
-	return visit_file(t->global_file, name, visit, arg, err);
+	return visit_file(t->global_file, r, visit, arg, err);
 }
 
 /* What all lines together say of one key. */
@@ -286,22 +284,24 @@ static enum trust_verdict judge_pins(const struct trust *t, const char *name, co
 
 enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRUST_TEXT])
 {
-	struct judgement j = {.key = key};
+	struct judgement j = {.key = key}, bare = {.key = key};
 	char name[NAME_SIZE], print[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
 
 	text[0] = '\0';
-	recorded_name(t, name);
+	recorded_name(t, SSH_PORT, name);
 	if (trust_fingerprint(key, print) < 0)
 		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
 	if (t->n_pins)
 		return judge_pins(t, name, print, text);
-	if (visit_files(t, judge, &j, err) < 0)
+	if (visit_files(t, SSH_PORT, judge, &j, err) < 0 ||
+	    (!j.same && !j.other && visit_files(t, t->port, judge, &bare, err) < 0))
 		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
 			   err);
-	if (j.revoked)
+	/* As with ssh(1): on whatever port this host shows the key that is on record for it. */
+	if (j.revoked || bare.revoked)
 		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", print,
-			   name, j.where);
-	if (j.same)
+			   name, j.revoked ? j.where : bare.where);
+	if (j.same || bare.same)
 		return TRUST_OK;
 	if (j.other)
 		return say(text, TRUST_CHANGED,
@@ -339,7 +339,9 @@ void trust_algorithms(const struct trust *t, char *out, size_t size)
 
 	/* An unreadable file is reported once the key is there. */
 	if (t->n_pins == 0)
-		visit_files(t, note_type, &types, err);
+		visit_files(t, SSH_PORT, note_type, &types, err);
+	if (t->n_pins == 0 && types == 0)
+		visit_files(t, t->port, note_type, &types, err);
 	out[0] = '\0';
 	for (int recorded = 1; recorded >= 0; recorded--) {
 		const char *a = algorithms_host_keys;

@@ -33,7 +33,8 @@ struct trust {
 
 /* Judges key.  With pins: OK iff one matches (else CHANGED, text shows wanted and got).  Without:
  * every matching line of both files (hashed, [host]:port, wildcards, several keys; "host:port"
- * rules as in sshd(8): a port other than 22 is looked up as "[host]:port") is read; @revoked with
+ * rules as in sshd(8): a port other than 22 is looked up as "[host]:port", and, where no line names
+ * that, this very key as that of "host", as ssh(1) does) is read; @revoked with
  * this key is CHANGED; a line with this very key is OK; lines of the same type with another key, or
  * only of other types: CHANGED, with old and new fingerprint, FILE:LINE and the ssh-keygen -R
  * command. None: asks on /dev/tty (yes/no/fingerprint; appended on yes, the file made 0600 and its

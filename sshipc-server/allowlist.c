@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "keyfile.h"
+#include "folders.h"
 #include "keyform.h"
 #include "policy.h"
 
@@ -201,21 +201,17 @@ static bool is_same(const struct stat *a, const struct stat *b)
 
 static void read_file(struct load *l)
 {
-	/* A FIFO must not make us wait. */
-	int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char err[KEYFILE_ERROR] = "";
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	char why[FOLDERS_ERROR];
 	struct stat st, after;
+	const int fd = folders_open(l->path, FOLDERS_STRICT, &st, why);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (!f || fstat(fd, &st) < 0) {
-		fault_at(l, 0, "the allow list cannot be read by uid %u: %s%s", geteuid(),
-			 strerror(errno),
-			 errno == EACCES && geteuid() == 0
+	if (!f) {
+		/* access(2) is not governed by Landlock. */
+		fault_at(l, 0, "%s%s", why,
+			 errno == EACCES && faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
 			     ? "; if its links lead elsewhere than at the start: restart (Landlock)"
 			     : "");
-	} else if (keyfile_check_unwritable(fd, l->path, err) < 0) {
-		l->fault(l->arg, err);
-		l->faults++;
 	} else if (st.st_size > FILE_MAX) {
 		fault_at(l, 0, "larger than %d MiB", FILE_MAX >> 20);
 	} else if (is_being_written(fd)) {

@@ -2,8 +2,6 @@
 #include "control.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "folders.h"
 #include "loop.h"
 #include "settings.h"
 
@@ -200,26 +199,12 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 /* Who may write the folder may put another socket there for administrators to talk to. */
 int control_check(const char *path, char err[CONTROL_ERROR])
 {
-	char copy[PATH_MAX], *folder;
-	struct stat st = {.st_mode = 0};
+	char why[FOLDERS_ERROR];
 
-	snprintf(copy, sizeof(copy), "%s", path);
-	folder = dirname(copy);
-	if (stat(folder, &st) != 0) {
-		if (errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0)
-			return 0;
-		snprintf(err, CONTROL_ERROR, "%s: the folder %s: %s", path, folder,
-			 strerror(errno));
-	} else if ((st.st_mode & 022) || (st.st_uid != 0 && st.st_uid != geteuid())) {
-		snprintf(
-		    err, CONTROL_ERROR,
-		    "%s: others can write the folder %s (mode %04o, uid %u): use one that only "
-		    "its owner, root or this user, can write",
-		    path, folder, (unsigned)st.st_mode & 07777, (unsigned)st.st_uid);
-	} else {
+	if (folders_check(path, FOLDERS_NO_STICKY, why) == 0 ||
+	    (errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0))
 		return 0;
-	}
-	errno = st.st_mode & 022 ? EPERM : 0;
+	snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
 	return -1;
 }
 

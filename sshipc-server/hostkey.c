@@ -222,7 +222,7 @@ struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
 	/* Where the limit allows no locked memory it is as good otherwise. */
 	if (!CRYPTO_secure_malloc_initialized())
 		CRYPTO_secure_malloc_init(LOCKED, 64);
-	text = keyfile_read(path, &len, err);
+	text = keyfile_read(path, FOLDERS_STRICT, &len, err);
 	if (!text)
 		return NULL;
 	if (keyform_check_private(text, path, false, err, KEYFILE_ERROR) < 0) {

@@ -158,7 +158,14 @@ static const struct {
     {"comment only", "#" NAME " " KEY_ED "\n", 2245, TRUST_UNKNOWN, "not known"},
     {"other host", "[ipc2.example.org]:2245 " KEY_ED "\n", 2245, TRUST_UNKNOWN, "not known"},
     {"other port", "[ipc.example.org]:2246 " KEY_ED "\n", 2245, TRUST_UNKNOWN, "not known"},
-    {"port 22 is not every port", "ipc.example.org " KEY_ED "\n", 2245, TRUST_UNKNOWN, "not known"},
+    {"without its port", "ipc.example.org " KEY_ED "\n", 2245, TRUST_OK, ""},
+    {"another without its port", "ipc.example.org " KEY_ED2 "\n", 2245, TRUST_UNKNOWN, "not known"},
+    {"revoked without its port",
+     "ipc.example.org " KEY_ED "\n@revoked ipc.example.org " KEY_ED "\n", 2245, TRUST_CHANGED,
+     "/user:2"},
+    {"another with its port", "ipc.example.org " KEY_ED "\n" NAME " " KEY_ED2 "\n", 2245,
+     TRUST_CHANGED, "/user:2 has " FP_ED2},
+    {"the same key elsewhere", "ipc2.example.org " KEY_ED "\n", 2245, TRUST_UNKNOWN, "not known"},
     {"nor the other way", NAME " " KEY_ED "\n", 22, TRUST_UNKNOWN,
      "of ipc.example.org is not known"},
     {"excluded after", "[*.example.org]:2245,!" NAME " " KEY_ED "\n", 2245, TRUST_UNKNOWN,
@@ -213,6 +220,7 @@ Test(trust, files_that_cannot_be_relied_on)
 	} table[] = {{0620, "chmod go-w"}, {0602, "chmod go-w"}, {0, "Permission denied"}};
 
 	write_file(user_file, NAME " " KEY_ED "\n");
+	cr_expect(geteuid() != 0 || chown(user_file, 0, 4711) == 0); /* no private group */
 	cr_assert_eq(chmod(dir, 0755), 0);
 	for (size_t i = 0; i < COUNT(table); i++) {
 		uid_t self = geteuid();
@@ -232,6 +240,23 @@ Test(trust, files_that_cannot_be_relied_on)
 	cr_expect_eq(check(KEY_ED), TRUST_ERROR);
 	trust.global_file = "/dev/null";
 	cr_expect_eq(check(KEY_ED), TRUST_OK);
+}
+
+/* What ssh(1) takes, and no third user can change. */
+Test(trust, files_of_others)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	write_file(user_file, NAME " " KEY_ED "\n");
+	cr_assert_eq(chmod(user_file, 0664), 0); /* root:root */
+	cr_expect_eq(check(KEY_ED), TRUST_OK, "%s", text);
+	cr_assert_eq(chown(user_file, 4711, 4711), 0);
+	cr_expect_eq(check(KEY_ED), TRUST_ERROR);
+	cr_assert_eq(chmod(user_file, 0644), 0);
+	cr_expect_eq(check(KEY_ED), TRUST_OK, "%s", text);
+	cr_assert_eq(chmod(dir, 0777), 0);
+	cr_expect_eq(check(KEY_ED), TRUST_ERROR);
+	cr_expect(strstr(text, "others can write its folder"), "%s", text);
 }
 
 static void run(const char *command)

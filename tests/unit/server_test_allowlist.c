@@ -221,7 +221,7 @@ Test(allowlist, the_file_itself)
 	char missing[128];
 
 	snprintf(missing, sizeof(missing),
-		 "list: the allow list cannot be read by uid %u: No such file or directory\n",
+		 "list: cannot be read by uid %u: No such file or directory\n",
 		 (unsigned)geteuid());
 	cr_expect_null(load(1, NULL));
 	cr_expect_str_eq(faults, missing);

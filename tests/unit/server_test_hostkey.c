@@ -124,7 +124,7 @@ Test(hostkey, what_ssh_keygen_makes)
 static char *read_text(void)
 {
 	size_t n;
-	char *text = keyfile_read(path, &n, err);
+	char *text = keyfile_read(path, FOLDERS_STRICT, &n, err);
 
 	cr_assert(text, "%s", err);
 	return text;

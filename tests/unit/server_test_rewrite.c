@@ -186,7 +186,7 @@ static const struct {
     {TEXT(K1 "\n" K2 " a\0b\n"), "list:2: byte 83 is the control byte 0x00\n"},
     {TEXT("# x\ncommand=\"id\" " K1 "\nrubbish\n"),
      "list:2: option command asks for what sshipc does not have\n"
-     "list:3: unknown option \"rubbish\"\n"},
+     "list:3: unknown option, and no key on the line\n"},
     {TEXT("endpoint=\"nso\" " K1), "list:1: no endpoint is named \"nso\", write one of: confd\n"},
 };
 
@@ -232,7 +232,7 @@ static const struct {
 	const char *line, *faults;
 } additions[] = {
     {"endpoint=\"nso\" " K2, "list:2: no endpoint is named \"nso\", write one of: confd\n"},
-    {"rubbish", "list:2: unknown option \"rubbish\"\n"},
+    {"rubbish", "list:2: unknown option, and no key on the line\n"},
     {"pty " K2, "list:2: option pty asks for what sshipc does not have\n"},
 };
 

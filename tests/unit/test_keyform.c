@@ -42,7 +42,7 @@ static char *made(const char *how, size_t *len)
 	clean();
 	snprintf(command, sizeof(command), "ssh-keygen -q -C '' -f %s %s </dev/null", path, how);
 	cr_assert_eq(system(command), 0, "%s", command);
-	text = keyfile_read(path, len, err);
+	text = keyfile_read(path, FOLDERS_STRICT, len, err);
 	cr_assert(text, "%s", err);
 	return text;
 }

@@ -169,7 +169,7 @@ static const struct {
     {"restrict,f\xc3\xbc " KEY_ED, "unknown option \"f\\xc3\\xbc\""},
     {"no-touch-required " KEY_SK_ED, "unknown option"},
     {"verify-required " KEY_SK_ED, "unknown option"},
-    {"2048 65537 123456789 me", "unknown option \"2048\""},
+    {"2048 65537 123456789 me", "unknown option, and no key on the line"},
     {"-----BEGIN OPENSSH PRIVATE KEY-----", "unknown option"},
     {"restrict,restrict " KEY_ED, "option restrict is repeated"},
     {"restrict,no-pty,RESTRICT " KEY_ED, "option restrict is repeated"},

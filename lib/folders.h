@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_FOLDERS_H
+#define SSHIPC_FOLDERS_H
+/*
+ * The way to a file: each folder on it and each symbolic link, one step after the other, by
+ * descriptors, so that what was looked at is what is opened.  Who may write a folder may put
+ * another file, an older one even, in the place of ours.
+ */
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#define FOLDERS_ERROR 512
+
+/* On whom else than root and us (the effective uid) a file may depend. */
+enum folders_trust {
+	FOLDERS_STRICT = 0,
+	FOLDERS_PRIVATE_GROUP = 1 << 0, /* a group that nobody but the owner is in may write */
+	FOLDERS_OTHER_USER = 1 << 1,	/* where we are root: one other user, whose file it is */
+	FOLDERS_SHARED = 1 << 2,	/* any owner, any group; all others only where sticky */
+	FOLDERS_NO_STICKY = 1 << 3,	/* nobody else may even add to the last folder */
+	FOLDERS_ANY_KIND = 1 << 4,	/* pipes and devices are taken as they are */
+	FOLDERS_SECRET = 1 << 5,	/* nobody else may read the file; but root's own with mode
+					   0440, which it lets us read by a group or an ACL */
+};
+
+/* Opens path for reading (non-blocking, close-on-exec) and checks: every folder on the way, those
+ * of the links in between too, belongs to root or us, and no group and no others may write it
+ * unless it is sticky; a link belongs to root or us where its folder is sticky; so does the file,
+ * which is a regular one that nobody else may write.  What trust says is let pass.  A descriptor,
+ * and *st is the file's; or -1 with why (does not name path; ends with the remedy) and errno: EPERM
+ * where others may write. */
+int folders_open(const char *path, unsigned trust, struct stat *st, char why[FOLDERS_ERROR]);
+
+/* The folders alone, of what is to be made at path: it may be missing and, where it is a link, is
+ * not followed.  0, or -1 as above. */
+int folders_check(const char *path, unsigned trust, char why[FOLDERS_ERROR]);
+
+/* One step: name is looked up in the folder at. */
+struct folders_step {
+	const char *at, *name;
+	const char *link; /* where name leads, as it stands there; NULL where it is no link */
+};
+
+/* Goes the way without checking it and tells of each step, the one too that finds nothing.  0, or
+ * -1 with errno. */
+int folders_walk(const char *path, void (*visit)(void *arg, const struct folders_step *step),
+		 void *arg);
+
+#endif
