@@ -391,6 +391,7 @@ void relay_abort(struct relay *r)
 	if (r->abort || r->close_sent)
 		return;
 	r->abort = true;
+	r->awaiting = false;
 	r->stats.end = r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_SOCKET_ERROR;
 	mark(r);
 }

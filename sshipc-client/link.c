@@ -92,6 +92,11 @@ static void fail(struct link *l, const char *why)
 	event_active(l->reset, 0, 0);
 }
 
+static void on_stuck(void *arg)
+{
+	fail(arg, "the server leaves all opens unanswered");
+}
+
 /* passing: what time may change by itself, and a tunnel can wait for; else trying again will not.
  */
 static void refuse_link(struct link *l, int exit_code, bool passing, const char *why)
@@ -481,7 +486,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 {
 	struct selftest test;
 	struct link *l = xcalloc(1, sizeof(*l));
-	const struct openings_ops openings_ops = {on_answered, on_idle, l};
+	const struct openings_ops openings_ops = {on_answered, on_idle, on_stuck, l};
 
 	l->identity = identity;
 	selftest_run(NULL, &test);
@@ -489,7 +494,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->base = base;
 	l->s = s;
 	l->ops = *ops;
-	l->openings = openings_new(base, s->stdio ? 0 : s->hold, &openings_ops);
+	l->openings = openings_new(base, s->stdio ? 0 : s->hold, s->connect_timeout, &openings_ops);
 	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
 		 s->port);
 	l->deadline = loop_timer(base, on_deadline, l);

@@ -32,15 +32,21 @@ struct openings_ops {
 	void (*answered)(void *arg, bool granted);
 	/* The last one has ended. */
 	void (*idle)(void *arg);
+	/* The server owes so many answers, for so long, that no more is asked of it for some
+	 * destination, and it carries nothing: another session may do better. */
+	void (*stuck)(void *arg);
 	void *arg;
 };
 
-/* hold: seconds that a local connection waits for a session; 0: none without one. */
-struct openings *openings_new(struct event_base *base, int hold, const struct openings_ops *ops);
+/* hold: seconds that a local connection waits for a session; 0: none without one.  patience:
+ * seconds that it waits for its channel once there is one. */
+struct openings *openings_new(struct event_base *base, int hold, int patience,
+			      const struct openings_ops *ops);
 void openings_free(struct openings *os); /* refuses what is left */
 
-/* Takes fd over.  It is refused (TCP: reset; Unix: closed) when it was not opened hold seconds
- * later, for want of a session.  local: its listener, for the log; NULL: our own affair, not
+/* Takes fd over.  It is refused (TCP: reset; Unix: closed) when its time is over.  Of one
+ * destination 32 are asked for at a time; the others wait, and those of other destinations do not
+ * notice.  local: its listener, for the log; NULL: our own affair, not
  * logged.  watch may be NULL. */
 void openings_add(struct openings *os, const struct destination *to, int fd, const char *local,
 		  const struct opening_watch *watch);
@@ -49,7 +55,7 @@ void openings_add(struct openings *os, const struct destination *to, int fd, con
  * what was denied. sshipc: the server is ours. */
 void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays, bool sshipc);
 
-/* A local connection waits for a session or its answer. */
+/* A local connection waits for a session or its turn. */
 bool openings_wanted(const struct openings *os);
 
 /* Nothing waits, and no relay goes on. */

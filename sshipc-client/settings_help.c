@@ -27,7 +27,7 @@ const char settings_help[] =
     "      --known-hosts FILE      recorded host keys (~/.ssh/known_hosts)\n"
     "      --keepalive SECONDS     until a silent server is given up (15)\n"
     "      --connect-timeout SECONDS\n"
-    "                              for connect and login together (30)\n"
+    "                              for connect and login, for an open (30)\n"
     "      --reconnect-max SECONDS between attempts to connect, at most (30)\n"
     "      --via COMMAND           its stdin and stdout are the connection, as\n"
     "                              ssh's ProxyCommand; %h and %p are HOST and PORT\n"

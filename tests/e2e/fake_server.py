@@ -81,7 +81,7 @@ class Connection:
 
 
 def serve(library, hostkey, banner, status):
-    lib = ctypes.CDLL(library)
+    lib = ctypes.CDLL(library, ctypes.RTLD_GLOBAL)  # the shim looks for it there
     for call in ("ssh_new", "ssh_bind_new", "ssh_message_get", "ssh_message_channel_request_open_reply_accept"):
         getattr(lib, call).restype = ctypes.c_void_p
     lib.ssh_message_channel_request_open_destination.restype = ctypes.c_char_p

@@ -86,6 +86,12 @@ class Endpoint:
         if backlog:
             threading.Thread(target=self._accept, daemon=True).start()
 
+    def begin(self, serve):
+        """One of backlog 0 accepts from now on."""
+        self.serve = serve
+        self.listener.listen(1024)
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def _accept(self):
         while True:
             try:
