@@ -111,6 +111,12 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
  * and remedy. */
 int address_look(const struct address *a, char *err, size_t size);
 
+/* False for a Unix path that leads to our socket no more: it was removed or replaced. */
+bool listening_in_place(const struct listening *l);
+
+/* Is there anything at its Unix path? */
+bool listening_in_the_way(const struct listening *l);
+
 /* Closes it; unlinks a Unix path only while it is still our inode.  Safe on a closed one. */
 void listening_close(struct listening *l);
 

@@ -265,14 +265,35 @@ int address_look(const struct address *a, char *err, size_t size)
 	return -1;
 }
 
+/* Of a path that we bound: one that we were given may be anywhere. */
+static bool is_ours(const struct listening *l, const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
+}
+
+bool listening_in_place(const struct listening *l)
+{
+	const char *path = unix_path(&l->at);
+
+	return !path || !l->ino || is_ours(l, path);
+}
+
+bool listening_in_the_way(const struct listening *l)
+{
+	struct stat st;
+
+	return lstat(unix_path(&l->at), &st) == 0;
+}
+
 void listening_close(struct listening *l)
 {
 	const char *path = unix_path(&l->at);
-	struct stat st;
 
 	if (l->fd < 0)
 		return;
-	if (path && l->ino && lstat(path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+	if (path && l->ino && is_ours(l, path))
 		unlink(path);
 	close(l->fd);
 	l->fd = -1;

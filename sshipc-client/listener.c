@@ -20,19 +20,20 @@ enum {
 	SAY_EVERY = 60,	   /* seconds */
 	PAUSE_MS = 1000,   /* when descriptors run out */
 	RESERVE = 16,	   /* of them, for the way to the server */
+	LOOK_MS = 2000,	   /* whether the paths still lead to us */
 };
 
 struct listener {
 	struct listeners *all;
 	const struct spec *spec;
 	struct listening at;
-	struct event *event;
+	struct event *event; /* NULL: its path was taken away, it is not bound */
 	char local[ADDRESS_TEXT];
 };
 
 struct listeners {
 	struct link *link;
-	struct event *resume;
+	struct event *resume, *look;
 	int most; /* descriptors from here on are the reserve */
 	time_t said;
 	size_t n;
@@ -48,15 +49,17 @@ static void pause_all(struct listeners *ls, const char *cause)
 		ls->said = now;
 		log_msg(LOG_WARNING, "no more connections for now: %s", cause);
 	}
-	for (size_t i = 0; i < ls->n; i++)
-		event_del(ls->each[i].event);
+	for (size_t i = 0; i < ls->n; i++) {
+		if (ls->each[i].event)
+			event_del(ls->each[i].event);
+	}
 	loop_after(ls->resume, PAUSE_MS);
 }
 
 static void resume_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct listeners *ls = arg;
-	const int lowest = dup(ls->each[0].at.fd);
+	const int lowest = dup(STDIN_FILENO);
 
 	if (lowest >= 0)
 		close(lowest);
@@ -64,8 +67,10 @@ static void resume_all(evutil_socket_t fd, short what, void *arg)
 		loop_after(ls->resume, PAUSE_MS);
 		return;
 	}
-	for (size_t i = 0; i < ls->n; i++)
-		event_add(ls->each[i].event, NULL);
+	for (size_t i = 0; i < ls->n; i++) {
+		if (ls->each[i].event)
+			event_add(ls->each[i].event, NULL);
+	}
 }
 
 static void take(const struct listener *l, int fd, const struct sockaddr_storage *sa, socklen_t len)
@@ -134,6 +139,60 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 	return 0;
 }
 
+/* Only where nothing is in the way: whether a socket there is dead only a connect tells, and an IPC
+ * daemon takes every connect for a client. */
+static int bind_again(struct listener *l, char *err, size_t size)
+{
+	if (listening_in_the_way(&l->at)) {
+		snprintf(err, size, "%s: something else is there now; move it away", l->local);
+		return -1;
+	}
+	return address_look(&l->spec->listen, err, size) < 0
+		   ? -1
+		   : address_listen(&l->spec->listen, SOMAXCONN, &l->spec->perm, &l->at, err, size);
+}
+
+/* Its path may have been removed, by a cleaner of /tmp or with its folder, or have been taken.  Who
+ * connected before is not lost. */
+static void look_after(struct listener *l)
+{
+	struct event_base *base = event_get_base(l->all->look);
+	char err[3 * ADDRESS_TEXT];
+	const bool first = l->event;
+
+	if (first && listening_in_place(&l->at))
+		return;
+	if (first) {
+		accept_some(l->at.fd, 0, l);
+		event_free(l->event);
+		l->event = NULL;
+		listening_close(&l->at);
+	}
+	if (bind_again(l, err, sizeof(err)) < 0) {
+		if (first)
+			log_msg(LOG_WARNING,
+				"the path of a listener was removed or replaced, so nobody reaches "
+				"it; it is bound again as soon as it can be: %s",
+				err);
+		return;
+	}
+	l->event = loop_event(base, l->at.fd, EV_READ | EV_PERSIST, accept_some, l);
+	if (!event_pending(l->all->resume, EV_TIMEOUT, NULL))
+		event_add(l->event, NULL);
+	log_msg(LOG_WARNING,
+		first ? "%s: the path of this listener was removed or replaced; it is bound again"
+		      : "%s: the path of this listener is bound again",
+		l->local);
+}
+
+static void look_after_all(evutil_socket_t fd, short what, void *arg)
+{
+	struct listeners *ls = arg;
+
+	for (size_t i = 0; i < ls->n; i++)
+		look_after(&ls->each[i]);
+}
+
 struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n)
 {
 	struct listeners *ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
@@ -149,6 +208,7 @@ struct listeners *listeners_open(struct event_base *base, const struct spec *spe
 		ls->each[i].at.fd = -1;
 	}
 	ls->resume = loop_timer(base, resume_all, ls);
+	ls->look = loop_event(base, -1, EV_PERSIST, look_after_all, ls);
 	for (size_t i = 0; i < n; i++) {
 		if (open_one(base, &ls->each[i], &specs[i]) < 0) {
 			listeners_free(ls);
@@ -162,6 +222,10 @@ void listeners_start(struct listeners *ls, struct link *l)
 {
 	ls->link = l;
 	resume_all(-1, 0, ls);
+	for (size_t i = 0; i < ls->n; i++) {
+		if (ls->each[i].at.ino)
+			loop_after(ls->look, LOOK_MS);
+	}
 }
 
 void listeners_stop(struct listeners *ls)
@@ -169,11 +233,14 @@ void listeners_stop(struct listeners *ls)
 	for (size_t i = 0; i < ls->n; i++) {
 		struct listener *l = &ls->each[i];
 
+		if (!l->event)
+			continue;
 		accept_some(l->at.fd, 0, l);
 		event_del(l->event);
 		listening_close(&l->at);
 	}
 	event_del(ls->resume);
+	event_del(ls->look);
 }
 
 const struct address *listeners_address(const struct listeners *ls, size_t i)
@@ -201,5 +268,6 @@ void listeners_free(struct listeners *ls)
 		listening_close(&ls->each[i].at);
 	}
 	event_free(ls->resume);
+	event_free(ls->look);
 	free(ls);
 }

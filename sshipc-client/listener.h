@@ -3,7 +3,7 @@
 #define SSHIPC_CLIENT_LISTENER_H
 /*
  * The local listeners: each accepted connection goes to the link.  They stay open whatever the link
- * does.
+ * does, and a Unix path that was removed or replaced is bound again.
  */
 #include <event2/event.h>
 
