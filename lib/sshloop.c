@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +99,19 @@ static void report_death(struct sshloop *l, const char *why)
 	l->ops.dead(l->ops.arg, why);
 }
 
+/* What libssh says of a connection that its peer simply closed tells nobody anything. */
+static const char *last_error(ssh_session session)
+{
+	static const char prefix[] = "Socket error: ";
+	const char *text = ssh_get_error(session);
+
+	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+		text += sizeof(prefix) - 1;
+	if (strcmp(text, "disconnected") == 0 || strcmp(text, "Success") == 0 || text[0] == '\0')
+		return "the peer closed the connection without a goodbye";
+	return text;
+}
+
 static const char *death(const struct sshloop *l)
 {
 	const int status = ssh_get_status(l->session);
@@ -105,7 +119,7 @@ static const char *death(const struct sshloop *l)
 	if (l->failed)
 		return l->failed;
 	if (status & SSH_CLOSED_ERROR)
-		return ssh_get_error(l->session);
+		return last_error(l->session);
 	if (status & SSH_CLOSED)
 		return "connection closed by peer";
 	return NULL;
@@ -124,7 +138,7 @@ static void advance_key_exchange(struct sshloop *l)
 	if (rc == SSH_OK)
 		l->keyed = true;
 	else if (rc == SSH_ERROR && !l->failed)
-		l->failed = ssh_get_error(l->session);
+		l->failed = last_error(l->session);
 	/* The session has something to poll only after that first call. */
 	if (!l->event && !l->failed) {
 		l->event = ssh_event_new();
@@ -161,6 +175,12 @@ static void watch_exchange(struct sshloop *l)
 	}
 }
 
+static void look(struct sshloop *l)
+{
+	if (l->ops.look && l->socket.in_bytes == 0 && !l->failed)
+		l->ops.look(l->ops.arg, l->fd);
+}
+
 static void turn(struct sshloop *l)
 {
 	const char *why;
@@ -175,7 +195,9 @@ static void turn(struct sshloop *l)
 	do {
 		l->again = false;
 		before = l->packets.in_packets;
-		advance_key_exchange(l);
+		look(l);
+		if (!l->failed)
+			advance_key_exchange(l);
 		if (!death(l))
 			l->ops.pass(l->ops.arg);
 		if (!death(l))
@@ -202,8 +224,12 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 	watchdog_enter();
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		const uint64_t before = l->socket.in_bytes;
-		const int rc = ssh_event_dopoll(l->event, 0);
+		int rc;
 
+		look(l);
+		if (l->failed)
+			break;
+		rc = ssh_event_dopoll(l->event, 0);
 		if (rc == SSH_ERROR && !death(l))
 			l->failed = "connection lost";
 		if (death(l) || l->socket.in_bytes - before < READ_SIZE || sshloop_deaf(l))

@@ -22,6 +22,9 @@ struct sshloop_ops {
 	/* The session ended: why (static or valid for the call). Called once, last; free it from
 	 * there or later. */
 	void (*dead)(void *arg, const char *why);
+	/* Before libssh reads from the socket, until it has read the first bytes: for a look at
+	 * them, which takes none (MSG_PEEK).  NULL: nobody wants to. */
+	void (*look)(void *arg, int fd);
 	void *arg;
 };
 

@@ -31,6 +31,7 @@ enum wire_type {
 	WIRE_SIGN,   /* bytes algorithm, bytes that a key exchange hashes, u32 length of the hash */
 	WIRE_ATTEMPT, /* bytes key blob (may be empty), bytes user, bytes algorithm, u32
 			 session_login_fault: a login that libssh refused by itself */
+	WIRE_LEFT, /* u32 session_reached, bytes first line, bytes why: it ended before a login */
 	/* monitor -> session */
 	WIRE_KNOWN,   /* u32 yes or no: answers PROBE */
 	WIRE_GRANT,   /* u32 max channels: answers AUTHORIZE */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by conn.c for ATTEMPT messages: logins that libssh refused by itself,
- * before it asked anyone.  They are counted with those that it asks about (login.c), and logged
- * with what their sender can do.  Nothing here can lead to a login.
+ * Runs in the monitor, called by conn.c for what does not become a login.  ATTEMPT: logins that
+ * libssh refused by itself, before it asked anyone.  They are counted with those that it asks about
+ * (login.c), and logged with what their sender can do.  LEFT: how far a peer came that left.
+ * Nothing here can lead to a login.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "conn_internal.h"
@@ -95,4 +97,59 @@ bool attempts_on_attempt(struct conn *c, struct wire *w)
 						    {NULL, NULL, 0}},
 			 "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
 	return true;
+}
+
+/* ---- the end of those that never logged in ---- */
+
+static const struct left {
+	const char *words;
+	int priority;
+} lefts[SESSION_REACHED] = {
+    [SESSION_SILENT] = {"it sent nothing", LOG_INFO},
+    [SESSION_PROXY] =
+	{"it sent a PROXY header, not SSH: whatever forwards to this port must not send "
+	 "one (send-proxy, proxy_protocol)",
+	 LOG_NOTICE},
+    [SESSION_HTTP] = {"it speaks HTTP, not SSH", LOG_NOTICE},
+    [SESSION_TLS] =
+	{"it speaks TLS, not SSH: no stunnel and no TLS balancer may be in front of this "
+	 "port, or it must take TLS off",
+	 LOG_NOTICE},
+    [SESSION_OTHER] = {"what it sent is not SSH", LOG_INFO},
+    [SESSION_GREETED] = {"it speaks SSH, and no key exchange was completed", LOG_INFO},
+    [SESSION_KEYED] = {"after the key exchange it did not log in", LOG_INFO},
+};
+
+bool attempts_on_left(struct conn *c, struct wire *w)
+{
+	const uint32_t reached = wire_get_u32(w);
+	size_t n_first, n_why;
+	const void *first = wire_get_bytes(w, &n_first, 64), *why = wire_get_bytes(w, &n_why, 200);
+	struct log_text sent, reason;
+
+	if (!wire_done(w) || reached >= SESSION_REACHED || c->left)
+		return false;
+	c->left = &lefts[reached];
+	log_escape(&sent, first, n_first);
+	log_escape(&reason, why, n_why);
+	snprintf(c->last_words, sizeof(c->last_words), "%s%s%s%s%s", n_first ? " (\"" : "", sent.s,
+		 n_first ? "\")" : "", n_why ? "; " : "", reason.s);
+	return true;
+}
+
+void attempts_log_end(struct conn *c)
+{
+	const bool tried = c->queries || c->signatures || c->certificates;
+	const int priority = c->methods[0] && c->fault != SOURCES_REFUSED ? LOG_NOTICE
+			     : c->left && !tried			  ? c->left->priority
+									  : LOG_INFO;
+	char text[256];
+
+	snprintf(text, sizeof(text), "ended before login%s%s%s%s%s",
+		 c->methods[0] ? "; refused methods: " : "", c->methods,
+		 c->methods[0] ? " (only publickey is taken)" : "",
+		 c->left && !tried && !c->methods[0] ? ": " : "",
+		 c->left && !tried && !c->methods[0] ? c->left->words : "");
+	if (conn_may_log(c, "no-login", text))
+		conn_log(c, priority, "no-login", NULL, "%s%s", text, c->last_words);
 }

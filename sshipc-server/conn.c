@@ -158,6 +158,7 @@ static const struct {
     [WIRE_LIMIT] = {"LIMIT", on_limit, LOGGED_IN},
     [WIRE_STATS] = {"STATS", on_stats, LOGGED_IN | ENDING},
     [WIRE_ATTEMPT] = {"ATTEMPT", attempts_on_attempt, BEFORE_LOGIN},
+    [WIRE_LEFT] = {"LEFT", attempts_on_left, BEFORE_LOGIN | ENDING},
     [WIRE_SIGN] = {"SIGN", signing_on_sign, ALWAYS},
 };
 
@@ -178,9 +179,7 @@ static void on_message(struct conn *c, struct wire *w)
 
 static void log_end(struct conn *c)
 {
-	char text[160];
-
-	if (c->authorized) {
+	if (c->authorized)
 		conn_log(c, LOG_INFO, "logout",
 			 (const struct log_field[]){
 			     {"channels", NULL, c->n_opened},
@@ -190,14 +189,8 @@ static void log_end(struct conn *c)
 			     {NULL, NULL, 0}},
 			 "ended after %zu channels; %zu opens and requests were refused",
 			 c->n_opened, c->n_refused);
-		return;
-	}
-	snprintf(text, sizeof(text), "ended before login%s%s%s",
-		 c->methods[0] ? "; refused methods: " : "", c->methods,
-		 c->methods[0] ? " (only publickey is taken)" : "");
-	if (conn_may_log(c, "no-login", text))
-		conn_log(c, c->methods[0] && c->fault != SOURCES_REFUSED ? LOG_NOTICE : LOG_INFO,
-			 "no-login", NULL, "%s", text);
+	else
+		attempts_log_end(c);
 }
 
 static void dispose(struct conn *c)

@@ -86,7 +86,9 @@ struct conn {
 	char why[128];			     /* it was ended, for a summary */
 	char last_refusal[512];		     /* of an open or a request; "": none */
 	unsigned queries, signatures, certificates; /* of its logins */
-	unsigned minute, kinds;			    /* different lines in that minute */
+	const struct left *left; /* how far it says that it came; NULL: it did not say */
+	char last_words[640];	 /* escaped: what its peer sent first, and why it ended */
+	unsigned minute, kinds;	 /* different lines in that minute */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
 	struct channel **channels;		    /* max_channels of them, by slot */
@@ -143,8 +145,12 @@ bool login_count_signature(struct conn *c);
 const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
 					 char fingerprint[KEYLINE_FINGERPRINT]);
 
-/* ATTEMPT messages: logins that libssh refused by itself. */
+/* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
 bool attempts_on_attempt(struct conn *c, struct wire *w);
+bool attempts_on_left(struct conn *c, struct wire *w);
+
+/* Logs the end of a connection that did not log in. */
+void attempts_log_end(struct conn *c);
 
 /* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
 bool login_on_probe(struct conn *c, struct wire *w);

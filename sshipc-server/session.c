@@ -353,7 +353,8 @@ static ssh_session new_ssh(struct session *s, int ssh_fd)
 static int start(struct session *s, int ssh_fd)
 {
 	const struct sshloop_config config = {.keepalive = s->setup->keepalive};
-	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = s};
+	const struct sshloop_ops ops = {
+	    .pass = on_pass, .dead = on_dead, .look = session_look, .arg = s};
 	ssh_session ssh;
 
 	s->base = loop_new();
@@ -396,8 +397,10 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	if (!setup->sandbox)
 		broker_note(&s->broker, LOG_WARNING, "NOT confined (--unsafe-no-sandbox)");
 	event_base_dispatch(s->base);
-	if (!s->ended)
-		broker_note(&s->broker, s->authorized ? LOG_INFO : LOG_DEBUG, s->dead_why);
+	if (!s->authorized)
+		session_tell_left(s);
+	else if (!s->ended)
+		broker_note(&s->broker, LOG_INFO, s->dead_why);
 	say_stats(s, true);
 	s->closing = true; /* the last packets may still run callbacks */
 	unanswered_tell(NULL, NULL);

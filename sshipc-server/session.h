@@ -27,6 +27,18 @@ enum session_login_fault {
 	SESSION_LOGIN_FAULTS
 };
 
+/* How far a peer came that did not log in: what LEFT says. */
+enum session_reached {
+	SESSION_SILENT, /* it sent nothing */
+	SESSION_PROXY,	/* it sent that, in place of SSH */
+	SESSION_HTTP,
+	SESSION_TLS,
+	SESSION_OTHER,
+	SESSION_GREETED, /* SSH, and no key exchange was completed */
+	SESSION_KEYED,
+	SESSION_REACHED
+};
+
 struct session_setup {
 	ssh_bind bind;	  /* host keys and algorithms */
 	bool streamlocal; /* the path can be read, see selftest.h */

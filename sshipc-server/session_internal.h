@@ -31,6 +31,9 @@ struct session {
 	bool authorized, ended, closing;
 	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
 	uint64_t bytes_then;
+	enum session_reached reached;
+	char first[64]; /* what the peer sent first, before its login */
+	size_t n_first;
 	char end_reason[256]; /* given by the monitor */
 	char dead_why[256];
 	struct chan **slots; /* max_channels of them, and one for .status */
@@ -49,6 +52,12 @@ bool session_ask(struct session *s, const enum wire_type types[3], const uint32_
 /* A sigcalls_signer: the monitor signs. */
 struct sigcalls_exchange;
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len);
+
+/* Looks at the first bytes of the peer; ends what is not SSH. */
+void session_look(void *arg, int fd);
+
+/* Tells the monitor how far a peer came that has not logged in, and why it ended. */
+void session_tell_left(struct session *s);
 
 /* An unanswered_hook: tells the monitor of a login that libssh refused, and answers. */
 struct unanswered_login;

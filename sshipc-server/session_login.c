@@ -4,13 +4,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "alloc.h"
+#include "greeting.h"
 #include "log.h"
 #include "proof.h"
 #include "sigcalls.h"
 #include "unanswered.h"
 #include "watchdog.h"
+
+enum { BINARY_MAX = 16 }; /* of what is no text: enough to look it up */
+
+/* Whatever is not SSH would else be waited for, and end in words that say nothing. */
+void session_look(void *arg, int fd)
+{
+	static const enum session_reached reached[] = {
+	    [GREETING_SSH] = SESSION_GREETED, [GREETING_PROXY] = SESSION_PROXY,
+	    [GREETING_HTTP] = SESSION_HTTP,   [GREETING_TLS] = SESSION_TLS,
+	    [GREETING_OTHER] = SESSION_OTHER,
+	};
+	struct session *s = arg;
+	const ssize_t n = recv(fd, s->first, sizeof(s->first), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n <= 0)
+		return;
+	s->n_first = (size_t)n;
+	s->reached = reached[greeting_kind(s->first, s->n_first)];
+	if (s->reached != SESSION_GREETED)
+		sshloop_fail(s->loop, "this is not SSH");
+}
+
+void session_tell_left(struct session *s)
+{
+	const char *why = "";
+	size_t n = 0;
+
+	while (n < s->n_first && s->first[n] >= ' ' && s->first[n] <= '~')
+		n++;
+	if (n == 0 && s->reached == SESSION_OTHER)
+		n = s->n_first < BINARY_MAX ? s->n_first : BINARY_MAX;
+	if (sshloop_keyed(s->loop))
+		s->reached = SESSION_KEYED;
+	if (!s->ended && s->reached >= SESSION_GREETED)
+		why = s->dead_why;
+	wire_start(&s->broker.out, WIRE_LEFT);
+	wire_put_u32(&s->broker.out, s->reached);
+	wire_put_bytes(&s->broker.out, s->first, n);
+	wire_put_bytes(&s->broker.out, why, strnlen(why, 200));
+	session_tell(s);
+}
 
 static bool type_taken(ssh_key key)
 {

@@ -256,6 +256,14 @@ static inline void fake_make_authorize(struct wire *w, const char *key)
 	fake_put_signature(w, &(struct signature){.len = 0});
 }
 
+static inline void fake_make_left(struct wire *w, uint32_t reached, const char *first)
+{
+	wire_start(w, WIRE_LEFT);
+	wire_put_u32(w, reached);
+	wire_put_text(w, first);
+	wire_put_text(w, "why");
+}
+
 static inline void fake_make_attempt(struct wire *w, uint32_t fault)
 {
 	wire_start(w, WIRE_ATTEMPT);

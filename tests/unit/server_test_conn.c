@@ -102,6 +102,9 @@ static void make(struct wire *w, int type)
 	case WIRE_ATTEMPT:
 		fake_make_attempt(w, SESSION_BAD_SIGNATURE);
 		return;
+	case WIRE_LEFT:
+		fake_make_left(w, SESSION_HTTP, "GET /\x1b");
+		return;
 	case WIRE_STATS:
 		wire_start(w, WIRE_STATS);
 		wire_put_u64(w, UINT64_MAX);
@@ -118,6 +121,7 @@ static const struct {
 } table[] = {
     {WIRE_PROBE, {WIRE_KNOWN, WIRE_KNOWN, KILLED, KILLED, KILLED, NOTHING}},
     {WIRE_AUTHORIZE, {WIRE_GRANT, WIRE_GRANT, KILLED, KILLED, KILLED, NOTHING}},
+    {WIRE_LEFT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, KILLED}},
     {WIRE_ATTEMPT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, NOTHING}},
     {WIRE_OPEN, {KILLED, KILLED, WIRE_OPENED, KILLED, WIRE_OPENED, NOTHING}},
     {WIRE_CLOSED, {KILLED, KILLED, KILLED, NOTHING, KILLED, KILLED}},
@@ -233,6 +237,8 @@ Test(conn, numbers_that_lie)
 	    {WIRE_AUTHORIZE, 1, 0x7fffffff},
 	    {WIRE_ATTEMPT, 1, KEYLINE_BLOB_MAX + 1},
 	    {WIRE_ATTEMPT, 33, SESSION_LOGIN_FAULTS},
+	    {WIRE_LEFT, 1, SESSION_REACHED},
+	    {WIRE_LEFT, 5, 65},
 	    {WIRE_OPEN, 9, UINT32_MAX},
 	    {WIRE_OPEN, 9, 513},
 	    {WIRE_NOTE, 5, UINT32_MAX},
@@ -436,6 +442,32 @@ Test(conn, questions_and_attempts_are_counted)
 		fake_leave(&f);
 	}
 	check_alone("attempts");
+	fake_leave(&bystander);
+}
+
+/* Once, and what its peer sent is escaped. */
+Test(conn, how_far_it_came)
+{
+	struct fake f;
+	struct wire w;
+
+	fake_start(&f);
+	fake_make_left(&w, SESSION_HTTP, "GET /\x1b");
+	fake_say(&f, &w);
+	cr_expect_eq(fake_heard(&f, &w), 0);
+	fake_leave(&f);
+	cr_expect_eq(
+	    fake_logged("ended before login: it speaks HTTP, not SSH (\"GET /\\x1b\"); why"), 1,
+	    "%s", fake_log);
+	fake_start(&f);
+	for (int i = 0; i < 2; i++) {
+		fake_make_left(&w, SESSION_SILENT, "");
+		fake_say(&f, &w);
+	}
+	fake_poll();
+	cr_expect_eq(fake_logged("broke the protocol (LEFT)"), 1, "said twice");
+	fake_leave(&f);
+	check_alone("left");
 	fake_leave(&bystander);
 }
 
