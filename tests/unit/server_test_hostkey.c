@@ -2,6 +2,9 @@
 /* Host keys as ssh-keygen writes them: what is read, what is refused, what sessions get of them. */
 #include <criterion/criterion.h>
 #include <libssh/libssh.h>
+#include <openssl/dsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +48,28 @@ static void keygen(const char *how)
 	cr_assert_eq(system(command), 0, "%s", command);
 }
 
+/* OpenSSH 10 makes no DSA keys: this is one that an older ssh-keygen left. */
+static void leave_dsa_key(void)
+{
+	EVP_PKEY *parameters = NULL, *key = NULL;
+	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_id(EVP_PKEY_DSA, NULL);
+	FILE *f;
+
+	clean();
+	cr_assert(c && EVP_PKEY_paramgen_init(c) == 1 &&
+		  EVP_PKEY_CTX_set_dsa_paramgen_bits(c, 1024) == 1 &&
+		  EVP_PKEY_paramgen(c, &parameters) == 1);
+	EVP_PKEY_CTX_free(c);
+	c = EVP_PKEY_CTX_new(parameters, NULL);
+	cr_assert(c && EVP_PKEY_keygen_init(c) == 1 && EVP_PKEY_keygen(c, &key) == 1);
+	f = fopen(path, "w");
+	cr_assert(f && fchmod(fileno(f), 0600) == 0 &&
+		  PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1 && fclose(f) == 0);
+	EVP_PKEY_CTX_free(c);
+	EVP_PKEY_free(parameters);
+	EVP_PKEY_free(key);
+}
+
 /* The blob that libssh reads from the public file, and from a private text. */
 static size_t public_blob(const char *private, uint8_t blob[KEYLINE_BLOB_MAX])
 {
@@ -85,7 +110,9 @@ static bool is_rsa(const char *algorithm)
 Test(hostkey, what_ssh_keygen_makes)
 {
 	static const uint8_t hash[SIGNATURE_HASH] = "an exchange hash";
+	struct selftest libssh;
 
+	proof_selftest(&libssh);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t expected[KEYLINE_BLOB_MAX], got[KEYLINE_BLOB_MAX];
 		struct signature s;
@@ -114,8 +141,11 @@ Test(hostkey, what_ssh_keygen_makes)
 					     SIGNATURE_GOOD);
 		}
 		hostkey_text_public(k, text);
-		cr_expect_eq(public_blob(text, got), n, "%s", rows[i].how);
-		cr_expect_arr_eq(got, blob, n, "%s", rows[i].how);
+		/* A libssh that derives the public half from the private one gets the whole key. */
+		if (libssh.keyless) {
+			cr_expect_eq(public_blob(text, got), n, "%s", rows[i].how);
+			cr_expect_arr_eq(got, blob, n, "%s", rows[i].how);
+		}
 		cr_expect_null(hostkey_parse(text), "it has a private half that fits");
 		hostkey_free(k);
 	}
@@ -167,7 +197,6 @@ Test(hostkey, refused)
 	    "-t rsa -m PEM -N secret",
 	    "-t ecdsa -m PKCS8 -N secret",
 	    "-t rsa -b 1024 -N ''",
-	    "-t dsa -N ''",
 	};
 	static const char *const texts[] = {
 	    "nonsense\n",
@@ -187,6 +216,9 @@ Test(hostkey, refused)
 					  : ": not an unencrypted private key"),
 			  "%s", err);
 	}
+	leave_dsa_key();
+	cr_expect_null(hostkey_load(path, err));
+	cr_expect(strstr(err, ": not an unencrypted private key"), "%s", err);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		cr_expect_null(hostkey_parse(texts[i]), "%zu", i);
 	keygen("-t rsa -b 2048 -N ''");

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * When a session is given up: with a libssh and a clock that this file stands in for.  Waiting
+ * takes no time here.
+ */
+#include <criterion/criterion.h>
+#include <libssh/callbacks.h>
+#include <libssh/server.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "sshloop.h"
+
+enum { KEEPALIVE = 16 };
+
+static struct {
+	uint64_t ms, interval;
+	event_callback_fn tick, later;
+	ssh_counter socket, packets;
+	bool pending;	   /* output that the socket did not take */
+	uint64_t ended_at; /* 0: it lives */
+	char why[128];
+} world;
+
+/* ---- the loop: nothing is waited for, what would be called is called by the test ---- */
+
+struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
+			 void *arg)
+{
+	if (fd < 0 && what == EV_PERSIST)
+		world.tick = call;
+	else if (fd < 0)
+		world.later = call;
+	return event_new(base, fd, what, call, arg);
+}
+
+struct event *loop_timer(struct event_base *base, event_callback_fn call, void *arg)
+{
+	return loop_event(base, -1, 0, call, arg);
+}
+
+void loop_after(struct event *e, uint64_t ms)
+{
+	if (ms > 0)
+		world.interval = ms;
+}
+
+uint64_t loop_ms(void)
+{
+	return world.ms;
+}
+
+/* ---- libssh ---- */
+
+void ssh_set_counters(ssh_session session, ssh_counter socket, ssh_counter packets)
+{
+	world.socket = socket;
+	world.packets = packets;
+}
+
+int ssh_handle_key_exchange(ssh_session session)
+{
+	return SSH_OK;
+}
+
+int ssh_get_status(ssh_session session)
+{
+	return world.pending ? SSH_WRITE_PENDING : 0;
+}
+
+ssh_event ssh_event_new(void)
+{
+	return (ssh_event)(void *)&world;
+}
+
+void ssh_event_free(ssh_event event)
+{
+}
+
+int ssh_event_add_session(ssh_event event, ssh_session session)
+{
+	return SSH_OK;
+}
+
+int ssh_event_remove_session(ssh_event event, ssh_session session)
+{
+	return SSH_OK;
+}
+
+int ssh_event_dopoll(ssh_event event, int timeout)
+{
+	return SSH_OK;
+}
+
+int ssh_send_ignore(ssh_session session, const char *data)
+{
+	world.packets->out_packets++;
+	return SSH_OK;
+}
+
+int ssh_send_keepalive(ssh_session session)
+{
+	world.packets->out_packets++;
+	return SSH_OK;
+}
+
+int ssh_options_set(ssh_session session, enum ssh_options_e type, const void *value)
+{
+	return SSH_OK;
+}
+
+void ssh_set_fd_towrite(ssh_session session)
+{
+}
+
+void ssh_disconnect(ssh_session session)
+{
+}
+
+void ssh_free(ssh_session session)
+{
+}
+
+/* ---- the tests ---- */
+
+static void on_pass(void *arg)
+{
+}
+
+static void on_dead(void *arg, const char *why)
+{
+	snprintf(world.why, sizeof(world.why), "%s", why);
+	world.ended_at = world.ms;
+}
+
+static const struct patience {
+	const char *name, *why;
+	bool hears, sends;
+	uint64_t least, most; /* seconds */
+} patience[] = {
+    {"a peer that takes no data", "peer takes no data: connection given up", true, false, 50, 70},
+    {"a peer that takes some", "", true, true, 0, 0},
+    {"a peer that says nothing", "peer does not answer: connection given up", false, false,
+     KEEPALIVE / 2, KEEPALIVE},
+};
+
+static void check_patience(const struct patience *p)
+{
+	const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
+	struct event_base *base = event_base_new();
+	struct sshloop *l;
+	int pair[2];
+
+	memset(&world, 0, sizeof(world));
+	world.pending = true;
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	l = sshloop_new(base, NULL, pair[0], &config, &ops);
+	sshloop_start(l);
+	world.later(-1, EV_TIMEOUT, l);
+	sshloop_logged_in(l);
+	while (!world.ended_at && world.ms < 600 * 1000) {
+		world.packets->in_packets += p->hears;
+		world.socket->out_bytes += p->sends;
+		world.ms += world.interval;
+		world.tick(-1, EV_TIMEOUT, l);
+	}
+	cr_expect_str_eq(world.why, p->why, "%s: \"%s\"", p->name, world.why);
+	cr_expect(world.ended_at >= p->least * 1000 && world.ended_at <= p->most * 1000,
+		  "%s: given up after %llu ms", p->name, (unsigned long long)world.ended_at);
+	world.pending = false; /* else its end would wait for it, by this clock for ever */
+	sshloop_free(l, NULL);
+	event_base_free(base);
+	close(pair[1]);
+}
+
+Test(sshloop, given_up)
+{
+	for (size_t i = 0; i < sizeof(patience) / sizeof(*patience); i++)
+		check_patience(&patience[i]);
+}
+
+/* What the kernel is told of a path that is dead, and of delays. */
+Test(sshloop, tune)
+{
+	static const struct {
+		const char *name;
+		int level, option, value;
+	} wanted[] = {
+	    {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, KEEPALIVE * 1000},
+	    {"TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, 1},
+	    {"SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {"TCP_KEEPIDLE", IPPROTO_TCP, TCP_KEEPIDLE, 1 + KEEPALIVE / 3},
+	    {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 1 + KEEPALIVE / 3},
+	    {"TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 * 1024},
+	};
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_geq(fd, 0);
+	sshloop_tune(fd, KEEPALIVE);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		int value = -1;
+		socklen_t len = sizeof(value);
+
+		cr_expect_eq(getsockopt(fd, wanted[i].level, wanted[i].option, &value, &len), 0);
+		cr_expect_eq(value, wanted[i].value, "%s is %d", wanted[i].name, value);
+	}
+	close(fd);
+}
