@@ -6,10 +6,13 @@
 #include <string.h>
 
 /* Post-quantum first where this libssh has it; no finite-field groups (costly, and they read moduli
- * files). */
-static const char kex[] =
-    "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"
-    "curve25519-sha256,curve25519-sha256@libssh.org";
+ * files).  Where FIPS 140 is in force there is nothing but NIST's curves. */
+#define KEX                                                                                        \
+	"mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"         \
+	"curve25519-sha256,curve25519-sha256@libssh.org"
+static const char kex[] = KEX;
+static const char kex_compatible[] =
+    KEX ",ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521";
 static const char ciphers[] = "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
 static const char ciphers_gcm[] = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
 				  "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
@@ -66,6 +69,7 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 {
 	const char *c = gcm ? ciphers_gcm : ciphers;
 	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
+	const char *k = profile == ALGORITHMS_COMPATIBLE ? kex_compatible : kex;
 	const bool no = false;
 	const int rsa = RSA_MIN_BITS;
 	const struct {
@@ -74,7 +78,7 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 	} set[] = {
 	    {SSH_BIND_OPTIONS_PROCESS_CONFIG, &no},
 	    {SSH_BIND_OPTIONS_BANNER, "sshipc_" SSHIPC_VERSION},
-	    {SSH_BIND_OPTIONS_KEY_EXCHANGE, kex},
+	    {SSH_BIND_OPTIONS_KEY_EXCHANGE, k},
 	    {SSH_BIND_OPTIONS_CIPHERS_C_S, c},
 	    {SSH_BIND_OPTIONS_CIPHERS_S_C, c},
 	    {SSH_BIND_OPTIONS_HMAC_C_S, m},
@@ -95,6 +99,7 @@ int algorithms_set_client(ssh_session session, enum algorithms_profile profile, 
 {
 	const char *c = gcm ? ciphers_gcm : ciphers;
 	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
+	const char *k = profile == ALGORITHMS_COMPATIBLE ? kex_compatible : kex;
 	const bool no = false;
 	const int rsa = RSA_MIN_BITS;
 	const struct {
@@ -105,7 +110,7 @@ int algorithms_set_client(ssh_session session, enum algorithms_profile profile, 
 	    {SSH_OPTIONS_SSH_DIR, "/dev/null"},
 	    {SSH_OPTIONS_KNOWNHOSTS, "/dev/null"},
 	    {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},
-	    {SSH_OPTIONS_KEY_EXCHANGE, kex},
+	    {SSH_OPTIONS_KEY_EXCHANGE, k},
 	    {SSH_OPTIONS_CIPHERS_C_S, c},
 	    {SSH_OPTIONS_CIPHERS_S_C, c},
 	    {SSH_OPTIONS_HMAC_C_S, m},

@@ -12,7 +12,9 @@
 
 enum algorithms_profile {
 	ALGORITHMS_DEFAULT,
-	ALGORITHMS_COMPATIBLE, /* adds hmac-sha2-256/512 for peers without encrypt-then-MAC */
+	/* adds hmac-sha2-256/512 for peers without encrypt-then-MAC, ecdh-sha2-nistp256/384/521 for
+	 * those that keep to FIPS 140 */
+	ALGORITHMS_COMPATIBLE,
 };
 
 /* "default" or "compatible"; -1 for anything else. */

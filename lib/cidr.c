@@ -68,7 +68,13 @@ static const char *parse_item(char *text, struct cidr *c)
 		*slash = '\0';
 	/* address_from_host knows localhost and scopes as well. */
 	if (text[strspn(text, "0123456789abcdefABCDEF.:")] || address_from_host(text, 0, &a) < 0)
-		return "expected an IP address or ADDRESS/BITS";
+		return text[strcspn(text, "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ")]
+			   ? "expected an IP address or ADDRESS/BITS; host names are not looked "
+			     "up, write the address that getent hosts NAME tells"
+		       : strpbrk(text, "*?")
+			   ? "expected an IP address or ADDRESS/BITS in place of a pattern "
+			     "(192.168.0.0/16 for 192.168.*)"
+			   : "expected an IP address or ADDRESS/BITS";
 	c->len = bytes_of(&a, c->net);
 	c->bits = (uint8_t)(8 * c->len);
 	return slash ? parse_prefix(slash + 1, c->len == 4 && strchr(text, ':'), c) : NULL;

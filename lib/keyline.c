@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "alloc.h"
 #include "keyoption.h"
 #include "log.h"
 
-#define BLANK " \t"
-#define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define BLANK	   " \t"
+#define MERGED_MAX 512 /* bytes of options shown of two lines that are one */
+#define ALNUM	   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 bool keyline_is_name_char(char c)
 {
@@ -86,11 +88,19 @@ static int parse_comment(const char *comment, struct keyline *k, char *err)
 static int parse_line(const char *line, struct keyline *out, char *err)
 {
 	const char *p = line;
+	size_t n;
 
 	if (!looks_like_type(p) && keyoption_parse(&p, out, err) < 0)
 		return -1;
+	for (n = (size_t)(p - line); n > 0 && strchr(BLANK, line[n - 1]);)
+		n--;
+	out->options = xstrndup(line, n);
 	if (parse_key(&p, out, err) < 0)
 		return -1;
+	if (out->verify_required && strncmp(out->type, "sk-", 3) != 0)
+		return keyoption_fault(
+		    err, "verify-required needs a security key (sk-...), and this is %s",
+		    out->type);
 	return parse_comment(p, out, err);
 }
 
@@ -132,8 +142,73 @@ void keyline_free(struct keyline *k)
 	for (size_t i = 0; i < k->n_permitopen; i++)
 		free(k->permitopen[i]);
 	cidr_free(&k->from);
+	free(k->options);
 	free(k->from_text);
 	free(k->valid_text);
 	free(k->blob);
 	*k = (struct keyline){.blob = NULL};
+}
+
+/* ---- two lines of one key ---- */
+
+/* Behind an option; the line was good. */
+static const char *option_end(const char *p)
+{
+	bool quoted = false;
+
+	for (; *p && (quoted || *p != ','); p++) {
+		if (quoted && p[0] == '\\' && p[1] == '"')
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+	}
+	return p;
+}
+
+enum relation { MISSING, SAME, OTHER };
+
+/* Of an option of len bytes to those of another line.  Of what may be repeated each value counts.
+ */
+static enum relation find_option(const char *options, const char *o, size_t len)
+{
+	const size_t name = strcspn(o, "=,");
+	const bool repeats = !strncasecmp(o, "permit", 6);
+
+	for (const char *p = options; *p; p = option_end(p) + (*option_end(p) == ',')) {
+		const size_t n = (size_t)(option_end(p) - p);
+
+		if (strcspn(p, "=,") != name || strncasecmp(p, o, name) != 0)
+			continue;
+		if (n == len && memcmp(p + name, o + name, len - name) == 0)
+			return SAME;
+		if (!repeats)
+			return OTHER;
+	}
+	return MISSING;
+}
+
+void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, size_t size)
+{
+	char options[MERGED_MAX];
+	size_t used = (size_t)snprintf(options, sizeof(options), "%s", a->options);
+
+	for (const char *p = b->options, *end; *p; p = end + (*end == ',')) {
+		end = option_end(p);
+		switch (find_option(a->options, p, (size_t)(end - p))) {
+		case OTHER:
+			snprintf(out, size, "they differ in %.*s: keep the line that is meant",
+				 (int)strcspn(p, "=,"), p);
+			return;
+		case MISSING:
+			if (used < sizeof(options))
+				used +=
+				    (size_t)snprintf(options + used, sizeof(options) - used,
+						     "%s%.*s", used ? "," : "", (int)(end - p), p);
+			break;
+		case SAME:
+			break;
+		}
+	}
+	snprintf(out, size, "write one line: %s%s%s%s AAAA... %s", options,
+		 used < sizeof(options) ? "" : "...", used ? " " : "", a->type, a->name);
 }

@@ -33,7 +33,10 @@ struct keyline {
 	char *from_text, *valid_text;	     /* both as they stand in the line; NULL: any, always */
 	uint16_t max_sessions, max_channels; /* 0: only what the server allows everybody */
 	bool replace_old;
-	struct address source;	 /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
+	bool verify_required;  /* of a token only */
+	struct address source; /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
+	char *options;	       /* as they stand in the line; "": none */
+	char no_effect[24]; /* "command, permitlisten": what could only take away what nobody has */
 	char type[KEYLINE_TYPE]; /* "ssh-ed25519" ... */
 	uint8_t *blob;		 /* RFC 4253 section 6.6 */
 	size_t blob_len;
@@ -45,13 +48,15 @@ struct keyline {
 /*
  * Parses one line without its newline.  1: out holds an entry (keyline_free it).  0: blank or
  * comment.  -1: a fault, err says which, out holds nothing.  Option names are case-insensitive as
- * in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty, no-user-rc and
- * no-X11-forwarding are accepted and change nothing.  Faults:
- *   - an unknown or repeated option (permitopen may repeat), a value that does not parse or lacks
- * its quotes (max-sessions and max-channels need none); replace-old without max-sessions
+ * in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty, no-user-rc,
+ * no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
+ *   - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
+ * parse or lacks its quotes (max-sessions and max-channels need none); replace-old without
+ * max-sessions; verify-required with a key that is no token's (sk-)
  *   - connect-as: it comes with its enforcement
- *   - command, environment, tunnel, permitlisten, pty, user-rc, agent-forwarding, X11-forwarding:
- * we cannot give them; no-port-forwarding: it denies all that there is
+ *   - environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding, cert-authority,
+ * principals, no-touch-required: they grant or relax; no-port-forwarding: it denies all that there
+ * is
  *   - a key type that is not supported, a certificate, RSA below 2048 bits, a blob that is
  * malformed or of another type
  *   - a comment that holds a second key; NUL or control bytes but tab, also in a comment line; a
@@ -64,6 +69,10 @@ void keyline_free(struct keyline *k);
 /* Has a later word of it the look of a public key?  What has none may be a piece of something that
  * is no list, a secret even: no fault quotes it. */
 bool keyline_holds_key(const char *words);
+
+/* What to write in place of two lines of one key: one line with the options of both, or which
+ * option they set to different values.  Cut to fit. */
+void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, size_t size);
 
 /* What a name may consist of. */
 bool keyline_is_name_char(char c);

@@ -130,6 +130,32 @@ static int set_source(struct keyline *k, const char *value, char *err)
 	return 0;
 }
 
+static int set_verify_required(struct keyline *k, const char *value, char *err)
+{
+	k->verify_required = true;
+	return 0;
+}
+
+/* Sessions here run no program and have no listener, so nothing is left to take away. */
+static int add_no_effect(struct keyline *k, const char *name)
+{
+	const size_t n = strlen(k->no_effect);
+
+	if (!strstr(k->no_effect, name))
+		snprintf(k->no_effect + n, sizeof(k->no_effect) - n, "%s%s", n ? ", " : "", name);
+	return 0;
+}
+
+static int set_command(struct keyline *k, const char *value, char *err)
+{
+	return add_no_effect(k, "command");
+}
+
+static int set_permitlisten(struct keyline *k, const char *value, char *err)
+{
+	return add_no_effect(k, "permitlisten");
+}
+
 enum form {
 	FLAG,
 	QUOTED,
@@ -137,7 +163,8 @@ enum form {
 };
 
 #define NOT_BUILT "is not built yet"
-#define NOT_OURS  "asks for what sshipc does not have"
+#define NOT_OURS  "asks for what sshipc does not have; remove it"
+#define NO_CERTS  "is for certificates, which sshipc does not take; list each user's own key"
 
 /* With refused it is a fault; a flag without set changes nothing. */
 static const struct option {
@@ -164,16 +191,21 @@ static const struct option {
     {"no-x11-forwarding", FLAG, NULL, NULL},
     {"no-port-forwarding", FLAG, NULL, "denies all that sshipc gives; remove the line instead"},
     {"connect-as", QUOTED, NULL, NOT_BUILT},
-    {"command", QUOTED, NULL, NOT_OURS},
-    {"environment", QUOTED, NULL, NOT_OURS},
-    {"tunnel", QUOTED, NULL, NOT_OURS},
-    {"permitlisten", QUOTED, NULL, NOT_OURS},
+    {"verify-required", FLAG, set_verify_required, NULL},
+    {"command", QUOTED, set_command, NULL},
+    {"permitlisten", QUOTED, set_permitlisten, NULL},
+    {"environment", QUOTED, NULL, "sets variables of a program, and sshipc runs none; remove it"},
+    {"tunnel", QUOTED, NULL, "is for tun devices, which sshipc does not have; remove it"},
+    {"no-touch-required", FLAG, NULL,
+     "relaxes what holds for every security key: each login is confirmed by a touch; remove it, "
+     "and "
+     "make the key anew if it was made with -O no-touch-required"},
     {"pty", FLAG, NULL, NOT_OURS},
     {"user-rc", FLAG, NULL, NOT_OURS},
     {"agent-forwarding", FLAG, NULL, NOT_OURS},
     {"x11-forwarding", FLAG, NULL, NOT_OURS},
-    {"cert-authority", FLAG, NULL, NOT_OURS},
-    {"principals", QUOTED, NULL, NOT_OURS},
+    {"cert-authority", FLAG, NULL, NO_CERTS},
+    {"principals", QUOTED, NULL, NO_CERTS},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
@@ -236,7 +268,7 @@ static int parse_option(const char **p, struct keyline *k, uint32_t *seen, char 
 	}
 	if (o->refused)
 		return keyoption_fault(err, "option %s %s", o->name, o->refused);
-	if ((*seen & 1U << (o - options)) && o->set != set_permitopen)
+	if ((*seen & 1U << (o - options)) && o->set != set_permitopen && o->set != set_permitlisten)
 		return keyoption_fault(err, "option %s is repeated", o->name);
 	*seen |= 1U << (o - options);
 	*p += len;

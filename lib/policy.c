@@ -13,6 +13,19 @@ static bool is_path(const char *text)
 	return text[0] == '/' || text[0] == '@';
 }
 
+/* What a client's "localhost" becomes, of either family. */
+static bool is_localhost(const struct address *a)
+{
+	static const char *const hosts[] = {"127.0.0.1", "::1"};
+	struct address b;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (address_from_host(hosts[i], address_port(a), &b) == 0 && address_equal(a, &b))
+			return true;
+	}
+	return false;
+}
+
 static bool host_matches(const char *host, const struct address *a)
 {
 	struct address b;
@@ -22,7 +35,7 @@ static bool host_matches(const char *host, const struct address *a)
 	/* A scope would have to be looked up among the interfaces: the policy asks nothing but its
 	 * arguments. */
 	return !strchr(host, '%') && address_from_host(host, address_port(a), &b) == 0 &&
-	       address_equal(a, &b);
+	       (address_equal(a, &b) || (is_localhost(a) && is_localhost(&b)));
 }
 
 /* A TCP destination and the endpoint's own address. */
@@ -130,6 +143,9 @@ enum policy_verdict policy_ask(enum policy_condition condition, const struct key
 	case POLICY_ASK_WINDOW:
 		return window_open(&entry->valid, request->now) ? POLICY_GRANT
 								: POLICY_OUTSIDE_WINDOW;
+	case POLICY_ASK_VERIFIED:
+		return entry->verify_required && !request->user_verified ? POLICY_USER_NOT_VERIFIED
+									 : POLICY_GRANT;
 	case POLICY_ASK_DESTINATION:
 		return request->action == POLICY_LOGIN ? POLICY_GRANT
 						       : decide_open(endpoint, request);
@@ -181,6 +197,10 @@ static const struct {
     [POLICY_EXPIRED] = {"the key has expired", "put a later expiry-time into the key's line"},
     [POLICY_OUTSIDE_WINDOW] = {"the key is not valid at this time",
 			       "wait for a period of valid in the key's line, or widen it"},
+    [POLICY_USER_NOT_VERIFIED] =
+	{"the security key did not verify its user (verify-required)",
+	 "make a key that asks for its PIN or a finger: ssh-keygen -t ed25519-sk -O "
+	 "verify-required"},
 };
 
 const char *policy_reason(enum policy_verdict verdict)

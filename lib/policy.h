@@ -31,6 +31,8 @@ struct policy_request {
 	uint32_t port;
 	struct address source; /* of the SSH connection */
 	time_t now;
+	/* The token that signed the login verified its user (a PIN, a finger). */
+	bool user_verified;
 };
 
 enum policy_verdict {
@@ -44,6 +46,7 @@ enum policy_verdict {
 	POLICY_SOURCE_NOT_ALLOWED,
 	POLICY_EXPIRED,
 	POLICY_OUTSIDE_WINDOW,
+	POLICY_USER_NOT_VERIFIED,
 };
 
 /* What is asked, in this order. */
@@ -54,6 +57,7 @@ enum policy_condition {
 	POLICY_ASK_SOURCE,
 	POLICY_ASK_EXPIRY,
 	POLICY_ASK_WINDOW,
+	POLICY_ASK_VERIFIED,
 	POLICY_ASK_DESTINATION,
 	POLICY_CONDITIONS,
 };
@@ -61,10 +65,12 @@ enum policy_condition {
 /*
  * Decides: the verdict of the first condition that does not hold; a login asks for no destination.
  * entry NULL: POLICY_NO_KEY.  Login and opens alike need a source address that from lists, a time
- * before expires, and one within valid.  A direct-tcpip open is granted iff host equals the
- * endpoint's name (exact case) or its Unix path (any port), or is "." (any port), or host:port
- * equals the TCP address numerically ("localhost", any case, for a loopback one), or equals an
- * accept alias (names case-insensitively, numbers numerically, a path alias with any port).
+ * before expires, and one within valid; a line with verify-required, that the user was verified.  A
+ * direct-tcpip open is granted iff host equals the endpoint's name (exact case) or its Unix path
+ * (any port), or is "." (any port), or host:port equals the TCP address numerically ("localhost",
+ * any case, for a loopback one; 127.0.0.1 and ::1 for each other, since a client's "localhost" is
+ * either; 127.0.0.2 may be another daemon, and is only itself), or equals an accept alias (names
+ * case-insensitively, numbers numerically, a path alias with any port).
  * ".status" (any port) grants the status answer.  direct-streamlocal: iff host equals the
  * endpoint's path ("@name" for an abstract one) or a path alias, or is "." or ".status" or its
  * name. Nothing else is ever granted; verdicts of denial name the first check that failed.

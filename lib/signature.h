@@ -19,6 +19,9 @@
 #define SIGNATURE_TOKEN_DATA  69
 #define SIGNATURE_TOKEN_FLAGS 32
 
+/* Of a token's flags: it verified its user, by PIN or finger, before it signed. */
+#define SIGNATURE_USER_VERIFIED 4
+
 struct signature {
 	char algorithm[KEYLINE_TYPE]; /* "rsa-sha2-512", or as the key's type is called */
 	uint8_t raw[SIGNATURE_MAX];

@@ -73,8 +73,8 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 			 "of an SSH server, SSH-2.0-...");
 	else if (step == REPORT_SSH)
 		snprintf(remedy, sizeof(remedy),
-			 "is that an SSH server? One without encrypt-then-MAC needs algorithms = "
-			 "\"compatible\"");
+			 "is that an SSH server? One without encrypt-then-MAC, or in FIPS mode, "
+			 "needs algorithms = \"compatible\"");
 	else
 		snprintf(remedy, sizeof(remedy), "its log tells why it ended the session");
 	report_fail(r, step, strstr(why, "; ") ? NULL : remedy, "%s", why);

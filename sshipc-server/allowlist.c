@@ -18,6 +18,7 @@
 
 #define FILE_MAX  (64 << 20)
 #define FAULT_MAX (4096 + 1024)
+#define TWICE_MAX 768
 
 struct allowlist {
 	struct allow_entry *entries;
@@ -246,6 +247,22 @@ static size_t find_slot(const struct allowlist *l, const uint8_t *blob, size_t l
 	return i;
 }
 
+static void fault_twice(struct load *l, const struct allow_entry *e,
+			const struct allow_entry *first)
+{
+	char what[TWICE_MAX];
+
+	if (e->endpoint != first->endpoint)
+		snprintf(what, sizeof(what),
+			 "a key has one endpoint: remove one, and make another key for the other");
+	else if (strcmp(e->key.options, first->key.options) == 0)
+		snprintf(what, sizeof(what), "remove one");
+	else
+		keyline_merge(&first->key, &e->key, what, sizeof(what));
+	fault_at(l, e->key.line, "the key %s stands on line %u already, %s", e->key.fingerprint,
+		 first->key.line, what);
+}
+
 static void build_table(struct load *l)
 {
 	struct allowlist *list = l->list;
@@ -260,8 +277,7 @@ static void build_table(struct load *l)
 		uint32_t *slot = &list->slots[find_slot(list, k->blob, k->blob_len, k->digest)];
 
 		if (*slot)
-			fault_at(l, k->line, "the key %s stands on line %u already, remove one",
-				 k->fingerprint, list->entries[*slot - 1].key.line);
+			fault_twice(l, &list->entries[i], &list->entries[*slot - 1]);
 		else
 			*slot = (uint32_t)i + 1;
 	}

@@ -314,7 +314,8 @@ bool channels_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
-				   .source = c->peer};
+				   .source = c->peer,
+				   .user_verified = c->user_verified};
 	struct channel **slot = slot_of(c, id), *ch;
 	struct log_text host, origin;
 	size_t n_origin;

@@ -68,6 +68,7 @@ struct conn {
 	struct guest guest;
 	enum sources_fault fault; /* should it end before its login */
 	bool authorized;
+	bool user_verified;		 /* by the token that signed the last login */
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
 					    key was taken off the list */
 	struct key_use *use;		 /* what this key has open, over all its sessions */

@@ -145,6 +145,10 @@ static void print_limits(const struct keyline *k, char before)
 	if (k->source.len)
 		printf("%csource=\"%s\"", before,
 		       address_format_host(&k->source, source, sizeof(source)));
+	if (k->verify_required)
+		printf("%cverify-required", before);
+	if (k->no_effect[0])
+		printf("%cno effect: %s", before, k->no_effect);
 }
 
 static void print_value(enum policy_condition condition, const struct allow_entry *e,
@@ -199,11 +203,14 @@ static enum policy_verdict explain_entry(const struct allow_entry *e,
 	for (int i = 0; i < POLICY_CONDITIONS; i++) {
 		const enum policy_condition c = (enum policy_condition)i;
 
+		if (c == POLICY_ASK_VERIFIED) /* only a signature can tell */
+			continue;
 		printf("%s  ", granted(policy_ask(c, &e->key, e->endpoint, r)) ? "pass" : "FAIL");
 		print_value(c, e, r);
 		printf("\n");
 	}
-	if (e->key.max_sessions || e->key.max_channels || e->key.source.len) {
+	if (e->key.max_sessions || e->key.max_channels || e->key.source.len ||
+	    e->key.verify_required || e->key.no_effect[0]) {
 		printf("      not asked here:");
 		print_limits(&e->key, ' ');
 		printf("\n");
@@ -228,6 +235,7 @@ int explain_answer(const struct explain *q, const char *path, const struct allow
 		goto out;
 	if (!q->at)
 		r.now = time(NULL);
+	r.user_verified = true;
 	if (!q->host)
 		r.action = POLICY_DIRECT_TCPIP;
 	r.host = q->host ? q->host : ".";

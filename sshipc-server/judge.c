@@ -9,8 +9,10 @@ enum { WARN_SECONDS = 300 }; /* before a session ends by the clock */
 
 static bool judge(struct conn *c, time_t now)
 {
-	const struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->peer, .now = now};
+	const struct policy_request request = {.action = POLICY_LOGIN,
+					       .source = c->peer,
+					       .now = now,
+					       .user_verified = c->user_verified};
 	const char *reason = NULL;
 	enum policy_verdict verdict;
 

@@ -225,19 +225,29 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 static const char full_remedy[] =
     "end another session of this key, or set a larger max-sessions in its line";
 
+static const char *remedy(const struct conn *c, enum policy_verdict verdict)
+{
+	return verdict == POLICY_USER_NOT_VERIFIED && !c->proof
+		   ? "with this libssh no login's signature is seen (sshipc-server --version), so "
+		     "verify-required cannot be granted; remove it, or use another libssh"
+		   : policy_remedy(verdict);
+}
+
 /* The wait is over: everything may have changed meanwhile, so everything is asked again. */
 static void decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
-	const struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
+	const struct policy_request request = {.action = POLICY_LOGIN,
+					       .source = c->peer,
+					       .now = time(NULL),
+					       .user_verified = c->user_verified};
 	const enum policy_verdict verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
 	size_t max;
 	struct conn *other, *oldest = NULL;
 
 	if (verdict != POLICY_GRANT) {
-		deny(c, entry, u->fingerprint, policy_reason(verdict), policy_remedy(verdict));
+		deny(c, entry, u->fingerprint, policy_reason(verdict), remedy(c, verdict));
 		return;
 	}
 	max = login_most_sessions(c->view, &entry->key);
@@ -352,7 +362,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	char fingerprint[KEYLINE_FINGERPRINT];
 	struct field key, name;
 	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
-	const struct policy_request request = {
+	struct policy_request request = {
 	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
 	struct log_text user, version;
 	struct signature signature;
@@ -373,12 +383,15 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 		return true;
 	if (!proved(c, entry, &key, &name, &signature, fingerprint))
 		return true;
+	/* What was not proved says nothing. */
+	c->user_verified = c->proof && entry && (signature.flags & SIGNATURE_USER_VERIFIED);
+	request.user_verified = c->user_verified;
 	verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
 	if (!entry)
 		remember(c, &key, &name, fingerprint);
 	if (verdict != POLICY_GRANT) {
-		deny(c, entry, fingerprint, policy_reason(verdict), policy_remedy(verdict));
+		deny(c, entry, fingerprint, policy_reason(verdict), remedy(c, verdict));
 		return true;
 	}
 	use = find_use(c->view, entry->key.digest);

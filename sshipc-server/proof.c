@@ -24,6 +24,8 @@ bool proof_exchange(const struct field *hashed, size_t n, const struct field *ho
 		return false;
 	if (n == SHA256_DIGEST_LENGTH)
 		SHA256(hashed->p, hashed->len, hash);
+	else if (n == SHA384_DIGEST_LENGTH) /* ecdh-sha2-nistp384 */
+		SHA384(hashed->p, hashed->len, hash);
 	else if (n == SHA512_DIGEST_LENGTH)
 		SHA512(hashed->p, hashed->len, hash);
 	else

@@ -20,7 +20,7 @@
 struct sigcalls_exchange {
 	const char *algorithm;
 	const uint8_t *hashed;
-	size_t n, hash_len; /* of the hash: 32 or 64 bytes */
+	size_t n, hash_len; /* of the hash: 32, 48 or 64 bytes */
 };
 
 /* Signs the hash in libssh's place, which then has no private key.  *len: the room, then what was

@@ -29,6 +29,23 @@ static void check_text(const struct keyline *k)
 	EXPECT(!k->replace_old || k->max_sessions);
 	EXPECT(!k->source.len || address_is_loopback(&k->source));
 	EXPECT(!k->from_text == !k->from.n && !k->valid_text == !k->valid.n);
+	EXPECT(!k->verify_required || strncmp(k->type, "sk-", 3) == 0);
+}
+
+/* Of a line and itself, and of one with no options, nothing new comes; however little room. */
+static void check_merge(const struct keyline *k)
+{
+	struct keyline plain = *k;
+	char out[768], other[768], none[] = "";
+
+	plain.options = none;
+	keyline_merge(k, k, out, sizeof(out));
+	keyline_merge(k, &plain, other, sizeof(other));
+	EXPECT(!strcmp(out, other) && !strncmp(out, "write one line: ", 16));
+	for (size_t size = 1; size < 64; size++) {
+		keyline_merge(&plain, k, out, size);
+		EXPECT(strlen(out) < size);
+	}
 }
 
 static enum policy_verdict by_time(const struct keyline *k, time_t now)
@@ -74,10 +91,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (rc == 1) {
 		check_text(&k);
+		check_merge(&k);
 		check_time(&k);
 		check_decision(&k);
 	} else {
-		EXPECT(!k.blob && !k.from_text && !k.valid_text && !k.from.items);
+		EXPECT(!k.blob && !k.options && !k.from_text && !k.valid_text && !k.from.items);
 		EXPECT(rc == 0 ? !err[0] : err[0] && strlen(err) < KEYLINE_ERROR);
 	}
 	keyline_free(&k);

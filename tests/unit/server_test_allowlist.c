@@ -88,6 +88,8 @@ static const struct {
     {"permitopen=\"127.0.0.1:4565\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL,
      "a@confd:1 "},
     {"endpoint=\"nso\",permitopen=\"nso:1\" " K1 " a\n", 2, NULL, "a@nso:1 "},
+    {"permitopen=\"[::1]:4565\",command=\"id\",permitlisten=\"1\" " K1 " a\n", 1, NULL,
+     "a@confd:1 "},
     {"source=\"127.0.0.2\" " K1 " a\nsource=\"127.0.0.3\" " K2 " b\n" K3 " c\n", 1, NULL,
      "a@confd:1 b@confd:2 c@confd:3 "},
     /* What sshd would not understand, but each in its place. */
@@ -150,11 +152,14 @@ static const struct {
     {"endpoint=\"nso\",permitopen=\"127.0.0.1:4565\" " K1 "\n", 2, NULL,
      "list:1: permitopen=\"127.0.0.1:4565\" does not name the key's endpoint nso "
      "(/run/nso.sock), remove it\n"},
-    {"endpoint=\"nope\" " K1 "\ncommand=\"x\" " K2 "\n" K3, 1, NULL,
+    {"endpoint=\"nope\" " K1 "\npty " K2 "\n" K3, 1, NULL,
      "list:1: no endpoint is named \"nope\", write one of: confd\n"
-     "list:2: option command asks for what sshipc does not have\n"},
-    {"from=\"x\" " K1 "\nmax-sessions=0 " K2 "\nconnect-as=\"me\" " K3, 1, NULL,
-     "list:1: from: \"x\": expected an IP address or ADDRESS/BITS\n"
+     "list:2: option pty asks for what sshipc does not have; remove it\n"},
+    {"from=\"y.example\" " K1 "\n", 1, NULL,
+     "list:1: from: \"y.example\": expected an IP address or ADDRESS/BITS; host names are not "
+     "looked up, write the address that getent hosts NAME tells\n"},
+    {"from=\"f\" " K1 "\nmax-sessions=0 " K2 "\nconnect-as=\"me\" " K3, 1, NULL,
+     "list:1: from: \"f\": expected an IP address or ADDRESS/BITS\n"
      "list:2: max-sessions: expected a number from 1 to 65535\n"
      "list:3: option connect-as is not built yet\n"},
     /* sources */
@@ -193,6 +198,63 @@ Test(allowlist, the_same_key_twice)
 	cr_expect(strstr(faults, "list:3: the key SHA256:") == faults, "%s", faults);
 	cr_expect(strstr(faults, "list:4: the key SHA256:"), "%s", faults);
 	cr_expect(strstr(faults, "stands on line 1 already"), "%s", faults);
+}
+
+/* Two lines that sshd adds up are one here, and the fault shows it. */
+Test(allowlist, the_same_key_merged)
+{
+	static const struct {
+		const char *list;
+		size_t n;
+		const char *said;
+	} rows[] = {
+	    {K1 " a\n" K1 " a\n", 1, " stands on line 1 already, remove one\n"},
+	    {"permitopen=\"127.0.0.1:4565\" " K1 " a\nrestrict,permitopen=\"localhost:4565\" " K1
+	     " b\n",
+	     1,
+	     " stands on line 1 already, write one line: permitopen=\"127.0.0.1:4565\",restrict,"
+	     "permitopen=\"localhost:4565\" ssh-ed25519 AAAA... a\n"},
+	    {"from=\"::1\" " K1 " a\nfrom=\"::2\" " K1 " a\n", 1,
+	     " stands on line 1 already, they differ in from: keep the line that is meant\n"},
+	    {"endpoint=\"confd\" " K1 " a\nendpoint=\"nso\" " K1 " a\n", 2,
+	     " stands on line 1 already, a key has one endpoint: remove one, and make another key "
+	     "for the other\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		write_list(rows[i].list, strlen(rows[i].list));
+		cr_expect_null(load(rows[i].n, NULL));
+		cr_expect_eq(count, 1);
+		cr_expect(strstr(faults, rows[i].said), "%s", faults);
+	}
+}
+
+/* What belongs to another program is one fault with the command that converts it, however long. */
+Test(allowlist, other_forms)
+{
+	static const char rfc4716[] =
+	    "---- BEGIN SSH2 PUBLIC KEY ----\nComment: \"me\"\nAAAAC3NzaC1lZDI1NTE5AAAAIA00\n"
+	    "---- END SSH2 PUBLIC KEY ----\n",
+			  ppk[] = "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\nsecret\n";
+	char utf16[2 * sizeof(K1) + 2] = "\xff\xfe";
+
+	write_list(rfc4716, sizeof(rfc4716) - 1);
+	cr_expect_null(load(1, NULL));
+	cr_expect_eq(count, 1, "%s", faults);
+	cr_expect(strstr(faults, "list:1: a public key in the form of RFC 4716") &&
+		      strstr(faults, ": ssh-keygen -i -f FILE\n"),
+		  "%s", faults);
+	write_list(ppk, sizeof(ppk) - 1);
+	cr_expect_null(load(1, NULL));
+	cr_expect_eq(count, 1, "%s", faults);
+	cr_expect(strstr(faults, "puttygen FILE -O public-openssh\n") && !strstr(faults, "secret"),
+		  "%s", faults);
+	for (size_t i = 0; i < sizeof(K1); i++)
+		utf16[2 + 2 * i] = i < sizeof(K1) - 1 ? K1[i] : '\n';
+	write_list(utf16, sizeof(utf16));
+	cr_expect_null(load(1, NULL));
+	cr_expect_eq(count, 1, "%s", faults);
+	cr_expect(strstr(faults, ": iconv -f UTF-16 -t UTF-8 FILE\n"), "%s", faults);
 }
 
 static const struct {

@@ -49,13 +49,15 @@ static void set_up(void)
 	snprintf(captured, sizeof(captured), "%s/out", dir);
 	cr_assert_eq(endpoint_parse("confd=127.0.0.1:4565", &endpoints[0], &why), 0);
 	cr_assert_eq(endpoint_parse("nso=/run/nso.sock", &endpoints[1], &why), 0);
-	write_file(list_path,
-		   "# one with everything\n"
-		   "endpoint=\"confd\",from=\"10.0.0.0/8,!10.9.0.0/16\",expiry-time=\"20270101Z\","
-		   "valid=\"Mon-Fri 08:00-17:00Z\",max-sessions=2,replace-old,max-channels=7,"
-		   "source=\"127.0.0.3\" " K1 " blade1\n"
-		   "endpoint=\"nso\" " K2 " blade2\n"
-		   "endpoint=\"confd\",expiry-time=\"20270101Z\" " K3 " blade3\n");
+	write_file(
+	    list_path,
+	    "# one with everything\n"
+	    "endpoint=\"confd\",from=\"10.0.0.0/8,!10.9.0.0/16\",expiry-time=\"20270101Z\","
+	    "valid=\"Mon-Fri 08:00-17:00Z\",max-sessions=2,replace-old,max-channels=7,"
+	    "source=\"127.0.0.3\" " K1 " blade1\n"
+	    "endpoint=\"nso\" " K2 " blade2\n"
+	    "endpoint=\"confd\",expiry-time=\"20270101Z\",command=\"id\",permitlisten=\"1\" " K3
+	    " blade3\n");
 	list = allowlist_load(list_path, endpoints, 2, NULL, on_fault, NULL);
 	cr_assert(list);
 }
@@ -306,6 +308,7 @@ Test(explain, access)
 			      "max-channels=7\tsource=\"127.0.0.3\"\n"),
 		  "%s", out);
 	cr_expect(strstr(out, "\tnso\t/run/nso.sock\n# 4\tblade3\t"), "%s", out);
+	cr_expect(strstr(out, " +0000\"\tno effect: command, permitlisten\n"), "%s", out);
 	allowlist_free(list);
 	write_file(list_path, "");
 	list = allowlist_load(list_path, endpoints, 2, NULL, on_fault, NULL);

@@ -314,7 +314,7 @@ Test(proof, hashes_that_are_none)
 		    {"ssh-ed25519", 20},
 		    {"ssh-ed25519", 31},
 		    {"ssh-ed25519", 33},
-		    {"ssh-ed25519", 48},
+		    {"ssh-ed25519", 47},
 		    {"ssh-ed25519", 65},
 		    {"ssh-ed25519", 4096},
 		    {"ssh-rsa", 32},
@@ -399,6 +399,115 @@ Test(proof, new_keys_are_slowed)
 	say_sign(&f, "ssh-ed25519", 32, our_key(), later);
 	say_sign(&f, "ssh-ed25519", 32, our_key(), later);
 	fake_leave(&f); /* while it waits */
+}
+
+/* ---- a token that says whether it verified its user ---- */
+
+static void token_blob(struct field_writer *w)
+{
+	struct field_reader r = {user_blob, user_len};
+
+	field_take(&r);
+	field_put_text(w, "sk-ssh-ed25519@openssh.com");
+	field_put_bytes(w, r.p, r.left);
+	field_put_text(w, "ssh:");
+}
+
+static void allow_token(const char *options)
+{
+	uint8_t blob[256];
+	struct field_writer b = {blob, 0, sizeof(blob)};
+	char base64[512], line[1024];
+
+	token_blob(&b);
+	EVP_EncodeBlock((unsigned char *)base64, blob, (int)b.len);
+	snprintf(line, sizeof(line), "endpoint=\"here\"%s sk-ssh-ed25519@openssh.com %s token\n",
+		 options, base64);
+	fake_allow(line);
+}
+
+/* The session claims flags, the token has signed others. */
+static enum wire_type token_logs_in(struct fake *f, uint8_t signed_flags, uint32_t flags,
+				    struct wire *w)
+{
+	uint8_t id[32] = {0}, blob[256], data[1024], token[SIGNATURE_TOKEN_DATA];
+	struct field_writer b = {blob, 0, sizeof(blob)}, d = {data, 0, sizeof(data)},
+			    t = {token, SIGNATURE_TOKEN_FLAGS, sizeof(token)};
+	struct signature s = {.algorithm = "sk-ssh-ed25519@openssh.com",
+			      .len = sizeof(s.raw),
+			      .flags = flags,
+			      .counter = 7};
+
+	fake_start(f);
+	if (fake_view.proof)
+		exchange(f, id);
+	token_blob(&b);
+	field_put(&d, id, 32);
+	field_put_bytes(&d, "\x32", 1);
+	field_put_text(&d, "user");
+	field_put_text(&d, "ssh-connection");
+	field_put_text(&d, "publickey");
+	field_put_bytes(&d, "\x01", 1);
+	field_put_text(&d, s.algorithm);
+	field_put(&d, blob, b.len);
+	SHA256((const uint8_t *)"ssh:", 4, token);
+	field_put_bytes(&t, &signed_flags, 1);
+	field_put_u32(&t, s.counter);
+	SHA256(data, d.len, token + t.len);
+	cr_assert(signature_make(user_key, "ssh-ed25519", token, sizeof(token), s.raw, &s.len));
+	wire_start(w, WIRE_AUTHORIZE);
+	wire_put_bytes(w, blob, b.len);
+	wire_put_text(w, "user");
+	wire_put_text(w, "SSH-2.0-fake");
+	fake_put_signature(w, &s);
+	fake_say(f, w);
+	return fake_hear(f, w);
+}
+
+static void expect_denied(struct fake *f, struct wire *w, const char *remedy)
+{
+	char reason[256];
+
+	wire_get_text(w, reason, sizeof(reason));
+	cr_expect(strstr(reason, "did not verify its user (verify-required)"), "%s", reason);
+	cr_expect(fake_logged(remedy), "%s", fake_log);
+	fake_leave(f);
+	fake_log[0] = '\0';
+}
+
+Test(proof, verify_required)
+{
+	enum { TOUCHED = 1, VERIFIED = 5 };
+	struct fake f;
+	struct wire w;
+	char summary[512];
+
+	allow_token(",verify-required");
+	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &w), WIRE_GRANT);
+	cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED);
+	close(accept(listener, NULL, NULL));
+	fake_leave(&f);
+	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &w), WIRE_DENY);
+	expect_denied(&f, &w, "-O verify-required");
+	token_logs_in(&f, TOUCHED, VERIFIED, &w);
+	expect_violation(&f, "a PIN that was not signed");
+
+	/* A line without it takes both; one that gets it later ends who was not verified. */
+	allow_token("");
+	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &w), WIRE_GRANT);
+	allow_token(",verify-required");
+	cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED, "not judged yet");
+	close(accept(listener, NULL, NULL));
+	conns_judge(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
+	cr_expect_eq(fake_hear(&f, &w), WIRE_END, "%s", summary);
+	cr_expect(strstr(summary, "1 session closed"), "%s", summary);
+	fake_leave(&f);
+	fake_log[0] = '\0';
+
+	/* Nobody sees its signature: nothing is believed. */
+	fake_view.proof = false;
+	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &w), WIRE_DENY);
+	expect_denied(&f, &w, "no login's signature is seen");
 }
 
 /* Where the self-test did not see the signatures: as the session says. */

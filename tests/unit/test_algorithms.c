@@ -167,10 +167,21 @@ static const struct {
 
 static const char *const weak[] = {
     "diffie-hellman",
-    "ecdh-sha2",
     "group-exchange",
     "sha1",
 };
+
+/* NIST's come last, and only where they are asked for. */
+static void judge_curves(bool nist, const char *kex)
+{
+	static const char *const curves[] = {"ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
+					     "ecdh-sha2-nistp521"};
+
+	for (size_t i = 0; i < sizeof(curves) / sizeof(*curves); i++)
+		cr_expect_eq(has(kex, curves[i]), nist, "%s", kex);
+	if (nist)
+		cr_expect(strstr(kex, "curve25519-sha256") < strstr(kex, "ecdh-sha2"), "%s", kex);
+}
 
 static void judge(size_t i, const struct offer *o)
 {
@@ -181,6 +192,7 @@ static void judge(size_t i, const struct offer *o)
 	cr_expect_str_eq(o->list[COMP_CS], "none", "%zu", i);
 	cr_expect_str_eq(o->list[COMP_SC], "none", "%zu", i);
 	cr_expect(has(o->list[KEX], "curve25519-sha256"), "%zu: %s", i, o->list[KEX]);
+	judge_curves(offers[i].profile == ALGORITHMS_COMPATIBLE, o->list[KEX]);
 	for (size_t w = 0; w < sizeof(weak) / sizeof(*weak); w++) {
 		cr_expect_null(strstr(o->list[KEX], weak[w]), "%zu: %s", i, o->list[KEX]);
 		cr_expect_null(strstr(o->list[HOSTKEY], weak[w]), "%zu: %s", i, o->list[HOSTKEY]);

@@ -144,6 +144,98 @@ Test(keyline, conditions)
 	}
 }
 
+/* What authorized_keys of the world have before a tunnel's key. */
+Test(keyline, no_effect)
+{
+	static const struct {
+		const char *options, *no_effect;
+		bool verify_required;
+	} table[] = {
+	    {"restrict,port-forwarding", "", false},
+	    {"command=\"/bin/false\",restrict", "command", false},
+	    {"command=\"echo \\\"no\\\", go, away\"", "command", false},
+	    {"permitlisten=\"8080\",permitlisten=\"localhost:22\"", "permitlisten", false},
+	    {"permitlisten=\"1\",COMMAND=\"\",permitopen=\"h:1\"", "permitlisten, command", false},
+	    {"verify-required", "", true},
+	    {"restrict,Verify-Required,command=\"x\"", "command", true},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		char line[1024], err[KEYLINE_ERROR] = "";
+		struct keyline k;
+
+		snprintf(line, sizeof(line), "%s \t" KEY_SK_ED " me", table[i].options);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1, "%s: %s", line, err);
+		cr_expect_str_eq(k.no_effect, table[i].no_effect);
+		cr_expect_eq(k.verify_required, table[i].verify_required);
+		cr_expect_str_eq(k.options, table[i].options);
+		keyline_free(&k);
+	}
+}
+
+#define DIFFER(option) "they differ in " option ": keep the line that is meant"
+#define ONE(options)   "write one line: " options "ssh-ed25519 AAAA... me"
+
+Test(keyline, merge)
+{
+	static const struct {
+		const char *a, *b, *out;
+	} table[] = {
+	    {"", "", ONE("")},
+	    {"", "restrict", ONE("restrict ")},
+	    {"restrict", "", ONE("restrict ")},
+	    {"permitopen=\"a:1\"", "permitopen=\"b:1\"",
+	     ONE("permitopen=\"a:1\",permitopen=\"b:1\" ")},
+	    {"permitopen=\"a:1\",permitopen=\"b:1\"", "permitopen=\"b:1\"",
+	     ONE("permitopen=\"a:1\",permitopen=\"b:1\" ")},
+	    {"command=\"a, \\\"b\",max-channels=1", "RESTRICT,Max-Channels=1,from=\"::1\"",
+	     ONE("command=\"a, \\\"b\",max-channels=1,RESTRICT,from=\"::1\" ")},
+	    {"from=\"::1\"", "from=\"::1,::2\"", DIFFER("from")},
+	    {"max-sessions=2", "restrict,max-sessions=\"2\"", DIFFER("max-sessions")},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct keyline k[2];
+		char line[1024], err[KEYLINE_ERROR] = "", out[768];
+
+		for (int j = 0; j < 2; j++) {
+			const char *options = j ? table[i].b : table[i].a;
+
+			snprintf(line, sizeof(line), "%s%s" KEY_ED " me", options,
+				 *options ? " " : "");
+			cr_assert_eq(keyline_parse(line, strlen(line), &k[j], err), 1, "%s: %s",
+				     line, err);
+		}
+		keyline_merge(&k[0], &k[1], out, sizeof(out));
+		cr_expect_str_eq(out, table[i].out);
+		/* However little room there is. */
+		for (size_t size = 1; size < 40; size++) {
+			keyline_merge(&k[0], &k[1], out, size);
+			cr_expect_lt(strlen(out), size);
+		}
+		keyline_free(&k[0]);
+		keyline_free(&k[1]);
+	}
+}
+
+Test(keyline, merge_of_long_ones)
+{
+	char line[4096], err[KEYLINE_ERROR] = "", out[768];
+	struct keyline k[2];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(line, sizeof(line),
+			 "permitopen=\"%c%s:1\",permitopen=\"%cb:2\" " KEY_ED " me", 'a' + i,
+			 N63 N63 N63 N63 /* at most 255 */ + 1, 'a' + i);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k[i], err), 1, "%s", err);
+	}
+	keyline_merge(&k[0], &k[1], out, sizeof(out));
+	cr_expect(strstr(out, "... ssh-ed25519 AAAA... me") && strstr(out, "permitopen=\"a2"), "%s",
+		  out);
+	keyline_free(&k[0]);
+	keyline_free(&k[1]);
+}
+
 Test(keyline, no_entry)
 {
 	static const char *const lines[] = {"",		 " ",		"\t \t",   "#",
@@ -167,8 +259,13 @@ static const struct {
     {"restrictx " KEY_ED, "unknown option \"restrictx\""},
     {"restric " KEY_ED, "unknown option \"restric\""},
     {"restrict,f\xc3\xbc " KEY_ED, "unknown option \"f\\xc3\\xbc\""},
-    {"no-touch-required " KEY_SK_ED, "unknown option"},
-    {"verify-required " KEY_SK_ED, "unknown option"},
+    {"no-touch-required " KEY_SK_ED, "option no-touch-required relaxes"},
+    {"no-touch-require " KEY_SK_ED, "unknown option"},
+    {"verify-required " KEY_ED,
+     "verify-required needs a security key (sk-...), and this is ssh-ed25519"},
+    {"verify-required,restrict " KEY_RSA2048, "verify-required needs a security key"},
+    {"verify-required,verify-required " KEY_SK_ED, "option verify-required is repeated"},
+    {"verify-required=yes " KEY_SK_ED, "option verify-required takes no value"},
     {"2048 65537 123456789 me", "unknown option, and no key on the line"},
     {"-----BEGIN OPENSSH PRIVATE KEY-----", "unknown option"},
     {"restrict,restrict " KEY_ED, "option restrict is repeated"},
@@ -222,7 +319,12 @@ static const struct {
     {"from=\"\" " KEY_ED, "from: \"\": expected an IP address"},
     {"from=\"10.0.0.1/8\" " KEY_ED, "from: \"10.0.0.1/8\": bits are set"},
     {"from=\"!10.0.0.1\" " KEY_ED, "from: every item is negated"},
-    {"from=\"*.example.com\" " KEY_ED, "from: \"*.example.com\": expected"},
+    {"from=\"*.example.com\" " KEY_ED,
+     "from: \"*.example.com\": expected an IP address or ADDRESS/BITS; host names"},
+    {"from=\"10.0.0.1,blade7.example.com\" " KEY_ED,
+     "from: \"blade7.example.com\": expected an IP address or ADDRESS/BITS; host names"},
+    {"from=\"192.168.*\" " KEY_ED, "in place of a pattern (192.168.0.0/16 for 192.168.*)"},
+    {"from=\"192.168.1.?\" " KEY_ED, "in place of a pattern"},
     {"from=\"\x80\" " KEY_ED, "from: \"\\x80\": expected"},
     {"from=\"::1\",from=\"::1\" " KEY_ED, "option from is repeated"},
     {"expiry-time=20300101 " KEY_ED, "the value of expiry-time needs double quotes"},
@@ -278,17 +380,19 @@ static const struct {
     {"connect-as=\"root\" " KEY_ED, "option connect-as is not built yet"},
     {"restrict,CONNECT-AS=me " KEY_ED, "option connect-as is not built yet"},
     /* what we cannot give */
-    {"command=\"/bin/sh\" " KEY_ED, "option command asks"},
-    {"environment=\"A=b\" " KEY_ED, "option environment asks"},
-    {"tunnel=\"0\" " KEY_ED, "option tunnel asks"},
-    {"permitlisten=\"1\" " KEY_ED, "option permitlisten asks"},
+    {"command " KEY_ED, "option command needs a value"},
+    {"command=id " KEY_ED, "the value of command needs double quotes"},
+    {"command=\"a\",command=\"b\" " KEY_ED, "option command is repeated"},
+    {"permitlisten=1 " KEY_ED, "the value of permitlisten needs double quotes"},
+    {"environment=\"A=b\" " KEY_ED, "option environment sets variables of a program"},
+    {"tunnel=\"0\" " KEY_ED, "option tunnel is for tun devices"},
     {"pty " KEY_ED, "option pty asks"},
     {"user-rc " KEY_ED, "option user-rc asks"},
     {"agent-forwarding " KEY_ED, "option agent-forwarding asks"},
     {"X11-forwarding " KEY_ED, "option x11-forwarding asks"},
-    {"cert-authority " KEY_ED, "option cert-authority asks"},
-    {"cert-authority,principals=\"a\" " KEY_ED, "option cert-authority asks"},
-    {"principals=\"a\" " KEY_ED, "option principals asks"},
+    {"cert-authority " KEY_ED, "option cert-authority is for certificates"},
+    {"cert-authority,principals=\"a\" " KEY_ED, "option cert-authority is for certificates"},
+    {"principals=\"a\" " KEY_ED, "option principals is for certificates"},
     {"no-port-forwarding " KEY_ED, "remove the line"},
     /* keys */
     {"restrict", "no key follows"},

@@ -103,12 +103,12 @@ static const struct {
     {"confd.", 4565, "NNNNN"},
     {" confd", 4565, "NNNNN"},
     /* the address, numerically */
-    {"127.0.0.1", 4565, "YNNNN"},
+    {"127.0.0.1", 4565, "YNYNN"},
     {"127.0.0.1", 4566, "NNNNN"},
     {"127.0.0.1", 0, "NNNNN"},
     {"127.0.0.1", 4565 + 65536, "NNNNN"},
     {"127.0.0.1", UINT32_MAX, "NNNNN"},
-    {"::ffff:127.0.0.1", 4565, "YNNNN"},
+    {"::ffff:127.0.0.1", 4565, "YNYNN"},
     {"127.0.0.2", 4565, "NNNNN"},
     {"127.1", 4565, "NNNNN"},
     {"0x7f.0.0.1", 4565, "NNNNN"},
@@ -120,8 +120,8 @@ static const struct {
     {"127.0.0.1:4565", 4565, "NNNNN"},
     {"192.0.2.1", 4565, "NYNNN"},
     {"192.0.2.1", 4564, "NNNNN"},
-    {"::1", 4565, "NNYNN"},
-    {"0:0:0:0:0:0:0:1", 4565, "NNYNN"},
+    {"::1", 4565, "YNYNN"},
+    {"0:0:0:0:0:0:0:1", 4565, "YNYNN"},
     {"::1", 4564, "NNNNN"},
     {"[::1]", 4565, "NNNNN"},
     {"::1%1", 4565, "NNNNN"},
@@ -145,6 +145,9 @@ static const struct {
     {"2001:db8::9", 81, "NNNNN"},
     {"localhost", 99, "NYNNN"},
     {"127.0.0.1", 99, "NYNNN"},
+    {"::1", 99, "NYNNN"},
+    {"::1", 4569, "NNNYN"},
+    {"127.0.0.2", 99, "NNNNN"},
     {"localhost", 4569, "NNNYN"},
     {"127.0.0.1", 4569, "NNNYN"},
     {"localhost", 0, "NNNNN"},
@@ -229,6 +232,35 @@ Test(policy, direct_streamlocal_matrix, .init = make_all, .fini = free_all)
 	expect_row(POLICY_DIRECT_STREAMLOCAL, "/run/nso.sock\0", 14, 0, "BBBBB");
 }
 
+/* Another loopback address may be another daemon: it is not what "localhost" becomes, nor the other
+ * way about. */
+Test(policy, other_loopback_addresses)
+{
+	static const struct {
+		const char *host;
+		uint32_t port;
+		bool granted;
+	} table[] = {
+	    {"127.0.0.2", 4565, true},	{"::ffff:127.0.0.2", 4565, true},
+	    {"127.0.0.2", 4566, false}, {"127.0.0.1", 4565, false},
+	    {"::1", 4565, false},	{"::ffff:127.0.0.1", 4565, false},
+	    {"127.0.0.3", 4565, false}, {"localhost", 4565, true},
+	};
+	struct endpoint e;
+
+	make(&e, "second=127.0.0.2:4565", (const char *const[]){NULL});
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct policy_request r = {.action = POLICY_DIRECT_TCPIP,
+					   .host = table[i].host,
+					   .host_len = strlen(table[i].host),
+					   .port = table[i].port};
+
+		cr_expect_eq(policy_decide(&entry, &e, &r) == POLICY_GRANT, table[i].granted, "%s",
+			     table[i].host);
+	}
+	endpoint_free(&e);
+}
+
 /* A peer cannot choose the marks of an address that is not there. */
 Test(policy, unset_endpoint_grants_no_address)
 {
@@ -237,8 +269,8 @@ Test(policy, unset_endpoint_grants_no_address)
 	struct endpoint e = {.name = "e"};
 
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
-		struct policy_request r = {POLICY_DIRECT_TCPIP, hosts[i], strlen(hosts[i]), 0,
-					   {.len = 0},		0};
+		struct policy_request r = {
+		    POLICY_DIRECT_TCPIP, hosts[i], strlen(hosts[i]), 0, {.len = 0}, 0, false};
 
 		cr_expect_eq(policy_decide(&entry, &e, &r), POLICY_WRONG_DESTINATION, "%s",
 			     hosts[i]);
@@ -326,7 +358,7 @@ Test(policy, any_bytes, .init = make_all, .fini = free_all)
 
 Test(policy, texts)
 {
-	for (int v = POLICY_GRANT; v <= POLICY_OUTSIDE_WINDOW; v++) {
+	for (int v = POLICY_GRANT; v <= POLICY_USER_NOT_VERIFIED; v++) {
 		cr_expect(policy_reason((enum policy_verdict)v));
 		cr_expect(policy_remedy((enum policy_verdict)v));
 	}
@@ -337,13 +369,14 @@ Test(policy, permitopen, .init = make_all, .fini = free_all)
 	static const struct {
 		const char *spec, *want;
 	} table[] = {
-	    {"127.0.0.1:4565", "YNNNN"},
-	    {"127.0.0.1:*", "YYNYN"}, /* the aliases localhost:99, localhost:4569 */
+	    {"127.0.0.1:4565", "YNYNN"},
+	    {"127.0.0.1:*", "YYYYN"}, /* the aliases localhost:99, localhost:4569 */
 	    {"localhost:4565", "YNYNN"},
+	    {"127.0.0.2:4565", "NNNNN"},
 	    {"localhost:*", "YYYYN"},
 	    {"127.0.0.1:4566", "NNNNN"},
-	    {"[::1]:4565", "NNYNN"},
-	    {"[::1]:*", "NNYNN"},
+	    {"[::1]:4565", "YNYNN"},
+	    {"[::1]:*", "YYYYN"},
 	    {"192.0.2.1:*", "NYNNN"},
 	    {"node.example:*", "YNNNN"},
 	    {"node.example:4565", "YNNNN"},

@@ -114,6 +114,7 @@ Test(policy, conditions_by_themselves)
 	    [POLICY_ASK_SOURCE] = POLICY_SOURCE_NOT_ALLOWED,
 	    [POLICY_ASK_EXPIRY] = POLICY_EXPIRED,
 	    [POLICY_ASK_WINDOW] = POLICY_OUTSIDE_WINDOW,
+	    [POLICY_ASK_VERIFIED] = POLICY_GRANT,
 	    [POLICY_ASK_DESTINATION] = POLICY_WRONG_DESTINATION,
 	};
 	struct keyline k =
@@ -131,6 +132,36 @@ Test(policy, conditions_by_themselves)
 	cr_expect_eq(policy_ask(POLICY_ASK_DESTINATION, &k, &confd, &r), POLICY_GRANT);
 	cr_expect_eq(policy_ask(POLICY_CONDITIONS, &k, &confd, &r), POLICY_WRONG_TYPE);
 	keyline_free(&k);
+}
+
+/* Default deny: a request that says nothing of its user is one that was not verified. */
+Test(policy, verify_required)
+{
+	static const char line[] =
+	    "verify-required,valid=\"Mon 08:00-12:00Z\" sk-ssh-ed25519@openssh.com "
+	    "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIN6HImNkE4f23Npob39/"
+	    "lAW5fRvzPbpc8XS1uGBQOKwO"
+	    "AAAABHNzaDo=";
+	struct policy_request r = {.action = POLICY_LOGIN, .now = at("2026-11-16 09:00Z")};
+	char err[KEYLINE_ERROR] = "";
+	struct keyline k, plain = parse("");
+
+	cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1, "%s", err);
+	for (int action = POLICY_LOGIN; action <= POLICY_DIRECT_STREAMLOCAL; action++) {
+		r.action = (enum policy_action)action;
+		r.host = ".";
+		r.host_len = 1;
+		r.user_verified = false;
+		cr_expect_eq(policy_decide(&k, &confd, &r), POLICY_USER_NOT_VERIFIED);
+		cr_expect_eq(policy_decide(&plain, &confd, &r), POLICY_GRANT);
+		r.user_verified = true;
+		cr_expect_eq(policy_decide(&k, &confd, &r), POLICY_GRANT);
+		cr_expect_eq(policy_decide(&plain, &confd, &r), POLICY_GRANT);
+	}
+	r.now = at("2026-11-17 09:00Z");
+	cr_expect_eq(policy_decide(&k, &confd, &r), POLICY_OUTSIDE_WINDOW);
+	keyline_free(&k);
+	keyline_free(&plain);
 }
 
 Test(policy, next_change)

@@ -203,7 +203,9 @@ Test(signature, tokens)
 			s.counter--;
 			s.flags ^= 1; /* touch that was not signed */
 			cr_expect_eq(check(&s, &made[i]), SIGNATURE_BAD);
-			s.flags ^= 0x101;
+			s.flags ^= 1 | SIGNATURE_USER_VERIFIED; /* a PIN that was not signed */
+			cr_expect_eq(check(&s, &made[i]), SIGNATURE_BAD);
+			s.flags ^= 0x100 | SIGNATURE_USER_VERIFIED;
 			cr_expect_eq(check(&s, &made[i]), SIGNATURE_BAD);
 		}
 		made[i].blob[made[i].len - 1] ^= 1; /* another application */
