@@ -3,6 +3,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -201,6 +202,22 @@ static void put_number(struct field_writer *w, const EVP_PKEY *key, const char *
 		field_put(w, bytes + 1, (size_t)n);
 }
 
+/* libcrypto gives the point of a key of its older kind, as libssh makes them, in the compressed
+ * form; SSH has it whole (RFC 5656 section 3.1).  The new length, or 0. */
+static size_t whole_point(const char *group, uint8_t point[POINT_MAX], size_t n)
+{
+	EC_GROUP *g = EC_GROUP_new_by_curve_name(OBJ_sn2nid(group));
+	EC_POINT *p = g ? EC_POINT_new(g) : NULL;
+
+	if (p && EC_POINT_oct2point(g, p, point, n, NULL) == 1)
+		n = EC_POINT_point2oct(g, p, POINT_CONVERSION_UNCOMPRESSED, point, POINT_MAX, NULL);
+	else
+		n = 0;
+	EC_POINT_free(p);
+	EC_GROUP_free(g);
+	return n;
+}
+
 size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
 {
 	struct field_writer w = {blob, 0, KEYLINE_BLOB_MAX};
@@ -224,8 +241,10 @@ size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
 		if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, n, &n) !=
 		    1)
 			return 0;
-		if (a->curve)
+		if (a->curve) {
+			n = whole_point(group, point, n);
 			field_put_text(&w, a->curve);
+		}
 		field_put(&w, point, n);
 	}
 	return keyline_check_blob(blob, w.len, type, &errstr) == 0 ? w.len : 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Signatures of every algorithm by fresh keys; then everything that may be wrong with them. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* to make keys as libssh does */
 #include <criterion/criterion.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
@@ -113,6 +115,33 @@ Test(signature, good_ones)
 		cr_expect_eq(keyline_check_blob(made[i].blob, made[i].len, type, &errstr), 0);
 		cr_expect_str_eq(type, rows[i].type);
 		cr_expect_eq(check(&made[i].s, &made[i]), SIGNATURE_GOOD, "%s", rows[i].algorithm);
+	}
+}
+
+/* libssh makes its keys in the older way: the blob is the same. */
+Test(signature, blob_of_an_older_kind_of_key)
+{
+	static const struct {
+		const char *group;
+		int nid;
+	} groups[] = {
+	    {"P-256", NID_X9_62_prime256v1}, {"P-384", NID_secp384r1}, {"P-521", NID_secp521r1}};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		EVP_PKEY *key = EVP_EC_gen(groups[i].group), *older = EVP_PKEY_new();
+		uint8_t want[KEYLINE_BLOB_MAX], got[KEYLINE_BLOB_MAX], point[133];
+		size_t n = signature_blob(key, want), len = sizeof(point);
+		EC_KEY *ec = EC_KEY_new_by_curve_name(groups[i].nid);
+
+		cr_assert(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, len,
+							  &len) == 1);
+		cr_assert(EC_KEY_oct2key(ec, point, len, NULL) == 1);
+		cr_assert(EVP_PKEY_assign_EC_KEY(older, ec) == 1);
+		cr_expect_gt(n, 0);
+		cr_expect_eq(signature_blob(older, got), n, "%s", groups[i].group);
+		cr_expect_arr_eq(got, want, n);
+		EVP_PKEY_free(key);
+		EVP_PKEY_free(older);
 	}
 }
 
