@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "confine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,12 +11,16 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Descriptors that are gone through by number where nothing tells which there are. */
+enum { TRIED_BLINDLY = 16384 };
 
 bool confine_is_sanitized(void)
 {
@@ -48,6 +53,15 @@ int confine_drop_capabilities(void)
 
 	/* Ambient ones are a part of the permitted ones, and go with them. */
 	return (int)syscall(SYS_capset, &header, none);
+}
+
+bool confine_has_capability(int capability)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[capability / 32].effective >> capability % 32 & 1);
 }
 
 int confine_process(pid_t parent)
@@ -99,12 +113,51 @@ int confine_null_stdio(void)
 	return rc;
 }
 
-void confine_close_from(int lowest)
+static void let_go(int fd, unsigned flags)
 {
-	if (syscall(SYS_close_range, (unsigned)lowest, ~0U, 0U) == 0)
-		return;
-	for (long i = sysconf(_SC_OPEN_MAX); i >= lowest; i--)
-		close((int)i);
+	if (flags & CLOSE_RANGE_CLOEXEC)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	else
+		close(fd);
+}
+
+/* A container may refuse close_range, and have a limit of 2^30 descriptors. */
+static int let_go_from(int lowest, unsigned flags)
+{
+	struct rlimit l;
+	struct dirent *e;
+	DIR *dir;
+
+	if (syscall(SYS_close_range, (unsigned)lowest, ~0U, flags) == 0)
+		return 0;
+	dir = opendir("/proc/self/fd");
+	while (dir && (e = readdir(dir))) {
+		const int fd = atoi(e->d_name); /* 0 for . and .. */
+
+		if (fd >= lowest && fd != dirfd(dir))
+			let_go(fd, flags);
+	}
+	if (dir)
+		return closedir(dir);
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+		return -1;
+	if (l.rlim_max > TRIED_BLINDLY) {
+		errno = ENOSYS;
+		return -1;
+	}
+	for (int fd = lowest; fd < (int)l.rlim_max; fd++)
+		let_go(fd, flags);
+	return 0;
+}
+
+int confine_close_from(int lowest)
+{
+	return let_go_from(lowest, 0);
+}
+
+int confine_cloexec_from(int lowest)
+{
+	return let_go_from(lowest, CLOSE_RANGE_CLOEXEC);
 }
 
 size_t confine_raise_nofile(void)

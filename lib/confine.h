@@ -40,8 +40,15 @@ int confine_open_stdio(void);
 /* 0-2 on /dev/null.  0, or -1. */
 int confine_null_stdio(void);
 
-/* Closes every descriptor from lowest on. */
-void confine_close_from(int lowest);
+/* True where we have the capability of this number (CAP_KILL, ...) in our effective set. */
+bool confine_has_capability(int capability);
+
+/* Closes every descriptor from lowest on: by close_range(2), else those of /proc/self/fd.  0, or -1
+ * with errno where neither can be had and there may be more than can be tried. */
+int confine_close_from(int lowest);
+
+/* The same, but that they are closed at an exec. */
+int confine_cloexec_from(int lowest);
 
 /* The session's system call list (DESIGN.md has it with the reasons): everything else ends the
  * process.  After it no file, socket or process can be made, no descriptor passed away, no code

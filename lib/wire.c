@@ -161,6 +161,9 @@ int wire_recv(int sock, struct wire *w, size_t max_fds)
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
+	/* Said once, before the last words of one that died without having read ours. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -1;
 	if (n == 0 && msg.msg_controllen == 0 && (msg.msg_flags & MSG_CTRUNC) == 0)

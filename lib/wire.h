@@ -48,11 +48,12 @@ enum wire_type {
 	WIRE_HOSTKEY, /* bytes private key text, bytes public key blob */
 	WIRE_START,   /* no fields: settings are complete */
 	WIRE_SPAWN, /* u32 connection id; attached: the SSH socket, the session's end of its pair */
+	WIRE_KILL,  /* u32 connection id: its process, if there still is one */
 	/* spawner -> monitor */
 	WIRE_TESTED,  /* u32 proof, u32 keyless: what the self-test saw; HOSTKEY and START follow */
 	WIRE_READY,   /* bytes libssh version, bytes why something is off */
-	WIRE_FAILED,  /* bytes text */
-	WIRE_SPAWNED, /* u32 connection id, u32 pid; attached: a pidfd */
+	WIRE_FAILED,  /* u32 exit code, bytes text; also of the dialler */
+	WIRE_SPAWNED, /* u32 connection id, u32 pid */
 	WIRE_EXITED,  /* u32 connection id, u32 wait status, u64 microseconds of CPU that it took */
 	/* monitor -> dialler */
 	WIRE_ENDPOINT, /* u32 index, bytes sockaddr, u32 seconds until a dial is given up */

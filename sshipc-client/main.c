@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	if (s.command && !s.check && !(run = run_split(&s))) {
-		log_msg(LOG_ERR, "cannot start a process for the tunnel: %m");
+		log_msg(LOG_ERR, "run mode cannot start: %m");
 		code = EX_OSERR;
 		goto out;
 	}

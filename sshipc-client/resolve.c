@@ -57,9 +57,9 @@ static void __attribute__((noreturn)) child(int out, pid_t parent, const char *h
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
-	if (getppid() != parent || (out != FD && dup2(out, FD) < 0))
+	if (getppid() != parent || (out != FD && dup2(out, FD) < 0) ||
+	    confine_close_from(FD + 1) != 0)
 		_exit(1);
-	confine_close_from(FD + 1);
 	look_up(host, &a);
 	_exit(write(FD, &a, sizeof(a)) == (ssize_t)sizeof(a) ? 0 : 1);
 }

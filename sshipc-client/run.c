@@ -68,6 +68,11 @@ struct run *run_split(const struct settings *s)
 
 	r->s = s;
 	r->other = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (r->other < 0)
+		log_msg(LOG_ERR,
+			"run mode needs the system call pidfd_open, which is refused here; "
+			"allow it (a newer container runtime or seccomp profile does), or "
+			"use -L and start COMMAND beside it");
 	if (r->other < 0 || pipe2(ends, O_CLOEXEC) < 0 || (between = fork()) < 0) {
 		free(r);
 		return NULL;

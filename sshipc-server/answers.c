@@ -14,10 +14,16 @@ static void give_who(const struct monitor_view *view, struct evbuffer *out)
 {
 	size_t n = 0;
 
+	const struct conn *c;
+
 	/* What is too long is not sent; so no more of it needs to be made. */
-	for (struct conn *c = conn_next(view, NULL);
-	     c && evbuffer_get_length(out) <= CONTROL_ANSWER; c = conn_next(view, c), n++)
+	LIST_FOREACH(c, &view->conns, of_view)
+	{
+		if (!c->authorized || evbuffer_get_length(out) > CONTROL_ANSWER)
+			continue;
 		status_put(c, c->last_refusal, out);
+		n++;
+	}
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
 }
 

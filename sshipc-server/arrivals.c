@@ -48,7 +48,7 @@ static void on_conn_closed(void *arg, struct conn *c)
 	}
 	free(n);
 	if (m->stopping && m->view.n_sessions == 0)
-		monitor_quit(m, 0);
+		monitor_quit(m, m->exit_code);
 }
 
 /* May it be taken?  Perhaps another one goes for it. */
@@ -96,7 +96,7 @@ void arrivals_hand_over(struct monitor *m)
 		if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
 			TAILQ_REMOVE(&m->waiting, n, waiting);
 			n->spawner = m->spawner;
-			n->conn->proof = m->view.proof; /* as its sessions do */
+			conn_handed_over(n->conn, m->view.proof); /* as its sessions do */
 			close_both(n);
 			continue;
 		}
@@ -194,7 +194,7 @@ bool arrivals_listen(struct monitor *m)
 	return true;
 }
 
-/* Each session takes its socket and a pidfd here; and a third is for dials. */
+/* Each session takes its socket here, its two others while it waits for the spawner; or dials. */
 static size_t affordable(size_t files, int wanted, const char *name)
 {
 	const size_t n = files > 2 * SPARE_FILES ? (files - SPARE_FILES) / 3 : SPARE_FILES / 3;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -195,11 +194,28 @@ static void log_end(struct conn *c)
 
 static void dispose(struct conn *c)
 {
-	if (c->pidfd >= 0)
-		close(c->pidfd);
+	login_release(c);
+	c->view->n_sessions--;
+	event_free(c->timer);
 	LIST_REMOVE(c, of_view);
 	c->closed(c->arg, c);
 	free(c);
+}
+
+/* Nothing of it is left. */
+static void finish(struct conn *c)
+{
+	channels_release_all(c);
+	log_end(c);
+	dispose(c);
+}
+
+/* The spawner, whose child it is, may always kill it, and does not reap it before. */
+static void order_kill(struct conn *c)
+{
+	c->ordered |= c->view->kill(c->view->owner, c);
+	loop_after(c->timer, KILL_MS);
+	c->waited += KILL_MS;
 }
 
 void conn_kill(struct conn *c)
@@ -209,11 +225,8 @@ void conn_kill(struct conn *c)
 	if (c->gone)
 		return;
 	c->gone = true;
-	/* A process that closed its socket must not live on with the endpoint's. */
-	if (c->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
-	channels_release_all(c);
-	log_end(c);
+	channels_stop(c);
+	login_stop(c);
 	while ((u = STAILQ_FIRST(&c->messages))) {
 		STAILQ_REMOVE_HEAD(&c->messages, entry);
 		free(u);
@@ -221,16 +234,25 @@ void conn_kill(struct conn *c)
 	sources_leave(c->view->sources, &c->guest, loop_seconds());
 	if (!c->authorized || c->fault == SOURCES_CRASH)
 		sources_punish(c->view->sources, &c->peer, c->fault, loop_seconds());
-	login_release(c);
-	c->view->n_sessions--;
 	event_free(c->readable);
 	event_free(c->writable);
-	event_free(c->timer);
 	event_free(c->resume);
-	loop_drop(c->wait);
 	close(c->sock);
-	if (c->exited || c->pidfd < 0)
-		dispose(c);
+	/* A process that closed its socket must not live on with the endpoint's. */
+	if (c->process)
+		order_kill(c);
+	else
+		finish(c);
+}
+
+void conn_abandon(struct conn *c)
+{
+	log_msg(LOG_ERR,
+		"%s: its process %d has not ended: the spawner %s; look at both (ps -o "
+		"pid,stat,wchan), and end them with kill -9",
+		c->who, c->pid, c->ordered ? "was told to kill it" : "takes no orders");
+	channels_release_all(c);
+	dispose(c);
 }
 
 void conn_give_way(struct conn *c, enum limit which)
@@ -296,6 +318,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
+	if (c->gone) {
+		order_kill(c);
+		return;
+	}
 	if (c->ending) {
 		conn_kill(c);
 		return;
@@ -330,7 +356,6 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->id = id;
 	c->peer = *peer;
 	c->sock = sock;
-	c->pidfd = -1;
 	c->closed = closed;
 	c->arg = arg;
 	c->since = c->active = loop_seconds();
@@ -361,9 +386,15 @@ static void no_process(struct conn *c, const char *reason)
 			 reason);
 }
 
-void conn_spawned(struct conn *c, int pid, int pidfd)
+void conn_handed_over(struct conn *c, bool proof)
 {
-	c->pidfd = pidfd;
+	c->process = true;
+	c->proof = proof;
+}
+
+void conn_spawned(struct conn *c, int pid)
+{
+	c->pid = pid > 0 ? pid : 0;
 	if (pid < 0)
 		no_process(c, strerror(-pid));
 	else
@@ -383,7 +414,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 	const bool crashed =
 	    WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL);
 
-	c->exited = true;
+	c->process = false;
 	/* EX_SOFTWARE is the watchdog's. */
 	if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == EX_SOFTWARE))
 		sources_punish(c->view->sources, &c->peer, SOURCES_CRASH, loop_seconds());
@@ -396,7 +427,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 		sources_spend(c->view->sources, &c->peer, (unsigned)(cpu_us / 1000),
 			      loop_seconds());
 	if (c->gone)
-		dispose(c);
+		finish(c);
 }
 
 uint32_t conn_id(const struct conn *c)
@@ -423,6 +454,6 @@ void conn_dismiss(struct conn *c, unsigned uid)
 
 	conn_log(c, LOG_NOTICE, "killed",
 		 (const struct log_field[]){{"uid", NULL, uid}, {NULL, NULL, 0}},
-		 "%s (uid %u; key %s)", reason, uid, c->use->fingerprint);
+		 "told to end: %s (uid %u; key %s)", reason, uid, c->use->fingerprint);
 	conn_end(c, reason);
 }

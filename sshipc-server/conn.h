@@ -19,20 +19,27 @@ struct conn;
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *peer, int sock,
 		      void (*closed)(void *arg, struct conn *c), void *arg);
 
-/* The session process was forked; pidfd (or -1) is taken over.  Or it could not be: pid is a
- * negative errno. */
-void conn_spawned(struct conn *c, int pid, int pidfd);
+/* The spawner has it: from now on there is, or will be, a process, whose end is awaited.  proof:
+ * its login must come with the signature. */
+void conn_handed_over(struct conn *c, bool proof);
 
-/* It exited; status as of waitpid(2).  Logged when it was not a clean exit that nobody here asked
- * for.  Without a login its source pays for the CPU that it took. */
+/* The session process was forked.  Or it could not be: pid is a negative errno. */
+void conn_spawned(struct conn *c, int pid);
+
+/* It exited, or died with its spawner; status as of waitpid(2).  Logged when it was not a clean
+ * exit that nobody here asked for.  Without a login its source pays for the CPU that it took. */
 void conn_exited(struct conn *c, int status, uint64_t cpu_us);
 
 /* Tells the session to disconnect with reason; it is killed when it has not gone after half a
  * second. */
 void conn_end(struct conn *c, const char *reason);
 
-/* At once: the process is killed, sockets and dials are closed. */
+/* At once: dials and our end of the pair are closed, the spawner is told to kill the process.  The
+ * connection has ended, is logged as ended and counted no more when that is gone. */
 void conn_kill(struct conn *c);
+
+/* The server ends before it does: logs which process is left, and why, and forgets it. */
+void conn_abandon(struct conn *c);
 
 /* The same for one that is not logged in and makes room: which limit asks for it. */
 void conn_give_way(struct conn *c, enum limit which);

@@ -55,7 +55,7 @@ struct conn {
 	struct monitor_view *view;
 	uint32_t id;
 	struct address peer;
-	int sock, pidfd;
+	int sock;
 	struct event *readable, *writable, *timer, *resume;
 	struct pace pace;		    /* of its messages */
 	bool proof;			    /* a login must come with its signature */
@@ -63,8 +63,12 @@ struct conn {
 	size_t session_id_len;
 	const struct hostkey *hostkey;
 	bool ending; /* END was said, or it is doomed: the timer kills */
-	bool gone;   /* everything is given back; only the exit status is awaited */
-	bool exited, killed;
+	bool gone;   /* it is cut: nothing is heard of it any more, only its process is awaited */
+	bool killed;
+	bool process;	 /* there is one, or the spawner is to make it; until EXITED */
+	int pid;	 /* 0: not known */
+	bool ordered;	 /* the spawner was told to kill it */
+	unsigned waited; /* milliseconds since then */
 	struct guest guest;
 	enum sources_fault fault; /* should it end before its login */
 	bool authorized;
@@ -159,7 +163,10 @@ bool login_on_authorize(struct conn *c, struct wire *w);
 bool login_on_alive(struct conn *c, struct wire *w);
 void login_release(struct conn *c);
 
-/* Sessions of a key (0 for NULL); one that is ending makes room already. */
+/* Its login is decided no more. */
+void login_stop(struct conn *c);
+
+/* Sessions of a key (0 for NULL), each until its process is gone. */
 size_t login_sessions(const struct key_use *u);
 
 /* How many it may have: what its line says; else no key may have all places, or its owner could

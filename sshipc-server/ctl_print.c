@@ -48,6 +48,7 @@ static const struct column who[] = {
     {"FINGERPRINT", "fingerprint", PLAIN},
     {"ADDRESS", "source", SOURCE},
     {"ENDPOINT", "endpoint.name", PLAIN},
+    {"STATE", "state", PLAIN},
     {"CHANNELS", "channels", PLAIN},
     {"TO", "claimed_bytes_to_endpoint", PLAIN},
     {"FROM", "claimed_bytes_from_endpoint", PLAIN},
@@ -130,7 +131,7 @@ void ctl_print_ended(char *answer)
 	for (char *p = answer; p && is_data(p); p = next) {
 		next = cut(p);
 		format_source(p, source, sizeof(source));
-		printf("ended session %s: %s (%s), %s\n",
+		printf("ending session %s: %s (%s), %s\n",
 		       json_value(p, "connection", id, sizeof(id)),
 		       json_value(p, "key.name", name, sizeof(name)),
 		       json_value(p, "fingerprint", fingerprint, sizeof(fingerprint)), source);

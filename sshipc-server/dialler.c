@@ -47,7 +47,7 @@ struct dialler {
 	struct event *event, *writable;
 	struct dial_list remote; /* in the order in which they were asked for */
 	uint32_t last_id;
-	void (*lost)(void *arg);
+	void (*lost)(void *arg, int code, const char *text);
 	void *arg;
 };
 
@@ -164,11 +164,17 @@ static void fail_all(struct dialler *d)
 	}
 }
 
-static void lose_helper(struct dialler *d)
+/* last: its FAILED, or NULL. */
+static void lose_helper(struct dialler *d, struct wire *last)
 {
+	const int code = last ? (int)wire_get_u32(last) : 0;
+	char text[256] = "";
+
+	if (last)
+		wire_get_text(last, text, sizeof(text));
 	event_del(d->event);
 	fail_all(d);
-	d->lost(d->arg);
+	d->lost(d->arg, code, text);
 }
 
 static void on_helper(evutil_socket_t sock, short what, void *arg)
@@ -189,7 +195,7 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 	}
 	if (rc != 1 || wire_type(&w) != WIRE_DIALLED) {
 		wire_close_fds(&w);
-		lose_helper(d);
+		lose_helper(d, rc == 1 && wire_type(&w) == WIRE_FAILED ? &w : NULL);
 		return;
 	}
 	id = wire_get_u32(&w);
@@ -444,8 +450,7 @@ static void on_request(evutil_socket_t sock, short what, void *arg)
 
 void dialler_main(void)
 {
-	if (helper_settle() != 0)
-		_exit(71);
+	helper_settle();
 	self.base = loop_new();
 	self.queues = new_queues(ENDPOINTS_MAX);
 	loop_watch(self.base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_request, NULL);

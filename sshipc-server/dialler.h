@@ -22,7 +22,8 @@ struct dialler_setup {
 	size_t n;
 	int timeout;			/* seconds until a dial is given up */
 	const struct helper_user *user; /* demote: a helper dials */
-	void (*lost)(void *arg);	/* it died (all dials were reported as failed) */
+	/* It died (all dials were reported as failed); code and text as of spawner_ops. */
+	void (*lost)(void *arg, int code, const char *text);
 	void *arg;
 };
 

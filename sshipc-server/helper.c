@@ -4,16 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "confine.h"
+#include "wire.h"
 
 static const char title[] = "sshipc-server: ";
 
@@ -59,6 +62,96 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 	return 0;
 }
 
+/* What root needs, each with what for. */
+static const struct {
+	int number;
+	const char *name, *purpose;
+} needed[] = {
+    {CAP_SETUID, "SETUID", "helpers cannot become the user that sessions run as"},
+    {CAP_SETGID, "SETGID", "helpers cannot take the groups of the user that sessions run as"},
+    {CAP_KILL, "KILL", "a helper of another user that hangs could not be ended"},
+};
+
+/* In a process of its own: 0, or an errno. */
+static int try_demotion(const struct helper_user *user)
+{
+	int error = EIO, pipes[2];
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC) != 0)
+		return errno;
+	pid = fork();
+	if (pid == 0) {
+		error = confine_demote(user->name, user->uid, user->gid) == 0 ? 0 : errno;
+		_exit(write(pipes[1], &error, sizeof(error)) != sizeof(error));
+	}
+	close(pipes[1]);
+	if (pid < 0)
+		error = errno;
+	else if (read(pipes[0], &error, sizeof(error)) != sizeof(error))
+		error = EPERM; /* killed for it */
+	close(pipes[0]);
+	return error;
+}
+
+int helper_check(const struct helper_user *user, char *err, size_t size)
+{
+	int error;
+
+	for (size_t i = 0; user->demote && i < sizeof(needed) / sizeof(*needed); i++) {
+		if (confine_has_capability(needed[i].number))
+			continue;
+		snprintf(err, size,
+			 "the capability CAP_%s is missing: %s; add it (CapabilityBoundingSet= of "
+			 "systemd, --cap-add %s of docker), or start as that user",
+			 needed[i].name, needed[i].purpose, needed[i].name);
+		return -1;
+	}
+	if (access("/proc/self/exe", X_OK) != 0) {
+		snprintf(err, size,
+			 "/proc/self/exe: %s: helpers are started from there; mount /proc",
+			 strerror(errno));
+		return -1;
+	}
+	/* What we open has it from the start, what we inherited has not. */
+	if (confine_cloexec_from(HELPER_SOCKET) != 0) {
+		snprintf(err, size,
+			 "close_range is refused, and /proc/self/fd cannot be read: %s; allow the "
+			 "call in the container's seccomp profile",
+			 strerror(errno));
+		return -1;
+	}
+	error = user->demote ? try_demotion(user) : 0;
+	if (error == 0)
+		return 0;
+	snprintf(
+	    err, size,
+	    "no process can become user %s (initgroups, setresgid, setresuid): %s; allow these "
+	    "calls (a user namespace with setgroups, the container's seccomp profile), or "
+	    "start as that user",
+	    user->name, strerror(error));
+	return -1;
+}
+
+void helper_fail(int code, const char *text)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_FAILED);
+	wire_put_u32(&w, (uint32_t)code);
+	wire_put_text(&w, text);
+	wire_send(HELPER_SOCKET, &w);
+	_exit(code);
+}
+
+static void fail_call(const char *call)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s", call, strerror(errno));
+	helper_fail(EX_OSERR, text);
+}
+
 static void become(const char *role, const struct helper_user *user, int sock)
 {
 	char name[64], path[PATH_MAX], option[64];
@@ -71,10 +164,12 @@ static void become(const char *role, const struct helper_user *user, int sock)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (sock == HELPER_SOCKET ? fcntl(sock, F_SETFD, 0) != 0 : dup2(sock, HELPER_SOCKET) < 0)
-		_exit(71);
+		_exit(EX_OSERR);
+	/* Where it is refused, helper_check has seen to it that exec closes them: Landlock has
+	 * taken /proc/self/fd away by now. */
 	confine_close_from(HELPER_SOCKET + 1);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
-		_exit(77);
+		fail_call("initgroups, setresgid, setresuid");
 	if (user->debug && (n = readlink("/proc/self/exe", path, sizeof(path) - 1)) > 0) {
 		path[n] = '\0';
 		/* valgrind puts its own words into argv[0] */
@@ -84,7 +179,7 @@ static void become(const char *role, const struct helper_user *user, int sock)
 	}
 	/* Our own inode, though the file may have been replaced since. */
 	execve("/proc/self/exe", argv, env);
-	_exit(71);
+	fail_call("/proc/self/exe cannot be executed");
 }
 
 pid_t helper_start(const char *role, const struct helper_user *user, int *sock)
@@ -124,7 +219,7 @@ void helper_retitle(const char *role)
 		snprintf(own_role, room + 1, "%s", role);
 }
 
-int helper_settle(void)
+void helper_settle(void)
 {
 	/* A terminal's ^C and a supervisor's SIGTERM to the group are the monitor's to answer. */
 	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
@@ -133,6 +228,9 @@ int helper_settle(void)
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	if (!confine_is_sanitized() && confine_null_stdio() != 0)
-		return -1;
-	return confine_drop_capabilities() == 0 ? confine_process(getppid()) : -1;
+		fail_call("/dev/null");
+	if (confine_drop_capabilities() != 0)
+		fail_call("capset");
+	if (confine_process(getppid()) != 0)
+		fail_call("setrlimit, prctl: the helper cannot be confined");
 }

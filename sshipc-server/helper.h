@@ -23,6 +23,15 @@ struct helper_user {
  * our own.  0, or -1 with *errstr (static). */
 int helper_user_find(const char *name, struct helper_user *out, const char **errstr);
 
+/* Before Landlock: whether helpers can be started as user: capabilities, /proc, and by trying it in
+ * a process of its own.  No descriptor of ours passes an exec from here on.  0, or -1 with err:
+ * what is missing and the way out. */
+int helper_check(const struct helper_user *user, char *err, size_t size);
+
+/* In a helper: tells the monitor why it cannot go on (FAILED: text, and the exit code that the
+ * server should end with), and exits with it. */
+void helper_fail(int code, const char *text) __attribute__((noreturn));
+
 /* Starts "sshipc-server: ROLE" as user; *sock is our end (close-on-exec, blocking).  The pid, or -1
  * with errno. */
 pid_t helper_start(const char *role, const struct helper_user *user, int *sock);
@@ -35,7 +44,7 @@ const char *helper_role(char *const *argv);
 void helper_retitle(const char *role);
 
 /* A helper's first step: no memory is its end; its signals, 0-2 on /dev/null, no capabilities,
- * confine_process.  0, or -1. */
-int helper_settle(void);
+ * confine_process.  What fails is its end. */
+void helper_settle(void);
 
 #endif

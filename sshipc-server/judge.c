@@ -16,14 +16,14 @@ static bool judge(struct conn *c, time_t now)
 	const char *reason = NULL;
 	enum policy_verdict verdict;
 
-	if (!c->authorized || c->gone)
+	if (!c->authorized)
 		return false;
 	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
 	if (c->entry) {
 		snprintf(c->use->name, sizeof(c->use->name), "%s", c->entry->key.name);
 		conn_name(c);
 	}
-	if (c->ending)
+	if (c->ending || c->gone)
 		return false;
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
 	if (verdict != POLICY_GRANT)
@@ -35,7 +35,7 @@ static bool judge(struct conn *c, time_t now)
 		return false;
 	conn_log(c, LOG_NOTICE, "revoked",
 		 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
-		 "ended: %s (key %s)", reason, c->use->fingerprint);
+		 "told to end: %s (key %s)", reason, c->use->fingerprint);
 	snprintf(c->why, sizeof(c->why), "%s", reason);
 	conn_end(c, reason);
 	return true;

@@ -12,7 +12,8 @@
 #include "session.h"
 
 enum {
-	REPLACE_SECONDS = 3, /* for the older sessions of a key to show that they live */
+	REPLACE_MS = 3000, /* for the older sessions of a key to show that they live */
+	GO_MS = 1500,	   /* for one that is replaced to go; both within the session's patience */
 };
 
 bool login_count_query(struct conn *c)
@@ -129,35 +130,44 @@ size_t login_most_sessions(const struct monitor_view *view, const struct keyline
 	return key->max_sessions ? key->max_sessions : (view->max_sessions + 1) / 2;
 }
 
-/* A login need not wait any longer where there is room, or where every session has answered. */
+/* A login need not wait any longer where there is room, or where every session has answered and
+ * none is ending. */
 static void end_wait(struct monitor_view *view, const struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(view->allowlist, u->blob, u->blob_len);
 	const struct conn *c;
-	bool silent = false;
+	bool awaited = false;
 
 	LIST_FOREACH(c, &u->conns, of_key)
-	silent |= !c->ending && c->asked_alive && !c->alive;
+	awaited |= !conn_logged_in(c) || (c->asked_alive && !c->alive);
 	if (u->waiter &&
-	    (!silent || !entry || login_sessions(u) < login_most_sessions(view, &entry->key)))
+	    (!awaited || !entry || login_sessions(u) < login_most_sessions(view, &entry->key)))
 		event_active(u->waiter->wait, EV_TIMEOUT, 0);
+}
+
+void login_stop(struct conn *c)
+{
+	struct key_use *u = c->waiting;
+
+	loop_drop(c->wait);
+	c->wait = NULL;
+	c->waiting = NULL;
+	if (!u)
+		return;
+	u->waiter = NULL;
+	drop_unused(u);
 }
 
 void login_release(struct conn *c)
 {
-	struct key_use *use = c->use, *waiting = c->waiting;
+	struct key_use *u = c->use;
 
-	c->use = c->waiting = NULL;
-	if (use) {
-		LIST_REMOVE(c, of_key);
-		end_wait(c->view, use);
-	}
-	if (waiting)
-		waiting->waiter = NULL;
-	if (waiting && waiting != use)
-		drop_unused(waiting);
-	if (use)
-		drop_unused(use);
+	c->use = NULL;
+	if (!u)
+		return;
+	LIST_REMOVE(c, of_key);
+	end_wait(c->view, u);
+	drop_unused(u);
 }
 
 size_t login_sessions(const struct key_use *u)
@@ -168,8 +178,18 @@ size_t login_sessions(const struct key_use *u)
 	if (!u)
 		return 0;
 	LIST_FOREACH(c, &u->conns, of_key)
-	n += !c->ending;
+	n++;
 	return n;
+}
+
+static bool one_is_ending(const struct key_use *u)
+{
+	const struct conn *c;
+
+	LIST_FOREACH(c, &u->conns, of_key)
+	if (!conn_logged_in(c))
+		return true;
+	return false;
 }
 
 /* ---- login ---- */
@@ -233,8 +253,24 @@ static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 		   : policy_remedy(verdict);
 }
 
-/* The wait is over: everything may have changed meanwhile, so everything is asked again. */
-static void decide_again(struct conn *c, struct key_use *u)
+/* Who showed no life makes room, unless another one is ending: NULL. */
+static struct conn *to_replace(const struct key_use *u)
+{
+	struct conn *other, *oldest = NULL;
+
+	LIST_FOREACH(other, &u->conns, of_key)
+	{
+		if (!conn_logged_in(other))
+			return NULL;
+		if (other->asked_alive && !other->alive)
+			oldest = other; /* newest first: the last one seen */
+	}
+	return oldest;
+}
+
+/* The wait is over: everything may have changed meanwhile, so everything is asked again.  False: it
+ * waits for one that is replaced. */
+static bool decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
 	const struct policy_request request = {.action = POLICY_LOGIN,
@@ -243,53 +279,44 @@ static void decide_again(struct conn *c, struct key_use *u)
 					       .user_verified = c->user_verified};
 	const enum policy_verdict verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	struct conn *oldest;
 	size_t max;
-	struct conn *other, *oldest = NULL;
 
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, u->fingerprint, policy_reason(verdict), remedy(c, verdict));
-		return;
+		return true;
 	}
 	max = login_most_sessions(c->view, &entry->key);
-	LIST_FOREACH(other, &u->conns, of_key)
-	if (!other->ending && other->asked_alive && !other->alive)
-		oldest = other; /* newest first: the last one seen */
+	oldest = to_replace(u);
 	if (login_sessions(u) == max && entry->key.replace_old && oldest) {
 		conn_log(oldest, LOG_NOTICE, "replaced",
 			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
 			 "replaced by session %u: its peer is silent (replace-old)",
 			 (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
+		loop_after(c->wait, GO_MS);
+		return false;
 	}
 	if (login_sessions(u) < max)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint,
-		     "the key has as many sessions as it may (max-sessions), and all are alive",
+		     "the key has as many sessions as it may (max-sessions), and none has gone",
 		     full_remedy);
-}
-
-static void settle_wait(struct conn *c)
-{
-	struct key_use *u = c->waiting;
-
-	event_free(c->wait);
-	c->wait = NULL;
-	if (!c->ending)
-		decide_again(c, u);
-	c->waiting = NULL;
-	u->waiter = NULL;
-	drop_unused(u);
+	return true;
 }
 
 static void on_waited(evutil_socket_t fd, short what, void *arg)
 {
-	settle_wait(arg);
+	struct conn *c = arg;
+
+	if (c->ending || decide_again(c, c->waiting))
+		login_stop(c);
 }
 
-/* The older sessions of the key are asked whether their peers live; the login is answered when that
- * is known. */
-static void wait_for_others(struct conn *c, struct key_use *u)
+/* Those that are ending are awaited; with replace-old the others are asked whether their peers
+ * live. The login is answered when that is known. */
+static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 {
 	struct conn *other;
 	struct wire w;
@@ -298,7 +325,7 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 	u->waiter = c;
 	LIST_FOREACH(other, &u->conns, of_key)
 	{
-		if (other->ending)
+		if (!replace || !conn_logged_in(other))
 			continue;
 		other->asked_alive = true;
 		other->alive = false;
@@ -306,7 +333,7 @@ static void wait_for_others(struct conn *c, struct key_use *u)
 		conn_send(other, &w);
 	}
 	c->wait = loop_timer(c->view->base, on_waited, c);
-	loop_after(c->wait, REPLACE_SECONDS * 1000);
+	loop_after(c->wait, REPLACE_MS);
 }
 
 /* The owner of an unknown key proved to have it. */
@@ -397,8 +424,8 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	use = find_use(c->view, entry->key.digest);
 	if (login_sessions(use) + (use && use->waiter) < login_most_sessions(c->view, &entry->key))
 		grant(c, entry);
-	else if (entry->key.replace_old && !use->waiter)
-		wait_for_others(c, use);
+	else if (!use->waiter && (entry->key.replace_old || one_is_ending(use)))
+		wait_for_others(c, use, entry->key.replace_old);
 	else
 		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
 		     full_remedy);

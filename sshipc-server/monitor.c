@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -16,7 +15,10 @@
 #include "loop.h"
 #include "monitor_internal.h"
 
-enum { STOP_MS = 1000, RESPAWN_SECONDS = 5 };
+enum {
+	RESPAWN_SECONDS = 5,
+	STUCK_MS = 4000, /* in which a spawner has not read an order to kill */
+};
 
 void monitor_quit(struct monitor *m, int exit_code)
 {
@@ -27,6 +29,7 @@ void monitor_quit(struct monitor *m, int exit_code)
 /* ---- children ---- */
 
 static void start_spawner(struct monitor *m);
+static void stop(struct monitor *m, int exit_code);
 static void try_later(struct monitor *m, bool explained);
 
 static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
@@ -52,17 +55,27 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 			address_format(&m->listeners[i].l.at, text, sizeof(text)));
 }
 
-static void on_spawned(void *arg, uint32_t id, int pid, int pidfd)
+static void on_spawned(void *arg, uint32_t id, int pid)
 {
 	struct node *n = arrivals_find(arg, id);
 
 	if (n)
-		conn_spawned(n->conn, pid, pidfd);
-	else if (pidfd >= 0) { /* it must not live on without us */
-		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-		close(pidfd);
-	}
+		conn_spawned(n->conn, pid);
 	arrivals_hand_over(arg);
+}
+
+/* A spawner that reads nothing is stopped or hangs: when it dies the kernel kills its sessions. */
+static bool on_kill(void *owner, const struct conn *c)
+{
+	struct node *n = arrivals_find(owner, c->id);
+
+	if (c->waited == STUCK_MS)
+		log_msg(LOG_ERR,
+			"session %u: its process %d has not ended %d s after the order to kill it",
+			(unsigned)c->id, c->pid, STUCK_MS / 1000);
+	if (c->waited >= STUCK_MS && spawner_deaf(n->spawner))
+		spawner_kill(n->spawner);
+	return c->ordered || spawner_kill_session(n->spawner, c->id) == 0;
 }
 
 static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
@@ -79,7 +92,7 @@ static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 	}
 }
 
-static void on_lost(void *arg, struct spawner *s, const char *text)
+static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 {
 	struct monitor *m = arg;
 	struct node *n, *next;
@@ -98,7 +111,7 @@ static void on_lost(void *arg, struct spawner *s, const char *text)
 		return;
 	m->spawner = NULL;
 	if (!m->announced)
-		monitor_quit(m, explained ? EX_CONFIG : EX_SOFTWARE);
+		monitor_quit(m, explained ? code : EX_SOFTWARE);
 	else if (m->ready && !m->stopping)
 		start_spawner(m);
 	else if (!m->stopping)
@@ -139,11 +152,11 @@ static void start_spawner(struct monitor *m)
 		monitor_quit(m, EX_OSERR);
 }
 
-static void on_dialler_lost(void *arg)
+static void on_dialler_lost(void *arg, int code, const char *text)
 {
 	/* Nothing can be opened without it, and only a fault in it or a kill ends it. */
-	log_msg(LOG_ERR, "the dialler is gone");
-	monitor_quit(arg, EX_SOFTWARE);
+	log_msg(LOG_ERR, "the dialler is gone%s%s", text[0] ? ": " : "", text);
+	stop(arg, text[0] ? code : EX_SOFTWARE);
 }
 
 /* ---- the list in force ---- */
@@ -205,23 +218,35 @@ static bool start_control(struct monitor *m)
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
-	monitor_quit(arg, 0);
+	monitor_quit(arg, EX_SOFTWARE);
+}
+
+static void stop(struct monitor *m, int exit_code)
+{
+	struct node *n, *next;
+
+	m->exit_code = m->exit_code ? m->exit_code : exit_code;
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	arrivals_watch(m, false);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
+			next = LIST_NEXT(n, entry);
+			if (n->spawner)
+				conn_end(n->conn, "the server is shutting down");
+			else
+				conn_kill(n->conn);
+		}
+	if (m->view.n_sessions == 0)
+		monitor_quit(m, m->exit_code);
+	else
+		loop_after(m->stop_timer, MONITOR_STOP * 1000);
 }
 
 void monitor_stop(struct monitor *m)
 {
-	struct node *n;
-
-	m->stopping = true;
-	arrivals_watch(m, false);
-	if (m->view.n_sessions == 0) {
-		monitor_quit(m, 0);
-		return;
-	}
-	for (size_t i = 0; i < BUCKETS; i++)
-		LIST_FOREACH(n, &m->nodes[i], entry)
-	conn_end(n->conn, "the server is shutting down");
-	loop_after(m->stop_timer, STOP_MS);
+	stop(m, 0);
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
@@ -236,6 +261,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					      .user = setup->user,
 					      .lost = on_dialler_lost,
 					      .arg = m};
+	char err[512];
 
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
@@ -243,6 +269,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.hostkeys = setup->hostkeys,
 					.n_hostkeys = setup->n_hostkeys,
 					.logged_in = on_logged_in,
+					.kill = on_kill,
 					.owner = m};
 	m->view.since = loop_seconds();
 	m->setup = setup;
@@ -253,6 +280,11 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.repeats = repeats_new(base);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->enforce = enforce_new(base, s, list, &enforce_ops);
+	*exit_code = EX_OSERR;
+	if (helper_check(setup->user, err, sizeof(err)) != 0) {
+		log_msg(LOG_ERR, "%s", err);
+		goto fail;
+	}
 	*exit_code = EX_UNAVAILABLE;
 	if (!arrivals_listen(m) || !start_control(m))
 		goto fail;
@@ -288,7 +320,7 @@ void monitor_free(struct monitor *m)
 		}
 	for (size_t i = 0; i < BUCKETS; i++)
 		while ((n = LIST_FIRST(&m->nodes[i])))
-			conn_exited(n->conn, 0, 0);
+			conn_abandon(n->conn);
 	spawner_free_all();
 	dialler_free(m->view.dialler);
 	arrivals_free(m);

@@ -20,7 +20,10 @@
 #include "sources.h"
 #include "spawner.h"
 
+#define MONITOR_STOP 6 /* seconds for all sessions to end, the last ones by force */
+
 struct monitor;
+struct conn;
 
 /* What the last dial of an endpoint gave, for the status answer. */
 struct dial_record {
@@ -50,6 +53,9 @@ struct monitor_view {
 	size_t n_sessions, max_sessions; /* of the settings, or what descriptors allow */
 	size_t n_dials, max_dials;	 /* not yet handed over */
 	void (*logged_in)(void *owner, time_t next); /* one was granted; see conn_next_change */
+	/* Has its process killed, at first and every half second until it is gone; false: the
+	 * spawner did not take the order. */
+	bool (*kill)(void *owner, const struct conn *c);
 	void *owner;
 };
 
@@ -61,11 +67,12 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 /* Loads the allow list anew and judges every session by it. */
 void monitor_reload(struct monitor *m);
 
-/* Stops accepting and tells every session to end; the loop is left when all are gone, or after a
- * second. */
+/* Stops accepting and tells every session to end; the loop is left when all are gone, or after
+ * MONITOR_STOP seconds. */
 void monitor_stop(struct monitor *m);
 
-/* The exit code when the loop has ended: 0 after monitor_stop, else what went wrong. */
+/* The exit code when the loop has ended: 0 after monitor_stop, else what went wrong: 70 also where
+ * a process was left, which monitor_free logs. */
 int monitor_exit_code(const struct monitor *m);
 void monitor_free(struct monitor *m);
 

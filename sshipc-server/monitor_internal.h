@@ -20,8 +20,8 @@ struct node {
 	LIST_ENTRY(node) entry;
 	TAILQ_ENTRY(node) waiting;
 	struct conn *conn;
-	const struct spawner *spawner; /* NULL: not handed over yet */
-	int fd, end; /* until then: the connection, the session's end of the pair */
+	struct spawner *spawner; /* NULL: not handed over yet */
+	int fd, end;		 /* until then: the connection, the session's end of the pair */
 };
 
 struct monitor {

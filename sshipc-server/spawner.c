@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -34,10 +36,13 @@ struct spawner {
 	const struct spawner_setup *setup;
 	struct event *event;
 	int sock;
+	pid_t pid; /* ours to reap, which nobody does while its socket is open */
+	bool killed;
 	size_t live;	 /* sessions handed over that have not ended */
 	size_t starting; /* that it has not yet answered for */
 	bool proof;
 	bool retired, busy; /* busy: its own callback runs */
+	int last_code;
 	char last_words[256];
 };
 
@@ -70,17 +75,14 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 	struct spawner *s = arg;
 	struct wire w;
 	char version[64], why[512];
-	const int rc = wire_recv(sock, &w, 1);
+	const int rc = wire_recv(sock, &w, 0);
 	uint32_t a, b;
 
-	/* A descriptor that there was no room for: the message is lost, the spawner is not. */
-	if (rc < 0 && (errno == EBADMSG || errno == EAGAIN)) {
-		s->starting -= errno == EBADMSG && s->starting > 0;
+	if (rc < 0 && errno == EAGAIN)
 		return;
-	}
 	if (rc != 1) {
 		event_del(s->event);
-		s->ops.lost(s->ops.arg, s, s->last_words);
+		s->ops.lost(s->ops.arg, s, s->last_code, s->last_words);
 		return;
 	}
 	s->busy = true;
@@ -98,7 +100,7 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		a = wire_get_u32(&w);
 		b = wire_get_u32(&w);
 		s->starting -= s->starting > 0;
-		s->ops.spawned(s->ops.arg, a, (int)b, wire_take_fd(&w, 0));
+		s->ops.spawned(s->ops.arg, a, (int)b);
 		break;
 	case WIRE_EXITED:
 		a = wire_get_u32(&w);
@@ -107,12 +109,12 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 		s->ops.exited(s->ops.arg, a, (int)b, wire_get_u64(&w));
 		break;
 	case WIRE_FAILED:
+		s->last_code = (int)wire_get_u32(&w);
 		wire_get_text(&w, s->last_words, sizeof(s->last_words));
 		break;
 	default:
 		break;
 	}
-	wire_close_fds(&w);
 	s->busy = false;
 	if (s->retired && s->live == 0)
 		spawner_free(s);
@@ -143,7 +145,8 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 	s->setup = setup;
 	s->sock = -1;
 	LIST_INSERT_HEAD(&all, s, entry);
-	if (helper_start("spawner", setup->user, &s->sock) < 0 || send_setup(s->sock, setup) != 0) {
+	s->pid = helper_start("spawner", setup->user, &s->sock);
+	if (s->pid < 0 || send_setup(s->sock, setup) != 0) {
 		spawner_free(s);
 		return NULL;
 	}
@@ -165,6 +168,36 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
 	s->live++;
 	s->starting++;
 	return 0;
+}
+
+int spawner_kill_session(struct spawner *s, uint32_t conn)
+{
+	struct wire w;
+
+	wire_start(&w, WIRE_KILL);
+	wire_put_u32(&w, conn);
+	return wire_send(s->sock, &w);
+}
+
+bool spawner_deaf(const struct spawner *s)
+{
+	int unread = 0;
+
+	return ioctl(s->sock, SIOCOUTQ, &unread) == 0 && unread > 0;
+}
+
+void spawner_kill(struct spawner *s)
+{
+	if (s->killed)
+		return;
+	s->killed = true;
+	if (kill(s->pid, SIGKILL) == 0)
+		log_msg(LOG_ERR,
+			"the spawner (process %d) takes no orders: killed, with its sessions",
+			(int)s->pid);
+	else
+		log_msg(LOG_ERR, "the spawner (process %d) takes no orders, nor a kill: %s",
+			(int)s->pid, strerror(errno));
 }
 
 size_t spawner_starting(const struct spawner *s)
@@ -213,12 +246,7 @@ static struct {
 
 static void die(const char *text)
 {
-	struct wire w;
-
-	wire_start(&w, WIRE_FAILED);
-	wire_put_text(&w, text);
-	wire_send(HELPER_SOCKET, &w);
-	_exit(70);
+	helper_fail(EX_CONFIG, text);
 }
 
 static void read_setup(void)
@@ -291,18 +319,14 @@ static void prepare(void)
 		_exit(0);
 }
 
-static void report_child(struct child *c, int pidfd)
+static void report_child(const struct child *c)
 {
 	struct wire w;
 
 	wire_start(&w, WIRE_SPAWNED);
 	wire_put_u32(&w, c->conn);
 	wire_put_u32(&w, (uint32_t)c->pid);
-	if (pidfd >= 0)
-		wire_attach(&w, pidfd);
 	wire_send(HELPER_SOCKET, &w);
-	if (pidfd >= 0)
-		close(pidfd);
 }
 
 static void report_exit(uint32_t conn, int status, const struct rusage *used)
@@ -339,12 +363,12 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 	}
 	if (c.pid < 0) {
 		c.pid = -errno;
-		report_child(&c, -1);
+		report_child(&c);
 		report_exit(c.conn, 0, &(struct rusage){.ru_nsignals = 0});
 		return;
 	}
 	sp.children[sp.n_children++] = c;
-	report_child(&c, (int)syscall(SYS_pidfd_open, c.pid, 0));
+	report_child(&c);
 }
 
 static void reap(void)
@@ -365,6 +389,32 @@ static void reap(void)
 	}
 }
 
+/* Of all children, or of one: what was not reaped is no other's. */
+static void kill_children(const uint32_t *conn)
+{
+	for (size_t i = 0; i < sp.n_children; i++)
+		if (!conn || sp.children[i].conn == *conn)
+			kill(sp.children[i].pid, SIGKILL);
+}
+
+static void on_message(struct wire *w, const sigset_t *unblocked)
+{
+	uint32_t conn;
+
+	switch (wire_type(w)) {
+	case WIRE_SPAWN:
+		spawn(w, unblocked);
+		break;
+	case WIRE_KILL:
+		conn = wire_get_u32(w);
+		if (wire_done(w))
+			kill_children(&conn);
+		break;
+	default:
+		break;
+	}
+}
+
 static void on_child(int sig)
 {
 	/* only to end ppoll */
@@ -376,8 +426,7 @@ void spawner_main(void)
 	sigset_t chld, unblocked;
 	struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
 
-	if (helper_settle() != 0)
-		_exit(71);
+	helper_settle();
 	sigaction(SIGCHLD, &sa, NULL);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
@@ -393,9 +442,9 @@ void spawner_main(void)
 		if (ppoll(&p, sp.monitor_ended ? 0 : 1, NULL, &unblocked) > 0) {
 			if (wire_recv(HELPER_SOCKET, &w, 2) != 1) {
 				sp.monitor_ended = true;
+				kill_children(NULL);
 			} else {
-				if (wire_type(&w) == WIRE_SPAWN)
-					spawn(&w, &unblocked);
+				on_message(&w, &unblocked);
 				wire_close_fds(&w);
 			}
 		}

@@ -3,8 +3,8 @@
 #define SSHIPC_SERVER_SPAWNER_H
 /*
  * The helper that forks the session processes: exec'd, so nothing of the monitor is in it; libssh
- * and OpenSSL are warm and tested.  It hears no peer.  When its socket ends it lets its sessions
- * finish and goes; when the monitor dies, all die.
+ * and OpenSSL are warm and tested.  It hears no peer.  It kills a session when it is told to; when
+ * its socket ends it kills all of them and goes, when the monitor dies, all die.
  */
 #include <event2/event.h>
 #include <stdbool.h>
@@ -28,15 +28,14 @@ struct spawner_ops {
 	 * this libssh cannot do ("" when nothing is amiss). */
 	void (*ready)(void *arg, struct spawner *s, bool proof, const char *libssh,
 		      const char *why);
-	/* A session was forked; pidfd is the receiver's.  Or it could not: pid is a negative errno.
-	 */
-	void (*spawned)(void *arg, uint32_t conn, int pid, int pidfd);
+	/* A session was forked.  Or it could not: pid is a negative errno. */
+	void (*spawned)(void *arg, uint32_t conn, int pid);
 	/* A session ended, or could not be forked; status as of waitpid(2), and the CPU that it
 	 * took. */
 	void (*exited)(void *arg, uint32_t conn, int status, uint64_t cpu_us);
-	/* The spawner is gone (text: its last words, may be empty), and its sessions with it:
-	 * spawner_free it. */
-	void (*lost)(void *arg, struct spawner *s, const char *text);
+	/* The spawner is gone (text and code: its last words, "" and 0 where it said none), and its
+	 * sessions with it: spawner_free it. */
+	void (*lost)(void *arg, struct spawner *s, int code, const char *text);
 	void *arg;
 };
 
@@ -47,6 +46,16 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 /* Hands over an accepted connection and the session's end of its pair (both are copied: close
  * them).  0, or -1 with errno. */
 int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
+
+/* Has it kill the process of conn, if there still is one: exited follows.  It is no other's, since
+ * it was not reaped.  0, or -1 with errno: it does not read. */
+int spawner_kill_session(struct spawner *s, uint32_t conn);
+
+/* True while it has not read all that it was told. */
+bool spawner_deaf(const struct spawner *s);
+
+/* Kills it, its sessions die with it: lost follows. */
+void spawner_kill(struct spawner *s);
 
 /* How many of them it has not yet forked. */
 size_t spawner_starting(const struct spawner *s);

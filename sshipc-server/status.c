@@ -63,7 +63,8 @@ static const char *limit_text(unsigned limit, char buf[8])
 
 void status_put(const struct conn *c, const char *last_refusal, struct evbuffer *out)
 {
-	const struct keyline *k = &c->entry->key;
+	static const struct keyline no_more = {.max_sessions = 0};
+	const struct keyline *k = c->entry ? &c->entry->key : &no_more;
 	char source[ADDRESS_TEXT], expires[32] = "", limits[2][8];
 	struct tm tm;
 
@@ -73,12 +74,12 @@ void status_put(const struct conn *c, const char *last_refusal, struct evbuffer 
 	evbuffer_add_printf(
 	    out,
 	    "{\"version\":\"%s\",\"connection\":%" PRIu32
-	    ",\"channels\":%zu,\"max_channels\":%d,\"claimed_bytes_to_endpoint\":%" PRIu64
-	    ",\"claimed_bytes_from_endpoint\":%" PRIu64
+	    ",\"state\":\"%s\",\"channels\":%zu,\"max_channels\":%d,\"claimed_bytes_to_endpoint\":"
+	    "%" PRIu64 ",\"claimed_bytes_from_endpoint\":%" PRIu64
 	    ",\"age_seconds\":%lld,\"idle_seconds\":%lld,\"endpoint\":",
-	    SSHIPC_VERSION, c->id, c->n_channels, c->view->settings->max_channels, c->to_endpoint,
-	    c->from_endpoint, (long long)(loop_seconds() - c->since),
-	    (long long)(loop_seconds() - c->active));
+	    SSHIPC_VERSION, c->id, conn_logged_in(c) ? "up" : "ending", c->n_channels,
+	    c->view->settings->max_channels, c->to_endpoint, c->from_endpoint,
+	    (long long)(loop_seconds() - c->since), (long long)(loop_seconds() - c->active));
 	status_put_endpoint(c->view, c->endpoint, false, out);
 	status_put_text(out, ",\"key\":{", "name", c->use->name);
 	status_put_text(out, ",", "fingerprint", c->use->fingerprint);

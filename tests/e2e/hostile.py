@@ -101,7 +101,7 @@ class Rest:
         """sessions: more than these and the ones before there never were."""
         print(f"{what}: at most {self.peak_sessions} sessions, {self.peak_descriptors} descriptors of the monitor")
         check(self.peak_sessions <= sessions + len(self.kept), f"{self.peak_sessions} sessions with {what}")
-        # A session has its pair and a pidfd; what is dialled or asked may have one more for a moment.
+        # A session has its pair, and two more while it waits for the spawner; what is dialled or asked may have one more for a moment.
         check(self.peak_descriptors <= len(self.before[1]) + 4 * self.peak_sessions + 16, f"{self.peak_descriptors} descriptors with {what}")
         wait_for(f"the server has what it had before {what}", lambda: self._now() == self.before, 60)
         check(self.server.running() and self.pids[1] in children(self.server.pid), "the monitor and the spawner are the same")

@@ -56,6 +56,16 @@ static inline size_t fake_logged(const char *text)
 	return n;
 }
 
+/* Its process is the test's: what the spawner would be told. */
+static uint32_t fake_killed;
+static unsigned fake_orders;
+
+static inline bool fake_kill(void *owner, const struct conn *c)
+{
+	fake_killed = conn_id(c);
+	return ++fake_orders % 2 == 0; /* the first order finds a socket that is full */
+}
+
 static inline void fake_on_login(void *owner, time_t next)
 {
 	fake_logins++;
@@ -113,6 +123,7 @@ static inline int fake_set_up(int backlog)
 	fake_view.max_dials = 4 * CHANNELS;
 	fake_view.max_sessions = 100;
 	fake_view.logged_in = fake_on_login;
+	fake_view.kill = fake_kill;
 	fake_view.dialler = dialler_new(fake_view.base, &dialler);
 	cr_assert(fake_view.base && fake_view.pending && fake_view.repeats && fake_view.dialler);
 	log_redirect(fake_keep_line);

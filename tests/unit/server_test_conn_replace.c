@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "fake_session.h"
@@ -174,6 +173,52 @@ Test(conn_replace, each_is_waited_for)
 	fake_leave(&new);
 }
 
+/* Who was told to end, and is not gone, is one of the key's sessions: a login waits for it, asks
+ * nobody whether he lives, and is refused where it does not go. */
+Test(conn_replace, ending_one_counts)
+{
+	for (int goes = 0; goes < 2; goes++) {
+		struct fake old, new;
+		struct wire w;
+
+		reload("max-sessions=1," PLAIN);
+		fake_log_in(&old, BLOB_ED);
+		conn_handed_over(old.c, false);
+		conn_end(old.c, "enough");
+		cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+		fake_start(&new);
+		fake_make_authorize(&w, BLOB_ED);
+		fake_say(&new, &w);
+		cr_expect_eq(fake_heard(&new, &w), 0, "its place was given away");
+		close(old.sock);
+		cr_expect_eq(fake_heard(&new, &w), 0, "its process may live");
+		if (goes)
+			conn_exited(old.c, 0, 0);
+		cr_expect_eq(fake_hear(&new, &w), goes ? WIRE_GRANT : WIRE_DENY);
+		if (!goes)
+			conn_exited(old.c, 0, 0);
+		cr_expect_eq(old.closed, 1);
+		fake_leave(&new);
+	}
+}
+
+/* The one that is replaced has its half second to go, and the login waits for that. */
+Test(conn_replace, replaced_one_goes_first)
+{
+	struct fake old, new;
+	struct wire w;
+
+	start_wait(&old, &new);
+	conn_handed_over(old.c, false);
+	while (!fake_killed)
+		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
+	cr_expect_eq(fake_heard(&new, &w), 0, "granted beside the one that it replaces");
+	conn_exited(old.c, SIGKILL, 0);
+	cr_expect_eq(fake_heard(&new, &w), WIRE_GRANT);
+	close(old.sock);
+	fake_leave(&new);
+}
+
 /* Everybody may be gone when the list that named them is. */
 Test(conn_replace, all_end_meanwhile)
 {
@@ -279,16 +324,23 @@ Test(conn_replace, told_to_end)
 		for (;;)
 			pause();
 	fake_log_in(&f, BLOB_ED);
-	conn_spawned(f.c, pid, (int)syscall(SYS_pidfd_open, pid, 0));
+	conn_handed_over(f.c, false);
+	conn_spawned(f.c, pid);
 	conn_end(f.c, "enough");
 	conn_end(f.c, "twice");
 	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
 	cr_expect_eq(fake_open(&f, 0x10001, "here"), 0, "an ending session got an answer");
+	cr_assert_eq(fake_killed, conn_id(f.c));
+	while (fake_orders < 2) /* the first one was not taken */
+		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
+	cr_expect_not(f.closed, "its process is not gone yet");
+	cr_expect_eq(fake_view.n_sessions, 1);
+	cr_expect_eq(fake_logged("ended after"), 0, "it is called ended: %s", fake_log);
+	kill(pid, SIGKILL);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	cr_expect_not(f.closed, "its process is not reaped yet");
-	cr_expect_eq(fake_view.n_sessions, 0);
 	conn_exited(f.c, status, 0);
+	cr_expect_eq(fake_logged("ended after"), 1);
+	cr_expect_eq(fake_view.n_sessions, 0);
 	cr_expect_eq(f.closed, 1);
 	close(f.sock);
 }

@@ -97,7 +97,7 @@ static void on_done(void *arg, int fd, int error)
 	event_base_loopbreak(base);
 }
 
-static void on_lost(void *arg)
+static void on_lost(void *arg, int code, const char *text)
 {
 	(*(int *)arg)++;
 	event_base_loopbreak(base);

@@ -19,7 +19,7 @@ static struct allow_entry entry;
 static struct key_use use;
 static struct dial_record dial;
 static struct monitor_view view = {.settings = &settings, .dials = &dial};
-static struct conn conn = {.view = &view, .entry = &entry, .use = &use};
+static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .authorized = true};
 
 static void set_up(void)
 {
@@ -97,7 +97,7 @@ Test(status, the_whole_answer)
 {
 	static const char before[] =
 	    "{\"version\":\"" SSHIPC_VERSION
-	    "\",\"connection\":7,\"channels\":2,\"max_channels\":256,"
+	    "\",\"connection\":7,\"state\":\"up\",\"channels\":2,\"max_channels\":256,"
 	    "\"claimed_bytes_to_endpoint\":40,\"claimed_bytes_from_endpoint\":50,\"age_seconds\":";
 	static const char after[] =
 	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,\"last_dial\":"

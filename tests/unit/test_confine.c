@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,11 +177,68 @@ static int close_from(const void *arg)
 	for (int fd = 200; fd <= 203; fd++)
 		if (dup2(STDIN_FILENO, fd) < 0)
 			return NOT_READY;
-	confine_close_from(201);
+	if (confine_close_from(201) != 0)
+		return NOT_READY;
 	for (int fd = 201; fd <= 203; fd++)
 		if (fcntl(fd, F_GETFD) != -1)
 			return fd;
 	return fcntl(200, F_GETFD) == -1 ? 1 : 0;
+}
+
+enum { FAR = 1000 }; /* no test has so many descriptors */
+
+/* As a container does: no close_range, here also no /proc; who tries descriptors beyond FAR dies.
+ */
+static bool refuse_calls(bool proc)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	return ctx && seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(close_range), 0) == 0 &&
+	       (proc || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(openat), 0) == 0) &&
+	       seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(close), 1,
+				SCMP_A0(SCMP_CMP_GE, FAR, 0)) == 0 &&
+	       seccomp_load(ctx) == 0;
+}
+
+static const struct {
+	bool proc;
+	rlim_t limit;
+	bool refused;
+	int (*let_go)(int lowest);
+} close_cases[] = {
+    {true, 16385, false, confine_close_from}, {true, 16385, false, confine_cloexec_from},
+    {false, 500, false, confine_close_from},  {false, 500, false, confine_cloexec_from},
+    {false, 16385, true, confine_close_from}, {false, 16385, true, confine_cloexec_from}};
+
+static int close_without_close_range(const void *arg)
+{
+	const size_t i = *(const size_t *)arg;
+	const struct rlimit l = {close_cases[i].limit, close_cases[i].limit};
+	const bool can = setrlimit(RLIMIT_NOFILE, &l) == 0;
+
+	for (int fd = 200; fd <= 400; fd++)
+		if (dup2(STDIN_FILENO, fd) < 0)
+			return NOT_READY;
+	if (!can && errno == EPERM)
+		return 0; /* the hard limit here is lower */
+	if (!can || !refuse_calls(close_cases[i].proc))
+		return NOT_READY;
+	if ((close_cases[i].let_go(201) != 0) != close_cases[i].refused)
+		return 1;
+	for (int fd = 201; fd <= 400 && !close_cases[i].refused; fd++)
+		if (fcntl(fd, F_GETFD) !=
+		    (close_cases[i].let_go == confine_close_from ? -1 : FD_CLOEXEC))
+			return 2;
+	return fcntl(200, F_GETFD) != 0 ? 3 : 0;
+}
+
+Test(confine, a_billion_descriptors_are_not_tried)
+{
+	for (size_t i = 0; i < sizeof(close_cases) / sizeof(*close_cases); i++) {
+		int status = child(close_without_close_range, &i);
+
+		cr_expect(exited(status, 0), "%zu: status %#x", i, status);
+	}
 }
 
 static int raise_nofile(const void *arg)

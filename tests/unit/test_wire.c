@@ -307,6 +307,20 @@ Test(wire, nothing_there_and_no_room)
 	cr_expect_eq(errno, EAGAIN);
 }
 
+/* Who dies without having read what was sent to it is heard all the same. */
+Test(wire, last_words)
+{
+	build();
+	cr_assert_eq(wire_send(pair[1], &w), 0);
+	cr_assert_eq(wire_send(pair[0], &w), 0);
+	close(pair[0]);
+	cr_expect_eq(wire_recv(pair[1], &w, 0), 1, "%s", strerror(errno));
+	cr_expect_eq(wire_type(&w), WIRE_CLOSED);
+	cr_expect_eq(wire_recv(pair[1], &w, 0), 0);
+	close(pair[1]);
+	fds_before -= 2;
+}
+
 Test(wire, the_end)
 {
 	int other[2];
