@@ -17,6 +17,7 @@
 
 enum {
 	KILL_MS = 500,	 /* from END to SIGKILL */
+	LOOK_MS = 10,	 /* between two looks at one whose spawner died */
 	UNSENT_MAX = 64, /* messages that wait for a session to read */
 	MESSAGES_A_TURN = 64,
 	SIGNS_A_SECOND = 10, /* new keys cost us most */
@@ -210,9 +211,28 @@ static void finish(struct conn *c)
 	dispose(c);
 }
 
+/* Children of ours are reaped by the kernel (SIGCHLD is ignored). */
+static bool is_child(int pid)
+{
+	return pid > 0 && waitpid(pid, NULL, WNOHANG) == 0;
+}
+
+/* When its spawner is gone the kernel has given it to us (monitor.c), and a SIGKILL to it. */
+static void look_for_orphan(struct conn *c)
+{
+	if (is_child(c->parent) || is_child(c->pid))
+		loop_after(c->timer, LOOK_MS);
+	else
+		conn_exited(c, 0, 0);
+}
+
 /* The spawner, whose child it is, may always kill it, and does not reap it before. */
 static void order_kill(struct conn *c)
 {
+	if (c->parent) {
+		look_for_orphan(c);
+		return;
+	}
 	c->ordered |= c->view->kill(c->view->owner, c);
 	loop_after(c->timer, KILL_MS);
 	c->waited += KILL_MS;
@@ -428,6 +448,13 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			      loop_seconds());
 	if (c->gone)
 		finish(c);
+}
+
+void conn_orphaned(struct conn *c, int parent)
+{
+	c->parent = parent;
+	if (c->gone)
+		look_for_orphan(c);
 }
 
 uint32_t conn_id(const struct conn *c)

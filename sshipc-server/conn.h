@@ -26,9 +26,12 @@ void conn_handed_over(struct conn *c, bool proof);
 /* The session process was forked.  Or it could not be: pid is a negative errno. */
 void conn_spawned(struct conn *c, int pid);
 
-/* It exited, or died with its spawner; status as of waitpid(2).  Logged when it was not a clean
+/* It exited; status as of waitpid(2).  Logged when it was not a clean
  * exit that nobody here asked for.  Without a login its source pays for the CPU that it took. */
 void conn_exited(struct conn *c, int status, uint64_t cpu_us);
+
+/* Its spawner, process parent, died: so will it, and is awaited. */
+void conn_orphaned(struct conn *c, int parent);
 
 /* Tells the session to disconnect with reason; it is killed when it has not gone after half a
  * second. */

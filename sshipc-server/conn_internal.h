@@ -67,6 +67,7 @@ struct conn {
 	bool killed;
 	bool process;	 /* there is one, or the spawner is to make it; until EXITED */
 	int pid;	 /* 0: not known */
+	int parent;	 /* the spawner that died with it; 0: none did */
 	bool ordered;	 /* the spawner was told to kill it */
 	unsigned waited; /* milliseconds since then */
 	struct guest guest;

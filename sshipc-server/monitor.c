@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -104,7 +105,7 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
 			next = LIST_NEXT(n, entry);
 			if (n->spawner == s)
-				conn_exited(n->conn, 0, 0);
+				conn_orphaned(n->conn, spawner_pid(s));
 		}
 	spawner_free(s);
 	if (s != m->spawner)
@@ -296,6 +297,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 		log_msg(LOG_ERR, "cannot start the dialler: %s", strerror(errno));
 		goto fail;
 	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* see conn_orphaned */
 	start_spawner(m);
 	if (m->spawner)
 		return m;

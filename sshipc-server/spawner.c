@@ -179,6 +179,11 @@ int spawner_kill_session(struct spawner *s, uint32_t conn)
 	return wire_send(s->sock, &w);
 }
 
+int spawner_pid(const struct spawner *s)
+{
+	return (int)s->pid;
+}
+
 bool spawner_deaf(const struct spawner *s)
 {
 	int unread = 0;

@@ -51,6 +51,8 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
  * it was not reaped.  0, or -1 with errno: it does not read. */
 int spawner_kill_session(struct spawner *s, uint32_t conn);
 
+int spawner_pid(const struct spawner *s);
+
 /* True while it has not read all that it was told. */
 bool spawner_deaf(const struct spawner *s);
 
