@@ -11,7 +11,9 @@
 #include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -185,6 +187,40 @@ int confine_files(size_t n)
 		l.rlim_max = n;
 	l.rlim_cur = l.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &l);
+}
+
+int confine_memory(size_t bytes)
+{
+	struct rlimit l;
+
+	if (CONFINE_SANITIZED)
+		return 0;
+	if (getrlimit(RLIMIT_AS, &l) != 0)
+		return -1;
+	if (l.rlim_max > bytes)
+		l.rlim_max = bytes;
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_AS, &l);
+}
+
+void confine_oom_first(bool on)
+{
+	enum { FIRST = 500 }; /* of 1000 */
+	static char before[16];
+	static int fd = -1;
+	char text[16];
+	ssize_t n;
+
+	if (fd < 0) {
+		fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, before, sizeof(before) - 1);
+		before[n > 0 ? n : 0] = '\0';
+	}
+	if (fd < 0 || atoi(before) >= FIRST)
+		return;
+	snprintf(text, sizeof(text), "%d", on ? FIRST : atoi(before));
+	if (pwrite(fd, text, strlen(text), 0) < 0)
+		return;
 }
 
 struct rule {

@@ -58,6 +58,15 @@ int confine_syscalls(void);
 /* This process can have n descriptors from here on, and no more again.  0, or -1 with errno. */
 int confine_files(size_t n);
 
+/* This process can map that many bytes in all from here on (RLIMIT_AS), and no more again; nothing
+ * where a sanitizer maps terabytes.  0, or -1 with errno. */
+int confine_memory(size_t bytes);
+
+/* Between on and off, what is forked is what the kernel ends first where memory runs out
+ * (oom_score_adj), before others of the same size.  Keeps a descriptor from the first call on,
+ * which must come before Landlock.  Where /proc does not let it, nothing changes. */
+void confine_oom_first(bool on);
+
 /* Raises the soft limit of descriptors to the hard one; returns it. */
 size_t confine_raise_nofile(void);
 

@@ -12,6 +12,7 @@
 
 #include "alloc.h"
 #include "answers.h"
+#include "confine.h"
 #include "fence.h"
 #include "loop.h"
 #include "monitor_internal.h"
@@ -290,6 +291,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	if (!arrivals_listen(m) || !start_control(m))
 		goto fail;
 	*exit_code = EX_OSERR;
+	confine_oom_first(false); /* as long as /proc is there */
 	if (fence_monitor(s) != 0)
 		goto fail;
 	m->view.dialler = dialler_new(base, &dialler);

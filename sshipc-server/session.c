@@ -21,6 +21,8 @@ enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
 	STATS_SECONDS = 2,     /* at least, between two words about bytes */
 	SPARE_FILES = 16,      /* descriptors beside those of channels: 9, and .status */
+	SPARE_MEMORY = 64,     /* MiB beside what is held: it begins with 13 */
+	HELD_TIMES = 3,	       /* what is held takes up to two and a half times its size */
 };
 
 /* ---- the monitor ---- */
@@ -368,6 +370,17 @@ static int start(struct session *s, int ssh_fd)
 	return 0;
 }
 
+/* A channel whose reader was slow once keeps libssh's buffer, the next power of two above its
+ * window, until it is closed. */
+static size_t most_memory(const struct session_setup *setup)
+{
+	const size_t channel = ssh_version(SSH_VERSION_INT(0, 11, 0)) ? 4 : 2;
+
+	return (SPARE_MEMORY + HELD_TIMES * (size_t)setup->max_held +
+		channel * (size_t)setup->max_channels)
+	       << 20;
+}
+
 void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
@@ -389,8 +402,9 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	watchdog_start("");
 	watchdog_limit(true); /* until its login */
 	if (confine_process(setup->parent) != 0 ||
-	    (setup->sandbox && (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
-				confine_syscalls() != 0))) {
+	    (setup->sandbox &&
+	     (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
+	      confine_memory(most_memory(setup)) != 0 || confine_syscalls() != 0))) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,6 +18,64 @@
 
 #include "child.h"
 #include "confine.h"
+
+/* In steps of 1 MiB, of every kind that there is. */
+static int map_all(const void *arg)
+{
+	const size_t limit = (size_t)512 << 20, step = 1 << 20;
+	const int kinds[] = {MAP_PRIVATE, MAP_SHARED};
+	const struct rlimit more = {2 * limit, 2 * limit};
+	struct rlimit l;
+	size_t got = 0;
+
+	if (confine_drop_capabilities() != 0 || confine_memory(limit) != 0 ||
+	    getrlimit(RLIMIT_AS, &l) != 0)
+		return NOT_READY;
+	if (l.rlim_cur != limit || l.rlim_max != limit)
+		return 1;
+	if (setrlimit(RLIMIT_AS, &more) == 0)
+		return 2;
+	for (size_t i = 0; i < 2; i++)
+		while (mmap(NULL, step, PROT_READ | PROT_WRITE, kinds[i] | MAP_ANONYMOUS, -1, 0) !=
+		       MAP_FAILED)
+			got += step;
+	return got > 0 && got <= limit ? 0 : 3;
+}
+
+Test(confine, memory)
+{
+	const int status = child(map_all, NULL);
+
+	if (confine_is_sanitized())
+		return;
+	cr_expect(exited(status, 0), "status %#x", status);
+}
+
+static int score(void)
+{
+	FILE *f = fopen("/proc/self/oom_score_adj", "r");
+	int n = -1;
+
+	cr_assert(f && fscanf(f, "%d", &n) == 1 && fclose(f) == 0);
+	return n;
+}
+
+static int look_at_score(const void *arg)
+{
+	return score() == *(const int *)arg ? 0 : 1;
+}
+
+Test(confine, only_children_between_the_calls_go_first)
+{
+	const int before = score(), first = before > 500 ? before : 500;
+
+	confine_oom_first(false);
+	confine_oom_first(true);
+	cr_expect(exited(child(look_at_score, &first), 0));
+	confine_oom_first(false);
+	cr_expect_eq(score(), before);
+	cr_expect(exited(child(look_at_score, &before), 0));
+}
 
 static int look_at_self(const void *arg)
 {
