@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "denial.h"
 #include "json.h"
 #include "policy.h"
 
@@ -36,7 +37,7 @@ void findings_denied(struct report *r, const struct identity *identity, const ch
 			    "%.*s", (int)strcspn(why, ";"), why);
 		return;
 	}
-	if (strstr(why, IDENTITY_NOT_ENOUGH)) {
+	if (strstr(why, DENIAL_NOT_ENOUGH)) {
 		report_fail(r, REPORT_LOGIN, NULL, "%s", why);
 		return;
 	}

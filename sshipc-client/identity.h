@@ -10,9 +10,6 @@
 
 struct identity;
 
-/* What is said of a server to which the key alone is not enough; the doctor knows it by this. */
-#define IDENTITY_NOT_ENOUGH "wants more than a key"
-
 /* path: the private key; agent_key: instead of it the fingerprint of an agent's key, which is asked
  * for at each login.  Both must outlive it.  NULL with err, which has the remedy: unreadable, wrong
  * mode, not a key, wrong passphrase, no terminal to ask on. */

@@ -11,10 +11,10 @@
 
 #include "alloc.h"
 #include "backoff.h"
+#include "denial.h"
 #include "identity.h"
 #include "log.h"
 #include "loop.h"
-#include "policy.h"
 #include "reach.h"
 #include "relay.h"
 #include "selftest.h"
@@ -38,7 +38,9 @@ struct link {
 	enum { DOWN, REACHING, KEYING, AUTHENTICATING, UP } state;
 	char server[300]; /* "HOST:PORT" */
 	struct reach *reach;
-	struct via *via; /* in place of reach; stays while its process does */
+	struct reach_memory memory;
+	struct address peer; /* that was reached; unset: none yet */
+	struct via *via;     /* in place of reach; stays while its process does */
 	struct backoff *backoff;
 	struct event *deadline, *reset;
 	ssh_session ssh;
@@ -168,10 +170,22 @@ static void tear_down(struct link *l, const char *message)
 	l->state = DOWN;
 }
 
+/* The next attempt tries this address last. */
+static void note_failed_exchange(struct link *l)
+{
+	char at[REACH_AT], why[sizeof(l->why) + sizeof(at)];
+
+	reach_remember(&l->memory, &l->peer, true);
+	snprintf(why, sizeof(why), "%s%s", l->why, reach_at(&l->peer, l->server, at));
+	snprintf(l->why, sizeof(l->why), "%.*s", (int)sizeof(l->why) - 1, why);
+}
+
 static void on_reset(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
 
+	if (l->state == KEYING && !l->via)
+		note_failed_exchange(l);
 	if (l->state == UP && loop_seconds() - l->up_since >= HEALTHY_SECONDS)
 		backoff_forget(l->backoff);
 	tear_down(l, NULL);
@@ -235,15 +249,17 @@ static void check_host_key(struct link *l)
 
 static void announce(struct link *l)
 {
-	char text[SESSION_TEXT];
+	char text[SESSION_TEXT], at[REACH_AT];
 
+	reach_remember(&l->memory, &l->peer, false);
 	l->state = UP;
 	l->ever_up = true;
 	l->up_since = loop_seconds();
 	event_del(l->deadline);
 	sshloop_logged_in(l->loop);
 	l->why[0] = '\0';
-	log_msg(LOG_INFO, "connected to %s (%s)", l->server, session_describe(l->ssh, text));
+	log_msg(LOG_INFO, "connected to %s%s (%s)", l->server, reach_at(&l->peer, l->server, at),
+		session_describe(l->ssh, text));
 	tell(l, LINK_UP, l->server);
 }
 
@@ -296,55 +312,14 @@ static int log_in(struct link *l)
 	return rc == SSH_AGAIN ? SSH_AUTH_AGAIN : SSH_AUTH_ERROR;
 }
 
-/* A server of ours tells the owner of a listed key why, and its session's number. */
-static void on_denied(struct link *l)
+static void on_denied(struct link *l, bool partial)
 {
-	char *banner = ssh_get_issue_banner(l->ssh), why[512];
-	const char *text = banner ? banner : "";
-	const bool listed = strstr(text, "(session ");
-	const bool passing =
-	    strstr(text, "(max-sessions)") || strstr(text, policy_reason(POLICY_OUTSIDE_WINDOW));
-	struct log_text shown;
+	const struct denial d = {l->server, l->s->user, identity_name(l->identity), partial};
+	char why[768];
+	const bool passing = denial_describe(&d, l->ssh, why, sizeof(why));
 
-	snprintf(why, sizeof(why), "%s refused the key %s for user \"%s\"%s%s%s", l->server,
-		 identity_name(l->identity), l->s->user, *text ? ": " : "",
-		 log_escape(&shown, text, strcspn(text, "\r\n")),
-		 listed ? "" : "; is its public line in the server's allow list?");
-	ssh_string_free_char(banner);
 	tell(l, LINK_DENIED, why);
 	refuse_link(l, EX_NOPERM, passing, why);
-}
-
-/* SSH_AUTH_PARTIAL: AuthenticationMethods of an OpenSSH server, or the like. */
-static void on_partial(struct link *l)
-{
-	static const struct {
-		int method;
-		const char *name;
-	} names[] = {{SSH_AUTH_METHOD_PASSWORD, "password"},
-		     {SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive"},
-		     {SSH_AUTH_METHOD_PUBLICKEY, "a second key"},
-		     {SSH_AUTH_METHOD_HOSTBASED, "hostbased"},
-		     {SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic"}};
-	const int wanted = ssh_userauth_list(l->ssh, NULL);
-	char methods[128] = "", why[768];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const size_t n = strlen(methods);
-
-		if (wanted & names[i].method)
-			snprintf(methods + n, sizeof(methods) - n, "%s%s", n ? " or " : "",
-				 names[i].name);
-	}
-	snprintf(why, sizeof(why),
-		 "%s accepted the key %s for user \"%s\" and " IDENTITY_NOT_ENOUGH
-		 " (%s), which this client does not give; let this user in with the key alone "
-		 "(OpenSSH: AuthenticationMethods publickey, in a Match block), or name another "
-		 "one: USER@HOST",
-		 l->server, identity_name(l->identity), l->s->user,
-		 *methods ? methods : "it does not say what");
-	tell(l, LINK_DENIED, why);
-	refuse_link(l, EX_NOPERM, false, why);
 }
 
 /* A command that ended is the cause of what libssh found. */
@@ -373,10 +348,8 @@ static void authenticate(struct link *l)
 			announce(l);
 		return;
 	case SSH_AUTH_DENIED:
-		on_denied(l);
-		return;
 	case SSH_AUTH_PARTIAL:
-		on_partial(l);
+		on_denied(l, rc == SSH_AUTH_PARTIAL);
 		return;
 	default:
 		on_dead(l, identity_error(l->identity) ? identity_error(l->identity)
@@ -429,7 +402,6 @@ static void on_reached(void *arg, int fd, const char *why)
 	struct link *l = arg;
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
-	struct address peer;
 	char text[ADDRESS_TEXT];
 
 	l->reach = NULL;
@@ -443,8 +415,8 @@ static void on_reached(void *arg, int fd, const char *why)
 		return;
 	}
 	getpeername(fd, (struct sockaddr *)&ss, &len);
-	address_from_sockaddr(&peer, (struct sockaddr *)&ss, len);
-	tell(l, LINK_REACHED, address_format(&peer, text, sizeof(text)));
+	address_from_sockaddr(&l->peer, (struct sockaddr *)&ss, len);
+	tell(l, LINK_REACHED, address_format(&l->peer, text, sizeof(text)));
 	start_session(l, fd);
 }
 
@@ -456,12 +428,13 @@ static void start_attempt(void *arg)
 	backoff_begin(l->backoff);
 	l->wanted = openings_wanted(l->openings);
 	l->denied = false;
+	l->peer.sa.ss_family = AF_UNSPEC;
 	await_login(l);
 	via_free(l->via); /* of the attempt before */
 	l->via = l->s->via ? via_start(l->base, l->s, on_reached, l) : NULL;
 	l->reach = l->s->via ? NULL
 			     : reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout,
-					   on_reached, l);
+					   &l->memory, on_reached, l);
 }
 
 void link_slept(struct link *l, long seconds)

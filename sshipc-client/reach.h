@@ -2,22 +2,48 @@
 #ifndef SSHIPC_CLIENT_REACH_H
 #define SSHIPC_CLIENT_REACH_H
 /*
- * From the server's name to a connected socket: the addresses of the name, tried in their order.
+ * From the server's name to a connected socket.  The addresses of the name race (RFC 8305), and not
+ * the first that connects wins but the first that speaks SSH: one that accepts and stays silent
+ * would else be chosen again and again.  Knows nothing of what follows but what it is told: an
+ * address that failed at the key exchange is tried last.
  */
 #include <event2/event.h>
+#include <stdbool.h>
+
+#include "address.h"
+#include "resolve.h"
 
 struct reach;
 
-/* Called once, from the loop: a connected non-blocking socket, which is the caller's; or -1, with
- * why of the last address (valid for the call). */
+/* Addresses that failed at the key exchange, the last one at the end.  Zeroed at first; kept by the
+ * caller from one attempt to the next. */
+struct reach_memory {
+	struct address failed[RESOLVE_MAX];
+	size_t n;
+};
+
+void reach_remember(struct reach_memory *m, const struct address *a, bool failed);
+
+/* Puts addresses of a look-up into the order in which they are tried: families in turn (RFC 8305
+ * section 4), those that failed behind all others, the last of them at the end.  Returns how many
+ * have not failed. */
+size_t reach_order(struct address *addresses, size_t n, const struct reach_memory *m);
+
+/* " at ADDRESS", or "" where server, "HOST:PORT", says the same, or a is unset.  Returns buf. */
+#define REACH_AT (ADDRESS_TEXT + 4)
+const char *reach_at(const struct address *a, const char *server, char buf[REACH_AT]);
+
+/* Called once, from the loop: a connected non-blocking socket, which is the caller's and of which
+ * nothing has been read; or -1, with why of each address (valid for the call). */
 typedef void reach_done(void *arg, int fd, const char *why);
 
-/* Starts one; each address has its share of timeout_s, the caller's own timer bounds the whole.
- * host must outlive it. */
+/* Starts one; the caller's own timer bounds the whole, timeout_s the look-up.  Where nobody speaks
+ * for half of it, the first that connected is taken: some wait for the client's first word.  host
+ * and m must outlive it. */
 struct reach *reach_start(struct event_base *base, const char *host, unsigned port, int timeout_s,
-			  reach_done *done, void *arg);
+			  const struct reach_memory *m, reach_done *done, void *arg);
 
-/* What it is at: "name resolution" or "TCP connect". */
+/* What it is at: "name resolution", "TCP connect" or "the server's first word". */
 const char *reach_phase(const struct reach *r);
 
 /* Ends it without a report; frees it.  Not to be called after done ran (it frees itself). */
