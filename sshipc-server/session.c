@@ -34,7 +34,7 @@ static void log_to_monitor(int priority, const char *text)
 	broker_note(&the_session->broker, priority, text);
 }
 
-static struct chan *chan_by_id(struct session *s, uint32_t id)
+struct chan *session_chan(const struct session *s, uint32_t id)
 {
 	const uint32_t slot = id & 0xffff;
 	struct chan *c = slot <= s->max && s->slots ? s->slots[slot] : NULL;
@@ -58,7 +58,7 @@ static void on_late(void *arg, struct wire *w)
 		s->alive = TO_ASK;
 		return;
 	}
-	c = chan_by_id(s, wire_get_u32(w));
+	c = session_chan(s, wire_get_u32(w));
 	if (type == WIRE_OPENED && c)
 		relay_attach(c->relay, wire_take_fd(w, 0), wire_get_u32(w) != 0);
 	else if (type == WIRE_REFUSED && c)

@@ -43,6 +43,9 @@ struct session {
 	struct ssh_server_callbacks_struct callbacks;
 };
 
+/* The channel with that id, or NULL: a late answer may be for one whose slot another has by now. */
+struct chan *session_chan(const struct session *s, uint32_t id);
+
 /* Sends s->broker.out. */
 void session_tell(struct session *s);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,4 +373,37 @@ Test(allowlist, find_is_exact)
 	cr_expect_null(allowlist_find(l, blob, len));
 	allowlist_free(l);
 	allowlist_free(NULL);
+}
+
+/* ---- a list that changes while it is read ---- */
+
+static bool same_size;
+
+/* The first fault of the list comes while it is being read. */
+static void change_it(void *arg, const char *fault)
+{
+	const struct timespec then[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	FILE *f;
+
+	on_fault(arg, fault);
+	if (count > 1)
+		return;
+	f = fopen(path, same_size ? "r+" : "a");
+	cr_assert(f && fputs("again\n", f) >= 0 && fclose(f) == 0);
+	if (same_size)
+		cr_assert_eq(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+Test(allowlist, changed_while_it_is_read)
+{
+	static const char list[] = "wrong\n" K1 " a\n";
+
+	for (int i = 0; i < 2; i++) {
+		same_size = i;
+		write_list(list, sizeof(list) - 1);
+		faults[0] = '\0';
+		count = 0;
+		cr_expect_null(allowlist_load(path, endpoints, 1, NULL, change_it, &count));
+		cr_expect(strstr(faults, "changed while it was read"), "%s", faults);
+	}
 }

@@ -140,6 +140,22 @@ Test(conn_replace, waiting_one_dies)
 	fake_leave(&third);
 }
 
+/* The place that it waits for is not given to who comes later. */
+Test(conn_replace, waiting_one_counts)
+{
+	struct fake old, new, third;
+	struct wire w;
+
+	start_wait(&old, &new);
+	reload("max-sessions=2,replace-old," PLAIN);
+	fake_start(&third);
+	cr_expect_eq(fake_authorize(&third, BLOB_ED, &w), WIRE_DENY);
+	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	fake_leave(&old);
+	fake_leave(&new);
+	fake_leave(&third);
+}
+
 Test(conn_replace, old_one_ends_meanwhile)
 {
 	struct fake old, new;

@@ -16,6 +16,7 @@
 #include "../../sshipc-server/dialler.h"
 #include "address.h"
 #include "fds.h"
+#include "wire.h"
 
 enum { UNIX, ABSTRACT, TCP4, TCP6, ENDPOINTS };
 enum { FILLERS = 8 };
@@ -545,6 +546,40 @@ Test(dialler, a_helper_is_lost)
 	close_all(fillers);
 	close(listener);
 	dialler_free(d);
+}
+
+/* What the monitor cannot mean. */
+static const struct {
+	enum wire_type type;
+	uint32_t number;
+} no_numbers[] = {
+    {WIRE_DIAL, 1024}, {WIRE_DIAL, UINT32_MAX}, {WIRE_ENDPOINT, 1024}, {WIRE_ENDPOINT, UINT32_MAX}};
+
+Test(dialler, a_number_that_is_none_ends_the_helper)
+{
+	struct helper_user user;
+	const char *why = NULL;
+
+	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	for (size_t i = 0; i < sizeof(no_numbers) / sizeof(*no_numbers); i++) {
+		const bool dial = no_numbers[i].type == WIRE_DIAL;
+		int sock, status = 0;
+		const pid_t helper = helper_start("dialler", &user, &sock);
+		struct wire w;
+
+		cr_assert_gt(helper, 0);
+		wire_start(&w, no_numbers[i].type);
+		wire_put_u32(&w, dial ? 1 : no_numbers[i].number);
+		if (dial)
+			wire_put_u32(&w, no_numbers[i].number);
+		wire_put_bytes(&w, &no_source, sizeof(no_source));
+		cr_assert_eq(wire_send(sock, &w), 0);
+		cr_expect_leq(wire_recv(sock, &w, 1), 0, "%zu: it answers", i);
+		close(sock);
+		cr_assert_eq(waitpid(helper, &status, 0), helper);
+		cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 70, "%zu: status %#x", i,
+			  status);
+	}
 }
 
 static int descriptors_of(pid_t pid)

@@ -205,7 +205,8 @@ Test(keyform, exports_come_back)
 	static const char *const ways[] = {"RFC4716", "PKCS8", "PEM"};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
-		char command[256], line[256] = "", *command_of_fault;
+		char command[256], line[256] = "";
+		const char *command_of_fault;
 		const char *fault;
 		FILE *f;
 		size_t len = 0;
