@@ -107,6 +107,11 @@ static const char *last_error(ssh_session session)
 
 	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
 		text += sizeof(prefix) - 1;
+	/* libssh's filter of packets is in nobody's reach. */
+	if (strcmp(text, "Packet filter: rejected packet (type 94)") == 0)
+		return "the peer sent channel data before a login, or after its own KEXINIT, which "
+		       "RFC 4253 section 7.1 forbids (AsyncSSH does so when new keys are due): "
+		       "this libssh ends such a session";
 	if (strcmp(text, "disconnected") == 0 || strcmp(text, "Success") == 0 || text[0] == '\0')
 		return "the peer closed the connection without a goodbye";
 	return text;

@@ -419,6 +419,6 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	s->closing = true; /* the last packets may still run callbacks */
 	unanswered_tell(NULL, NULL);
 	relays_free(s->relays);
-	sshloop_free(s->loop, s->ended ? s->end_reason : NULL);
+	sshloop_free(s->loop, s->ended ? s->end_reason : s->authorized ? s->dead_why : NULL);
 	_exit(0);
 }
