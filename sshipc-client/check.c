@@ -22,7 +22,7 @@
 enum {
 	ASK_MS = 200,	   /* while a dial is under way */
 	END_MS = 1000,	   /* for the endpoint to see the end of our connections and to close */
-	DIAL_SECONDS = 11, /* the server gives one up after 10 */
+	DIAL_SECONDS = 10, /* until a server gives one up that does not say */
 };
 
 struct doctor {
@@ -39,7 +39,7 @@ struct doctor {
 	size_t opened;		 /* of the listeners' destinations */
 	int fds[SETTINGS_SPECS]; /* our ends */
 	bool granted, ending;	 /* the last one; they only have to end */
-	time_t since;
+	time_t since, dial_seconds;
 	struct event *pause;
 };
 
@@ -91,9 +91,13 @@ static void end_in_order(struct doctor *d)
 static void open_next(struct doctor *d)
 {
 	const struct destination *to = destination(d, d->opened);
+	const struct timeval patience = {.tv_sec = d->s->connect_timeout +
+						   d->dial_seconds * (time_t)(d->s->n_specs + 1)};
 	int pair[2];
 
 	d->granted = false;
+	if (d->opened == 0) /* who is silent was noticed by others up to here */
+		event_base_loopexit(d->base, &patience);
 	if (!to || report_failed(d->report)) {
 		report_pass(d->report, REPORT_PERMITTED, "the server opens what is asked for");
 		report_pass(d->report, REPORT_PRESENT, "it takes connections");
@@ -126,7 +130,7 @@ static void look_at_dial(struct doctor *d, const char *status)
 		    destination_format(destination(d, d->opened - 1), to, sizeof(to)), refusal);
 		stop(d);
 	} else if (d->granted && (age[0] == '-' || strtol(age, NULL, 10) > elapsed) &&
-		   elapsed <= DIAL_SECONDS) {
+		   elapsed <= d->dial_seconds) {
 		loop_after(d->pause, ASK_MS);
 	} else if (d->granted && strcmp(result, "connected") == 0) {
 		open_next(d);
@@ -174,6 +178,7 @@ static void on_foreign(struct doctor *d)
 static void on_told(void *arg, const char *status, const char *fault)
 {
 	struct doctor *d = arg;
+	char seconds[16];
 
 	if (fault) {
 		report_pass(d->report, REPORT_SOURCE, "the server let us in");
@@ -189,6 +194,8 @@ static void on_told(void *arg, const char *status, const char *fault)
 	} else if (d->opened > 0) {
 		look_at_dial(d, status);
 	} else {
+		if (json_value(status, "dial_timeout_seconds", seconds, sizeof(seconds))[0] != '-')
+			d->dial_seconds = 1 + strtol(seconds, NULL, 10);
 		d->knows_kind = findings_status(d->report, d->s, status, &d->kind) == 0;
 		if (d->s->check == SETTINGS_CHECK_CONNECT)
 			open_next(d);
@@ -212,8 +219,6 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	    [LINK_UP] = {REPORT_LOGIN, REPORT_PERMITTED},
 	};
 	struct doctor *d = arg;
-	const struct timeval patience = {.tv_sec = d->s->connect_timeout +
-						   DIAL_SECONDS * (time_t)(d->s->n_specs + 1)};
 
 	if (event == LINK_DOWN) {
 		findings_down(d->report, d->s, d->step, text);
@@ -225,8 +230,6 @@ static void on_event(void *arg, enum link_event event, const char *text)
 			    event == LINK_UP ? "logged in at " : "", text);
 		d->step = steps[event].next;
 	}
-	if (event == LINK_UP) /* the link itself watched the time up to here */
-		event_base_loopexit(d->base, &patience);
 	if (event == LINK_IDLE && d->ending)
 		stop(d);
 	if (event == LINK_OPEN_GRANTED) {
@@ -242,6 +245,7 @@ static void go(struct doctor *d)
 	const struct states_ops states_ops = {on_changed, on_told, d};
 
 	d->step = d->s->via ? REPORT_SSH : REPORT_TCP;
+	d->dial_seconds = DIAL_SECONDS + 1;
 	d->pause = loop_timer(d->base, on_paused, d);
 	d->states = states_new(d->base, &states_ops);
 	d->link = link_new(d->base, d->s, d->identity, &ops);

@@ -119,25 +119,37 @@ static void report_permitted(struct report *r, const struct settings *s, const c
 
 void findings_absent(struct report *r, const char *endpoint, const char *what)
 {
-	report_fail(r, REPORT_PRESENT,
-		    "start it on the server, or correct its address in the server's settings; "
-		    "--check=connect tries it",
-		    "endpoint %s: %s", endpoint, what);
+	report_fail(
+	    r, REPORT_PRESENT,
+	    strstr(what, strerror(EACCES))
+		? "let the server's user (\"user\" in its settings) connect: that takes write "
+		  "permission for the socket, by its mode or its group, and search "
+		  "permission (x) for every folder above it"
+		: "start it on the server, or correct its address in the server's "
+		  "settings; --check=connect tries it",
+	    "endpoint %s: %s", endpoint, what);
 }
 
 static void report_present(struct report *r, const struct settings *s, const char *status,
 			   const char *endpoint)
 {
-	char present[16], result[128], age[24], what[256];
+	char present[16], accessible[16], result[128], age[24], what[256];
 
 	json_value(status, "endpoint.present", present, sizeof(present));
+	json_value(status, "endpoint.accessible", accessible, sizeof(accessible));
 	json_value(status, "endpoint.last_dial.result", result, sizeof(result));
 	json_value(status, "endpoint.last_dial.age_seconds", age, sizeof(age));
 	snprintf(what, sizeof(what), "the last connect, %s s ago: %s", age, result);
 	if (strcmp(present, "false") == 0)
 		findings_absent(r, endpoint, "its socket is not there");
+	else if (strcmp(accessible, "false") == 0)
+		findings_absent(r, endpoint,
+				"Permission denied: the server's user may not connect to its "
+				"socket");
 	else if (s->check == SETTINGS_CHECK_CONNECT)
 		return;
+	else if (strcmp(accessible, "true") != 0 && strcmp(result, strerror(EACCES)) == 0)
+		findings_absent(r, endpoint, what);
 	else if (strcmp(present, "true") == 0)
 		report_pass(r, REPORT_PRESENT, "its socket is there");
 	else if (strcmp(result, "-") == 0)

@@ -53,17 +53,20 @@ static void set_endpoint(struct states *s, const char *text)
 /* A socket file that stands there says less than the last dial. */
 static void read_answer(struct states *s)
 {
-	char name[64], present[8], dial[96], refusal[96];
+	char name[64], present[16], accessible[16], dial[96], refusal[96];
 	const bool dialled =
 	    strcmp(json_value(s->answer, "endpoint.last_dial.result", dial, sizeof(dial)), "-") !=
 	    0;
 
 	json_value(s->answer, "last_refusal", refusal, sizeof(refusal));
 	json_value(s->answer, "endpoint.present", present, sizeof(present));
+	json_value(s->answer, "endpoint.accessible", accessible, sizeof(accessible));
 	snprintf(s->name, sizeof(s->name),
 		 "%s: ", json_value(s->answer, "endpoint.name", name, sizeof(name)));
 	if (strcmp(present, "false") == 0)
 		set_endpoint(s, "absent");
+	else if (strcmp(accessible, "false") == 0)
+		set_endpoint(s, "Permission denied");
 	else if (dialled && strcmp(dial, "connected") != 0)
 		set_endpoint(s, dial);
 	else if (s->refused && strcmp(refusal, "-") != 0)

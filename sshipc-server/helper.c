@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -58,6 +59,9 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 	}
 	out->uid = pw->pw_uid;
 	out->gid = pw->pw_gid;
+	out->n_groups = HELPER_GROUPS;
+	if (getgrouplist(out->name, out->gid, out->groups, &out->n_groups) < 0)
+		out->n_groups = -1;
 	out->demote = true;
 	return 0;
 }

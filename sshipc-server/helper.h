@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define HELPER_GROUPS 64
 #define HELPER_SOCKET 3 /* where a helper finds its end of the SOCK_SEQPACKET pair */
 
 /* Whose rights a helper gets when the monitor is root. */
@@ -15,8 +16,10 @@ struct helper_user {
 	char name[64];
 	uid_t uid;
 	gid_t gid;
-	bool demote; /* false: not root, nothing to give up */
-	bool debug;  /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
+	gid_t groups[HELPER_GROUPS]; /* all of them, gid too */
+	int n_groups;		     /* -1: more than that */
+	bool demote;		     /* false: not root, nothing to give up */
+	bool debug; /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
 };
 
 /* Looks up name (NULL: sshipc, else nobody).  Not root: demote is false and name must be NULL or

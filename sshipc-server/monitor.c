@@ -274,6 +274,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.kill = on_kill,
 					.owner = m};
 	m->view.since = loop_seconds();
+	m->view.user = setup->user;
 	m->setup = setup;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);

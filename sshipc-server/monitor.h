@@ -42,6 +42,7 @@ struct monitor_view {
 	struct pending *pending;
 	struct repeats *repeats;
 	struct dialler *dialler;
+	const struct helper_user *user;	    /* who dials */
 	struct dial_record *dials;	    /* one an endpoint */
 	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn_internal.h */
 	LIST_HEAD(, conn) conns;	    /* all, the newest first */

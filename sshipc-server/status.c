@@ -13,17 +13,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "loop.h"
 
-/* Whether a socket file stands there; never a connect: IPC daemons take every one for a client. */
-static const char *presence(const struct address *a)
+/* Whether a socket file stands there, and the user who dials may connect to it; never a connect:
+ * IPC daemons take every one for a client. */
+static void put_presence(const struct monitor_view *view, const struct address *a,
+			 struct evbuffer *out)
 {
+	static const char *const may[] = {"null", "false", "true"};
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+	const bool path = address_is_unix(a) && un->sun_path[0];
 	struct stat st;
+	const bool there = path && stat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode);
 
-	if (!address_is_unix(a) || un->sun_path[0] == '\0')
-		return "null";
-	return stat(un->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) ? "true" : "false";
+	evbuffer_add_printf(out, ",\"present\":%s,\"accessible\":%s",
+			    there  ? "true"
+			    : path ? "false"
+				   : "null",
+			    may[there ? access_to(view->user, un->sun_path) : ACCESS_UNKNOWN]);
 }
 
 void status_put_text(struct evbuffer *out, const char *before, const char *name, const char *text)
@@ -45,7 +53,7 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 			    endpoint_kind_text(e->kind));
 	if (address)
 		status_put_text(out, ",", "address", address_format(&e->address, at, sizeof(at)));
-	evbuffer_add_printf(out, ",\"present\":%s", presence(&e->address));
+	put_presence(view, &e->address, out);
 	if (d->at)
 		evbuffer_add_printf(out, ",\"last_dial\":{\"result\":\"%s\",\"age_seconds\":%lld}}",
 				    d->error ? strerror(d->error) : "connected",
@@ -76,10 +84,11 @@ void status_put(const struct conn *c, const char *last_refusal, struct evbuffer 
 	    "{\"version\":\"%s\",\"connection\":%" PRIu32
 	    ",\"state\":\"%s\",\"channels\":%zu,\"max_channels\":%d,\"claimed_bytes_to_endpoint\":"
 	    "%" PRIu64 ",\"claimed_bytes_from_endpoint\":%" PRIu64
-	    ",\"age_seconds\":%lld,\"idle_seconds\":%lld,\"endpoint\":",
+	    ",\"age_seconds\":%lld,\"idle_seconds\":%lld,\"dial_timeout_seconds\":%d,\"endpoint\":",
 	    SSHIPC_VERSION, c->id, conn_logged_in(c) ? "up" : "ending", c->n_channels,
 	    c->view->settings->max_channels, c->to_endpoint, c->from_endpoint,
-	    (long long)(loop_seconds() - c->since), (long long)(loop_seconds() - c->active));
+	    (long long)(loop_seconds() - c->since), (long long)(loop_seconds() - c->active),
+	    c->view->settings->dial_timeout);
 	status_put_endpoint(c->view, c->endpoint, false, out);
 	status_put_text(out, ",\"key\":{", "name", c->use->name);
 	status_put_text(out, ",", "fingerprint", c->use->fingerprint);

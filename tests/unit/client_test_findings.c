@@ -90,9 +90,11 @@ Test(findings, json)
 	    "%s", out);
 }
 
-#define STATUS(present, dial)                                                                      \
+#define STATUS(present, dial) REACH(present, "null", dial)
+#define REACH(present, accessible, dial)                                                           \
 	"{\"version\":\"1\",\"connection\":1,\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\"," \
-	"\"present\":" present ",\"last_dial\":" dial "},\"key\":{\"name\":\"k\",\"expires\":"     \
+	"\"present\":" present ",\"accessible\":" accessible ",\"last_dial\":" dial                \
+	"},\"key\":{\"name\":\"k\",\"expires\":"                                                   \
 	"\"2099-01-01T00:00:00Z\"},\"source\":\"192.0.2.1\",\"last_refusal\":null}\n"
 #define DIALLED(result) "{\"result\":\"" result "\",\"age_seconds\":7}"
 
@@ -115,6 +117,16 @@ Test(findings, status)
 	    {"0:h:1", STATUS("true", "null"), true, 0, "permitted  skip  not reached"},
 	    {"0", STATUS("false", "null"), false, REPORT_PRESENT, "its socket is not there"},
 	    {"0", STATUS("false", "null"), true, REPORT_PRESENT, "its socket is not there"},
+	    {"0", REACH("true", "true", "null"), false, 0, "its socket is there"},
+	    {"0", REACH("true", "false", "null"), false, REPORT_PRESENT,
+	     "remedy: let the server's user"},
+	    {"0", REACH("true", "false", "null"), true, REPORT_PRESENT, "may not connect"},
+	    {"0", STATUS("true", DIALLED("Permission denied")), false, REPORT_PRESENT,
+	     "remedy: let the server's user"},
+	    {"0", REACH("true", "true", DIALLED("Permission denied")), false, 0,
+	     "its socket is there"},
+	    {"0", STATUS("null", DIALLED("Permission denied")), false, REPORT_PRESENT,
+	     "remedy: let the server's user"},
 	    {"0", STATUS("null", "null"), false, 0, "skip  nobody has connected"},
 	    {"0", STATUS("null", DIALLED("connected")), false, 0, "7 s ago: connected"},
 	    {"0", STATUS("null", DIALLED("Connection refused")), false, REPORT_PRESENT,

@@ -18,7 +18,8 @@ static struct endpoint *const endpoint = settings.endpoints;
 static struct allow_entry entry;
 static struct key_use use;
 static struct dial_record dial;
-static struct monitor_view view = {.settings = &settings, .dials = &dial};
+static const struct helper_user ourselves = {0};
+static struct monitor_view view = {.user = &ourselves, .settings = &settings, .dials = &dial};
 static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .authorized = true};
 
 static void set_up(void)
@@ -100,7 +101,8 @@ Test(status, the_whole_answer)
 	    "\",\"connection\":7,\"state\":\"up\",\"channels\":2,\"max_channels\":256,"
 	    "\"claimed_bytes_to_endpoint\":40,\"claimed_bytes_from_endpoint\":50,\"age_seconds\":";
 	static const char after[] =
-	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,\"last_dial\":"
+	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,"
+	    "\"accessible\":null,\"last_dial\":"
 	    "null},"
 	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null,"
 	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
@@ -113,11 +115,11 @@ Test(status, the_whole_answer)
 }
 
 static const struct {
-	const char *address, *present;
+	const char *address, *present, *accessible;
 } places[] = {
-    {sock, "true"},	    {file, "false"},	{dir, "false"},
-    {absent, "false"},	    {abstract, "null"}, {"127.0.0.1:4565", "null"},
-    {"[::1]:4565", "null"},
+    {sock, "true", "true"},	    {file, "false", "null"},	{dir, "false", "null"},
+    {absent, "false", "null"},	    {abstract, "null", "null"}, {"127.0.0.1:4565", "null", "null"},
+    {"[::1]:4565", "null", "null"},
 };
 
 Test(status, whether_a_socket_stands_there)
@@ -127,7 +129,8 @@ Test(status, whether_a_socket_stands_there)
 		const char *why = NULL;
 
 		cr_assert_eq(address_parse(places[i].address, 0, &endpoint->address, &why), 0);
-		snprintf(want, sizeof(want), "\"present\":%s,", places[i].present);
+		snprintf(want, sizeof(want), "\"present\":%s,\"accessible\":%s,", places[i].present,
+			 places[i].accessible);
 		cr_expect(strstr(answer(), want), "%s: not %s", places[i].address, want);
 	}
 }
