@@ -106,6 +106,9 @@ struct listen_perm {
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size);
 
+/* Has this machine the address, whatever the port? */
+bool address_is_here(const struct address *a);
+
 /* Would address_listen find this address free?  Only looks: connects to nobody (an IPC daemon takes
  * every connect for a client), replaces nothing, leaves nothing behind.  0, or -1 with err: cause
  * and remedy. */

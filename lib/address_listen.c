@@ -115,6 +115,18 @@ static int bound_socket(const struct address *a)
 	return -1;
 }
 
+bool address_is_here(const struct address *a)
+{
+	struct address any_port = *a;
+	int fd;
+
+	address_set_port(&any_port, 0);
+	fd = bound_socket(&any_port);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Machines without IPv6 refuse the socket, or the address when it is switched off by sysctl. */
 static int bound_or_ipv4(const struct address *a)
 {

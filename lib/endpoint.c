@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LETTERS	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define NAME_CHARS  LETTERS "0123456789-_"
 #define HOST_CHARS  NAME_CHARS "."
 #define PATH_LENGTH 107
+#define KINDS	    "confd, nso, dbus, docker, postgres or other"
 
 int endpoint_check_name(const char *name, const char **errstr)
 {
@@ -74,25 +76,46 @@ int endpoint_check_alias(const char *alias, const char **errstr)
 	return -1;
 }
 
+/* "NAME" or "NAME:KIND", of n bytes. */
+static int parse_name(const char *text, size_t n, struct endpoint *out, const char **errstr)
+{
+	const char *colon = memchr(text, ':', n);
+	const size_t len = colon ? (size_t)(colon - text) : n;
+	char name[ENDPOINT_NAME + 1], kind[ENDPOINT_NAME];
+
+	/* What does not fit is one too long, as the check then finds. */
+	snprintf(name, sizeof(name), "%.*s", (int)len, text);
+	if (endpoint_check_name(name, errstr) < 0)
+		return -1;
+	memcpy(out->name, name, sizeof(out->name));
+	if (!colon && endpoint_kind_parse(out->name, &out->kind) < 0)
+		out->kind = ENDPOINT_OTHER;
+	snprintf(kind, sizeof(kind), "%.*s", colon ? (int)(n - len - 1) : 0, text + len + 1);
+	*errstr = "the kind is " KINDS;
+	return colon ? endpoint_kind_parse(kind, &out->kind) : 0;
+}
+
 int endpoint_parse(const char *text, struct endpoint *out, const char **errstr)
 {
 	const char *equals = strchr("/@", text[0]) ? NULL : strchr(text, '=');
-	size_t n = equals ? (size_t)(equals - text) : 0;
 
 	*out = (struct endpoint){.name = "endpoint"};
-	if (equals) {
-		/* What does not fit is one too long, as the check then finds. */
-		char name[ENDPOINT_NAME + 1];
+	if (equals && parse_name(text, (size_t)(equals - text), out, errstr) < 0)
+		return -1;
+	return endpoint_parse_address(equals ? equals + 1 : text, &out->address, errstr);
+}
 
-		snprintf(name, sizeof(name), "%.*s", (int)n, text);
-		if (endpoint_check_name(name, errstr) < 0)
-			return -1;
-		memcpy(out->name, name, sizeof(out->name));
-		text = equals + 1;
-		if (endpoint_kind_parse(out->name, &out->kind) < 0)
-			out->kind = ENDPOINT_OTHER;
-	}
-	return address_parse(text, 0, &out->address, errstr);
+int endpoint_parse_address(const char *text, struct address *out, const char **errstr)
+{
+	struct stat st;
+
+	if (address_parse(text, 0, out, errstr) < 0)
+		return -1;
+	*errstr = "that is a folder; name the socket in it";
+	return text[0] == '/' && (text[strlen(text) - 1] == '/' ||
+				  (stat(text, &st) == 0 && S_ISDIR(st.st_mode)))
+		   ? -1
+		   : 0;
 }
 
 void endpoint_free(struct endpoint *e)

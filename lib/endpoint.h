@@ -40,10 +40,13 @@ const char *endpoint_kind_text(enum endpoint_kind kind);
  * PORT 1-65535.  0, or -1 with *errstr. */
 int endpoint_check_alias(const char *alias, const char **errstr);
 
-/* Parses "[NAME=]ADDRESS" of -e: ADDRESS numeric HOST:PORT, [V6]:PORT, /path or @abstract; the name
- * defaults to "endpoint"; the kind to the name where that is one.  0, or -1 with *errstr (static).
- */
+/* Parses "[NAME[:KIND]=]ADDRESS" of -e; the name defaults to "endpoint"; the kind to the name where
+ * that is one, else to other.  0, or -1 with *errstr (static). */
 int endpoint_parse(const char *text, struct endpoint *out, const char **errstr);
+
+/* What it is reached at: numeric HOST:PORT ("localhost" is 127.0.0.1), [V6]:PORT, @abstract, or
+ * /path, which need not be there, but is no folder.  0, or -1 with *errstr (static). */
+int endpoint_parse_address(const char *text, struct address *out, const char **errstr);
 
 void endpoint_free(struct endpoint *e); /* what it holds, not itself */
 

@@ -76,7 +76,12 @@ static const struct destination *destination(const struct doctor *d, size_t i)
 {
 	if (d->s->n_specs == 0)
 		return i == 0 ? &d->s->stdio_to : NULL;
-	return i < d->s->n_specs ? &d->s->specs[i].to : NULL;
+	for (size_t at = 0; at < d->s->n_specs; at++) {
+		/* A twin asks for the same again. */
+		if (!d->s->specs[at].is_twin && i-- == 0)
+			return &d->s->specs[at].to;
+	}
+	return NULL;
 }
 
 /* Our ends stay open: what is not read there would be an abort to the endpoint. */

@@ -233,7 +233,7 @@ static bool would_start(const struct client *c)
 		would = false;
 	}
 	for (size_t i = 0; would && i < fresh.n_specs; i++)
-		would = can_listen(c, &fresh.specs[i]);
+		would = spec_is_left_out(&fresh.specs[i]) || can_listen(c, &fresh.specs[i]);
 	settings_free(&fresh);
 	return would;
 }

@@ -126,11 +126,14 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 static int open_one(struct event_base *base, struct listener *l, const struct spec *spec)
 {
 	char err[ADDRESS_TEXT + FOLDERS_ERROR];
+	struct address at = spec->listen;
 
 	l->spec = spec;
+	if (spec->is_twin) /* of the one before it, whose port may be the kernel's choice */
+		address_set_port(&at, address_port(&l[-1].at.at));
 	if (spec->inherited
 		? activation_take(spec->inherited, spec->unsafe_listen, &l->at, err, sizeof(err))
-		: address_listen(&spec->listen, SOMAXCONN, &spec->perm, &l->at, err, sizeof(err))) {
+		: address_listen(&at, SOMAXCONN, &spec->perm, &l->at, err, sizeof(err))) {
 		log_msg(LOG_ERR, "cannot listen on %s", err);
 		return -1;
 	}
@@ -198,7 +201,6 @@ struct listeners *listeners_open(struct event_base *base, const struct spec *spe
 	struct listeners *ls = xcalloc(1, sizeof(*ls) + n * sizeof(ls->each[0]));
 	struct rlimit limit;
 
-	ls->n = n;
 	ls->most = INT_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 4 * RESERVE &&
 	    limit.rlim_cur < INT_MAX)
@@ -210,10 +212,13 @@ struct listeners *listeners_open(struct event_base *base, const struct spec *spe
 	ls->resume = loop_timer(base, resume_all, ls);
 	ls->look = loop_event(base, -1, EV_PERSIST, look_after_all, ls);
 	for (size_t i = 0; i < n; i++) {
-		if (open_one(base, &ls->each[i], &specs[i]) < 0) {
+		if (spec_is_left_out(&specs[i]))
+			continue;
+		if (open_one(base, &ls->each[ls->n], &specs[i]) < 0) {
 			listeners_free(ls);
 			return NULL;
 		}
+		ls->n++;
 	}
 	return ls;
 }

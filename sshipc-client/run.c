@@ -245,6 +245,10 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 	rc = status ? check_granted(r->s, status) : 0;
 	if (rc != 0)
 		return rc;
+	if (status && kind == ENDPOINT_OTHER && r->s->n_env == 0)
+		log_msg(LOG_WARNING,
+			"the kind of the endpoint is other, so only SSHIPC_ADDR is set; have the "
+			"server name it (-e NAME:KIND=ADDRESS), or give --env NAME=TEMPLATE");
 	if (!*listeners)
 		*listeners = listen_privately(r, base, kind);
 	if (!*listeners)

@@ -265,7 +265,7 @@ static int apply_value(struct settings *s, const struct word *w)
 		s->port = (unsigned)port;
 		break;
 	case OPT_KEYGEN:
-		s->keygen = xstrdup(w->value);
+		s->keygen = spec_path(w->value);
 		break;
 	}
 	return rc;
@@ -341,21 +341,21 @@ static int apply_words(struct settings *s, const struct words *w)
 static int read_file(const struct words *w, struct settings *s)
 {
 	const struct word *given = find(w, 'f');
-	char own[PATH_MAX];
-	const char *home = getenv("HOME"), *path = given ? given->value : SETTINGS_SYSTEM_CONF;
+	char *path = spec_path(given ? given->value : SETTINGS_SYSTEM_CONF);
+	int rc = GO_ON;
 
 	if (!given && access(path, F_OK) < 0) {
-		snprintf(own, sizeof(own), "%s/.config/sshipc/client.conf", home ? home : "");
-		path = own;
-		if (!home || access(path, F_OK) < 0)
-			path = NULL;
+		free(path);
+		path = spec_path("~/.config/sshipc/client.conf");
 	}
-	if (path && settings_read_file(path, s, option_print_fault, NULL))
-		return EX_CONFIG;
-	if (s->tunnel && !s->tunnel_found)
-		return usage("no tunnel '%s' in %s", s->tunnel,
-			     path ? path : "a configuration file, which is not there");
-	return GO_ON;
+	if ((given || access(path, F_OK) == 0) &&
+	    settings_read_file(path, s, option_print_fault, NULL))
+		rc = EX_CONFIG;
+	else if (s->tunnel && !s->tunnel_found)
+		rc = usage("no tunnel '%s' in %s%s", s->tunnel, path,
+			   access(path, F_OK) == 0 ? "" : ", which is not there");
+	free(path);
+	return rc;
 }
 
 static int set_defaults(struct settings *s)
@@ -369,7 +369,7 @@ static int set_defaults(struct settings *s)
 	    {&s->global_known_hosts, "global_known_hosts", "/etc/ssh/ssh_known_hosts"},
 	};
 	const struct passwd *pw = s->user ? NULL : getpwuid(geteuid());
-	char err[SETTINGS_ERROR];
+	char err[SETTINGS_ERROR], uid[16];
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
 		if (!*paths[i].target && settings_set(s, paths[i].name, paths[i].value, err) < 0)
@@ -377,10 +377,10 @@ static int set_defaults(struct settings *s)
 	}
 	if (!s->port)
 		s->port = SETTINGS_PORT;
-	if (!s->user && !pw)
-		return usage("uid %u has no name here: give USER@HOST", geteuid());
+	/* A container may have no name for us; our server lets keys in, whatever the user's. */
+	snprintf(uid, sizeof(uid), "%u", geteuid());
 	if (!s->user)
-		s->user = xstrdup(pw->pw_name);
+		s->user = xstrdup(pw ? pw->pw_name : uid);
 	return GO_ON;
 }
 

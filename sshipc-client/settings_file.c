@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <limits.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "alloc.h"
 #include "conf.h"
@@ -22,24 +21,12 @@ static int refuse(char err[SETTINGS_ERROR], const char *value, const char *why)
 	return -1;
 }
 
-/* The shell expands ~ on the command line, nobody does in the file. */
 static int set_path(char **target, const char *value, char err[SETTINGS_ERROR])
 {
-	const char *home = getenv("HOME");
-	bool in_home = strncmp(value, "~/", 2) == 0;
-	char *path = NULL;
-
 	if (!value[0])
 		return refuse(err, value, "a file's name is empty");
-	if (in_home && !home) {
-		const struct passwd *pw = getpwuid(geteuid());
-
-		home = pw ? pw->pw_dir : "";
-	}
-	if (asprintf(&path, "%s%s", in_home ? home : "", value + in_home) < 0)
-		abort();
 	free(*target);
-	*target = path;
+	*target = spec_path(value);
 	return 0;
 }
 
@@ -72,43 +59,63 @@ static int complete_host(const char *where, char *out, size_t size, bool *has_po
 		   : -1;
 }
 
+/* [ssh://][USER@]HOST[:PORT], where ssh:// may have a / at its end (RFC 3986). */
 static int set_server(struct settings *s, const char *value, char *err)
 {
-	const char *at = strrchr(value, '@'), *where = at ? at + 1 : value, *port = NULL;
-	const char *why = "expected [USER@]HOST[:PORT]";
-	char full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
+	static const char scheme[] = "ssh://";
+	const bool uri = strncasecmp(value, scheme, strlen(scheme)) == 0;
+	const char *text = value + (uri ? strlen(scheme) : 0);
+	const char *at = strrchr(text, '@'), *where = at ? at + 1 : text, *port = NULL;
+	const char *why = "expected [ssh://][USER@]HOST[:PORT]";
+	const size_t user = at ? (size_t)(at - text) : 0, len = strlen(where);
+	char only[ADDRESS_HOST + 16], full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
 	bool has_port = false;
 	uint16_t number = 0;
 
-	if (at == value || where[0] == '/' ||
-	    complete_host(where, full, sizeof(full), &has_port) < 0 ||
+	snprintf(only, sizeof(only), "%.*s", (int)(len - (uri && len && where[len - 1] == '/')),
+		 where);
+	/* Another scheme, or a password, is no user's name. */
+	if (at == text || strcspn(text, "/:") < user || len >= sizeof(only) || only[0] == '/' ||
+	    complete_host(only, full, sizeof(full), &has_port) < 0 ||
 	    endpoint_check_alias(full, &why) < 0 || address_split(full, host, &port, &why) < 0 ||
 	    address_parse_port(port, &number) < 0)
 		return refuse(err, value, why);
 	free(s->host);
 	free(s->user);
 	s->host = xstrdup(host);
-	s->user = at ? xstrndup(value, (size_t)(at - value)) : NULL;
+	s->user = at ? xstrndup(text, user) : NULL;
 	s->port = has_port ? number : 0;
+	return 0;
+}
+
+/* Takes it over. */
+static int add_spec(struct settings *s, const char *value, struct spec *new, char *err)
+{
+	const char *why = s->n_specs == SETTINGS_SPECS ? "there are too many listeners" : NULL;
+
+	for (size_t i = 0; i < s->n_specs && !why; i++) {
+		if (spec_same_listener(&s->specs[i], new))
+			why = "a listener before it has this address";
+	}
+	if (why) {
+		spec_free(new);
+		return refuse(err, value, why);
+	}
+	s->specs[s->n_specs++] = *new;
 	return 0;
 }
 
 static int add_listen(struct settings *s, const char *value, char *err)
 {
-	struct spec *new = &s->specs[s->n_specs];
+	struct spec new, twin;
 
-	if (s->n_specs == SETTINGS_SPECS)
-		return refuse(err, value, "there are too many listeners");
-	if (spec_parse(value, s->unsafe_listen, new, err, SETTINGS_ERROR) < 0)
+	if (spec_parse(value, s->unsafe_listen, &new, err, SETTINGS_ERROR) < 0 ||
+	    add_spec(s, value, &new, err) < 0)
 		return -1;
-	for (size_t i = 0; i < s->n_specs; i++) {
-		if (!spec_same_listener(&s->specs[i], new))
-			continue;
-		spec_free(new);
-		return refuse(err, value, "a listener before it has this address");
-	}
-	s->n_specs++;
-	return 0;
+	if (!new.is_localhost)
+		return 0;
+	spec_make_twin(&new, &twin);
+	return add_spec(s, value, &twin, err);
 }
 
 static const char a_fingerprint[] =
@@ -335,8 +342,10 @@ void settings_print(const struct settings *s)
 			 s->port);
 	conf_print("server = ", s->host ? server : NULL, ";\n");
 	printf("listen = [ ");
-	for (size_t i = 0; i < s->n_specs; i++)
-		conf_print(i ? ", " : "", s->specs[i].text, "");
+	for (size_t i = 0; i < s->n_specs; i++) {
+		if (!s->specs[i].is_twin)
+			conf_print(i ? ", " : "", s->specs[i].text, "");
+	}
 	printf(" ];\n");
 	conf_print("identity = ", s->identity, ";\n");
 	conf_print("agent_key = ", s->agent_key, ";\n");

@@ -17,6 +17,7 @@ const char settings_help[] =
     "                              [BIND:]PORT, /local.sock or fd:NAME (of the\n"
     "                              service manager), then nothing (my key's\n"
     "                              endpoint), :NAME, :HOST:PORT or :/remote.sock;\n"
+    "                              : and , in a path are written \\: and \\,;\n"
     "                              options of a local socket:\n"
     "                              ,mode=0660 ,owner=USER ,group=GROUP,\n"
     "                              ,allow-uid=USER ,allow-gid=GROUP\n"

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "endpoint.h"
@@ -14,30 +16,66 @@
 
 #define DIGITS "0123456789"
 
-/* Cuts the listen part off text into buf, as address_parse takes it, and returns what follows it (a
- * ':' or the end); NULL when it is none. */
-static const char *cut_listen(const char *text, char *buf, size_t size)
+char *spec_path(const char *path)
 {
-	const char *port = text, *end = NULL;
+	const bool in_home = strncmp(path, "~/", 2) == 0;
+	const char *home = in_home ? getenv("HOME") : "";
+	const struct passwd *pw = home ? NULL : getpwuid(geteuid());
+	char *whole = NULL;
 
-	if (text[0] == '/' || text[0] == '@') {
-		end = text + strcspn(text, ":");
-		return snprintf(buf, size, "%.*s", (int)(end - text), text) < (int)size ? end
-											: NULL;
+	if (asprintf(&whole, "%s%s", home ? home : pw ? pw->pw_dir : "", path + in_home) < 0)
+		abort();
+	return whole;
+}
+
+/* Ends text at the first stop that no \ stands before.  What follows it, or NULL. */
+static char *cut(char *text, char stop)
+{
+	for (; *text && *text != stop; text++)
+		text += text[0] == '\\' && text[1];
+	if (!*text)
+		return NULL;
+	*text = '\0';
+	return text + 1;
+}
+
+/* Of a path, in place. */
+static int unescape(char *path, const char **errstr)
+{
+	char *to = path;
+
+	*errstr = "in a path \\ stands before a colon, a comma or another \\ only";
+	for (; *path; *to++ = *path++) {
+		if (*path != '\\')
+			continue;
+		path++;
+		if (!*path || !strchr(":,\\", *path))
+			return -1;
 	}
+	*to = '\0';
+	return 0;
+}
+
+/* [BIND:]PORT as address_parse takes it into buf; what follows its colon into *rest, or NULL.  -1:
+ * it is none. */
+static int cut_port(char *text, char *buf, size_t size, char **rest)
+{
+	char *port = text, *end = NULL;
+
 	/* An all-digit first field is a port, anything else a bind address. */
 	if (text[strspn(text, DIGITS)] != ':' && text[strspn(text, DIGITS)] != '\0') {
 		if (text[0] == '[')
 			port += strcspn(text, "]");
 		port += strcspn(port, ":");
 		if (*port++ == '\0')
-			return NULL;
+			return -1;
 	}
 	end = port + strcspn(port, ":");
-	if (snprintf(buf, size, "%s%.*s", port == text ? "127.0.0.1:" : "", (int)(end - text),
-		     text) >= (int)size)
-		return NULL;
-	return end;
+	*rest = *end ? end + 1 : NULL;
+	return snprintf(buf, size, "%s%.*s", port == text ? "127.0.0.1:" : "", (int)(end - text),
+			text) < (int)size
+		   ? 0
+		   : -1;
 }
 
 static int parse_listen(const char *listen, bool unsafe_listen, struct address *out,
@@ -55,6 +93,10 @@ int destination_parse(const char *text, struct destination *out, const char **er
 {
 	const char *port = NULL;
 
+	if (text[0] == '~') {
+		*errstr = "whose home ~ is there the server does not say: write the path from / on";
+		return -1;
+	}
 	if (!strchr(text, ':') && text[0] != '/') {
 		out->kind = DESTINATION_NAME;
 		if (endpoint_check_name(text, errstr) < 0)
@@ -182,7 +224,7 @@ static int parse_option(const char *option, bool seen[N_OPTIONS], struct spec *s
 		    "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
 	else if (seen[i] && !options[i].repeatable)
 		*errstr = "a listener option is given twice";
-	else if (!options[i].repeatable && s->text[0] != '/')
+	else if (!options[i].repeatable && !strchr("/~", s->text[0]))
 		*errstr = "only a listener with a path has mode=, owner= and group=";
 	else if (seen[i] = true, options[i].parse(option + strlen(options[i].name), s) < 0)
 		*errstr = options[i].expected;
@@ -203,28 +245,49 @@ static int parse_options(char *text, struct spec *s, const char **errstr)
 	return 0;
 }
 
-/* text is written to. */
-static int parse(char *text, bool unsafe_listen, struct spec *out, const char **errstr)
+/* Sets *rest to the destination, or NULL.  text is written to. */
+static int parse_where(char *text, struct spec *out, char **rest, const char **errstr)
 {
-	char listen[ADDRESS_TEXT], *comma = strchr(text, ',');
-	const char *rest = NULL;
+	const bool is_path = text[0] == '/' || text[0] == '@' || strncmp(text, "~/", 2) == 0;
+	char listen[ADDRESS_TEXT], *path = NULL;
+	int rc;
 
-	if (comma)
-		*comma++ = '\0';
 	*errstr = "expected a port, BIND:PORT, /path or fd:NAME to listen on";
 	if (strncmp(text, "fd:", 3) == 0) {
-		out->inherited = xstrndup(text + 3, strcspn(text + 3, ":"));
-		rest = out->inherited[0] ? text + 3 + strlen(out->inherited) : NULL;
-	} else {
-		rest = cut_listen(text, listen, sizeof(listen));
-		if (rest && parse_listen(listen, unsafe_listen, &out->listen, errstr) < 0)
-			return -1;
+		*rest = cut(text + 3, ':');
+		out->inherited = xstrdup(text + 3);
+		return text[3] ? 0 : -1;
 	}
-	if (!rest)
+	if (!is_path) {
+		if (cut_port(text, listen, sizeof(listen), rest) < 0)
+			return -1;
+		out->is_localhost = strncasecmp(listen, "localhost:", 10) == 0;
+		return parse_listen(listen, out->unsafe_listen, &out->listen, errstr);
+	}
+	*rest = cut(text, ':');
+	if (unescape(text, errstr) < 0)
 		return -1;
-	if (*rest && destination_parse(rest + 1, &out->to, errstr) < 0)
+	path = spec_path(text);
+	if (path[0] == '/' && path[strlen(path) - 1] == '/') {
+		*errstr = "that is a folder; name the socket in it";
+		free(path);
 		return -1;
-	if (!*rest && !out->inherited)
+	}
+	rc = parse_listen(path, out->unsafe_listen, &out->listen, errstr);
+	free(path);
+	return rc;
+}
+
+/* text is written to. */
+static int parse(char *text, struct spec *out, const char **errstr)
+{
+	char *comma = cut(text, ','), *rest = NULL;
+
+	if (parse_where(text, out, &rest, errstr) < 0 ||
+	    (rest && rest[0] == '/' && unescape(rest, errstr) < 0) ||
+	    (rest && destination_parse(rest, &out->to, errstr) < 0))
+		return -1;
+	if (!rest && !out->inherited)
 		set_default(&out->to, &out->listen);
 	if (comma && !address_is_unix(&out->listen) && !out->inherited) {
 		*errstr = "only a Unix socket has listener options: a path, @name or fd:NAME";
@@ -243,7 +306,7 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
 			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
 	out->text = xstrdup(text);
-	rc = parse(copy, unsafe_listen, out, &errstr);
+	rc = parse(copy, out, &errstr);
 	free(copy);
 	if (rc == 0)
 		return 0;
@@ -265,6 +328,20 @@ bool destination_misses(const struct destination *d, const char *asks, const cha
 		 "line changed on the server",
 		 asks, d->host, endpoint, endpoint);
 	return true;
+}
+
+void spec_make_twin(const struct spec *localhost, struct spec *out)
+{
+	*out = *localhost;
+	out->text = xstrdup(localhost->text);
+	out->is_localhost = false;
+	out->is_twin = true;
+	address_from_host("::1", address_port(&localhost->listen), &out->listen);
+}
+
+bool spec_is_left_out(const struct spec *s)
+{
+	return s->is_twin && !address_is_here(&s->listen);
 }
 
 bool spec_same_listener(const struct spec *a, const struct spec *b)

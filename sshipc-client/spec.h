@@ -29,6 +29,9 @@ struct spec {
 	char *text;	 /* as given, for messages */
 	char *inherited; /* "fd:NAME": a socket of the service manager's; else NULL */
 	bool unsafe_listen;
+	/* "localhost" is two addresses: 127.0.0.1, and that of a spec of its own, [::1] with the
+	 * same port, for programs that try IPv6 first. */
+	bool is_localhost, is_twin;
 	struct address listen;
 	struct listen_perm perm;     /* mode=, owner=, group= of a path */
 	struct caller_rules callers; /* allow-uid=, allow-gid= of Unix listeners */
@@ -42,14 +45,25 @@ struct spec {
  *   fd:NAME and the same (a socket that the service manager made: activation.h)
  * then ",mode=0660", ",owner=NAME-or-uid", ",group=NAME-or-gid" (paths only),
  * ",allow-uid=NAME-or-uid" and ",allow-gid=NAME-or-gid" (Unix listeners only; these two
- * repeatable).  An all-digit first field is a port; bind is a numeric IPv4 address, [V6],
- * "localhost" or "*"; without it 127.0.0.1.  host may be [V6].  A non-loopback bind is refused
- * unless unsafe_listen (the message names --unsafe-listen).  Port 0 is any free port.  "@name" is
- * an abstract listener. 0 (spec_free it), or -1 with err naming the text, what is wrong, and an
- * example.
+ * repeatable).  In a path a colon and a comma are written \: and \, and a \ as \\ (a colon in
+ * /remote.sock may stand as it is); ~/ before /local.sock is the home folder.  An all-digit first
+ * field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*"; without it 127.0.0.1.
+ * host may be [V6].  A non-loopback bind is refused unless unsafe_listen (the message names
+ * --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener. 0 (spec_free it),
+ * or -1 with err naming the text, what is wrong, and an example.
  */
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
 void spec_free(struct spec *s);
+
+/* A path, malloc'ed, whose ~/ is the home folder: no shell has expanded it in quotes, behind
+ * --OPTION= and in a file. */
+char *spec_path(const char *path);
+
+/* The other half of one that is_localhost (spec_free it). */
+void spec_make_twin(const struct spec *localhost, struct spec *out);
+
+/* A twin on a machine without IPv6 is left out. */
+bool spec_is_left_out(const struct spec *s);
 
 /* Would the second find its address taken by the first?  Each kernel-chosen port is another one,
  * and of one name the service manager may hand over several. */

@@ -16,6 +16,8 @@ void surroundings_listeners(struct report *r, const struct settings *s)
 		if (s->specs[i].inherited)
 			continue;
 		looked_at++;
+		if (spec_is_left_out(&s->specs[i]))
+			continue;
 		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;

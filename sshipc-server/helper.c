@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,44 +26,53 @@ static const char helper_option[] = "--helper=";
 
 static char *own_role; /* in argv[0] */
 
+/* A name, or a uid, which need not have one: its gid is the same number then.  False: neither. */
+static bool find_user(const char *name, struct helper_user *out)
+{
+	const struct passwd *pw = getpwnam(name);
+	const size_t digits = strspn(name, "0123456789");
+	unsigned long long uid = digits > 0 && digits < 11 ? strtoull(name, NULL, 10) : UINT32_MAX;
+
+	if (!pw && (name[digits] || uid >= UINT32_MAX))
+		return false;
+	if (!pw)
+		pw = getpwuid((uid_t)uid);
+	if ((size_t)snprintf(out->name, sizeof(out->name), "%s", pw ? pw->pw_name : name) >=
+	    sizeof(out->name))
+		return false;
+	out->uid = pw ? pw->pw_uid : (uid_t)uid;
+	out->gid = pw ? pw->pw_gid : (gid_t)uid;
+	return true;
+}
+
 int helper_user_find(const char *name, struct helper_user *out, const char **errstr)
 {
-	const struct passwd *pw = NULL;
+	struct helper_user u = {.demote = true};
+	bool found;
 
 	memset(out, 0, sizeof(*out));
 	if (geteuid() != 0) {
-		pw = name ? getpwnam(name) : NULL;
-		if (name && (!pw || pw->pw_uid != geteuid())) {
+		if (name && (!find_user(name, &u) || u.uid != geteuid())) {
 			*errstr = "only root can run sessions as another user; start as root, or "
 				  "leave -u out";
 			return -1;
 		}
 		return 0;
 	}
-	if (name)
-		pw = getpwnam(name);
-	else if (!(pw = getpwnam("sshipc")))
-		pw = getpwnam("nobody");
-	if (!pw) {
+	found = name ? find_user(name, &u) : find_user("sshipc", &u) || find_user("nobody", &u);
+	if (!found) {
 		*errstr = "no such user; create it (useradd --system --shell /usr/sbin/nologin "
 			  "sshipc) or name another with -u";
 		return -1;
 	}
-	if (pw->pw_uid == 0) {
+	if (u.uid == 0) {
 		*errstr = "sessions never run as root; name an ordinary user with -u";
 		return -1;
 	}
-	if ((size_t)snprintf(out->name, sizeof(out->name), "%s", pw->pw_name) >=
-	    sizeof(out->name)) {
-		*errstr = "the name is too long";
-		return -1;
-	}
-	out->uid = pw->pw_uid;
-	out->gid = pw->pw_gid;
+	*out = u;
 	out->n_groups = HELPER_GROUPS;
 	if (getgrouplist(out->name, out->gid, out->groups, &out->n_groups) < 0)
 		out->n_groups = -1;
-	out->demote = true;
 	return 0;
 }
 

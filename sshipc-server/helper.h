@@ -22,8 +22,8 @@ struct helper_user {
 	bool debug; /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
 };
 
-/* Looks up name (NULL: sshipc, else nobody).  Not root: demote is false and name must be NULL or
- * our own.  0, or -1 with *errstr (static). */
+/* Looks up name, which may be a uid, too (NULL: sshipc, else nobody).  Not root: demote is false
+ * and name must be NULL or our own.  0, or -1 with *errstr (static). */
 int helper_user_find(const char *name, struct helper_user *out, const char **errstr);
 
 /* Before Landlock: whether helpers can be started as user: capabilities, /proc, and by trying it in

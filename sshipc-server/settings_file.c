@@ -160,7 +160,7 @@ static void on_address(struct conf *c, config_setting_t *setting, const char *va
 	const char *name = config_setting_name(setting), *why = NULL;
 	bool path = !strcmp(name, "path");
 
-	if (address_parse(value, 0, &e->address, &why) < 0)
+	if (endpoint_parse_address(value, &e->address, &why) < 0)
 		bad(c, setting, name, value, why);
 	else if (address_is_unix(&e->address) != path)
 		bad(c, setting, name, value,

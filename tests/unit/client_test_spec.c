@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../sshipc-client/spec.h"
+#include "log.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof(*(a)))
 #define P107	   "/23456789" PATH90 "12345678"
@@ -41,12 +43,19 @@ static const struct {
     {"/run/a.sock:[::1]:80", "/run/a.sock", "[::1]:80", DESTINATION_TCP},
     {"/run/a.sock:/run/b.sock", "/run/a.sock", "/run/b.sock", DESTINATION_UNIX},
     {P107 ":" P107, P107, P107, DESTINATION_UNIX},
+    {"/run/a\\:b\\,c\\\\d:confd", "/run/a:b,c\\x5cd", "confd", DESTINATION_NAME},
+    {"/run/a\\::/run/b\\:c", "/run/a:", "/run/b:c", DESTINATION_UNIX},
+    {"4565:/run/a\\:b:c\\,d\\\\", "127.0.0.1:4565", "/run/a:b:c,d\\x5c", DESTINATION_UNIX},
+    {"@a\\:b", "@a:b", "default endpoint", DESTINATION_DEFAULT},
+    {"~/a\\:b.sock", "/home/me/a:b.sock", "default endpoint", DESTINATION_DEFAULT},
+    {"~/a.sock:/run/b.sock", "/home/me/a.sock", "/run/b.sock", DESTINATION_UNIX},
     {"@name", "@name", "default endpoint", DESTINATION_DEFAULT},
     {"@name:confd", "@name", "confd", DESTINATION_NAME},
 };
 
 Test(spec, forms)
 {
+	setenv("HOME", "/home/me", 1);
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct spec s;
 		char err[768] = "", buf[ADDRESS_TEXT];
@@ -77,6 +86,8 @@ static const struct {
     {"/a,owner=4294967294", -1, 4294967294, -1},
     {"/a,group=1,mode=0777,owner=2", 0777, 2, 1},
     {"/a,mode=0", 0, -1, -1},
+    {"~/a,mode=0600", 0600, -1, -1},
+    {"/a\\,mode=0600,mode=0660", 0660, -1, -1},
 };
 
 Test(spec, options)
@@ -165,6 +176,17 @@ static const struct {
     {"[::]:4565:confd", "--unsafe-listen"},
     {"[fd00::1]:4565", "--unsafe-listen"},
     {"[::ffff:10.0.0.1]:4565", "--unsafe-listen"},
+    {"/a\\b", "in a path \\ stands before"},
+    {"/a\\", "in a path \\ stands before"},
+    {"/a:/b\\c", "in a path \\ stands before"},
+    {"/a:/b\\", "in a path \\ stands before"},
+    {"4565\\:confd", "the port is not a number"},
+    {"4565:a\\:b", "the port is not a number"},
+    {"~/", "folder"},
+    {"/a/", "folder"},
+    {"~me/a", "expected a port"},
+    {"4565:~/b.sock", "write the path from / on"},
+    {"/a:~me/b.sock", "write the path from / on"},
     {"4565,mode=0660", "path"},
     {"4565,allow-uid=0", "Unix socket"},
     {"@name,mode=0660", "path"},
@@ -200,15 +222,51 @@ Test(spec, refusals)
 {
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct spec s;
-		char err[768] = "", quoted[256];
+		char err[768] = "", quoted[LOG_ESCAPED + 8];
+		struct log_text shown;
 		int rc = spec_parse(bad[i].text, false, &s, err, sizeof(err));
 
 		cr_expect_eq(rc, -1, "\"%s\" was taken", bad[i].text);
 		cr_expect(strstr(err, bad[i].why), "\"%s\" gave: %s", bad[i].text, err);
-		snprintf(quoted, sizeof(quoted), "\"%s\": ", bad[i].text);
+		log_escape(&shown, bad[i].text, strlen(bad[i].text));
+		snprintf(quoted, sizeof(quoted), "\"%s\": ", shown.s);
 		cr_expect_eq(strncmp(err, quoted, strlen(quoted)), 0, "%s", err);
 		cr_expect(strstr(err, "for example 4565:confd"), "%s", err);
 		cr_expect_null(s.text);
+	}
+}
+
+Test(spec, twin_of_localhost)
+{
+	static const struct {
+		const char *text, *twin; /* NULL: none */
+	} table[] = {
+	    {"localhost:4565", "[::1]:4565"},
+	    {"LocalHost:0:confd", "[::1]:0"},
+	    {"127.0.0.1:4565", NULL},
+	    {"[::1]:4565", NULL},
+	    {"4565", NULL},
+	    {"4565:localhost:80", NULL},
+	    {"/localhost:confd", NULL},
+	};
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct spec s, twin;
+		char err[768] = "", buf[ADDRESS_TEXT];
+
+		cr_assert_eq(spec_parse(table[i].text, false, &s, err, sizeof(err)), 0, "%s", err);
+		cr_expect_eq(s.is_localhost, table[i].twin != NULL, "%s", table[i].text);
+		cr_expect(!s.is_twin && !spec_is_left_out(&s));
+		if (s.is_localhost) {
+			spec_make_twin(&s, &twin);
+			cr_expect_str_eq(address_format(&twin.listen, buf, sizeof(buf)),
+					 table[i].twin);
+			cr_expect(twin.is_twin && !twin.is_localhost && twin.to.kind == s.to.kind);
+			cr_expect_str_eq(twin.text, s.text);
+			cr_expect_eq(spec_is_left_out(&twin), !address_is_here(&twin.listen));
+			spec_free(&twin);
+		}
+		spec_free(&s);
 	}
 }
 

@@ -89,6 +89,9 @@ static int find(const void *arg)
 	if (!f->demote)
 		return user.name[0] ? 3 : 0;
 	pw = getpwnam(user.name);
+	if (!pw) /* a uid without a name */
+		return user.uid == 64001 && user.gid == 64001 && !strcmp(user.name, "64001") ? 0
+											     : 5;
 	return pw && user.uid == pw->pw_uid && user.gid == pw->pw_gid && user.uid != 0 ? 0 : 4;
 }
 
@@ -119,7 +122,18 @@ Test(helper, user_found_by_root)
 	    {"root", "never run as root", false},
 	    {"no-such-user", "no such user", false},
 	    {"", "no such user", false},
-	    {"65534", "no such user", false},
+	    {"65534", NULL, true}, /* nobody's */
+	    {"64001", NULL, true}, /* nobody has it */
+	    {"0", "never run as root", false},
+	    {"00", "never run as root", false},
+	    {"4294967295", "no such user", false},
+	    {"4294967296", "no such user", false},
+	    {"18446744073709551616", "no such user", false},
+	    {"-1", "no such user", false},
+	    {"+64001", "no such user", false},
+	    {" 64001", "no such user", false},
+	    {"0x10", "no such user", false},
+	    {"64001x", "no such user", false},
 	};
 
 	if (geteuid() != 0)
@@ -130,10 +144,12 @@ Test(helper, user_found_by_root)
 Test(helper, user_found_by_another)
 {
 	const struct passwd *own = geteuid() == 0 ? getpwnam("nobody") : getpwuid(geteuid());
-	char name[256] = "";
+	char name[256] = "", uid[16] = "";
 	const struct find cases[] = {
 	    {NULL, NULL, false},
 	    {name, NULL, false},
+	    {uid, NULL, false},
+	    {"64001", "only root", false},
 	    {"root", "only root", false},
 	    {"daemon", "only root", false},
 	    {"no-such-user", "only root", false},
@@ -142,6 +158,7 @@ Test(helper, user_found_by_another)
 
 	cr_assert(own);
 	snprintf(name, sizeof(name), "%s", own->pw_name);
+	snprintf(uid, sizeof(uid), "%u", own->pw_uid);
 	try_all(find_unprivileged, cases, sizeof(cases) / sizeof(*cases));
 }
 
