@@ -336,3 +336,10 @@ int folders_walk(const char *path, void (*visit)(void *arg, const struct folders
 		close(fd);
 	return fd < 0 ? -1 : 0;
 }
+
+bool folders_is_mount(const char *path)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, path, 0, 0, &st) == 0 && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}

@@ -46,4 +46,8 @@ struct folders_step {
 int folders_walk(const char *path, void (*visit)(void *arg, const struct folders_step *step),
 		 void *arg);
 
+/* The file is a mount of its own, as a container has it: one that replaces it where it comes from
+ * is not seen here. */
+bool folders_is_mount(const char *path);
+
 #endif

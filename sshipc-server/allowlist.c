@@ -194,6 +194,16 @@ static bool is_being_written(int fd)
 	return false;
 }
 
+bool allowlist_is_held(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	const bool held = fd >= 0 && is_being_written(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
@@ -215,6 +225,10 @@ static void read_file(struct load *l)
 			     : "");
 	} else if (st.st_size > FILE_MAX) {
 		fault_at(l, 0, "larger than %d MiB", FILE_MAX >> 20);
+	} else if (st.st_nlink == 0 && folders_is_mount(l->path)) {
+		fault_at(l, 0,
+			 "was replaced where it is mounted from, which is not seen here; "
+			 "start anew, and mount its folder, not the file");
 	} else if (is_being_written(fd)) {
 		fault_at(l, 0, "is open for writing by somebody; not read before that is done");
 	} else {

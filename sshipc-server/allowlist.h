@@ -29,6 +29,9 @@ struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoi
 				 void (*fault)(void *arg, const char *text), void *arg);
 void allowlist_free(struct allowlist *l);
 
+/* Somebody has it open for writing, which is why it is not read; where that can be known. */
+bool allowlist_is_held(const char *path);
+
 /* The entry of this public key blob, or NULL.  Digest look-up, then the whole blob is compared. */
 const struct allow_entry *allowlist_find(const struct allowlist *l, const uint8_t *blob,
 					 size_t len);

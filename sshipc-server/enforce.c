@@ -2,20 +2,22 @@
 #include "enforce.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "folders.h"
 #include "loop.h"
+#include "watch.h"
 
 enum {
-	SETTLE_MS = 100, /* after a change, for a writer that renames and then sets the mode */
+	SETTLE_MS = 100,    /* after a change, for a writer that renames and then sets the mode */
+	LOOK_SECONDS = 2,   /* for changes that nobody reports */
+	QUIET_SECONDS = 10, /* since the last of them: whether a writer is done may not be known */
+	HELD_SECONDS = 10, /* until it is said that a writer is not done; then twice as long each */
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
 };
 
@@ -24,11 +26,11 @@ struct enforce {
 	struct enforce_ops ops;
 	struct allowlist *list;
 	char fault[512];
-	char real[PATH_MAX]; /* where its path leads */
-	char name[NAME_MAX + 1], real_name[NAME_MAX + 1];
-	time_t armed; /* the clock's next moment */
-	int inotify, clock;
-	struct event *changed, *settled, *ticked;
+	struct watch *watch;	      /* NULL: changes take SIGHUP */
+	time_t held_since, held_said; /* a writer was not done then; when that is to be said */
+	time_t armed;		      /* the clock's next moment */
+	int clock;
+	struct event *settled, *look, *ticked;
 };
 
 static void rearm(struct enforce *e);
@@ -42,31 +44,17 @@ static void keep_fault(void *arg, const char *text)
 		snprintf(e->fault, sizeof(e->fault), "%s", text);
 }
 
-/* Only a writer that is done counts: not every write, and not a truncation. */
-static const uint32_t events_of_interest = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
-					   IN_CREATE | IN_DELETE | IN_ATTRIB | IN_MOVE_SELF |
-					   IN_ONLYDIR;
-
-static int watch_folder(struct enforce *e, const char *path, char name[NAME_MAX + 1])
+/* Whether it is the fault that a writer is not done: seen before, it is as old as then. */
+static void note_held(struct enforce *e)
 {
-	char a[PATH_MAX], b[PATH_MAX];
+	const time_t now = loop_seconds();
 
-	snprintf(a, sizeof(a), "%s", path);
-	snprintf(b, sizeof(b), "%s", path);
-	snprintf(name, NAME_MAX + 1, "%s", basename(b));
-	return inotify_add_watch(e->inotify, dirname(a), events_of_interest) < 0 ? -1 : 0;
-}
-
-/* The folder of its name, and, where that is a link, of the file.  Adding a watch again is
- * harmless. */
-static int watch_paths(struct enforce *e)
-{
-	if (!realpath(e->s->allowlist, e->real))
-		snprintf(e->real, sizeof(e->real), "%s", e->s->allowlist);
-	return watch_folder(e, e->s->allowlist, e->name) == 0 &&
-		       watch_folder(e, e->real, e->real_name) == 0
-		   ? 0
-		   : -1;
+	if (!allowlist_is_held(e->s->allowlist)) {
+		e->held_since = 0;
+	} else if (!e->held_since) {
+		e->held_since = now;
+		e->held_said = now + HELD_SECONDS;
+	}
 }
 
 int enforce_reload(struct enforce *e, char *summary, size_t size)
@@ -74,10 +62,11 @@ int enforce_reload(struct enforce *e, char *summary, size_t size)
 	struct allowlist *old = e->list, *list;
 
 	e->fault[0] = '\0';
-	if (e->changed)
-		watch_paths(e);
+	if (e->watch)
+		watch_renew(e->watch);
 	list = allowlist_load(e->s->allowlist, e->s->endpoints, e->s->n_endpoints,
 			      e->s->default_endpoint, keep_fault, e);
+	note_held(e);
 	if (!list) {
 		snprintf(summary, size, "not loaded, the old list of %zu keys stays in force: %s",
 			 allowlist_count(old), e->fault);
@@ -108,51 +97,57 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	enforce_reload(arg, summary, sizeof(summary));
 }
 
-static bool is_ours(const struct enforce *e, const struct inotify_event *ev)
+/* From the first change, not the last: a busy folder must not put it off for ever. */
+static void on_heard(void *arg)
 {
-	return ev->len > 0 &&
-	       (strcmp(ev->name, e->name) == 0 || strcmp(ev->name, e->real_name) == 0);
-}
-
-/* The path leads to another file than it did: a link on the way was changed. */
-static bool link_moved(const struct enforce *e)
-{
-	char real[PATH_MAX];
-
-	return realpath(e->s->allowlist, real) && strcmp(real, e->real) != 0;
-}
-
-static void on_changed(evutil_socket_t fd, short what, void *arg)
-{
-	_Alignas(struct inotify_event) char buf[4096];
 	struct enforce *e = arg;
-	const struct inotify_event *ev;
-	bool ours = false;
-	ssize_t n;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		for (const char *p = buf; p < buf + n; p += sizeof(*ev) + ev->len) {
-			ev = (const struct inotify_event *)p;
-			ours |= (ev->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_MOVE_SELF)) ||
-				is_ours(e, ev);
-			if (ev->mask & (IN_IGNORED | IN_MOVE_SELF))
-				log_msg(LOG_WARNING,
-					"the folder of %s is gone: it is not watched any more, use "
-					"SIGHUP",
-					e->s->allowlist);
-		}
-	/* From the first event, not the last: a busy folder must not put it off for ever. */
-	if ((ours || link_moved(e)) && !event_pending(e->settled, EV_TIMEOUT, NULL))
+	if (!event_pending(e->settled, EV_TIMEOUT, NULL))
 		loop_after(e->settled, SETTLE_MS);
 }
 
-static int watch(struct enforce *e, struct event_base *base)
+static void say_held(struct enforce *e)
 {
-	e->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (e->inotify < 0 || watch_paths(e) != 0)
-		return -1;
-	e->changed = loop_watch(base, e->inotify, EV_READ | EV_PERSIST, on_changed, e);
-	return 0;
+	const time_t now = loop_seconds(), age = now - e->held_since;
+
+	if (now < e->held_said)
+		return;
+	e->held_said = now + age;
+	log_msg(
+	    LOG_WARNING,
+	    "%s: somebody has it open for writing for %lld s now: the old list of %zu keys stays "
+	    "in force until it is closed; \"fuser -v %s\" shows who",
+	    e->s->allowlist, (long long)age, allowlist_count(e->list), e->s->allowlist);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct enforce *e = arg;
+
+	loop_after(e->look, LOOK_SECONDS * 1000);
+	if (e->held_since && allowlist_is_held(e->s->allowlist))
+		say_held(e);
+	else if (e->held_since || watch_differs(e->watch, QUIET_SECONDS))
+		on_heard(e);
+}
+
+static void start_watch(struct enforce *e, struct event_base *base)
+{
+	const char *path = e->s->allowlist;
+
+	e->watch = watch_new(base, path, on_heard, e);
+	e->look = loop_timer(base, on_look, e);
+	loop_after(e->look, LOOK_SECONDS * 1000);
+	if (watch_renew(e->watch) != 0)
+		log_msg(LOG_WARNING,
+			"changes of %s are not reported (%s): it is looked at every %d s", path,
+			strerror(errno), LOOK_SECONDS);
+	if (folders_is_mount(path))
+		log_msg(
+		    LOG_WARNING,
+		    "%s is mounted by itself: a file that replaces it where it comes from is not "
+		    "seen here, only what is written into it; mount its folder in place of it",
+		    path);
 }
 
 /* ---- the clock ---- */
@@ -231,15 +226,13 @@ struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 	e->s = s;
 	e->ops = *ops;
 	e->list = list;
-	e->inotify = -1;
 	e->clock = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (e->clock < 0)
 		abort(); /* there was no descriptor left at the start */
 	e->settled = loop_timer(base, on_settled, e);
 	e->ticked = loop_watch(base, e->clock, EV_READ | EV_PERSIST, on_ticked, e);
-	if (s->watch && watch(e, base) != 0)
-		log_msg(LOG_WARNING, "%s cannot be watched (%s): changes take SIGHUP", s->allowlist,
-			strerror(errno));
+	if (s->watch)
+		start_watch(e, base);
 	rearm(e);
 	return e;
 }
@@ -248,11 +241,10 @@ void enforce_free(struct enforce *e)
 {
 	if (!e)
 		return;
-	loop_drop(e->changed);
+	watch_free(e->watch);
+	loop_drop(e->look);
 	event_free(e->settled);
 	event_free(e->ticked);
-	if (e->inotify >= 0)
-		close(e->inotify);
 	close(e->clock);
 	allowlist_free(e->list);
 	free(e);

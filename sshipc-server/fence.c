@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "folders.h"
 #include "landlock.h"
 
 static int allow_folder(int list, const char *path, enum landlock_access access)
@@ -43,8 +44,36 @@ static int allow_program(int list)
 	return rc;
 }
 
+struct links {
+	const struct settings *s;
+	int list, rc;
+};
+
+/* A release is chosen by a link to one of the folders beside it: where that leads beneath its own
+ * folder it may come to lead elsewhere there.  Otherwise what it led to would have to be left open,
+ * with all that is between. */
+static void follow_link(void *arg, const struct folders_step *step)
+{
+	struct links *l = arg;
+	char path[2 * PATH_MAX], real[PATH_MAX];
+	const size_t n = strlen(step->at);
+
+	if (!step->link || l->rc != 0)
+		return;
+	snprintf(path, sizeof(path), "%s/%s", n > 1 ? step->at : "", step->name);
+	if (n > 1 && realpath(path, real) && strncmp(real, step->at, n) == 0 && real[n] == '/')
+		l->rc = landlock_allow(l->list, step->at, LANDLOCK_READ);
+	else
+		log_msg(LOG_NOTICE,
+			"%s, on the way to %s, is a link to %s: if it comes to lead into another "
+			"folder, restart (Landlock)",
+			path, l->s->allowlist, step->link);
+}
+
 static int allow_files(int list, const struct settings *s)
 {
+	struct links links = {.s = s, .list = list};
+
 	/* Users, the linker's and OpenSSL's settings; the clock's; libraries look into the rest. */
 	static const char *const read[] = {"/etc", "/usr/share/zoneinfo", "/proc/sys",
 					   "/dev/urandom"};
@@ -55,6 +84,9 @@ static int allow_files(int list, const struct settings *s)
 			return -1;
 	if (landlock_allow(list, "/dev/null", LANDLOCK_WRITE) != 0 ||
 	    allow_folder(list, s->allowlist, LANDLOCK_READ) != 0)
+		return -1;
+	folders_walk(s->allowlist, follow_link, &links);
+	if (links.rc != 0)
 		return -1;
 	if (realpath(s->allowlist, real) && allow_folder(list, real, LANDLOCK_READ) != 0)
 		return -1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* When the list is loaded anew, and when the clock has sessions judged. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,89 @@ Test(enforce, linked)
 	run(300);
 	cr_expect_eq(keys, 1, "the file behind the link is not watched");
 	unlink(third);
+}
+
+/* A release is another folder, chosen by a link in the middle of the path. */
+Test(enforce, link_in_the_middle)
+{
+	char six[64], seven[64], current[64], next[64], path[80];
+	static const struct enforce_ops ops = {.judge = judge, .next_change = next_change};
+
+	snprintf(six, sizeof(six), "%s/six", dir);
+	snprintf(seven, sizeof(seven), "%s/seven", dir);
+	snprintf(current, sizeof(current), "%s/current", dir);
+	snprintf(next, sizeof(next), "%s/next", dir);
+	cr_assert(mkdir(six, 0700) == 0 && mkdir(seven, 0700) == 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/keys", i ? seven : six);
+		write_to(path, i ? TWO : ONE, 0600);
+	}
+	cr_assert_eq(symlink("six", current), 0);
+	cr_assert_eq(symlink(seven, next), 0);
+	enforce_free(e);
+	unlink(list);
+	snprintf(list, sizeof(list), "%s/current/keys", dir);
+	e = enforce_new(base, &settings,
+			allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL), &ops);
+	cr_assert_eq(rename(next, current), 0);
+	run(600); /* sooner than anybody looks */
+	cr_expect_eq(judged, 1);
+	cr_expect_eq(keys, 2);
+	write_to(list, ONE, 0600); /* what is watched from here on is the new one */
+	cr_expect(wait_judged());
+	cr_expect_eq(keys, 1);
+	/* The old one's end is nobody's business. */
+	snprintf(path, sizeof(path), "%s/keys", six);
+	cr_expect(unlink(path) == 0 && rmdir(six) == 0);
+	run(300);
+	cr_expect_eq(judged, 2);
+	cr_expect(unlink(list) == 0 && unlink(current) == 0 && rmdir(seven) == 0);
+}
+
+/* A list is not used for as long as others may change it, nor after, without a look. */
+Test(enforce, folder_that_becomes_writable)
+{
+	cr_assert_eq(chmod(dir, 0777), 0);
+	run(300);
+	cr_expect(strstr(enforce_fault(e), "others can write its folder"), "%s", enforce_fault(e));
+	cr_expect_eq(judged, 0);
+	cr_assert_eq(chmod(dir, 0700), 0);
+	cr_expect(wait_judged());
+	cr_expect_str_empty(enforce_fault(e));
+}
+
+/* Of a writer that does not close nothing is reported: somebody looks, once it is quiet, and again
+ * until it is done. */
+Test(enforce, held_open)
+{
+	const int fd = open(list, O_WRONLY | O_APPEND);
+
+	cr_assert_eq(write(fd, KEY_ED2, sizeof(KEY_ED2) - 1), sizeof(KEY_ED2) - 1);
+	run(4000);
+	cr_expect_str_empty(enforce_fault(e)); /* it may not be known whether it is done */
+	for (int i = 0; i < 1500 && !*enforce_fault(e); i++)
+		run(20);
+	cr_expect(strstr(enforce_fault(e), "is open for writing"), "%s", enforce_fault(e));
+	cr_expect_eq(write(fd, "\n", 1), 1);
+	cr_expect_eq(judged, 0);
+	close(fd);
+	cr_expect(wait_judged());
+	cr_expect_eq(keys, 2);
+	cr_expect_str_empty(enforce_fault(e));
+}
+
+/* By another name, in a folder that nobody watches, as through a mount. */
+Test(enforce, written_elsewhere)
+{
+	char elsewhere[80];
+
+	snprintf(elsewhere, sizeof(elsewhere), "%s-linked", dir);
+	cr_assert_eq(link(list, elsewhere), 0);
+	cr_expect(wait_judged());
+	write_to(elsewhere, TWO, 0600);
+	cr_expect(wait_judged());
+	cr_expect_eq(keys, 2);
+	unlink(elsewhere);
 }
 
 /* ---- the clock ---- */
