@@ -224,7 +224,7 @@ static void check_host_key(struct link *l)
 				.user_file = l->s->known_hosts,
 				.global_file = l->s->global_known_hosts,
 				.may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK};
-	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "";
+	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "", at[REACH_AT];
 	ssh_key key = NULL;
 	enum trust_verdict verdict = TRUST_ERROR;
 
@@ -243,6 +243,8 @@ static void check_host_key(struct link *l)
 		tell(l, LINK_TRANSPORT, print);
 		return;
 	}
+	if (reach_at(&l->peer, l->server, at)[0])
+		log_msg(LOG_NOTICE, "%s was reached%s", l->server, at);
 	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL, false,
 		    text[0] ? text : "the server's host key could not be read");
 }
