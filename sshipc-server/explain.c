@@ -23,7 +23,8 @@ static int set_text(char **to, const char *value, const char **errstr)
 static int set_from(struct explain *q, const char *value, const char **errstr)
 {
 	*errstr = q->from ? "is given twice" : "expected an IP address";
-	if (q->from || address_from_host(value, 0, &q->request.source) < 0)
+	/* A name is none, not even localhost. */
+	if (q->from || !strpbrk(value, ".:") || address_from_host(value, 0, &q->request.source) < 0)
 		return -1;
 	q->from = true;
 	return 0;

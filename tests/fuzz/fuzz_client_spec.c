@@ -24,6 +24,41 @@ static void check_spec(const struct spec *s, const char *text, bool unsafe_liste
 		EXPECT(s->perm.mode == -1 && s->perm.uid == -1 && s->perm.gid == -1);
 }
 
+/* Any path can be named, here and there. */
+static void check_escapes(const char *path)
+{
+	char text[1024] = "", err[1024] = "", escaped[512], at[ADDRESS_TEXT], want[ADDRESS_TEXT];
+	size_t n = 0;
+	struct address a;
+	struct spec s;
+	const char *why;
+
+	for (; *path; escaped[n++] = *path++) {
+		if (strchr(":,\\", *path))
+			escaped[n++] = '\\';
+	}
+	escaped[n] = '\0';
+	snprintf(text, sizeof(text), "%s:%s", escaped, escaped);
+	EXPECT(spec_parse(text, false, &s, err, sizeof(err)) == 0);
+	EXPECT(s.to.kind == DESTINATION_UNIX && address_parse(s.to.host, 0, &a, &why) == 0);
+	EXPECT(address_equal(&a, &s.listen));
+	address_format(&a, want, sizeof(want));
+	EXPECT(strcmp(address_format(&s.listen, at, sizeof(at)), want) == 0);
+	spec_free(&s);
+}
+
+static void check_twin(const struct spec *s)
+{
+	struct spec twin;
+
+	EXPECT(!s->is_twin && address_is_loopback(&s->listen));
+	spec_make_twin(s, &twin);
+	EXPECT(twin.is_twin && address_is_loopback(&twin.listen) &&
+	       address_port(&twin.listen) == address_port(&s->listen) &&
+	       !spec_same_listener(s, &twin));
+	spec_free(&twin);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size);
@@ -36,6 +71,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		if (spec_parse(text, unsafe_listen, &s, err, sizeof(err)) == 0) {
 			check_spec(&s, text, unsafe_listen);
+			if (s.to.kind == DESTINATION_UNIX &&
+			    s.to.host[strlen(s.to.host) - 1] != '/')
+				check_escapes(s.to.host);
+			if (s.is_localhost)
+				check_twin(&s);
 			spec_free(&s);
 		} else {
 			EXPECT(err[0] && strlen(err) < sizeof(err));

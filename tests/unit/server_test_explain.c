@@ -263,6 +263,7 @@ Test(explain, values)
 	    {EXPLAIN_FROM, "10.0.0.0/8", "expected an IP address"},
 	    {EXPLAIN_FROM, "10.0.0.1:22", "expected an IP address"},
 	    {EXPLAIN_FROM, "host.example", "expected an IP address"},
+	    {EXPLAIN_FROM, "localhost", "expected an IP address"},
 	    {EXPLAIN_AT, "noon", "expected YYYY-MM-DD"},
 	    {EXPLAIN_AT, "2026-02-30 12:00", "there is no such date"},
 	    {EXPLAIN_DEST, "confd:", "the port"},
