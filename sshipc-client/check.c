@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "findings.h"
 #include "json.h"
 #include "link.h"
@@ -33,6 +34,7 @@ struct doctor {
 	struct link *link;
 	struct states *states;
 	enum report_step step; /* which the link is at */
+	struct address server; /* that was reached, by TCP */
 	bool knows_kind;
 	enum endpoint_kind kind;
 	/* With SETTINGS_CHECK_CONNECT. */
@@ -51,9 +53,13 @@ static void stop(struct doctor *d)
 static void on_refused(void *arg, int exit_code, const char *why)
 {
 	struct doctor *d = arg;
+	char own[BESIDE_TEXT];
 
 	if (exit_code == EX_NOPERM) {
-		findings_denied(d->report, d->identity, why);
+		const bool beside =
+		    d->server.len > 0 && beside_connects(&d->server, link_fd(d->link), own);
+
+		findings_denied(d->report, d->identity, why, beside ? own : NULL);
 	} else if (exit_code == EX_USAGE) {
 		report_pass(d->report, REPORT_LOGIN, "the server knows %s",
 			    identity_name(d->identity));
@@ -224,7 +230,10 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	    [LINK_UP] = {REPORT_LOGIN, REPORT_PERMITTED},
 	};
 	struct doctor *d = arg;
+	const char *unused = NULL;
 
+	if (event == LINK_REACHED && !d->s->via)
+		address_parse(text, 0, &d->server, &unused);
 	if (event == LINK_DOWN) {
 		findings_down(d->report, d->s, d->step, text);
 		stop(d);

@@ -19,7 +19,8 @@ static const struct {
     {POLICY_GRANT, REPORT_PERMITTED},
 };
 
-void findings_denied(struct report *r, const struct identity *identity, const char *why)
+void findings_denied(struct report *r, const struct identity *identity, const char *why,
+		     const char *own)
 {
 	const char *line = identity_line(identity);
 	char remedy[8192];
@@ -30,6 +31,15 @@ void findings_denied(struct report *r, const struct identity *identity, const ch
 		if (!strstr(why, v == POLICY_GRANT ? "(max-sessions)" : policy_reason(v)))
 			continue;
 		report_pass(r, REPORT_LOGIN, "the server knows %s", identity_name(identity));
+		if (v == POLICY_GRANT && own) {
+			snprintf(
+			    remedy, sizeof(remedy),
+			    "%s is there, and max-sessions allows no more; to have this looked "
+			    "at end it first",
+			    own);
+			report_skip(r, REPORT_PERMITTED, remedy);
+			return;
+		}
 		report_fail(r, denials[i].step,
 			    v == POLICY_GRANT ? "end another session of this key, or set a "
 						"larger max-sessions in its line"

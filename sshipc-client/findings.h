@@ -14,8 +14,10 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 		   const char *why);
 
 /* The key was refused: why holds the reason that a server of ours gives to the owner of a listed
- * key, if it gave one. */
-void findings_denied(struct report *r, const struct identity *identity, const char *why);
+ * key, if it gave one.  own: a tunnel of this user to that server (beside.h), or NULL: it may have
+ * the one session that its key is allowed, which is no fault. */
+void findings_denied(struct report *r, const struct identity *identity, const char *why,
+		     const char *own);
 
 /* .status answered (DESIGN.md section 4): source, validity, and, unless the listeners'
  * destinations are to be opened (SETTINGS_CHECK_CONNECT), the endpoint.  0 with its kind, or -1. */

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "beside.h"
+
 void surroundings_listeners(struct report *r, const struct settings *s)
 {
-	char err[2 * ADDRESS_TEXT];
+	char err[2 * ADDRESS_TEXT], own[BESIDE_TEXT] = "";
 	size_t looked_at = 0;
 
 	for (size_t i = 0; i < s->n_specs; i++) {
@@ -18,13 +20,16 @@ void surroundings_listeners(struct report *r, const struct settings *s)
 		looked_at++;
 		if (spec_is_left_out(&s->specs[i]))
 			continue;
-		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0) {
+		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0 &&
+		    !beside_listens(&s->specs[i].listen, own)) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;
 		}
 	}
 	if (s->n_specs == 0)
 		report_skip(r, REPORT_LISTENER, "none is asked for");
+	else if (own[0])
+		report_pass(r, REPORT_LISTENER, "%s listens there", own);
 	else if (looked_at < s->n_specs)
 		report_skip(r, REPORT_LISTENER, "of fd:NAME only the service manager knows");
 	else
