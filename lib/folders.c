@@ -187,7 +187,7 @@ static int follow(struct walk *w, const char *link)
 	if ((size_t)snprintf(rest, sizeof(rest), "%s%s%s", link, *w->rest ? "/" : "", w->rest) >=
 	    sizeof(rest))
 		return fail(w, ENAMETOOLONG);
-	strcpy(w->rest, rest);
+	memcpy(w->rest, rest, strlen(rest) + 1);
 	return *link == '/' ? start_over(w) : 0;
 }
 

@@ -25,7 +25,7 @@ struct enforce {
 	const struct settings *s;
 	struct enforce_ops ops;
 	struct allowlist *list;
-	char fault[512];
+	char fault[1024];
 	struct watch *watch;	      /* NULL: changes take SIGHUP */
 	time_t held_since, held_said; /* a writer was not done then; when that is to be said */
 	time_t armed;		      /* the clock's next moment */

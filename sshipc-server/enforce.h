@@ -25,7 +25,7 @@ struct enforce_ops {
 	void *arg;
 };
 
-/* list: the first one, taken over.  s->watch: its folder is watched. */
+/* list: the first one, taken over.  s->watch: it is watched, and the way to it (watch.h). */
 struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 			    struct allowlist *list, const struct enforce_ops *ops);
 void enforce_free(struct enforce *e);

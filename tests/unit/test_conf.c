@@ -232,6 +232,22 @@ Test(conf, include)
 	cr_expect(strstr(faults, dir), "%s", faults);
 }
 
+/* As a shell makes one of a command's output. */
+Test(conf, pipe)
+{
+	const char content[] = "number = 4;\n";
+	char name[32];
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	cr_assert_eq(write(ends[1], content, sizeof(content) - 1), sizeof(content) - 1);
+	close(ends[1]);
+	snprintf(name, sizeof(name), "/dev/fd/%d", ends[0]);
+	cr_expect_eq(read_file(name), 0);
+	cr_expect_eq(number, 4);
+	close(ends[0]);
+}
+
 /* What others may change decides nothing, not even beside what they may not. */
 Test(conf, include_that_others_write)
 {
