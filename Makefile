@@ -111,8 +111,11 @@ unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(SHIMS) ## build the unit tests and wha
 check: ## format, both compilers, hardening, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks
 
-check-long: ## check, the long end-to-end tests, gcc -fanalyzer, and both suites under ASan and UBSan
+check-long: ## check, the long end-to-end tests, gcc -fanalyzer, both suites under ASan and UBSan, and the mutants
 	@scripts/run-checks --long
+
+mutants: unit all ## take a guard of each security claim away, one at a time: its test must fail
+	@scripts/mutants
 
 asan: ## build in build/asan with ASan and UBSan and run the unit and end-to-end tests
 	@scripts/run-checks asan
@@ -168,5 +171,5 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening soak bench demo install uninstall clean help
+.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench demo install uninstall clean help
 .SECONDARY:

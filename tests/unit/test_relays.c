@@ -25,6 +25,7 @@ static struct {
 
 static struct event_base *base;
 static const char *failed;
+static bool paused;
 static size_t fds_before;
 
 static size_t number(ssh_channel channel)
@@ -51,6 +52,11 @@ int ssh_add_channel_callbacks(ssh_channel channel, ssh_channel_callbacks cb)
 }
 
 int ssh_remove_channel_callbacks(ssh_channel channel, ssh_channel_callbacks cb)
+{
+	return SSH_OK;
+}
+
+int ssh_channel_close(ssh_channel channel)
 {
 	return SSH_OK;
 }
@@ -91,6 +97,7 @@ size_t sshloop_chunk(void)
 
 void sshloop_pause(struct sshloop *l, bool pause)
 {
+	paused = pause;
 }
 
 void sshloop_fail(struct sshloop *l, const char *why)
@@ -217,5 +224,26 @@ Test(relays, a_peer_that_ignores_its_window_is_ended)
 	cr_assert(failed);
 	cr_expect_str_eq(failed, "peer ignores the channel window");
 	free(bytes);
+	end(rs);
+}
+
+/* Two channels whose sockets take nothing share what a session may hold. */
+Test(relays, a_session_that_holds_its_budget_is_not_read)
+{
+	enum { BUDGET = 1 << 20 };
+	struct relays *rs = start();
+	static uint8_t bytes[BUDGET];
+
+	rs->limit = BUDGET;
+	for (size_t i = 0; i < 2; i++) {
+		cr_expect_not(paused, "with %zu of two halves held", i);
+		of[i].callbacks->channel_data_function(NULL, (ssh_channel)(void *)&of[i].channel,
+						       bytes, BUDGET / 2 + 1, 0,
+						       of[i].callbacks->userdata);
+	}
+	cr_expect(paused);
+	relay_abort(of[0].relay);
+	relays_pass(rs);
+	cr_expect_not(paused, "what an end gave back is not seen");
 	end(rs);
 }
