@@ -18,6 +18,8 @@ enum {
 	STARTS_AT_ONCE = 16, /* sessions that the spawner is making; the others wait here */
 	PAUSE_MS = 1000,     /* of accepting, when descriptors run out */
 	SPARE_FILES = 64,    /* descriptors for all else */
+	TURN_MS = 250,	     /* between two looks at those that wait their turn */
+	IDLE_SECONDS = 2,    /* see sources.h; a second less, by the clock's grain */
 };
 
 struct node *arrivals_find(struct monitor *m, uint32_t id)
@@ -49,6 +51,7 @@ static void on_conn_closed(void *arg, struct conn *c)
 	free(n);
 	if (m->stopping && m->view.n_sessions == 0)
 		monitor_quit(m, m->exit_code);
+	arrivals_turn(m);
 }
 
 /* May it be taken?  Perhaps another one goes for it. */
@@ -57,7 +60,6 @@ static bool admit(struct monitor *m, const struct address *peer)
 	static const enum limit by_verdict[] = {
 	    [SOURCES_FULL] = LIMIT_MAX_UNAUTHENTICATED,
 	    [SOURCES_TOO_MANY] = LIMIT_MAX_PER_SOURCE,
-	    [SOURCES_PUNISHED_NOW] = LIMIT_PENALTY,
 	};
 	struct monitor_view *view = &m->view;
 	const bool all = view->n_sessions >= view->max_sessions;
@@ -87,24 +89,67 @@ static bool admit(struct monitor *m, const struct address *peer)
 	return false;
 }
 
+/* Of a source that failed few are served at a time; the others wait, and are not refused. */
+static bool is_its_turn(struct monitor *m, struct node *n)
+{
+	struct sources *s = m->view.sources;
+	struct guest *instead;
+
+	if (sources_start(s, &n->conn->guest, loop_seconds(), &instead))
+		return true;
+	if (instead) {
+		conn_give_way(instead->owner, LIMIT_PENALTY);
+		return sources_start(s, &n->conn->guest, loop_seconds(), &instead);
+	}
+	if (!n->told)
+		conn_limit(n->conn, LIMIT_PENALTY,
+			   "it waits its turn: others failed from this address");
+	n->told = true;
+	return false;
+}
+
+/* False: the spawner is gone, as will be heard, and they wait for the next one. */
+static bool hand_over(struct monitor *m, struct node *n)
+{
+	if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
+		TAILQ_REMOVE(&m->waiting, n, waiting);
+		n->spawner = m->spawner;
+		conn_handed_over(n->conn, m->view.proof); /* as its sessions do */
+		close_both(n);
+		return true;
+	}
+	if (errno == EPIPE || errno == ECONNRESET)
+		return false;
+	log_msg(LOG_ERR, "no session: spawner: %s", strerror(errno));
+	conn_kill(n->conn);
+	return true;
+}
+
 void arrivals_hand_over(struct monitor *m)
 {
-	struct node *n;
+	struct node *n = TAILQ_FIRST(&m->waiting), *next;
 
-	while (m->ready && (n = TAILQ_FIRST(&m->waiting)) &&
-	       spawner_starting(m->spawner) < STARTS_AT_ONCE) {
-		if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
-			TAILQ_REMOVE(&m->waiting, n, waiting);
-			n->spawner = m->spawner;
-			conn_handed_over(n->conn, m->view.proof); /* as its sessions do */
-			close_both(n);
-			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET)
-			return; /* it is gone, as will be heard: they wait for the next one */
-		log_msg(LOG_ERR, "no session: spawner: %s", strerror(errno));
-		conn_kill(n->conn);
+	while (n && m->ready && spawner_starting(m->spawner) < STARTS_AT_ONCE) {
+		const bool turn = is_its_turn(m, n);
+
+		next = TAILQ_NEXT(n, waiting);
+		if (turn && !hand_over(m, n))
+			return;
+		if (!turn)
+			loop_after(m->turn_timer, TURN_MS);
+		n = next;
 	}
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	arrivals_hand_over(arg);
+}
+
+void arrivals_turn(struct monitor *m)
+{
+	if (!TAILQ_EMPTY(&m->waiting))
+		event_active(m->turn_timer, EV_TIMEOUT, 0);
 }
 
 static void take(struct monitor *m, int fd, const struct address *peer)
@@ -212,13 +257,18 @@ void arrivals_init(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
 	const size_t files = confine_raise_nofile();
-	const struct sources_config config = {s->source_prefix_v4, s->source_prefix_v6,
-					      s->max_unauthenticated_per_source,
-					      (s->login_grace + 9) / 10, s->max_penalty};
+	const struct sources_config config = {.prefix_v4 = s->source_prefix_v4,
+					      .prefix_v6 = s->source_prefix_v6,
+					      .most = s->max_unauthenticated_per_source,
+					      .patience = (s->login_grace + 9) / 10,
+					      .idle_patience = IDLE_SECONDS,
+					      .max_penalty = s->max_penalty,
+					      .unpunished = &s->unpunished};
 
 	TAILQ_INIT(&m->waiting);
 	m->view.sources = sources_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
+	m->turn_timer = loop_timer(m->view.base, on_turn, m);
 	m->view.max_sessions = affordable(files, s->max_sessions, "max_sessions");
 	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }
@@ -230,5 +280,6 @@ void arrivals_free(struct monitor *m)
 		listening_close(&m->listeners[i].l);
 	}
 	event_free(m->pause_timer);
+	event_free(m->turn_timer);
 	sources_free(m->view.sources);
 }

@@ -105,6 +105,9 @@ static bool on_refuse(struct conn *c, struct wire *w)
 		return true;
 	}
 	log_escape(&what, r.host, r.host_len);
+	/* Every client asks for "none" first, to hear which methods there are. */
+	if (strcmp(what.s, "none") != 0)
+		c->fault = SOURCES_REFUSED;
 	if (!strstr(c->methods, what.s))
 		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
 			 what.s);
@@ -170,6 +173,7 @@ static void on_message(struct conn *c, struct wire *w)
 
 	if (c->ending && !(when & ENDING))
 		return;
+	c->guest.begun |= known && !(when & ENDING) && type != WIRE_REFUSE;
 	if (!known)
 		conn_violation(c, "unknown message");
 	else if (!(when & (c->authorized ? LOGGED_IN : BEFORE_LOGIN)) ||
@@ -208,6 +212,8 @@ static void finish(struct conn *c)
 {
 	channels_release_all(c);
 	log_end(c);
+	if (c->authorized)
+		sources_welcome(c->view->sources, &c->peer, loop_seconds());
 	dispose(c);
 }
 
@@ -252,6 +258,9 @@ void conn_kill(struct conn *c)
 		free(u);
 	}
 	sources_leave(c->view->sources, &c->guest, loop_seconds());
+	/* Who sent nothing, or a banner, is blameless: a balancer looks whether we are there. */
+	if (c->fault == SOURCES_NO_LOGIN && !c->guest.begun)
+		c->fault = SOURCES_BLAMELESS;
 	if (!c->authorized || c->fault == SOURCES_CRASH)
 		sources_punish(c->view->sources, &c->peer, c->fault, loop_seconds());
 	event_free(c->readable);
@@ -346,7 +355,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c);
 		return;
 	}
-	c->fault = SOURCES_TOO_SLOW;
+	c->fault = c->guest.begun ? SOURCES_TOO_SLOW : SOURCES_BLAMELESS;
 	conn_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
 		   c->view->settings->login_grace);
 	conn_end(c, "login took too long");
@@ -443,7 +452,8 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_exit(c, status);
-	if (!c->authorized)
+	/* Who began nothing could not have it work. */
+	if (!c->authorized && (c->guest.begun || !c->proof))
 		sources_spend(c->view->sources, &c->peer, (unsigned)(cpu_us / 1000),
 			      loop_seconds());
 	if (c->gone)

@@ -207,6 +207,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	conn_name(c);
 	event_del(c->timer);
 	sources_leave(c->view->sources, &c->guest, loop_seconds());
+	sources_welcome(c->view->sources, &c->peer, loop_seconds());
 	conn_log(c, LOG_INFO, "login",
 		 (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
 		 "key %s (%s) logged in for endpoint %s; %s", entry->key.name,

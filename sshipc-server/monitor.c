@@ -183,6 +183,7 @@ static void on_logged_in(void *arg, time_t next)
 	struct monitor *m = arg;
 
 	enforce_add(m->enforce, next);
+	arrivals_turn(m); /* who shares its address may be served in its place */
 }
 
 void monitor_reload(struct monitor *m)

@@ -22,6 +22,7 @@ struct node {
 	struct conn *conn;
 	struct spawner *spawner; /* NULL: not handed over yet */
 	int fd, end;		 /* until then: the connection, the session's end of the pair */
+	bool told;		 /* that it waits its turn */
 };
 
 struct monitor {
@@ -34,7 +35,7 @@ struct monitor {
 	TAILQ_HEAD(, node) waiting;	  /* for the spawner, the first first */
 	struct enforce *enforce;
 	struct control *control;
-	struct event *stop_timer, *respawn_timer, *pause_timer;
+	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
 	bool ready, announced, stopping;
 	int exit_code;
@@ -52,8 +53,12 @@ bool arrivals_listen(struct monitor *m);
 /* Accepts from now on, where all is ready for it; or not. */
 void arrivals_watch(struct monitor *m, bool on);
 
-/* Gives waiting ones to the spawner, so many at once; to be called when it is done with one. */
+/* Gives waiting ones to the spawner, so many at once and of one source; to be called when it is
+ * done with one. */
 void arrivals_hand_over(struct monitor *m);
+
+/* The same from the loop: it may be some other one's turn. */
+void arrivals_turn(struct monitor *m);
 
 /* NULL: gone, or never there. */
 struct node *arrivals_find(struct monitor *m, uint32_t id);

@@ -394,6 +394,10 @@ void settings_free(struct settings *s)
 	free(s->generate_hostkey);
 	free(s->pending_text);
 	cidr_free(&s->pending_from);
+	for (size_t i = 0; i < s->n_unpunished; i++)
+		free(s->unpunished_texts[i]);
+	free(s->unpunished_texts);
+	cidr_free(&s->unpunished);
 	explain_free(&s->explain);
 	free_hostkeys(s);
 	free_endpoints(s);

@@ -46,6 +46,9 @@ struct settings {
 	int max_unauthenticated_per_source;
 	int source_prefix_v4, source_prefix_v6; /* bits */
 	int max_penalty;			/* seconds; 0: none */
+	struct cidr_list unpunished;		/* whose faults are not kept; empty: nobody's */
+	char **unpunished_texts;		/* the same, as written */
+	size_t n_unpunished;
 	int max_sessions;
 	int max_channels; /* of one session */
 	int max_opens;	  /* and other questions of one session in a second */

@@ -220,6 +220,27 @@ static void on_pending_from(struct conf *c, config_setting_t *setting, const cha
 		s->pending_text = xstrdup(value);
 }
 
+/* One of several; a list within it is taken, too. */
+static void on_unpunished(struct conf *c, config_setting_t *setting, const char *value, void *arg)
+{
+	struct settings *s = arg;
+	struct cidr_list more = {.n = 0};
+	char why[256];
+
+	if (cidr_parse(value, &more, why, sizeof(why)) < 0) {
+		bad(c, setting, "unpunished", value, why);
+		return;
+	}
+	s->unpunished.items = xreallocarray(s->unpunished.items, s->unpunished.n + more.n,
+					    sizeof(*s->unpunished.items));
+	memcpy(s->unpunished.items + s->unpunished.n, more.items, more.n * sizeof(*more.items));
+	s->unpunished.n += more.n;
+	cidr_free(&more);
+	s->unpunished_texts =
+	    xreallocarray(s->unpunished_texts, s->n_unpunished + 1, sizeof(*s->unpunished_texts));
+	s->unpunished_texts[s->n_unpunished++] = xstrdup(value);
+}
+
 static void on_pending_until(struct conf *c, config_setting_t *setting, const char *value,
 			     void *arg)
 {
@@ -294,6 +315,7 @@ int settings_read_file(const char *path, struct settings *s,
 	    HANDLED("log", CONF_STRING, on_log, &s->log),
 	    HANDLED("verbosity", CONF_STRING, on_verbosity, &s->verbosity),
 	    {.name = "watch", .type = CONF_BOOL, .target = &s->watch},
+	    HANDLED("unpunished", CONF_STRINGS, on_unpunished, s),
 	    HANDLED("pending_from", CONF_STRING, on_pending_from, s),
 	    HANDLED("pending_until", CONF_STRING, on_pending_until, s),
 	};
@@ -356,6 +378,10 @@ void settings_print(const struct settings *s)
 	       log_sink_text(s->log));
 	printf("verbosity = \"%s\";\n", log_level_text(s->verbosity));
 	printf("watch = %s;\n", s->watch ? "true" : "false");
+	printf("unpunished = [ ");
+	for (size_t i = 0; i < s->n_unpunished; i++)
+		conf_print(i ? ", " : "", s->unpunished_texts[i], "");
+	printf(" ];\n");
 	conf_print("pending_from = ", s->pending_text, ";\n");
 	if (s->pending_until && strftime(at, sizeof(at), "%F %TZ", gmtime(&s->pending_until)) > 0)
 		conf_print("pending_until = ", at, ";\n");

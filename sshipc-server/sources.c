@@ -16,8 +16,9 @@ enum {
 
 struct source {
 	uint8_t net[17]; /* family, and the address with the bits behind the prefix cleared */
-	size_t n;
+	size_t n, served;
 	time_t until; /* when what its faults add up to has passed */
+	time_t known; /* until then, since a login succeeded */
 	time_t spent_at;
 	long long spent; /* ms of CPU beyond its rate, then */
 	TAILQ_HEAD(, guest) guests;
@@ -84,7 +85,7 @@ static void forget(struct sources *s, time_t now)
 	struct source *first;
 
 	while ((first = TAILQ_FIRST(&s->by_n[0])) &&
-	       (first->until <= now || s->remembered > SOURCES_PUNISHED))
+	       ((first->until <= now && first->known <= now) || s->remembered > SOURCES_REMEMBERED))
 		drop(s, first);
 }
 
@@ -96,7 +97,7 @@ static struct source *find_or_add(struct sources *s, const struct address *peer,
 		return src;
 	src = xcalloc(1, sizeof(*src));
 	set_net(s, peer, src->net);
-	src->until = now;
+	src->until = src->known = now;
 	TAILQ_INIT(&src->guests);
 	if (!tsearch(src, &s->tree, compare))
 		abort();
@@ -152,31 +153,69 @@ static long long spent(const struct source *src, time_t now)
 	return left > 0 ? left : 0;
 }
 
+static bool is_punished(const struct source *src, time_t now)
+{
+	return src->until - now >= THRESHOLD;
+}
+
 enum sources_verdict sources_ask(struct sources *s, const struct address *peer, bool full,
 				 time_t now, struct guest **instead)
 {
 	const struct source *src = find(s, peer);
 	const size_t n = src ? src->n : 0;
-	const bool punished = src && src->until - now >= THRESHOLD;
-	const size_t most =
-	    punished && s->config.most > PUNISHED_MOST ? PUNISHED_MOST : (size_t)s->config.most;
 	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
 
 	*instead = NULL;
-	if (src && spent(src, now) > SOURCES_CPU_AHEAD)
-		return SOURCES_PUNISHED_NOW;
-	if (n >= most) {
+	if (n >= (size_t)s->config.most) {
 		/* Who shares the address of one that holds all its places gets in, too. */
-		if (now - oldest->since >= s->config.patience)
+		if (oldest->started && now - oldest->started >= s->config.patience)
 			*instead = oldest;
-		return punished ? SOURCES_PUNISHED_NOW : SOURCES_TOO_MANY;
+		return SOURCES_TOO_MANY;
 	}
 	if (!full)
 		return SOURCES_FREE;
 	/* Two that press alike do not push each other out in turns. */
-	if (s->biggest > n + 1 || (s->biggest > 0 && n == 0 && !punished))
+	if (s->biggest > n + 1 || (s->biggest > 0 && n == 0 && !(src && is_punished(src, now))))
 		*instead = TAILQ_FIRST(&TAILQ_FIRST(&s->by_n[s->biggest])->guests);
 	return SOURCES_FULL;
+}
+
+/* How many are served at a time. */
+static size_t most_served(const struct sources *s, const struct source *src, time_t now)
+{
+	const size_t all = (size_t)s->config.most;
+	size_t most = src->known > now ? all / 2 : PUNISHED_MOST;
+
+	if (most < PUNISHED_MOST)
+		most = PUNISHED_MOST;
+	return is_punished(src, now) && most < all ? most : all;
+}
+
+bool sources_start(struct sources *s, struct guest *g, time_t now, struct guest **instead)
+{
+	struct source *src = g->source;
+	struct guest *other;
+
+	*instead = NULL;
+	if (!src || g->started)
+		return true;
+	if (spent(src, now) > SOURCES_CPU_AHEAD)
+		return false;
+	if (src->served < most_served(s, src, now)) {
+		g->started = now;
+		src->served++;
+		return true;
+	}
+	TAILQ_FOREACH(other, &src->guests, of_source)
+	{
+		if (!other->started ||
+		    now - other->started <
+			(other->begun ? s->config.patience : s->config.idle_patience))
+			continue;
+		*instead = other;
+		break;
+	}
+	return false;
 }
 
 void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now)
@@ -184,7 +223,7 @@ void sources_enter(struct sources *s, struct guest *g, const struct address *pee
 	struct source *src = find_or_add(s, peer, now);
 
 	g->source = src;
-	g->since = now;
+	g->started = 0;
 	TAILQ_INSERT_TAIL(&src->guests, g, of_source);
 	move(s, src, src->n + 1);
 	s->guests++;
@@ -197,17 +236,24 @@ void sources_leave(struct sources *s, struct guest *g, time_t now)
 	if (!src)
 		return;
 	g->source = NULL;
+	src->served -= g->started != 0;
 	TAILQ_REMOVE(&src->guests, g, of_source);
 	s->guests--;
 	move(s, src, src->n - 1);
 	forget(s, now);
 }
 
+static bool is_exempt(const struct sources *s, const struct address *peer)
+{
+	return s->config.max_penalty == 0 ||
+	       (s->config.unpunished && cidr_matches(s->config.unpunished, peer));
+}
+
 void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now)
 {
 	struct source *src;
 
-	if (s->config.max_penalty == 0 || seconds <= 0)
+	if (is_exempt(s, peer) || seconds <= 0)
 		return;
 	src = find_or_add(s, peer, now);
 	src->until = (src->until > now ? src->until : now) + seconds;
@@ -216,11 +262,19 @@ void sources_punish(struct sources *s, const struct address *peer, int seconds, 
 	forget(s, now);
 }
 
+void sources_welcome(struct sources *s, const struct address *peer, time_t now)
+{
+	if (is_exempt(s, peer))
+		return;
+	find_or_add(s, peer, now)->known = now + SOURCES_KNOWN;
+	forget(s, now);
+}
+
 void sources_spend(struct sources *s, const struct address *peer, unsigned ms, time_t now)
 {
 	struct source *src;
 
-	if (s->config.max_penalty == 0 || ms == 0)
+	if (is_exempt(s, peer) || ms == 0)
 		return;
 	src = find_or_add(s, peer, now);
 	src->spent = spent(src, now) + ms;

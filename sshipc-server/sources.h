@@ -3,9 +3,9 @@
 #define SSHIPC_SERVER_SOURCES_H
 /*
  * Where connections come from that are not logged in: who may have one more, who makes room for
- * whom, and who has failed so often that two at a time must do.  Knows of no session that is logged
- * in.  A source is a network: all addresses that share its prefix.  Times are monotonic seconds, as
- * the caller says.
+ * whom, and who has failed so often that his are served two at a time.  Knows of no session that is
+ * logged in.  A source is a network: all addresses that share its prefix.  Times are monotonic
+ * seconds, as the caller says.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,8 +13,9 @@
 #include <time.h>
 
 #include "address.h"
+#include "cidr.h"
 
-#define SOURCES_PUNISHED 4096 /* failing ones that are remembered while they have no connection */
+#define SOURCES_REMEMBERED 4096 /* that failed, or logged in, and have no connection */
 
 struct sources;
 
@@ -22,28 +23,30 @@ struct sources_config {
 	int prefix_v4, prefix_v6; /* bits that make a source */
 	int most;		  /* connections that are not logged in, of one source */
 	int patience;		  /* seconds in which one gives way only where the house is full */
+	int idle_patience;	  /* the same where it has not begun anything, and others wait */
 	int max_penalty; /* seconds that all faults of a source add up to; 0: none are kept */
+	const struct cidr_list *unpunished; /* whose faults and CPU are not kept */
 };
 
 /* One connection that is not logged in, a member of its owner. */
 struct guest {
 	TAILQ_ENTRY(guest) of_source; /* the oldest first */
 	struct source *source;	      /* NULL: not, or no longer, a guest */
-	time_t since;
+	time_t started;		      /* it is served; 0: it waits for that */
+	bool begun;		      /* the owner's to set: it has sent more than a banner */
 	void *owner;
 };
 
 /* What stands against one more. */
 enum sources_verdict {
-	SOURCES_FREE,	     /* nothing */
-	SOURCES_FULL,	     /* there is no room */
-	SOURCES_TOO_MANY,    /* as many of this source as it may have */
-	SOURCES_PUNISHED_NOW /* it failed so often that it may have two at a time */
+	SOURCES_FREE,	 /* nothing */
+	SOURCES_FULL,	 /* there is no room */
+	SOURCES_TOO_MANY /* as many of this source as it may have */
 };
 
 enum sources_fault { /* and for how many seconds */
 		     SOURCES_BLAMELESS = 0,
-		     SOURCES_NO_LOGIN = 1,
+		     SOURCES_NO_LOGIN = 1, /* a key exchange for nothing */
 		     SOURCES_REFUSED = 5,
 		     SOURCES_TOO_SLOW = 10,
 		     SOURCES_CRASH = 90,
@@ -60,13 +63,24 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now);
 void sources_leave(struct sources *s, struct guest *g, time_t now); /* safe on none */
 
+/* May it be served from now on?  The first that asks is the first of its source.  False: it waits,
+ * since its source failed or costs too much; true once *instead, if not NULL, has left.  True for
+ * one that is served. */
+bool sources_start(struct sources *s, struct guest *g, time_t now, struct guest **instead);
+
 /* Faults add up, each by so many seconds (those of enum sources_fault, or another number; 0: it is
- * blameless); from 15 s on, and until that time has passed, the source may have two guests: one
- * that fails again, and one beside it that shares the address. */
+ * blameless); from 15 s on, and until that time has passed, the source has two guests served at a
+ * time: one that fails again, and one beside it that shares the address. */
 void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now);
 
+/* A login from there succeeded, or such a session ended: for SOURCES_KNOWN seconds the source has
+ * half of its share served, even where others there fail. */
+enum { SOURCES_KNOWN = 86400 };
+void sources_welcome(struct sources *s, const struct address *peer, time_t now);
+
 /* What connections without a login cost adds up, too: more than SOURCES_CPU_AHEAD ms of CPU, and
- * the source has none until what is beyond SOURCES_CPU_RATE ms a second is made up for. */
+ * none of the source is started until what is beyond SOURCES_CPU_RATE ms a second is made up for.
+ */
 enum { SOURCES_CPU_RATE = 100, SOURCES_CPU_AHEAD = 2000 };
 void sources_spend(struct sources *s, const struct address *peer, unsigned ms, time_t now);
 

@@ -75,7 +75,7 @@ static struct hostkey *make_hostkey(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const struct helper_user same_user = {0};
-	static const struct sources_config sources = {32, 64, 1000, 1, 600};
+	static const struct sources_config sources = {32, 64, 1000, 1, 1, 600, NULL};
 	struct endpoint *e = settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};

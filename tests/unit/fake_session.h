@@ -93,7 +93,7 @@ static inline void fake_allow(const char *lines)
 static inline int fake_set_up(int backlog)
 {
 	static const struct helper_user same_user = {0};
-	static const struct sources_config sources = {32, 64, 1000, 1, 600};
+	static const struct sources_config sources = {32, 64, 1000, 1, 1, 600, NULL};
 	struct endpoint *e = fake_settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};

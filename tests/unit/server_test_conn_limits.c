@@ -292,6 +292,7 @@ Test(conn_limits, pending_again)
 
 enum how {
 	LEFT,
+	ASKED,
 	TURNED_AWAY,
 	LOGGED_IN,
 	BROKE,
@@ -311,6 +312,11 @@ static void come_and_go(enum how how, const char *from)
 	fake_start_from(&f, from);
 	switch (how) {
 	case LEFT:
+		break;
+	case ASKED: /* for a key, as after a key exchange */
+		fake_make_probe(&w, LISTED);
+		fake_say(&f, &w);
+		cr_assert_eq(fake_hear(&f, &w), WIRE_KNOWN);
 		break;
 	case TURNED_AWAY:
 		cr_assert_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
@@ -352,29 +358,33 @@ Test(conn_limits, penalties)
 		int times;
 		bool punished;
 	} table[] = {
-	    {LEFT, 12, false},	     {LEFT, 30, true},	     {TURNED_AWAY, 2, false},
-	    {TURNED_AWAY, 5, true},  {LOGGED_IN, 50, false}, {BROKE, 1, true},
-	    {CRASHED, 1, true},	     {HUNG, 1, true},	     {FOR_OTHERS, 50, false},
-	    {FOR_ITS_OWN, 30, true}, {COSTLY, 1, true},	     {COSTLY_LOGIN, 20, false},
+	    {LEFT, 100, false},	       {ASKED, 12, false},	 {ASKED, 30, true},
+	    {TURNED_AWAY, 2, false},   {TURNED_AWAY, 5, true},	 {LOGGED_IN, 50, false},
+	    {BROKE, 1, true},	       {CRASHED, 1, true},	 {HUNG, 1, true},
+	    {FOR_OTHERS, 50, false},   {FOR_ITS_OWN, 50, false}, {COSTLY, 1, true},
+	    {COSTLY_LOGIN, 20, false},
 	};
 	struct guest *instead;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct fake there[2];
+		struct fake there[3];
 		char from[32];
-		const char *why = NULL;
-		struct address a;
 
 		snprintf(from, sizeof(from), "192.0.2.%zu:1", i + 1);
-		cr_assert_eq(address_parse(from, 0, &a, &why), 0);
 		for (int k = 0; k < table[i].times; k++)
 			come_and_go(table[i].how, from);
-		fake_start_from(&there[0], from);
-		fake_start_from(&there[1], from);
-		cr_expect_eq(sources_ask(fake_view.sources, &a, false, (time_t)seconds(), &instead),
-			     table[i].punished ? SOURCES_PUNISHED_NOW : SOURCES_FREE, "%zu", i);
-		fake_leave(&there[0]);
-		fake_leave(&there[1]);
+		for (size_t k = 0; k < 3; k++) {
+			struct guest *g;
+
+			fake_start_from(&there[k], from);
+			g = &there[k].c->guest;
+			cr_expect_eq(
+			    sources_start(fake_view.sources, g, (time_t)seconds(), &instead),
+			    !table[i].punished || k < (table[i].how == COSTLY ? 0 : 2), "%zu, %zu",
+			    i, k);
+		}
+		for (size_t k = 0; k < 3; k++)
+			fake_leave(&there[k]);
 	}
 }
 

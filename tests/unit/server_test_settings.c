@@ -290,6 +290,7 @@ Test(settings, whole_file)
 	    "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
 	    "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
 	    "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
+	    "unpunished = [ \"192.0.2.0/24,!192.0.2.9\", \"2001:db8::1\" ];\n"
 	    "max_opens = 10; max_dials = 4; dial_timeout = 3600; max_held = 4096; rekey_data = 1;\n"
 	    "rekey_time = 86400;\n");
 	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
@@ -315,6 +316,8 @@ Test(settings, whole_file)
 	cr_expect(s.max_opens == 10 && s.max_dials == 4 && s.max_held == 4096);
 	cr_expect(s.rekey_data == 1 && s.rekey_time == 86400);
 	cr_expect(s.source_prefix_v4 == 24 && s.source_prefix_v6 == 128);
+	cr_expect(s.unpunished.n == 3 && s.unpunished.items[1].negated &&
+		  s.unpunished.items[2].len == 16);
 }
 
 Test(settings, control)
@@ -392,6 +395,8 @@ static const struct {
      "1: max_unauthenticated_per_source: expected a number from 1 to 65535"},
     {"source_prefix_v4 = 33;", "1: source_prefix_v4: expected a number from 1 to 32"},
     {"source_prefix_v6 = 0;", "1: source_prefix_v6: expected a number from 1 to 128"},
+    {"unpunished = [ \"192.0.2.0/24\", \"lb1\" ];",
+     "1: unpunished \"lb1\": \"lb1\": expected an IP address or ADDRESS/BITS"},
     {"max_penalty = 86401;", "1: max_penalty: expected a number from 0 to 86400"},
     {"max_opens = 9;", "1: max_opens: expected a number from 10 to 100000"},
     {"max_dials = 3;", "1: max_dials: expected a number from 4 to 65535"},
@@ -512,7 +517,7 @@ Test(settings, print_reads_back)
 		   "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; } );\n"
 		   "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
 		   "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
-		   "max_channels = 11;\n");
+		   "max_channels = 11; unpunished = [ \"::1\", \"10.0.0.0/8,!10.0.0.1\" ];\n");
 	for (int round = 0; round < 2; round++) {
 		int saved = 0;
 

@@ -6,16 +6,21 @@
 
 #include "../../sshipc-server/sources.h"
 
-enum { MOST = 4, PATIENCE = 3, ROOM = 8, START = 1000 };
+enum { MOST = 6, IDLE = 2, PATIENCE = 3, ROOM = 8, START = 1000 };
+
+/* It is taken, but not served. */
+#define WAITS ((enum sources_verdict)(SOURCES_TOO_MANY + 1))
 
 static struct sources *s;
 static struct guest guests[5000];
 static size_t n_guests, room = ROOM;
 static time_t now;
+static struct cidr_list unpunished;
 
 static void set_up_with(int v4, int v6, int max_penalty)
 {
-	const struct sources_config config = {v4, v6, MOST, PATIENCE, max_penalty};
+	const struct sources_config config = {v4,   v6,		 MOST,	     PATIENCE,
+					      IDLE, max_penalty, &unpunished};
 
 	s = sources_new(&config);
 	cr_assert(s);
@@ -45,7 +50,8 @@ static struct address peer(const char *host)
 	return a;
 }
 
-/* One more from host where there is so much room, SOURCES_FREE where it came in: then it is *in. */
+/* One more from host where there is so much room, SOURCES_FREE where it came in and is served: then
+ * it is *in, and *instead who went for it. */
 static enum sources_verdict come(const char *host, struct guest **in, struct guest **instead)
 {
 	const struct address a = peer(host);
@@ -62,6 +68,14 @@ static enum sources_verdict come(const char *host, struct guest **in, struct gue
 	sources_enter(s, g, &a, now);
 	if (in)
 		*in = g;
+	if (sources_start(s, g, now, &out))
+		return SOURCES_FREE;
+	if (instead)
+		*instead = out;
+	if (!out)
+		return WAITS;
+	sources_leave(s, out, now);
+	cr_expect(sources_start(s, g, now, &out));
 	return SOURCES_FREE;
 }
 
@@ -117,12 +131,14 @@ Test(sources, prefixes)
 Test(sources, a_source_has_its_share_of_cpu)
 {
 	const struct address a = peer("192.0.2.1");
+	struct guest *waiting = NULL;
 	unsigned taken = 0;
 
 	sources_spend(s, &a, SOURCES_CPU_AHEAD, now);
 	fill("192.0.2.1", 1);
 	sources_spend(s, &a, 1, now);
-	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_PUNISHED_NOW);
+	cr_expect_eq(come("192.0.2.1", &waiting, NULL), WAITS);
+	sources_leave(s, waiting, now);
 	fill("192.0.2.2", 1);
 	for (int second = 0; second < 100; second++) {
 		now++;
@@ -131,6 +147,7 @@ Test(sources, a_source_has_its_share_of_cpu)
 			sources_leave(s, &guests[n_guests - 1], now);
 			sources_spend(s, &a, 50, now);
 		}
+		sources_leave(s, &guests[n_guests - 1], now);
 	}
 	cr_expect_eq(taken, 100 * SOURCES_CPU_RATE / 50, "%u", taken);
 	now += SOURCES_CPU_AHEAD / SOURCES_CPU_RATE + 1;
@@ -253,19 +270,19 @@ Test(sources, penalties)
 		enum sources_verdict third;
 	} table[] = {
 	    {"a port scan", SOURCES_NO_LOGIN, 14, 0, SOURCES_FREE},
-	    {"many", SOURCES_NO_LOGIN, 15, 0, SOURCES_PUNISHED_NOW},
+	    {"many", SOURCES_NO_LOGIN, 15, 0, WAITS},
 	    {"two wrong keys", SOURCES_REFUSED, 2, 0, SOURCES_FREE},
-	    {"three", SOURCES_REFUSED, 3, 0, SOURCES_PUNISHED_NOW},
+	    {"three", SOURCES_REFUSED, 3, 0, WAITS},
 	    {"that passes", SOURCES_REFUSED, 3, 1, SOURCES_FREE},
 	    {"one slow login", SOURCES_TOO_SLOW, 1, 0, SOURCES_FREE},
-	    {"a crash", SOURCES_CRASH, 1, 75, SOURCES_PUNISHED_NOW},
+	    {"a crash", SOURCES_CRASH, 1, 75, WAITS},
 	    {"passes, too", SOURCES_CRASH, 1, 76, SOURCES_FREE},
-	    {"there is an end", SOURCES_CRASH, 1000, 585, SOURCES_PUNISHED_NOW},
+	    {"there is an end", SOURCES_CRASH, 1000, 585, WAITS},
 	    {"after ten minutes", SOURCES_CRASH, 1000, 586, SOURCES_FREE},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct guest *first = NULL, *instead;
+		struct guest *first = NULL, *third = NULL, *instead;
 
 		punish("192.0.2.1", table[i].seconds, table[i].times);
 		now += table[i].later;
@@ -273,21 +290,73 @@ Test(sources, penalties)
 			     table[i].what);
 		cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_FREE, "%s: not beside one",
 			     table[i].what);
-		cr_expect_eq(come("192.0.2.1", NULL, NULL), table[i].third, "%s", table[i].what);
+		cr_expect_eq(come("192.0.2.1", &third, NULL), table[i].third, "%s", table[i].what);
 		cr_expect_eq(come("192.0.2.2", NULL, NULL), SOURCES_FREE, "%s: another",
 			     table[i].what);
-		/* Its places can be had by who shares the address. */
-		now += PATIENCE;
-		if (table[i].third == SOURCES_PUNISHED_NOW && table[i].later == 0) {
+		/* Who is served and idle gives way to who waits. */
+		if (table[i].third == WAITS && table[i].later == 0) {
 			punish("192.0.2.1", SOURCES_CRASH, 1);
-			cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+			now += IDLE - 1;
+			cr_expect(!sources_start(s, third, now, &instead) && !instead);
+			now++;
+			cr_expect(!sources_start(s, third, now, &instead));
 			cr_expect_eq(instead, first, "%s", table[i].what);
+			first->begun = true;
+			guests[n_guests - 3].begun = true;
+			cr_expect(!sources_start(s, third, now, &instead) && !instead,
+				  "%s: it is in the middle", table[i].what);
+			now += PATIENCE - IDLE;
+			cr_expect(!sources_start(s, third, now, &instead));
+			cr_expect_eq(instead, first, "%s", table[i].what);
+			first->begun = guests[n_guests - 3].begun = false;
+			sources_leave(s, first, now);
+			cr_expect(sources_start(s, third, now, &instead), "%s", table[i].what);
 		}
 		now += 1000;
 		while (n_guests > 0)
 			sources_leave(s, &guests[--n_guests], now);
 		cr_expect_eq(sources_count(s), 0, "%s is remembered", table[i].what);
 	}
+}
+
+/* Where a login succeeded, half of the share is served in spite of all failures; for a day. */
+Test(sources, who_logged_in_is_known)
+{
+	static const struct {
+		time_t later;
+		size_t served;
+	} table[] = {{0, MOST / 2}, {SOURCES_KNOWN - 1, MOST / 2}, {SOURCES_KNOWN, 2}};
+	const struct address a = peer("192.0.2.1");
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		sources_welcome(s, &a, now);
+		now += table[i].later;
+		punish("192.0.2.1", SOURCES_CRASH, 100);
+		fill("192.0.2.1", table[i].served);
+		cr_expect_eq(come("192.0.2.1", NULL, NULL), WAITS, "%zu", i);
+		now += SOURCES_KNOWN;
+		while (n_guests > 0)
+			sources_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(sources_count(s), 0, "%zu is remembered", i);
+	}
+}
+
+/* A balancer's faults and CPU are nobody's; its share of the places is as any other's. */
+Test(sources, unpunished)
+{
+	const struct address a = peer("192.0.2.1");
+	char err[256];
+
+	cr_assert_eq(cidr_parse("192.0.2.0/24,!192.0.2.9", &unpunished, err, sizeof(err)), 0);
+	punish("192.0.2.1", SOURCES_CRASH, 100);
+	sources_spend(s, &a, 100 * SOURCES_CPU_AHEAD, now);
+	cr_expect_eq(sources_count(s), 0);
+	fill("192.0.2.1", MOST);
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_TOO_MANY);
+	punish("192.0.2.9", SOURCES_CRASH, 100);
+	fill("192.0.2.9", 2);
+	cr_expect_eq(come("192.0.2.9", NULL, NULL), WAITS);
+	cidr_free(&unpunished);
 }
 
 Test(sources, no_penalties)
@@ -303,13 +372,13 @@ Test(sources, memory_has_an_end)
 {
 	char host[32];
 
-	for (int i = 0; i < 3 * SOURCES_PUNISHED; i++) {
+	for (int i = 0; i < 3 * SOURCES_REMEMBERED; i++) {
 		snprintf(host, sizeof(host), "2001:db8:%x:%x::1", i >> 8, i & 255);
 		punish(host, SOURCES_CRASH, 1);
-		cr_assert_leq(sources_count(s), SOURCES_PUNISHED);
+		cr_assert_leq(sources_count(s), SOURCES_REMEMBERED);
 	}
 	fill(host, 2);
-	cr_expect_eq(come(host, NULL, NULL), SOURCES_PUNISHED_NOW, "the newest are remembered");
+	cr_expect_eq(come(host, NULL, NULL), WAITS, "the newest are remembered");
 	fill("2001:db8::1", 3); /* and the oldest are not */
 }
 
