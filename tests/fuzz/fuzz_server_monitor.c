@@ -94,6 +94,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	log_redirect(drop_line);
 	view.base = event_base_new();
 	view.settings = &settings;
+	view.user = &same_user;
 	view.sources = sources_new(&sources);
 	view.pending = pending_new(&settings);
 	view.repeats = repeats_new(view.base);

@@ -116,6 +116,7 @@ static inline int fake_set_up(int backlog)
 	cr_assert_eq(listen(fd, backlog), 0);
 	fake_view.base = event_base_new();
 	fake_view.settings = &fake_settings;
+	fake_view.user = &same_user;
 	fake_view.sources = sources_new(&sources);
 	fake_view.pending = pending_new(&fake_settings);
 	fake_view.repeats = repeats_new(fake_view.base);
