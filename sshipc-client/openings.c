@@ -268,9 +268,10 @@ static void arm(struct openings *os)
 		TAILQ_FOREACH(o, &sh->in_flight, entry)
 		if (!o->ended)
 			sooner(&when, due(o));
-		if (sh->full && oldest)
-			sooner(&when,
-			       oldest->asked + (sh->told ? os->patience * OWED : SLOW_SECONDS));
+		/* Whether it is time for another session is looked at when one of those that wait
+		 * is given up. */
+		if (sh->full && !sh->told && oldest)
+			sooner(&when, oldest->asked + SLOW_SECONDS);
 	}
 	event_del(os->timer);
 	if (when >= 0) {
