@@ -189,11 +189,12 @@ int confine_files(size_t n)
 	return setrlimit(RLIMIT_NOFILE, &l);
 }
 
-int confine_memory(size_t bytes)
+int confine_memory(size_t mib)
 {
+	const rlim_t bytes = (rlim_t)mib << 20;
 	struct rlimit l;
 
-	if (CONFINE_SANITIZED)
+	if (CONFINE_SANITIZED || mib >= RLIM_INFINITY >> 20)
 		return 0;
 	if (getrlimit(RLIMIT_AS, &l) != 0)
 		return -1;

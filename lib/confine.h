@@ -58,9 +58,9 @@ int confine_syscalls(void);
 /* This process can have n descriptors from here on, and no more again.  0, or -1 with errno. */
 int confine_files(size_t n);
 
-/* This process can map that many bytes in all from here on (RLIMIT_AS), and no more again; nothing
- * where a sanitizer maps terabytes.  0, or -1 with errno. */
-int confine_memory(size_t bytes);
+/* This process can map that many MiB in all from here on (RLIMIT_AS), and no more again.  Nothing
+ * changes where a sanitizer maps terabytes, or a limit has no such number.  0, or -1 with errno. */
+int confine_memory(size_t mib);
 
 /* Between on and off, what is forked is what the kernel ends first where memory runs out
  * (oom_score_adj), before others of the same size.  Keeps a descriptor from the first call on,

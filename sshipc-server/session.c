@@ -372,13 +372,12 @@ static int start(struct session *s, int ssh_fd)
 
 /* A channel whose reader was slow once keeps libssh's buffer, the next power of two above its
  * window, until it is closed. */
-static size_t most_memory(const struct session_setup *setup)
+static size_t most_mib(const struct session_setup *setup)
 {
 	const size_t channel = ssh_version(SSH_VERSION_INT(0, 11, 0)) ? 4 : 2;
 
-	return (SPARE_MEMORY + HELD_TIMES * (size_t)setup->max_held +
-		channel * (size_t)setup->max_channels)
-	       << 20;
+	return SPARE_MEMORY + HELD_TIMES * (size_t)setup->max_held +
+	       channel * (size_t)setup->max_channels;
 }
 
 void session_run(const struct session_setup *setup, int ssh_fd, int broker)
@@ -402,9 +401,8 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	watchdog_start("");
 	watchdog_limit(true); /* until its login */
 	if (confine_process(setup->parent) != 0 ||
-	    (setup->sandbox &&
-	     (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
-	      confine_memory(most_memory(setup)) != 0 || confine_syscalls() != 0))) {
+	    (setup->sandbox && (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
+				confine_memory(most_mib(setup)) != 0 || confine_syscalls() != 0))) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}

@@ -28,7 +28,7 @@ static int map_all(const void *arg)
 	struct rlimit l;
 	size_t got = 0;
 
-	if (confine_drop_capabilities() != 0 || confine_memory(limit) != 0 ||
+	if (confine_drop_capabilities() != 0 || confine_memory(limit >> 20) != 0 ||
 	    getrlimit(RLIMIT_AS, &l) != 0)
 		return NOT_READY;
 	if (l.rlim_cur != limit || l.rlim_max != limit)
