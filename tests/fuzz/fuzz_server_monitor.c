@@ -102,6 +102,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.hostkeys = hostkeys;
 	view.n_hostkeys = 1;
 	view.dials = dials;
+	view.max_dials = 4 * CHANNELS;
+	view.max_sessions = (size_t)settings.max_sessions;
 	view.logged_in = on_login;
 	view.dialler = dialler_new(view.base, &dialler);
 	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,

@@ -184,8 +184,8 @@ static const struct {
     {TEXT(K1 "\r\n" K2 "\n"), "list:1: byte 81 is the control byte 0x0d (a DOS line end?)\n"},
     {TEXT(K1 "\n\r\n"), "list:2: byte 1 is the control byte 0x0d (a DOS line end?)\n"},
     {TEXT(K1 "\n" K2 " a\0b\n"), "list:2: byte 83 is the control byte 0x00\n"},
-    {TEXT("# x\ncommand=\"id\" " K1 "\nrubbish\n"),
-     "list:2: option command asks for what sshipc does not have\n"
+    {TEXT("# x\ntunnel=\"1\" " K1 "\nrubbish\n"),
+     "list:2: option tunnel is for tun devices, which sshipc does not have; remove it\n"
      "list:3: unknown option, and no key on the line\n"},
     {TEXT("endpoint=\"nso\" " K1), "list:1: no endpoint is named \"nso\", write one of: confd\n"},
 };
@@ -233,7 +233,7 @@ static const struct {
 } additions[] = {
     {"endpoint=\"nso\" " K2, "list:2: no endpoint is named \"nso\", write one of: confd\n"},
     {"rubbish", "list:2: unknown option, and no key on the line\n"},
-    {"pty " K2, "list:2: option pty asks for what sshipc does not have\n"},
+    {"pty " K2, "list:2: option pty asks for what sshipc does not have; remove it\n"},
 };
 
 /* The line is that of the list, not of the file it was tried in. */
@@ -246,7 +246,7 @@ Test(rewrite, additions_that_the_server_would_refuse)
 		cr_assert(r, "%s", faults);
 		rewrite_append(r, additions[i].line);
 		cr_expect_eq(change(r), -1, "%zu", i);
-		cr_expect_str_eq(faults, additions[i].faults, "%zu", i);
+		cr_expect_str_eq(faults, additions[i].faults, "%zu: %s", i, faults);
 		cr_expect_str_eq(get(), K1, "%zu", i);
 	}
 }

@@ -226,7 +226,7 @@ Test(keyline, merge_of_long_ones)
 	for (int i = 0; i < 2; i++) {
 		snprintf(line, sizeof(line),
 			 "permitopen=\"%c%s:1\",permitopen=\"%cb:2\" " KEY_ED " me", 'a' + i,
-			 N63 N63 N63 N63 /* at most 255 */ + 1, 'a' + i);
+			 &(N63 N63 N63 N63)[1] /* at most 255 */, 'a' + i);
 		cr_assert_eq(keyline_parse(line, strlen(line), &k[i], err), 1, "%s", err);
 	}
 	keyline_merge(&k[0], &k[1], out, sizeof(out));
