@@ -321,7 +321,9 @@ static const char *local_time(char at[32])
 	const size_t n = strftime(at, 31, "%FT%T%z", localtime_r(&now, &tm));
 
 	if (n > 2) {
-		memmove(at + n - 1, at + n - 2, 3);
+		at[n + 1] = '\0';
+		at[n] = at[n - 1];
+		at[n - 1] = at[n - 2];
 		at[n - 2] = ':';
 	}
 	return at;
