@@ -145,11 +145,15 @@ void attempts_log_end(struct conn *c)
 									  : LOG_INFO;
 	char text[256];
 
-	snprintf(text, sizeof(text), "ended before login%s%s%s%s%s",
-		 c->methods[0] ? "; refused methods: " : "", c->methods,
-		 c->methods[0] ? " (only publickey is taken)" : "",
-		 c->left && !tried && !c->methods[0] ? ": " : "",
-		 c->left && !tried && !c->methods[0] ? c->left->words : "");
+	snprintf(
+	    text, sizeof(text), "ended before login%s%s%s%s%s",
+	    c->methods[0] ? "; refused methods: " : "", c->methods,
+	    !c->methods[0] ? ""
+	    : tried	   ? " (only publickey is taken)"
+		    : " (only publickey is taken), and no key was offered: the client has none, or "
+		      "none of an algorithm that is taken here",
+	    c->left && !tried && !c->methods[0] ? ": " : "",
+	    c->left && !tried && !c->methods[0] ? c->left->words : "");
 	if (conn_may_log(c, "no-login", text))
 		conn_log(c, priority, "no-login", NULL, "%s%s", text, c->last_words);
 }
