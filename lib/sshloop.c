@@ -504,7 +504,11 @@ void sshloop_free(struct sshloop *l, const char *message)
 void sshloop_tune(int fd, int keepalive)
 {
 	const int one = 1, unsent = UNSENT_BYTES, third = 1 + keepalive / 3;
-	const unsigned timeout_ms = (unsigned)keepalive * 1000;
+	/* A peer that lives but does not read (max_held) leaves its window at zero, and the kernel
+	 * counts that as it counts silence: so its patience is that with output without progress.
+	 * A silent peer is noticed by keepalive requests before that. */
+	const unsigned timeout_ms =
+	    (unsigned)(keepalive > STALL_SECONDS ? keepalive : STALL_SECONDS) * 1000;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
