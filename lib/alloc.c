@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "confine.h"
+#include "sanitized.h"
 
 static const char *last_words;
 
@@ -14,7 +14,7 @@ void alloc_must_succeed(const char *say)
 	last_words = say;
 }
 
-#if defined(__GLIBC__) && !CONFINE_SANITIZED
+#if defined(__GLIBC__) && !SANITIZED
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);

@@ -21,12 +21,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sanitized.h"
+
 /* Descriptors that are gone through by number where nothing tells which there are. */
 enum { TRIED_BLINDLY = 16384 };
 
 bool confine_is_sanitized(void)
 {
-	return CONFINE_SANITIZED;
+	return SANITIZED;
 }
 
 int confine_demote(const char *user, uid_t uid, gid_t gid)
@@ -194,7 +196,7 @@ int confine_memory(size_t mib)
 	const rlim_t bytes = (rlim_t)mib << 20;
 	struct rlimit l;
 
-	if (CONFINE_SANITIZED || mib >= RLIM_INFINITY >> 20)
+	if (SANITIZED || mib >= RLIM_INFINITY >> 20)
 		return 0;
 	if (getrlimit(RLIMIT_AS, &l) != 0)
 		return -1;
@@ -276,7 +278,7 @@ static const struct rule rules[] = {
     ALLOW(restart_syscall),
     ALLOW(exit),
     ALLOW(exit_group),
-#if CONFINE_SANITIZED
+#if SANITIZED
     ALLOW(write),
     ALLOW(writev),
     ALLOW(gettid),

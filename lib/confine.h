@@ -9,17 +9,6 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define CONFINE_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CONFINE_SANITIZED 1
-#endif
-#endif
-#ifndef CONFINE_SANITIZED
-#define CONFINE_SANITIZED 0
-#endif
-
 /* Becomes uid and gid with their groups (initgroups of user), and verifies that root cannot be had
  * back.  0, or -1 with errno. */
 int confine_demote(const char *user, uid_t uid, gid_t gid);

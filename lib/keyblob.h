@@ -32,4 +32,8 @@ void keyline_fingerprint(const uint8_t digest[KEYLINE_DIGEST], char text[KEYLINE
 /* Strict RFC 4648 base64 (padding required, no blanks).  Returns the number of bytes, or -1. */
 long keyline_base64(const char *text, size_t len, uint8_t *out, size_t size);
 
+/* Has a later word of it the look of a public key?  What has none may be a piece of something that
+ * is no list, a secret even: no fault quotes it. */
+bool keyline_holds_key(const char *words);
+
 #endif

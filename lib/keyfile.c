@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "keyline.h"
+
+enum { LINE_ROOM = 8192 }; /* bytes of a public line, with its comment */
 
 static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
 {
@@ -102,35 +103,38 @@ static int write_new(const char *path, mode_t mode, const char *text, char *err)
 	return fail(err, "%s: %s", path, strerror(error));
 }
 
-/* The line goes through the parser that the server will read it with: what the comment breaks is
- * found here. */
+/* The comment is the rest of the line, so a control byte in it could begin another one. */
 static int public_line(ssh_key key, const char *comment, char *line, size_t size, char *fingerprint,
 		       const char *path, char *err)
 {
-	char *base64 = NULL, why[KEYLINE_ERROR] = "";
-	struct keyline parsed = {.blob = NULL};
-	int n = 0, rc = -1;
+	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
+	char *base64 = NULL;
+	long n = 0;
+	int len = 0;
 
 	if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
 		return fail(err, "%s: libssh cannot export the public key", path);
-	n = snprintf(line, size, "%s %s%s%s", ssh_key_type_to_char(ssh_key_type(key)), base64,
-		     *comment ? " " : "", comment);
+	len = snprintf(line, size, "%s %s%s%s", ssh_key_type_to_char(ssh_key_type(key)), base64,
+		       *comment ? " " : "", comment);
+	n = keyline_base64(base64, strlen(base64), blob, sizeof(blob));
 	ssh_string_free_char(base64);
-	if (n < 0 || (size_t)n >= size)
+	if (n <= 0)
+		return fail(err, "%s: libssh exports a public key that is not base64", path);
+	if (len < 0 || (size_t)len >= size)
 		return fail(err, "%s: the comment is too long", path);
-	if (keyline_parse(line, (size_t)n, &parsed, why) == 1) {
-		memcpy(fingerprint, parsed.fingerprint, KEYLINE_FINGERPRINT);
-		rc = 0;
-	} else {
-		fail(err, "%s: %s", path, why);
-	}
-	keyline_free(&parsed);
-	return rc;
+	for (const char *c = comment; *c; c++)
+		if ((unsigned char)*c < ' ')
+			return fail(err, "%s: the comment holds a control byte", path);
+	if (keyline_holds_key(line + strcspn(line, " ") + 1))
+		return fail(err, "%s: the comment holds a second key", path);
+	keyline_digest(blob, (size_t)n, digest);
+	keyline_fingerprint(digest, fingerprint);
+	return 0;
 }
 
 static int write_pair(const char *path, const char *secret, const char *line, char *err)
 {
-	char pub[PATH_MAX], text[KEYLINE_MAX + 2];
+	char pub[PATH_MAX], text[LINE_ROOM + 2];
 
 	if ((size_t)snprintf(pub, sizeof(pub), "%s.pub", path) >= sizeof(pub))
 		return fail(err, "%.100s...: the path is too long", path);
@@ -155,7 +159,7 @@ int keyfile_make_key(ssh_key *key)
 int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR])
 {
-	char own[KEYLINE_MAX / 2];
+	char own[LINE_ROOM];
 	char *line = pub_line ? pub_line : own, *secret = NULL;
 	ssh_key key = NULL;
 	int rc = -1;

@@ -12,7 +12,6 @@
 
 #define BLANK	   " \t"
 #define MERGED_MAX 512 /* bytes of options shown of two lines that are one */
-#define ALNUM	   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 bool keyline_is_name_char(char c)
 {
@@ -23,16 +22,6 @@ bool keyline_is_name_char(char c)
 static bool looks_like_type(const char *word)
 {
 	return !strncmp(word, "ssh-", 4) || !strncmp(word, "ecdsa-", 6) || !strncmp(word, "sk-", 3);
-}
-
-bool keyline_holds_key(const char *words)
-{
-	for (const char *w = words; *(w += strspn(w, BLANK)); w += strcspn(w, BLANK)) {
-		/* "AAAA": every blob begins with a length below 2^8. */
-		if (w != words && !strncmp(w, "AAAA", 4) && strspn(w, ALNUM "+/") >= 20)
-			return true;
-	}
-	return false;
 }
 
 static int parse_key(const char **p, struct keyline *k, char *err)

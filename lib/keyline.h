@@ -66,10 +66,6 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 
 void keyline_free(struct keyline *k);
 
-/* Has a later word of it the look of a public key?  What has none may be a piece of something that
- * is no list, a secret even: no fault quotes it. */
-bool keyline_holds_key(const char *words);
-
 /* What to write in place of two lines of one key: one line with the options of both, or which
  * option they set to different values.  Cut to fit. */
 void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, size_t size);

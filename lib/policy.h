@@ -12,6 +12,7 @@
 #include "address.h"
 #include "endpoint.h"
 #include "keyline.h"
+#include "verdict.h"
 
 #define POLICY_STATUS_HOST ".status" /* a destination that every key has: its own state */
 
@@ -33,20 +34,6 @@ struct policy_request {
 	time_t now;
 	/* The token that signed the login verified its user (a PIN, a finger). */
 	bool user_verified;
-};
-
-enum policy_verdict {
-	POLICY_GRANT,
-	POLICY_GRANT_STATUS, /* the reserved host ".status" */
-	POLICY_NO_KEY,	     /* entry is NULL: not in the allow list */
-	POLICY_WRONG_DESTINATION,
-	POLICY_BAD_DESTINATION, /* empty, too long, NUL or control bytes */
-	POLICY_WRONG_TYPE,	/* channel type or request that sshipc does not have */
-	POLICY_NO_ENDPOINT,	/* the entry's endpoint is gone */
-	POLICY_SOURCE_NOT_ALLOWED,
-	POLICY_EXPIRED,
-	POLICY_OUTSIDE_WINDOW,
-	POLICY_USER_NOT_VERIFIED,
 };
 
 /* What is asked, in this order. */
@@ -87,10 +74,6 @@ enum policy_verdict policy_ask(enum policy_condition condition, const struct key
 /* The first second after now at which time alone can change what is decided for this key; 0: never.
  */
 time_t policy_next_change(const struct keyline *entry, time_t now);
-
-/* One phrase for the log: what failed; and what to do about it.  Static. */
-const char *policy_reason(enum policy_verdict verdict);
-const char *policy_remedy(enum policy_verdict verdict);
 
 /* True where permitopen="SPEC" ("HOST:PORT", "[V6]:PORT", PORT may be "*") names this endpoint;
  * used when the allow list is loaded. */

@@ -14,10 +14,10 @@
 #include "json.h"
 #include "link.h"
 #include "loop.h"
-#include "policy.h"
 #include "resolve.h"
 #include "states.h"
 #include "surroundings.h"
+#include "verdict.h"
 #include "watchdog.h"
 
 enum {

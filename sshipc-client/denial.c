@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "policy.h"
+#include "verdict.h"
 
 /* AuthenticationMethods of an OpenSSH server, or the like. */
 static void describe_partial(const struct denial *d, ssh_session ssh, char *why, size_t size)

@@ -7,7 +7,7 @@
 
 #include "denial.h"
 #include "json.h"
-#include "policy.h"
+#include "verdict.h"
 
 /* The reasons that a server of ours gives to the owner of a listed key. */
 static const struct {

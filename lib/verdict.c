@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the monitor, in the starting server and in the client: texts only, without a decision.
+ */
+#include "verdict.h"
+
+static const struct {
+	const char *reason, *remedy;
+} texts[] = {
+    [POLICY_GRANT] = {"granted", "nothing to do"},
+    [POLICY_GRANT_STATUS] = {"granted: the status answer", "nothing to do"},
+    [POLICY_NO_KEY] = {"the key is not in the allow list",
+		       "add the key's public line to the allow list"},
+    [POLICY_WRONG_DESTINATION] =
+	{"the destination is not this key's endpoint",
+	 "ask for the endpoint's name or address, or add the destination to its accept list"},
+    [POLICY_BAD_DESTINATION] = {"the destination is empty, too long or holds control bytes",
+				"correct the destination at the client"},
+    [POLICY_WRONG_TYPE] =
+	{"sshipc forwards to one endpoint and does nothing else",
+	 "use -L or -W at the client, without a shell, command, agent, X11, -R or -D"},
+    [POLICY_NO_ENDPOINT] = {"the key's endpoint is no longer configured",
+			    "configure the endpoint or name another in the key's line"},
+    [POLICY_SOURCE_NOT_ALLOWED] = {"the key is not allowed from this address",
+				   "add the address to from in the key's line, or come from "
+				   "one that is there"},
+    [POLICY_EXPIRED] = {"the key has expired", "put a later expiry-time into the key's line"},
+    [POLICY_OUTSIDE_WINDOW] = {"the key is not valid at this time",
+			       "wait for a period of valid in the key's line, or widen it"},
+    [POLICY_USER_NOT_VERIFIED] =
+	{"the security key did not verify its user (verify-required)",
+	 "make a key that asks for its PIN or a finger: ssh-keygen -t ed25519-sk -O "
+	 "verify-required"},
+};
+
+const char *policy_reason(enum policy_verdict verdict)
+{
+	return texts[verdict].reason;
+}
+
+const char *policy_remedy(enum policy_verdict verdict)
+{
+	return texts[verdict].remedy;
+}
