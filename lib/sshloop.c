@@ -17,10 +17,12 @@
 #include "watchdog.h"
 
 enum {
-	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
-	READS_PER_TURN = 16,	   /* then the other descriptors get their turn */
-	PROBES = 3,		   /* unanswered keepalives until a peer is dead */
-	STALL_SECONDS = 60,	   /* pending output that makes no progress */
+	READ_SIZE = 4096,     /* what libssh reads at a time (MAX_BUF_SIZE) */
+	READS_PER_TURN = 16,  /* then the other descriptors get their turn */
+	PASSES_PER_TURN = 16, /* likewise: a pass may read, and a peer that sends without end make
+				 each of them the cause of another */
+	PROBES = 3,	      /* unanswered keepalives until a peer is dead */
+	STALL_SECONDS = 60,   /* pending output that makes no progress */
 	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
 	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
@@ -188,6 +190,7 @@ static void look(struct sshloop *l)
 
 static void turn(struct sshloop *l)
 {
+	unsigned passes = 0;
 	const char *why;
 	uint64_t before;
 
@@ -207,14 +210,18 @@ static void turn(struct sshloop *l)
 			l->ops.pass(l->ops.arg);
 		if (!death(l))
 			watch_exchange(l);
-	} while (!death(l) && (l->again || l->packets.in_packets != before));
+	} while (!death(l) && (l->again || l->packets.in_packets != before) &&
+		 ++passes < PASSES_PER_TURN);
 	l->passing = false;
 	watchdog_leave();
 	why = death(l);
-	if (why)
+	if (why) {
 		report_death(l, why);
-	else
-		arm_write(l);
+		return;
+	}
+	arm_write(l);
+	if (passes == PASSES_PER_TURN)
+		sshloop_yield(l);
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)

@@ -23,6 +23,7 @@ static struct {
 	ssh_counter socket, packets;
 	bool pending;	   /* output that the socket did not take */
 	uint64_t ended_at; /* 0: it lives */
+	unsigned passes, yields;
 	char why[128];
 } world;
 
@@ -47,6 +48,8 @@ void loop_after(struct event *e, uint64_t ms)
 {
 	if (ms > 0)
 		world.interval = ms;
+	else
+		world.yields++;
 }
 
 uint64_t loop_ms(void)
@@ -182,6 +185,39 @@ Test(sshloop, given_up)
 {
 	for (size_t i = 0; i < sizeof(patience) / sizeof(*patience); i++)
 		check_patience(&patience[i]);
+}
+
+/* As openings do, which look at an answer by a call that reads. */
+static void on_pass_that_reads(void *arg)
+{
+	world.packets->in_packets++;
+	cr_assert_lt(++world.passes, 1000, "the loop does not get its turn");
+}
+
+/* A peer that sends as fast as it is read would hold the loop until the watchdog ends the process.
+ */
+Test(sshloop, yields)
+{
+	const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	const struct sshloop_ops ops = {.pass = on_pass_that_reads, .dead = on_dead};
+	struct event_base *base = event_base_new();
+	struct sshloop *l;
+	unsigned before;
+	int pair[2];
+
+	memset(&world, 0, sizeof(world));
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	l = sshloop_new(base, NULL, pair[0], &config, &ops);
+	sshloop_start(l);
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		before = world.passes;
+		world.later(-1, EV_TIMEOUT, l);
+		cr_expect_gt(world.passes, before, "turn %u: no pass", turn);
+		cr_expect_eq(world.yields, turn + 1, "after turn %u no other is asked for", turn);
+	}
+	sshloop_free(l, NULL);
+	event_base_free(base);
+	close(pair[1]);
 }
 
 /* What the kernel is told of a path that is dead, and of delays. */
