@@ -20,14 +20,15 @@ static bool is_fingerprint(const char *text)
 static struct rewrite *open_list(const struct ctl *c, int *code)
 {
 	struct rewrite *r = NULL;
+	bool unwritable = false;
 
 	*code = EX_USAGE;
 	if (!c->settings.allowlist || !c->settings.n_endpoints) {
 		ctl_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
 		return NULL;
 	}
-	*code = EX_CONFIG;
-	r = rewrite_open(&c->settings, option_print_fault, NULL);
+	r = rewrite_open(&c->settings, option_print_fault, NULL, &unwritable);
+	*code = unwritable ? EX_CANTCREAT : EX_CONFIG;
 	if (!r)
 		fprintf(stderr, "the list was not touched\n");
 	return r;
@@ -157,6 +158,15 @@ static void find_pending(char *answer, const char *fingerprint, char key[KEYLINE
 	}
 }
 
+static bool has_endpoint(const struct settings *s, const char *name)
+{
+	size_t i = 0;
+
+	while (i < s->n_endpoints && strcmp(s->endpoints[i].name, name) != 0)
+		i++;
+	return i < s->n_endpoints;
+}
+
 static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)
 {
 	char key[KEYLINE_MAX], line[KEYLINE_MAX], err[KEYLINE_ERROR], *answer;
@@ -167,6 +177,9 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 			print_lines(stderr, r, a->fingerprint, "");
 			return ctl_usage("%s is in the list already", a->fingerprint);
 		}
+	if (!has_endpoint(&c->settings, a->endpoint))
+		return ctl_usage("approve: no endpoint is named '%s'; ctl status has their names",
+				 a->endpoint);
 	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;

@@ -169,7 +169,7 @@ out:
 }
 
 struct rewrite *rewrite_open(const struct settings *s, void (*fault)(void *arg, const char *text),
-			     void *arg)
+			     void *arg, bool *unwritable)
 {
 	struct rewrite *r = xcalloc(1, sizeof(*r));
 
@@ -177,7 +177,8 @@ struct rewrite *rewrite_open(const struct settings *s, void (*fault)(void *arg, 
 	r->fault = fault;
 	r->arg = arg;
 	r->folder = r->lock = -1;
-	if (resolve(r) == 0 && take_lock(r) == 0 && read_list(r) == 0)
+	*unwritable = resolve(r) == 0 && take_lock(r) != 0;
+	if (r->lock >= 0 && !*unwritable && read_list(r) == 0)
 		return r;
 	rewrite_close(r);
 	return NULL;

@@ -16,9 +16,9 @@ struct rewrite;
 
 /* Locks and reads the list of s (links are resolved; its endpoints are needed).  NULL when it
  * cannot be had, is not settled or has faults: all of them are given to fault, "PATH[:LINE]: text".
- */
+ * *unwritable: it cannot be locked, which takes a file beside it. */
 struct rewrite *rewrite_open(const struct settings *s, void (*fault)(void *arg, const char *text),
-			     void *arg);
+			     void *arg, bool *unwritable);
 
 /* What was read: the keys and their lines. */
 const struct allowlist *rewrite_list(const struct rewrite *r);

@@ -21,6 +21,7 @@ static char dir[] = "/tmp/sshipc-rewrite-XXXXXX";
 static char path[64];
 static char faults[8192];
 static struct settings s;
+static bool unwritable;
 
 static inline void set_up(void)
 {
@@ -56,7 +57,7 @@ static inline void on_fault(void *arg, const char *fault)
 static inline struct rewrite *open_list(void)
 {
 	faults[0] = '\0';
-	return rewrite_open(&s, on_fault, &faults);
+	return rewrite_open(&s, on_fault, &faults, &unwritable);
 }
 
 static inline void put(const char *name, const char *content, size_t len)
