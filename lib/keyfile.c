@@ -57,9 +57,18 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFI
 {
 	char why[FOLDERS_ERROR], *text = NULL;
 	struct stat st;
-	const int fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
+	const int stem = (int)strlen(path) - 4,
+		  fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
 	ssize_t n;
 
+	/* Whatever its mode, which nobody should be told to change. */
+	if (stem > 0 && strcmp(path + stem, ".pub") == 0) {
+		fail(err, "%s: that is the public key; give the private one, %.*s", path, stem,
+		     path);
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
 	if (fd < 0) {
 		fail(err, "%s: %s", path, why);
 		return NULL;

@@ -25,7 +25,7 @@ int keyfile_generate(const char *path, const char *comment, char fingerprint[KEY
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR]);
 
 /* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it), by
- * folders_open with FOLDERS_SECRET and what trust adds.  NULL with err. */
+ * folders_open with FOLDERS_SECRET and what trust adds; none that is named .pub.  NULL with err. */
 char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR]);
 void keyfile_wipe(char *text, size_t len); /* wipes and frees; NULL is fine */
 

@@ -37,22 +37,24 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	return a->no_tty ? -1 : 0;
 }
 
+/* libssh 0.10 reads an Ed25519 key of PKCS#8's form, and cannot use it. */
+static bool is_whole(ssh_key key)
+{
+	char *base64 = NULL;
+	const bool whole = ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK;
+
+	ssh_string_free_char(base64);
+	return whole;
+}
+
 /* NULL with err; where nobody is to be asked for a passphrase, NULL without. */
 static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 {
 	struct ask a = {.path = path, .look = look};
-	const size_t n = strlen(path);
 	size_t len;
-	char *text = NULL;
+	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
 	ssh_key key = NULL;
 
-	if (n > 4 && strcmp(path + n - 4, ".pub") == 0) {
-		snprintf(err, KEYFILE_ERROR,
-			 "%s: that is the public key; give the private one, %.*s", path, (int)n - 4,
-			 path);
-		return NULL;
-	}
-	text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
 	if (!text)
 		return NULL;
 	if (keyform_check_private(text, path, true, err, KEYFILE_ERROR) < 0) {
@@ -68,6 +70,14 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 	}
 	keyfile_wipe(text, len);
 	err[0] = '\0';
+	if (key && !is_whole(key)) {
+		snprintf(err, KEYFILE_ERROR,
+			 "%s: a private key in a form that libssh cannot use (Ed25519 in "
+			 "PKCS#8?); make one with: sshipc-client --keygen FILE",
+			 path);
+		ssh_key_free(key);
+		return NULL;
+	}
 	if (!key && !(look && a.asked))
 		snprintf(err, KEYFILE_ERROR, "%s%s", path,
 			 a.no_tty  ? " is encrypted and nobody gave its passphrase on a terminal; "

@@ -58,5 +58,5 @@ const char settings_help[] =
     "\n"
     "@NAME is a tunnel of the file; of several each gets a process of its own.\n"
     "Options replace settings of the file, a list as a whole.\n"
-    "Exit codes: 0 ok, 64 usage, 69 server unreachable, 76 host key mismatch,\n"
-    "77 refused, 78 bad configuration.  --check: 0, or the number of the step.\n";
+    "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 76 host\n"
+    "key mismatch, 77 refused, 78 bad configuration; --check: 0, or the step.\n";

@@ -220,7 +220,8 @@ static void read_file(struct load *l)
 	if (!f) {
 		/* access(2) is not governed by Landlock. */
 		fault_at(l, 0, "%s%s", why,
-			 errno == EACCES && faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
+			 strstr(why, strerror(EACCES)) &&
+				 faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
 			     ? "; if its links lead elsewhere than at the start: restart (Landlock)"
 			     : "");
 	} else if (st.st_size > FILE_MAX) {

@@ -306,6 +306,13 @@ Test(allowlist, the_file_itself)
 	cr_expect_eq(count, 1);
 
 	cr_assert_eq(chmod(path, 0644), 0);
+	if (geteuid() == 0) {
+		cr_assert_eq(chown(path, 4711, 0), 0);
+		cr_expect_null(load(1, NULL));
+		cr_expect_str_eq(faults, "list: belongs to uid 4711, neither to root nor to uid 0, "
+					 "which reads it: use a copy that does\n");
+		cr_assert_eq(chown(path, 0, 0), 0);
+	}
 	cr_assert_eq(truncate(path, (64 << 20) + 1), 0);
 	cr_expect_null(load(1, NULL));
 	cr_expect_str_eq(faults, "list: larger than 64 MiB\n");

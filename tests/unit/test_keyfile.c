@@ -247,6 +247,23 @@ Test(keyfile, foreign_owner)
 	cr_assert_eq(seteuid(0), 0);
 }
 
+Test(keyfile, public_half)
+{
+	char public[128], words[512];
+	size_t len = 0;
+
+	snprintf(public, sizeof(public), "%s.pub", path);
+	snprintf(words, sizeof(words), "%s: that is the public key; give the private one, %s",
+		 public, path);
+	write_to(public, "x", 1);
+	for (mode_t mode = 0600; mode <= 0644; mode += 044) {
+		cr_assert_eq(chmod(public, mode), 0);
+		cr_expect_null(keyfile_read(public, FOLDERS_STRICT, &len, err));
+		cr_expect_str_eq(err, words);
+	}
+	unlink(public);
+}
+
 Test(keyfile, not_a_regular_file)
 {
 	cr_assert_eq(mkfifo(path, 0600), 0);
