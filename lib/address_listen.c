@@ -47,28 +47,52 @@ const char *address_describe_peer(int fd, char *buf, size_t size)
 	return buf;
 }
 
-/* Makes room at a path, but only by removing a socket that nobody listens on. */
-static int clear_stale(const struct address *a, const char *path, char *why, size_t size)
+/* The folder that a path is in, now, and the path's last name.  Who may move a folder can lead a
+ * path elsewhere between two calls, root's to another's socket: what is changed is looked up in
+ * here. */
+static int open_folder(const char *path, const char **name)
 {
-	struct stat st;
-	bool pending = false;
-	char holder[ADDRESS_PEER];
-	int fd = -1;
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
-	if (lstat(path, &st) < 0) {
+	*name = strrchr(path, '/') + 1;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(*name - path), path);
+	return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Connects to the very socket that fd (O_PATH) stands for. */
+static int connect_to(int fd)
+{
+	char self[32];
+	struct address at;
+	const char *why = NULL;
+	bool pending = false;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return address_parse(self, 0, &at, &why) < 0 ? -1 : address_connect(&at, NULL, &pending);
+}
+
+/* Makes room in a folder, but only by removing a socket that nobody listens on. */
+static int clear_stale(int folder, const char *name, char *why, size_t size)
+{
+	const int there = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char holder[ADDRESS_PEER];
+	struct stat st;
+	int fd = -1, rc = -1;
+
+	if (there < 0) {
 		if (errno == ENOENT)
 			return 0;
 		snprintf(why, size, "%s", strerror(errno));
 		return -1;
 	}
-	if (!S_ISSOCK(st.st_mode)) {
+	if (fstat(there, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		snprintf(why, size, "exists and is not a socket; it is left alone");
-		return -1;
+		goto out;
 	}
-	fd = address_connect(a, NULL, &pending);
-	if (fd < 0 && errno == ECONNREFUSED && unlink(path) == 0)
-		return 0;
-	if (fd >= 0 && address_describe_peer(fd, holder, sizeof(holder)))
+	fd = connect_to(there);
+	if (fd < 0 && errno == ECONNREFUSED && unlinkat(folder, name, 0) == 0)
+		rc = 0;
+	else if (fd >= 0 && address_describe_peer(fd, holder, sizeof(holder)))
 		snprintf(why, size, "in use by %s", holder);
 	else if (fd >= 0)
 		snprintf(why, size, "in use by another program");
@@ -78,7 +102,9 @@ static int clear_stale(const struct address *a, const char *path, char *why, siz
 		snprintf(why, size, "a socket is there and stays: %s", strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return -1;
+out:
+	close(there);
+	return rc;
 }
 
 /* Whom our clients would reach.  A service's own folder, as /run/postgresql, is a choice that an
@@ -141,18 +167,19 @@ static int bound_or_ipv4(const struct address *a)
 	return bound_socket(&any);
 }
 
-/* Through a descriptor of the inode, so that nobody who may write the folder can point us at
- * another. */
-static int adopt_path(const char *path, const struct listen_perm *perm, struct listening *out)
+/* The socket that bind(2) has just made, in the folder that had none of this name: through a
+ * descriptor of the inode. */
+static int adopt_path(int folder, const char *name, const struct listen_perm *perm,
+		      struct listening *out)
 {
 	char self[64];
 	struct stat st;
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = -1;
+	int fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc = -1;
 
 	if (fd < 0)
 		return -1;
 	errno = ENOTSOCK;
-	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+	if (fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) || st.st_nlink != 1)
 		goto out;
 	out->dev = st.st_dev;
 	out->ino = st.st_ino;
@@ -187,29 +214,39 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size)
 {
-	const char *path = unix_path(a);
+	const char *path = unix_path(a), *name = NULL;
 	char text[ADDRESS_TEXT], why[WHY_SIZE] = "";
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
+	int folder = -1, rc = -1;
 
 	*out = (struct listening){.fd = -1, .at = *a};
-	if (path &&
-	    (check_folders(path, true, why) < 0 || clear_stale(a, path, why, sizeof(why)) < 0))
-		goto fail;
+	if (path && check_folders(path, true, why) < 0)
+		goto out;
+	if (path && (folder = open_folder(path, &name)) < 0) {
+		explain_bind(a, why, sizeof(why));
+		goto out;
+	}
+	if (path && clear_stale(folder, name, why, sizeof(why)) < 0)
+		goto out;
 	out->fd = bound_or_ipv4(a);
 	/* Not listening yet: nobody gets in before mode and owner are right. */
-	if (out->fd < 0 || (path && adopt_path(path, perm, out) < 0) ||
+	if (out->fd < 0 || (path && adopt_path(folder, name, perm, out) < 0) ||
 	    listen(out->fd, backlog) < 0 ||
 	    getsockname(out->fd, (struct sockaddr *)&ss, &len) < 0) {
 		explain_bind(a, why, sizeof(why));
-		goto fail;
+		goto out;
 	}
 	address_from_sockaddr(&out->at, (struct sockaddr *)&ss, len);
-	return 0;
-fail:
-	listening_close(out);
-	snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
-	return -1;
+	rc = 0;
+out:
+	if (folder >= 0)
+		close(folder);
+	if (rc < 0) {
+		listening_close(out);
+		snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
+	}
+	return rc;
 }
 
 /* By the inode: a path has many spellings. */
@@ -278,18 +315,19 @@ int address_look(const struct address *a, char *err, size_t size)
 }
 
 /* Of a path that we bound: one that we were given may be anywhere. */
-static bool is_ours(const struct listening *l, const char *path)
+static bool is_ours(const struct listening *l, int folder, const char *name)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino;
+	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == l->dev &&
+	       st.st_ino == l->ino;
 }
 
 bool listening_in_place(const struct listening *l)
 {
 	const char *path = unix_path(&l->at);
 
-	return !path || !l->ino || is_ours(l, path);
+	return !path || !l->ino || is_ours(l, AT_FDCWD, path);
 }
 
 bool listening_in_the_way(const struct listening *l)
@@ -301,12 +339,16 @@ bool listening_in_the_way(const struct listening *l)
 
 void listening_close(struct listening *l)
 {
-	const char *path = unix_path(&l->at);
+	const char *path = unix_path(&l->at), *name = NULL;
+	int folder = -1;
 
 	if (l->fd < 0)
 		return;
-	if (path && l->ino && is_ours(l, path))
-		unlink(path);
+	if (path && l->ino && (folder = open_folder(path, &name)) >= 0) {
+		if (is_ours(l, folder, name))
+			unlinkat(folder, name, 0);
+		close(folder);
+	}
 	close(l->fd);
 	l->fd = -1;
 }

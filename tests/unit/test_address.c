@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -22,6 +23,42 @@
 
 static char dir[] = "/tmp/sshipc-address-XXXXXX";
 static char path[64];
+
+/* ---- who may move a folder does so behind our calls ---- */
+
+static enum { NEVER, BEHIND_BIND, BEHIND_CONNECT } swaps;
+
+/* What was DIR/folder is DIR/moved, in its place is what was DIR/other. */
+static void swap_folders(void)
+{
+	char folder[80], moved[80], other[80];
+	const int saved = errno;
+
+	swaps = NEVER;
+	snprintf(folder, sizeof(folder), "%s/folder", dir);
+	snprintf(moved, sizeof(moved), "%s/moved", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	cr_assert(rename(folder, moved) == 0 && rename(other, folder) == 0);
+	errno = saved;
+}
+
+int bind(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	const int rc = (int)syscall(SYS_bind, fd, sa, len);
+
+	if (swaps == BEHIND_BIND)
+		swap_folders();
+	return rc;
+}
+
+int connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	const int rc = (int)syscall(SYS_connect, fd, sa, len);
+
+	if (swaps == BEHIND_CONNECT)
+		swap_folders();
+	return rc;
+}
 
 static void make_dir(void)
 {
@@ -471,6 +508,68 @@ Test(address, unix_what_is_not_ours_stays, .init = make_dir, .fini = remove_dir)
 	listening_close(&l);
 	cr_expect_eq(lstat(path, &st), 0);
 	unlink(link_to);
+}
+
+/* DIR/folder, DIR/other, and in the latter somebody's socket s. */
+static struct listening make_folders(char at[80])
+{
+	char victim[80];
+
+	snprintf(at, 80, "%s/folder", dir);
+	snprintf(victim, sizeof(victim), "%s/other", dir);
+	cr_assert(mkdir(at, 0700) == 0 && mkdir(victim, 0700) == 0);
+	strcat(at, "/s");
+	strcat(victim, "/s");
+	return listen_on(victim, 5, NULL);
+}
+
+static void remove_folders(void)
+{
+	static const char *const names[] = {"folder/s", "moved/s", "folder", "moved"};
+	char name[80];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
+		remove(name);
+	}
+}
+
+/* As with root's listener in alice's folder, who has it moved away in time, and in its place root's
+ * own, where another service has a socket of this name. */
+Test(address, unix_folder_moves_behind_bind, .init = make_dir, .fini = remove_dir)
+{
+	const struct listen_perm all = {.mode = 0666, .uid = -1, .gid = -1};
+	char at[80];
+	const struct listening victim = make_folders(at);
+	struct listening l;
+	struct stat st;
+
+	swaps = BEHIND_BIND;
+	l = listen_on(at, 5, &all);
+	cr_assert_eq(lstat(at, &st), 0);
+	cr_expect_eq(st.st_ino, victim.ino);
+	cr_expect_eq(st.st_mode & 07777, 0600, "the mode of another's socket became %o",
+		     st.st_mode & 07777);
+	cr_expect(!listening_in_place(&l));
+	listening_close(&l);
+	cr_expect_eq(lstat(at, &st), 0, "another's socket was removed");
+	close(victim.fd);
+	remove_folders();
+}
+
+Test(address, unix_folder_moves_behind_connect, .init = make_dir, .fini = remove_dir)
+{
+	char at[80];
+	const struct listening victim = make_folders(at);
+	struct listening l = listen_on(at, 5, NULL);
+	struct stat st;
+
+	close(l.fd); /* as a crash would */
+	swaps = BEHIND_CONNECT;
+	refuse_to_listen(&l.at, "Address already in use");
+	cr_expect(lstat(at, &st) == 0 && st.st_ino == victim.ino, "another's socket was removed");
+	close(victim.fd);
+	remove_folders();
 }
 
 Test(address, unix_datagram_socket_stays, .init = make_dir, .fini = remove_dir)
