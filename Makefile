@@ -19,14 +19,42 @@ LDHARD  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 WARN    := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wvla -Wwrite-strings $(WERROR)
 
-CPPFLAGS += -D_GNU_SOURCE -DSSHIPC_VERSION='"$(VERSION)"' -Ilib $(shell pkg-config --cflags $(PKGS))
+CPPFLAGS += -D_GNU_SOURCE -DSSHIPC_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(HARDEN) $(WARN) $(EXTRA_CFLAGS)
 
-LIB    := $(wildcard lib/*.c)
-SERVER := $(wildcard sshipc-server/*.c)
-CLIENT := $(wildcard sshipc-client/*.c)
+# The tree says which process a file runs in.  A row says which other folders the files of a folder may include from and call:
+# a header from elsewhere is not found, and tests/e2e/92-layers holds the calls to the same rows.
+ALL_LIB := $(addprefix lib/,base net ssh sandbox)
+MAY_lib/base              :=
+MAY_lib/net               := lib/base
+MAY_lib/sandbox           := lib/base
+MAY_lib/ssh               := lib/base lib/net lib/sandbox
+MAY_sshipc-server/proto   := $(ALL_LIB)
+MAY_sshipc-server/policy  := $(ALL_LIB)
+MAY_sshipc-server/dialler := $(ALL_LIB) sshipc-server sshipc-server/proto
+MAY_sshipc-server/session := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,proto policy monitor)
+MAY_sshipc-server/monitor := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,proto policy dialler session)
+MAY_sshipc-server/ctl     := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,policy monitor)
+MAY_sshipc-server         := $(ALL_LIB) $(addprefix sshipc-server/,proto policy dialler session monitor ctl)
+MAY_sshipc-client/link    := $(ALL_LIB) sshipc-client
+MAY_sshipc-client/listen  := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link)
+MAY_sshipc-client/run     := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link listen)
+MAY_sshipc-client/doctor  := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link)
+MAY_sshipc-client/service := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link listen run)
+MAY_sshipc-client         := $(ALL_LIB) $(addprefix sshipc-client/,link listen run doctor service)
+
+LIB    := $(wildcard lib/*/*.c)
+SERVER := $(wildcard sshipc-server/*.c sshipc-server/*/*.c)
+CLIENT := $(wildcard sshipc-client/*.c sshipc-client/*/*.c)
 UNIT   := $(wildcard tests/unit/*.c)
+FOLDERS := $(patsubst %/,%,$(sort $(dir $(LIB) $(SERVER) $(CLIENT))))
+
+# What stands in the way of $(1), a source: its own folder and its row; a test has those of what it links.
+folder   = $(patsubst %/,%,$(dir $(1)))
+linked   = $(if $(filter server_% fuzz_server_%,$(notdir $(1))),sshipc-server,$(if $(filter client_% fuzz_client_%,$(notdir $(1))),sshipc-client,lib/ssh))
+place    = $(if $(filter tests/unit/% tests/fuzz/%,$(1)),$(call linked,$(1)),$(call folder,$(1)))
+includes = $(addprefix -iquote,$(sort $(call folder,$(1)) $(call place,$(1)) $(MAY_$(call place,$(1)))))
 obj     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 ifeq ($(V),1)
@@ -53,7 +81,7 @@ $(BUILD)/libsshipc.a: $(call obj,$(LIB))
 $(BUILD)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(call includes,$<) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Unit tests: tests/unit/test_X.c links lib/; server_test_X.c and client_test_X.c also that program but its main.c.
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT))
@@ -104,7 +132,8 @@ fuzz-corpora: fuzz-build
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(HOSTILE) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/shim/*.c lib/*.h sshipc-server/*.h sshipc-client/*.h tests/unit/*.h)
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/shim/*.c tests/unit/*.h) \
+           $(wildcard $(FOLDERS:%=%/*.h))
 
 unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(SHIMS) ## build the unit tests and what the end-to-end tests need
 
@@ -127,7 +156,8 @@ format-check:
 	clang-format --dry-run -Werror $(C_FILES)
 
 lint: ## clang-tidy
-	$(Q)printf '%s\n' $(LIB) $(SERVER) $(CLIENT) | xargs -P"$$(nproc)" -I{} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS)
+	$(Q)printf '%s\n' $(foreach f,$(LIB) $(SERVER) $(CLIENT),"$f $(call includes,$f)") | \
+		xargs -P"$$(nproc)" -I{} sh -c 'set -- {}; f=$$1; shift; clang-tidy --quiet "$$f" -- -std=c11 $(subst ','"'"',$(CPPFLAGS)) "$$@"'
 
 # Off is what its version 12 gets wrong about this code: members that a list owns, a length or a verdict that
 # vouches for a pointer.
@@ -171,5 +201,8 @@ clean: ## remove everything that was built
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-.PHONY: all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench demo install uninstall clean help
+layers: # for tests/e2e/92-layers
+	@$(foreach f,$(FOLDERS),echo '$f: $(MAY_$f)';)
+
+.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench demo install uninstall clean help
 .SECONDARY:

@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "../../sshipc-client/settings.h"
+#include "settings.h"
 
 static size_t told;
 

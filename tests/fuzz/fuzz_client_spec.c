@@ -5,7 +5,7 @@
  */
 #include "fuzz.h"
 
-#include "../../sshipc-client/spec.h"
+#include "spec.h"
 
 static void check_spec(const struct spec *s, const char *text, bool unsafe_listen)
 {

@@ -5,8 +5,8 @@
  */
 #include "fuzz.h"
 
-#include "../../sshipc-client/trust.h"
 #include "../unit/keys.h"
+#include "trust.h"
 
 static ssh_key key;
 /* The key itself; of what stands before it libssh reads lengths only. */

@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-#include "../../sshipc-server/broker.h"
+#include "broker.h"
 
 static const enum wire_type answers[] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
 static const uint32_t id = 0x00010000;

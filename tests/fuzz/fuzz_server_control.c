@@ -6,9 +6,9 @@
 #include "fuzz.h"
 #include "json.h"
 
-#include "../../sshipc-server/control.h"
-#include "../../sshipc-server/ctl.h"
-#include "../../sshipc-server/ctl_print.h"
+#include "control.h"
+#include "ctl.h"
+#include "ctl_print.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

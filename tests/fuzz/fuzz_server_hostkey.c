@@ -7,7 +7,7 @@
 
 #include <openssl/evp.h>
 
-#include "../../sshipc-server/hostkey.h"
+#include "hostkey.h"
 
 static void check_key(const struct hostkey *k)
 {

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "../../sshipc-server/conn_internal.h"
 #include "../unit/keys.h"
+#include "conn_internal.h"
 #include "wire.h"
 
 enum { CHANNELS = 4, LONGEST = 0x77, SESSIONS = 2 };

@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/agent.h"
+#include "agent.h"
 #include "keys.h"
 
 #define TEXT(s)	 s, sizeof(s) - 1

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <time.h>
 
-#include "../../sshipc-client/backoff.h"
+#include "backoff.h"
 #include "loop.h"
 
 static struct event_base *base;

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/caller.h"
+#include "caller.h"
 
 static int ends[2];
 

@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <libssh/libssh.h>
 
-#include "../../sshipc-client/confirmation.h"
+#include "confirmation.h"
 
 /* Reads as libssh does: padding length, type, four numbers; the last two are the answer. */
 static void read_packet(uint8_t padding, uint8_t type, uint32_t window, uint32_t size, size_t more,

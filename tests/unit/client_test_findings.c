@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/agent.h"
-#include "../../sshipc-client/findings.h"
-#include "../../sshipc-client/surroundings.h"
+#include "agent.h"
+#include "findings.h"
+#include "surroundings.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 

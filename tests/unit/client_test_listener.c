@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/listener.h"
+#include "listener.h"
 
 static char dir[] = "/tmp/sshipc-listener-XXXXXX";
 static char sock[64], spec_text[128];

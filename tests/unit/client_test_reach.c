@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/reach.h"
 #include "fds.h"
 #include "loop.h"
+#include "reach.h"
 
 enum { MOST = 4 };
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/resolve.h"
+#include "resolve.h"
 
 #define SENTINEL 200 /* a descriptor that the child must not have */
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/settings.h"
+#include "settings.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define GO_ON	 (-1)

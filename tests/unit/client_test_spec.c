@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sshipc-client/spec.h"
 #include "log.h"
+#include "spec.h"
 
 #define COUNT(a)   (sizeof(a) / sizeof(*(a)))
 #define P107	   "/23456789" PATH90 "12345678"

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/trust.h"
 #include "algorithms.h"
 #include "keys.h"
+#include "trust.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 #define NAME	 "[ipc.example.org]:2245"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sshipc-client/dbus.h"
-#include "../../sshipc-client/variables.h"
+#include "dbus.h"
+#include "variables.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 

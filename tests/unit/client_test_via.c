@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sshipc-client/via.h"
 #include "fds.h"
 #include "loop.h"
+#include "via.h"
 
 static struct event_base *base;
 static size_t fds_before;

@@ -15,10 +15,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/conn.h"
-#include "../../sshipc-server/session.h"
+#include "conn.h"
 #include "fds.h"
 #include "keys.h"
+#include "session.h"
 #include "signature.h"
 #include "wire.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../sshipc-server/rewrite.h"
 #include "child.h"
+#include "rewrite.h"
 
 /* A well-formed Ed25519 key for each digit. */
 #define KEY(digit)                                                                                 \

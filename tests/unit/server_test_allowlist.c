@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/allowlist.h"
+#include "allowlist.h"
 
 /* A well-formed Ed25519 key for each text of 42 digits. */
 #define KEY(digits) "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA" digits

@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "../../sshipc-server/conn_internal.h"
-#include "../../sshipc-server/session.h"
+#include "conn_internal.h"
 #include "fake_session.h"
+#include "session.h"
 
 #define LISTED	 BLOB_ED
 #define UNLISTED BLOB_P384

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/control.h"
+#include "control.h"
 
 /* ---- requests ---- */
 

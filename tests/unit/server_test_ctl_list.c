@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "../../sshipc-server/ctl_list.h"
+#include "ctl_list.h"
 #include "keys.h"
 
 #define LONG64 "0123456789012345678901234567890123456789012345678901234567890123"

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/dialler.h"
 #include "address.h"
+#include "dialler.h"
 #include "fds.h"
 #include "wire.h"
 

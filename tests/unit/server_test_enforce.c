@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/enforce.h"
+#include "enforce.h"
 #include "fds.h"
 #include "keys.h"
 

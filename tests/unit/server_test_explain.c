@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/explain.h"
+#include "explain.h"
 
 #define KEY(digit)                                                                                 \
 	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA00000000000000000000000000000000000000000" digit

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "../../sshipc-server/fence.h"
 #include "child.h"
 #include "confine.h"
+#include "fence.h"
 
 static char folder[] = "/tmp/sshipc-unit-XXXXXX";
 static char path[8][64];

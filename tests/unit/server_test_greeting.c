@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
 
-#include "../../sshipc-server/greeting.h"
+#include "greeting.h"
 
 Test(greeting, kinds)
 {

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../../sshipc-server/helper.h"
 #include "child.h"
 #include "confine.h"
 #include "fds.h"
+#include "helper.h"
 
 static const char title[] = "sshipc-server: ";
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/hostkey.h"
-#include "../../sshipc-server/proof.h"
+#include "hostkey.h"
+#include "proof.h"
 
 static char dir[] = "/tmp/sshipc-hostkey-XXXXXX", path[64], err[KEYFILE_ERROR];
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "../../sshipc-server/limits.h"
+#include "limit.h"
 
 Test(limits, names_differ)
 {

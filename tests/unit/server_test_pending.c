@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/pending.h"
 #include "keys.h"
 #include "log.h"
+#include "pending.h"
 
 enum { UNTIL = 100000 };
 

@@ -3,10 +3,10 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
-#include "../../sshipc-server/hostkey.h"
-#include "../../sshipc-server/proof.h"
-#include "../../sshipc-server/sigcalls.h"
 #include "fake_session.h"
+#include "hostkey.h"
+#include "proof.h"
+#include "sigcalls.h"
 
 static int listener;
 static struct hostkey *hostkeys[1];

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../sshipc-server/repeats.h"
 #include "log.h"
+#include "repeats.h"
 
 static char written[1 << 12];
 static struct event_base *base;

@@ -2,7 +2,7 @@
 /* What of a session process can be seen without a peer; the rest is in tests/e2e. */
 #include <criterion/criterion.h>
 
-#include "../../sshipc-server/session_internal.h"
+#include "session_internal.h"
 
 /* Slots: 0 and 1 of channels, 2 of .status. */
 static const struct {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/settings.h"
+#include "settings.h"
 
 #define NEEDED "hostkeys = [ \"k\" ]; allowlist = \"a\";\n"
 #define CONFD  "endpoints = ( { name = \"confd\"; address = \"127.0.0.1:4565\"; } );\n"

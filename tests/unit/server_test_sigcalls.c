@@ -6,8 +6,8 @@
 #include <openssl/param_build.h>
 #include <string.h>
 
-#include "../../lib/field.h"
-#include "../../sshipc-server/sigcalls.h"
+#include "field.h"
+#include "sigcalls.h"
 
 static EVP_PKEY *key;
 static unsigned asked;

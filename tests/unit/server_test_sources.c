@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../sshipc-server/sources.h"
+#include "sources.h"
 
 enum { MOST = 6, IDLE = 2, PATIENCE = 3, ROOM = 8, START = 1000 };
 

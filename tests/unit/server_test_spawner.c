@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/spawner.h"
 #include "confine.h"
+#include "spawner.h"
 
 /* A helper is this program, executed anew. */
 __attribute__((constructor)) static void be_helper(int argc, char **argv)

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../sshipc-server/conn_internal.h"
+#include "conn_internal.h"
 #include "fds.h"
 #include "loop.h"
 

@@ -5,8 +5,8 @@
 #include <libssh/libssh.h>
 #include <string.h>
 
-#include "../../sshipc-server/proof.h"
-#include "../../sshipc-server/streamlocal.h"
+#include "proof.h"
+#include "streamlocal.h"
 
 /* Public in libssh, in no header of it. */
 uint32_t ssh_buffer_get_data(ssh_buffer buffer, void *data, uint32_t requestedlen);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "keyfile.h"
-#include "keyline.h"
 
 static char dir[] = "/tmp/sshipc-keyfile-XXXXXX";
 static char path[64], pub[64];

@@ -13,7 +13,7 @@
 #include "allowlist.h"
 #include "dialler.h"
 #include "hostkey.h"
-#include "limits.h"
+#include "limit.h"
 #include "pending.h"
 #include "repeats.h"
 #include "settings.h"

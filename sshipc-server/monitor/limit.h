@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_SERVER_LIMITS_H
-#define SSHIPC_SERVER_LIMITS_H
+#ifndef SSHIPC_SERVER_LIMIT_H
+#define SSHIPC_SERVER_LIMIT_H
 /*
  * The limits that the monitor counts when they bite, by name; and the pace of a session.
  */

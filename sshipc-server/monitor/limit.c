@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "limits.h"
+#include "limit.h"
 
 enum { SECOND = 1000000 };
 
