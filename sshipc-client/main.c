@@ -14,7 +14,6 @@
 #include "keyblob.h"
 #include "keyfile.h"
 #include "selftest.h"
-#include "tunnels.h"
 #include "watchdog.h"
 
 static void print_version_details(void)
@@ -93,10 +92,7 @@ int main(int argc, char **argv)
 		code = EX_OSERR;
 		goto out;
 	}
-	if (s.n_tunnels > 1)
-		code = tunnels_run(argc, argv, &s);
-	if (code < 0)
-		code = carry(&s, run);
+	code = carry(&s, run);
 	if (code == CLIENT_AGAIN) {
 		watchdog_stop();
 		execv("/proc/self/exe", argv);

@@ -84,8 +84,7 @@ struct words {
 		const char *value;
 	} all[WORDS_MAX];
 	size_t n;
-	const char *host, *tunnels[SETTINGS_TUNNELS];
-	size_t n_tunnels;
+	const char *host, *tunnel;
 	char **command; /* NULL: none */
 };
 
@@ -140,24 +139,23 @@ static int cut_command(int argc, char **argv, struct words *w)
 	return argc;
 }
 
-/* The server, or tunnels. */
+/* The server, or a tunnel. */
 static int add_argument(struct words *w, const char *text)
 {
 	if (text[0] != '@') {
-		if (w->host || w->n_tunnels)
+		if (w->host || w->tunnel)
 			return usage("unexpected argument '%s'; a COMMAND follows --", text);
 		w->host = text;
 		return GO_ON;
 	}
 	if (w->host)
 		return usage("'%s' is a tunnel of the file, which names its server", text);
-	for (size_t i = 0; i < w->n_tunnels; i++) {
-		if (strcmp(w->tunnels[i], text + 1) == 0)
-			return usage("'%s' is given twice", text);
-	}
-	if (w->n_tunnels == SETTINGS_TUNNELS)
-		return usage("there are too many tunnels");
-	w->tunnels[w->n_tunnels++] = text + 1;
+	if (w->tunnel)
+		return usage("'%s' is a second tunnel, and a process has one: start one command "
+			     "for each, or have the service manager do it by a template "
+			     "(" PROGRAM "@.service with ExecStart=" PROGRAM " @%%i)",
+			     text);
+	w->tunnel = text + 1;
 	return GO_ON;
 }
 
@@ -384,22 +382,6 @@ static int set_defaults(struct settings *s)
 	return GO_ON;
 }
 
-/* What is of one tunnel, or would be of all at once. */
-static int check_several(const struct settings *s, const struct words *w)
-{
-	static const int single[] = {'L', 'i', 'p', OPT_AGENT_KEY, OPT_HOSTKEY, OPT_READY_FD, 'T'};
-
-	if (s->n_tunnels < 2)
-		return GO_ON;
-	for (size_t i = 0; i < sizeof(single) / sizeof(*single); i++) {
-		if (find(w, single[i]))
-			return usage("option '--%s' goes with one tunnel", long_name(single[i]));
-	}
-	if (s->command || s->stdio || s->check)
-		return usage("a COMMAND, --stdio and --check go with one tunnel");
-	return GO_ON;
-}
-
 static int check_complete(const struct settings *s)
 {
 	/* A file of tunnels only is whole. */
@@ -439,7 +421,7 @@ static int read_check(const struct words *w, struct settings *s)
 	return GO_ON;
 }
 
-int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s)
+int settings_read(int argc, char **argv, struct settings *s)
 {
 	struct words w = {.n = 0};
 	int rc = GO_ON;
@@ -453,9 +435,7 @@ int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s)
 	rc = read_words(argc, argv, &w);
 	if (rc != GO_ON)
 		return rc;
-	memcpy(s->tunnels, w.tunnels, sizeof(w.tunnels));
-	s->n_tunnels = w.n_tunnels;
-	s->tunnel = i < w.n_tunnels ? w.tunnels[i] : NULL;
+	s->tunnel = w.tunnel;
 	/* Where somebody else's words are on the terminal, ours are few. */
 	s->command = w.command;
 	s->verbosity = w.command || find(&w, OPT_STDIO) ? LOG_WARNING : LOG_INFO;
@@ -468,20 +448,7 @@ int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s)
 		rc = apply_words(s, &w);
 	if (rc == GO_ON)
 		rc = set_defaults(s);
-	if (rc == GO_ON)
-		rc = check_several(s, &w);
 	return rc == GO_ON && !s->keygen ? check_complete(s) : rc;
-}
-
-int settings_read(int argc, char **argv, struct settings *s)
-{
-	int rc = settings_read_tunnel(argc, argv, 0, s);
-
-	for (size_t i = 1; rc == GO_ON && i < s->n_tunnels; i++) {
-		settings_free(s);
-		rc = settings_read_tunnel(argc, argv, i, s);
-	}
-	return rc;
 }
 
 void settings_free(struct settings *s)

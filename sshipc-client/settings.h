@@ -16,7 +16,6 @@
 #define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
 
 #define SETTINGS_SPECS	   32
-#define SETTINGS_TUNNELS   32
 #define SETTINGS_PINS	   8
 #define SETTINGS_ENV	   32
 #define SETTINGS_ERROR	   768
@@ -31,9 +30,7 @@
 #define SETTINGS_SECONDS_MAX   3600
 
 struct settings {
-	const char *tunnels[SETTINGS_TUNNELS]; /* NAME of each @NAME, into argv */
-	size_t n_tunnels;
-	const char *tunnel; /* the one whose settings these are; NULL: none */
+	const char *tunnel; /* NAME of @NAME, into argv; NULL: none */
 	bool tunnel_found;  /* in the file */
 	bool has_tunnels;   /* the file */
 	char *host, *user;  /* user: USER@, else the local login name */
@@ -81,9 +78,6 @@ struct settings {
  * 0"), 78 for faults of the file, each as FILE:LINE: text on stderr.  s is settings_free's in every
  * case. */
 int settings_read(int argc, char **argv, struct settings *s);
-
-/* The same for tunnel i of those that argv names; settings_read has gone through all of them. */
-int settings_read_tunnel(int argc, char **argv, size_t i, struct settings *s);
 
 void settings_free(struct settings *s);
 

@@ -8,7 +8,7 @@ const char settings_help[] =
     "Usage: " PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
     "       " PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
     "       " PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"
-    "       " PROGRAM " [OPTION]... @NAME...\n"
+    "       " PROGRAM " [OPTION]... @NAME\n"
     "\n"
     "Carries connections over SSH to an IPC endpoint: those to local listeners,\n"
     "those of COMMAND, or the one on stdin and stdout.\n"
@@ -56,7 +56,7 @@ const char settings_help[] =
     "  -h, --help                  this text\n"
     "  -V, --version               versions, and what this libssh can do\n"
     "\n"
-    "@NAME is a tunnel of the file; of several each gets a process of its own.\n"
+    "@NAME is a tunnel of the file; a command has one.\n"
     "Options replace settings of the file, a list as a whole.\n"
     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 76 host\n"
     "key mismatch, 77 refused, 78 bad configuration; --check: 0, or the step.\n";

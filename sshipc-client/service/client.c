@@ -268,7 +268,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- life ---- */
 
-bool client_takes(int sig, const struct notify *n)
+/* Is it ours to take?  nohup(1) has SIGHUP ignored: only a service manager's has a meaning then. */
+static bool takes(int sig, const struct notify *n)
 {
 	struct sigaction now;
 
@@ -287,7 +288,7 @@ static int start(struct client *c)
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		c->signals[i] =
 		    loop_event(c->base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, c);
-		if (client_takes(signals[i], c->notify))
+		if (takes(signals[i], c->notify))
 			event_add(c->signals[i], NULL);
 	}
 	if (c->run)

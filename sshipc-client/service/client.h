@@ -14,7 +14,4 @@ enum { CLIENT_AGAIN = 256 }; /* the settings have changed: to be started anew */
  * run: from run_split, in run mode; taken over. */
 int client_run(const struct settings *s, struct run *run);
 
-/* Is it ours to take?  nohup(1) has SIGHUP ignored: only a service manager's has a meaning then. */
-bool client_takes(int sig, const struct notify *n);
-
 #endif
