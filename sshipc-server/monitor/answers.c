@@ -58,11 +58,11 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 		control_refuse(out, "no session has this id, key name or fingerprint");
 }
 
-static void give_reload(struct enforce *e, struct evbuffer *out)
+static void give_reload(struct reload *e, struct evbuffer *out)
 {
 	char summary[1024];
 
-	if (enforce_reload(e, summary, sizeof(summary)) != 0) {
+	if (reload_now(e, summary, sizeof(summary)) != 0) {
 		control_refuse(out, summary);
 		return;
 	}
@@ -70,7 +70,7 @@ static void give_reload(struct enforce *e, struct evbuffer *out)
 	evbuffer_add_printf(out, "}\n");
 }
 
-static void give_status(const struct monitor_view *view, const struct enforce *e,
+static void give_status(const struct monitor_view *view, const struct reload *e,
 			struct evbuffer *out)
 {
 	const struct settings *s = view->settings;
@@ -83,13 +83,13 @@ static void give_status(const struct monitor_view *view, const struct enforce *e
 		evbuffer_add_printf(out, "%s\"%s\"", i ? "," : "",
 				    address_format(&view->at[i], text, sizeof(text)));
 	evbuffer_add_printf(out, "],\"sessions\":%zu,\"unauthenticated\":%zu", view->n_sessions,
-			    sources_guests(view->sources));
+			    admission_guests(view->admission));
 	for (int i = 0; i < LIMITS; i++)
 		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"limits\":{",
 				    limit_name((enum limit)i), view->bitten[i]);
 	status_put_text(out, "},", "allowlist", path ? path : s->allowlist);
 	evbuffer_add_printf(out, ",\"keys\":%zu", allowlist_count(view->allowlist));
-	status_put_text(out, ",", "fault", enforce_fault(e));
+	status_put_text(out, ",", "fault", reload_fault(e));
 	evbuffer_add_printf(
 	    out, ",\"pending\":%zu,\"pending_open\":%s", pending_count(view->pending),
 	    s->pending_from.n > 0 && time(NULL) < s->pending_until ? "true" : "false");
@@ -110,7 +110,7 @@ static void give_pending(const struct monitor_view *view, struct evbuffer *out)
 	evbuffer_add_printf(out, "{\"ok\":true,\"pending\":%zu}\n", pending_count(view->pending));
 }
 
-void answers_give(struct monitor_view *view, struct enforce *e, const struct control_request *r,
+void answers_give(struct monitor_view *view, struct reload *e, const struct control_request *r,
 		  struct evbuffer *out)
 {
 	switch (r->command) {

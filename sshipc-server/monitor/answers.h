@@ -6,11 +6,11 @@
  * whether it went well.  Names that the status answer of a channel has too mean the same here.
  */
 #include "control.h"
-#include "enforce.h"
 #include "monitor.h"
+#include "reload.h"
 
 /* Does what r asks for and writes the whole answer. */
-void answers_give(struct monitor_view *view, struct enforce *e, const struct control_request *r,
+void answers_give(struct monitor_view *view, struct reload *e, const struct control_request *r,
 		  struct evbuffer *out);
 
 #endif

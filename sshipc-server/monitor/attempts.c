@@ -57,7 +57,7 @@ static bool count(struct conn *c, uint32_t fault)
 	case SESSION_CERTIFICATE:
 		if (++c->certificates <= LOGIN_QUERIES)
 			return true;
-		conn_limit(c, LIMIT_ATTEMPTS, "more than %d certificates offered", LOGIN_QUERIES);
+		audit_limit(c, LIMIT_ATTEMPTS, "more than %d certificates offered", LOGIN_QUERIES);
 		conn_end(c, "too many certificates offered: none is taken here");
 		return false;
 	default:
@@ -82,20 +82,20 @@ bool attempts_on_attempt(struct conn *c, struct wire *w)
 	if (!wire_done(w) || c->waiting || fault >= SESSION_LOGIN_FAULTS)
 		return false;
 	if (fault != SESSION_CERTIFICATE)
-		c->fault = SOURCES_REFUSED;
+		c->fault = ADMISSION_REFUSED;
 	if (!count(c, fault))
 		return true;
 	words = find_words(algorithm, fault);
 	log_escape(&named, algorithm, strlen(algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
 		 named.s, key.len ? ", key " : "", key.len ? fingerprint : "");
-	if (conn_may_log(c, "login-refused", what))
-		conn_log(c, LOG_NOTICE, "login-refused",
-			 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
-						    {"fingerprint", key.len ? fingerprint : "", 0},
-						    {"reason", words->reason, 0},
-						    {NULL, NULL, 0}},
-			 "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
+	if (audit_may_log(c, "login-refused", what))
+		audit_log(c, LOG_NOTICE, "login-refused",
+			  (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
+						     {"fingerprint", key.len ? fingerprint : "", 0},
+						     {"reason", words->reason, 0},
+						     {NULL, NULL, 0}},
+			  "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
 	return true;
 }
 
@@ -140,9 +140,9 @@ bool attempts_on_left(struct conn *c, struct wire *w)
 void attempts_log_end(struct conn *c)
 {
 	const bool tried = c->queries || c->signatures || c->certificates;
-	const int priority = c->methods[0] && c->fault != SOURCES_REFUSED ? LOG_NOTICE
-			     : c->left && !tried			  ? c->left->priority
-									  : LOG_INFO;
+	const int priority = c->methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
+			     : c->left && !tried			    ? c->left->priority
+									    : LOG_INFO;
 	char text[256];
 
 	snprintf(
@@ -154,6 +154,6 @@ void attempts_log_end(struct conn *c)
 		      "none of an algorithm that is taken here",
 	    c->left && !tried && !c->methods[0] ? ": " : "",
 	    c->left && !tried && !c->methods[0] ? c->left->words : "");
-	if (conn_may_log(c, "no-login", text))
-		conn_log(c, priority, "no-login", NULL, "%s%s", text, c->last_words);
+	if (audit_may_log(c, "no-login", text))
+		audit_log(c, priority, "no-login", NULL, "%s%s", text, c->last_words);
 }

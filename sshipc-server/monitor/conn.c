@@ -33,9 +33,9 @@ static void doom(struct conn *c)
 void conn_violation(struct conn *c, const char *what)
 {
 	if (!c->killed)
-		conn_log(c, LOG_ERR, "violation", NULL,
-			 "session process broke the protocol (%s): killed", what);
-	c->fault = SOURCES_CRASH;
+		audit_log(c, LOG_ERR, "violation", NULL,
+			  "session process broke the protocol (%s): killed", what);
+	c->fault = ADMISSION_CRASH;
 	doom(c);
 }
 
@@ -68,7 +68,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 		c->n_messages--;
 		free(u);
 	}
-	if (channels_flush(c))
+	if (opens_flush(c))
 		event_del(c->writable);
 }
 
@@ -83,9 +83,9 @@ static bool on_note(struct conn *c, struct wire *w)
 
 	if (!wire_done(w))
 		return false;
-	if (conn_may_log(c, "note", log_escape(&text, p, n)))
-		conn_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
-			 "note", NULL, "session says: %s", text.s);
+	if (audit_may_log(c, "note", log_escape(&text, p, n)))
+		audit_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
+			  "note", NULL, "session says: %s", text.s);
 	return true;
 }
 
@@ -101,13 +101,13 @@ static bool on_refuse(struct conn *c, struct wire *w)
 		return false;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
-		channels_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
+		opens_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
 		return true;
 	}
 	log_escape(&what, r.host, r.host_len);
 	/* Every client asks for "none" first, to hear which methods there are. */
 	if (strcmp(what.s, "none") != 0)
-		c->fault = SOURCES_REFUSED;
+		c->fault = ADMISSION_REFUSED;
 	if (!strstr(c->methods, what.s))
 		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
 			 what.s);
@@ -134,10 +134,10 @@ static bool on_limit(struct conn *c, struct wire *w)
 	if (!wire_done(w) || which > SESSION_LIMIT_HELD)
 		return false;
 	if (which == SESSION_LIMIT_CHANNELS)
-		conn_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
+		audit_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
 	else
-		conn_limit(c, LIMIT_MAX_HELD,
-			   "slow readers hold as many bytes as it may: it waits for them");
+		audit_limit(c, LIMIT_MAX_HELD,
+			    "slow readers hold as many bytes as it may: it waits for them");
 	return true;
 }
 
@@ -153,8 +153,8 @@ static const struct {
 } messages[] = {
     [WIRE_PROBE] = {"PROBE", login_on_probe, BEFORE_LOGIN},
     [WIRE_AUTHORIZE] = {"AUTHORIZE", login_on_authorize, BEFORE_LOGIN},
-    [WIRE_OPEN] = {"OPEN", channels_on_open, LOGGED_IN},
-    [WIRE_CLOSED] = {"CLOSED", channels_on_closed, LOGGED_IN | ENDING},
+    [WIRE_OPEN] = {"OPEN", opens_on_open, LOGGED_IN},
+    [WIRE_CLOSED] = {"CLOSED", opens_on_closed, LOGGED_IN | ENDING},
     [WIRE_NOTE] = {"NOTE", on_note, ALWAYS | ENDING},
     [WIRE_REFUSE] = {"REFUSE", on_refuse, ALWAYS},
     [WIRE_ALIVE] = {"ALIVE", login_on_alive, LOGGED_IN},
@@ -184,15 +184,15 @@ static void on_message(struct conn *c, struct wire *w)
 static void log_end(struct conn *c)
 {
 	if (c->authorized)
-		conn_log(c, LOG_INFO, "logout",
-			 (const struct log_field[]){
-			     {"channels", NULL, c->n_opened},
-			     {"refused", NULL, c->n_refused},
-			     {"claimed_bytes_to_endpoint", NULL, c->to_endpoint},
-			     {"claimed_bytes_from_endpoint", NULL, c->from_endpoint},
-			     {NULL, NULL, 0}},
-			 "ended after %zu channels; %zu opens and requests were refused",
-			 c->n_opened, c->n_refused);
+		audit_log(c, LOG_INFO, "logout",
+			  (const struct log_field[]){
+			      {"channels", NULL, c->n_opened},
+			      {"refused", NULL, c->n_refused},
+			      {"claimed_bytes_to_endpoint", NULL, c->to_endpoint},
+			      {"claimed_bytes_from_endpoint", NULL, c->from_endpoint},
+			      {NULL, NULL, 0}},
+			  "ended after %zu channels; %zu opens and requests were refused",
+			  c->n_opened, c->n_refused);
 	else
 		attempts_log_end(c);
 }
@@ -210,10 +210,10 @@ static void dispose(struct conn *c)
 /* Nothing of it is left. */
 static void finish(struct conn *c)
 {
-	channels_release_all(c);
+	opens_release_all(c);
 	log_end(c);
 	if (c->authorized)
-		sources_welcome(c->view->sources, &c->peer, loop_seconds());
+		admission_welcome(c->view->admission, &c->peer, loop_seconds());
 	dispose(c);
 }
 
@@ -251,18 +251,18 @@ void conn_kill(struct conn *c)
 	if (c->gone)
 		return;
 	c->gone = true;
-	channels_stop(c);
+	opens_stop(c);
 	login_stop(c);
 	while ((u = STAILQ_FIRST(&c->messages))) {
 		STAILQ_REMOVE_HEAD(&c->messages, entry);
 		free(u);
 	}
-	sources_leave(c->view->sources, &c->guest, loop_seconds());
+	admission_leave(c->view->admission, &c->guest, loop_seconds());
 	/* Who sent nothing, or a banner, is blameless: a balancer looks whether we are there. */
-	if (c->fault == SOURCES_NO_LOGIN && !c->guest.begun)
-		c->fault = SOURCES_BLAMELESS;
-	if (!c->authorized || c->fault == SOURCES_CRASH)
-		sources_punish(c->view->sources, &c->peer, c->fault, loop_seconds());
+	if (c->fault == ADMISSION_NO_LOGIN && !c->guest.begun)
+		c->fault = ADMISSION_BLAMELESS;
+	if (!c->authorized || c->fault == ADMISSION_CRASH)
+		admission_punish(c->view->admission, &c->peer, c->fault, loop_seconds());
 	event_free(c->readable);
 	event_free(c->writable);
 	event_free(c->resume);
@@ -280,17 +280,17 @@ void conn_abandon(struct conn *c)
 		"%s: its process %d has not ended: the spawner %s; look at both (ps -o "
 		"pid,stat,wchan), and end them with kill -9",
 		c->who, c->pid, c->ordered ? "was told to kill it" : "takes no orders");
-	channels_release_all(c);
+	opens_release_all(c);
 	dispose(c);
 }
 
 void conn_give_way(struct conn *c, enum limit which)
 {
-	conn_limit(c, which, "ended before its login for another connection");
+	audit_limit(c, which, "ended before its login for another connection");
 	/* Or a flood from elsewhere would have its victims punished. */
-	if (c->fault == SOURCES_NO_LOGIN &&
+	if (c->fault == ADMISSION_NO_LOGIN &&
 	    (which == LIMIT_MAX_UNAUTHENTICATED || which == LIMIT_MAX_SESSIONS))
-		c->fault = SOURCES_BLAMELESS;
+		c->fault = ADMISSION_BLAMELESS;
 	c->killed = true;
 	conn_kill(c);
 }
@@ -304,8 +304,8 @@ static bool too_fast(struct conn *c, enum wire_type type)
 
 	if (us < AHEAD_US)
 		return false;
-	conn_limit(c, LIMIT_MAX_OPENS, "asks for more than %u %s in a second: it waits", rate,
-		   type == WIRE_SIGN ? "new keys" : "things");
+	audit_limit(c, LIMIT_MAX_OPENS, "asks for more than %u %s in a second: it waits", rate,
+		    type == WIRE_SIGN ? "new keys" : "things");
 	event_del(c->readable);
 	loop_after(c->resume, us / 1000);
 	return true;
@@ -355,9 +355,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		conn_kill(c);
 		return;
 	}
-	c->fault = c->guest.begun ? SOURCES_TOO_SLOW : SOURCES_BLAMELESS;
-	conn_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
-		   c->view->settings->login_grace);
+	c->fault = c->guest.begun ? ADMISSION_TOO_SLOW : ADMISSION_BLAMELESS;
+	audit_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
+		    c->view->settings->login_grace);
 	conn_end(c, "login took too long");
 }
 
@@ -368,7 +368,7 @@ void conn_end(struct conn *c, const char *reason)
 	if (c->ending || c->gone)
 		return;
 	c->ending = true;
-	channels_stop(c);
+	opens_stop(c);
 	wire_start(&w, WIRE_END);
 	wire_put_text(&w, reason);
 	wire_send(c->sock, &w); /* when it does not listen, the timer ends it */
@@ -388,12 +388,12 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->closed = closed;
 	c->arg = arg;
 	c->since = c->active = loop_seconds();
-	c->fault = SOURCES_NO_LOGIN;
+	c->fault = ADMISSION_NO_LOGIN;
 	c->guest.owner = c;
-	sources_enter(view->sources, &c->guest, peer, c->since);
+	admission_enter(view->admission, &c->guest, peer, c->since);
 	TAILQ_INIT(&c->unsent);
 	STAILQ_INIT(&c->messages);
-	conn_name(c);
+	audit_name(c);
 	c->readable = loop_watch(view->base, sock, EV_READ | EV_PERSIST, on_session, c);
 	c->writable = loop_event(view->base, sock, EV_WRITE | EV_PERSIST, on_writable, c);
 	c->timer = loop_timer(view->base, on_timer, c);
@@ -406,13 +406,13 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 
 static void no_process(struct conn *c, const char *reason)
 {
-	c->fault = SOURCES_BLAMELESS;
-	if (conn_may_log(c, "no-process", reason))
-		conn_log(c, LOG_ERR, "no-process",
-			 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
-			 "no process for this session: %s; look at TasksMax= (systemd), ulimit -u "
-			 "and memory",
-			 reason);
+	c->fault = ADMISSION_BLAMELESS;
+	if (audit_may_log(c, "no-process", reason))
+		audit_log(c, LOG_ERR, "no-process",
+			  (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+			  "no process for this session: %s; look at TasksMax= (systemd), ulimit -u "
+			  "and memory",
+			  reason);
 }
 
 void conn_handed_over(struct conn *c, bool proof)
@@ -427,15 +427,16 @@ void conn_spawned(struct conn *c, int pid)
 	if (pid < 0)
 		no_process(c, strerror(-pid));
 	else
-		conn_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
+		audit_log(c, LOG_DEBUG, "process", NULL, "process %d", pid);
 }
 
 static void log_exit(const struct conn *c, int status)
 {
 	const bool early = WEXITSTATUS(status) == EX_SOFTWARE && !c->authorized;
 
-	conn_log(c, LOG_ERR, "crash", NULL, "session process exited with %d%s", WEXITSTATUS(status),
-		 early ? ": it took 2 s of CPU before a login, which no honest client needs" : "");
+	audit_log(c, LOG_ERR, "crash", NULL, "session process exited with %d%s",
+		  WEXITSTATUS(status),
+		  early ? ": it took 2 s of CPU before a login, which no honest client needs" : "");
 }
 
 void conn_exited(struct conn *c, int status, uint64_t cpu_us)
@@ -446,16 +447,16 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 	c->process = false;
 	/* EX_SOFTWARE is the watchdog's. */
 	if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == EX_SOFTWARE))
-		sources_punish(c->view->sources, &c->peer, SOURCES_CRASH, loop_seconds());
+		admission_punish(c->view->admission, &c->peer, ADMISSION_CRASH, loop_seconds());
 	if (crashed)
-		conn_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		audit_log(c, LOG_ERR, "crash", NULL, "session process died of signal %d (%s)",
+			  WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_exit(c, status);
 	/* Who began nothing could not have it work. */
 	if (!c->authorized && (c->guest.begun || !c->proof))
-		sources_spend(c->view->sources, &c->peer, (unsigned)(cpu_us / 1000),
-			      loop_seconds());
+		admission_spend(c->view->admission, &c->peer, (unsigned)(cpu_us / 1000),
+				loop_seconds());
 	if (c->gone)
 		finish(c);
 }
@@ -489,8 +490,8 @@ void conn_dismiss(struct conn *c, unsigned uid)
 {
 	static const char reason[] = "ended by the administrator";
 
-	conn_log(c, LOG_NOTICE, "killed",
-		 (const struct log_field[]){{"uid", NULL, uid}, {NULL, NULL, 0}},
-		 "told to end: %s (uid %u; key %s)", reason, uid, c->use->fingerprint);
+	audit_log(c, LOG_NOTICE, "killed",
+		  (const struct log_field[]){{"uid", NULL, uid}, {NULL, NULL, 0}},
+		  "told to end: %s (uid %u; key %s)", reason, uid, c->use->fingerprint);
 	conn_end(c, reason);
 }

@@ -60,12 +60,12 @@ void conn_dismiss(struct conn *c, unsigned uid);
 
 /* Judges all by list, in force from now on, and by the time; a summary is written.  event:
  * "reload" or "clock". */
-void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
-		 char *summary, size_t size);
+void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
+		  char *summary, size_t size);
 
 /* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
  * such warnings. */
-time_t conns_next_change(struct monitor_view *view, time_t now);
+time_t revoke_next_change(struct monitor_view *view, time_t now);
 
 struct evbuffer;
 

@@ -2,7 +2,7 @@
 #ifndef SSHIPC_SERVER_CONN_INTERNAL_H
 #define SSHIPC_SERVER_CONN_INTERNAL_H
 /*
- * What conn.c (messages, life), login.c, channels.c (opens, dials, answers) and judge.c share of a
+ * What conn.c (messages, life), login.c, opens.c (opens, dials, answers) and revoke.c share of a
  * connection.
  */
 #include <stdbool.h>
@@ -71,7 +71,7 @@ struct conn {
 	bool ordered;	 /* the spawner was told to kill it */
 	unsigned waited; /* milliseconds since then */
 	struct guest guest;
-	enum sources_fault fault; /* should it end before its login */
+	enum admission_fault fault; /* should it end before its login */
 	bool authorized;
 	bool user_verified;		 /* by the token that signed the last login */
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
@@ -114,24 +114,24 @@ void conn_violation(struct conn *c, const char *what);
 
 /* One event of the audit schema: the connection's name goes before the text, session, source, key,
  * fingerprint and endpoint before the fields more (NULL for none). */
-void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
-	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void audit_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Before a line that the peer or the session can bring about at will.  False: it is counted
- * (repeats.h), or the session has had its share for this minute.  text: what makes it another line
- * than others of this event about the same key, or, before login, address. */
-bool conn_may_log(struct conn *c, const char *event, const char *text);
+ * (ratelimit.h), or the session has had its share for this minute.  text: what makes it another
+ * line than others of this event about the same key, or, before login, address. */
+bool audit_may_log(struct conn *c, const char *event, const char *text);
 
 /* Counts a limit that bites, and logs it as such a line. */
-void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
+void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* When the clock alone can change its verdict, or when a warning of that is due; 0: never.  Gives
  * the warning. */
-time_t conn_next_change(struct conn *c, time_t now);
+time_t revoke_conn_change(struct conn *c, time_t now);
 
 /* Its name in log lines, after peer or key changed. */
-void conn_name(struct conn *c);
+void audit_name(struct conn *c);
 
 /* SIGN messages: the session's key exchanges. */
 bool signing_on_sign(struct conn *c, struct wire *w);
@@ -175,19 +175,19 @@ size_t login_sessions(const struct key_use *u);
 size_t login_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
 /* OPEN and CLOSED messages. */
-bool channels_on_open(struct conn *c, struct wire *w);
-bool channels_on_closed(struct conn *c, struct wire *w);
+bool opens_on_open(struct conn *c, struct wire *w);
+bool opens_on_closed(struct conn *c, struct wire *w);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
-void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		     const char *reason, const char *remedy);
+void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+		  const char *reason, const char *remedy);
 
 /* Sends answers that wait for the session's socket; false: some still do. */
-bool channels_flush(struct conn *c);
+bool opens_flush(struct conn *c);
 
 /* Nothing is dialled for it any more, and what is under way is given up. */
-void channels_stop(struct conn *c);
+void opens_stop(struct conn *c);
 
-void channels_release_all(struct conn *c);
+void opens_release_all(struct conn *c);
 
 #endif

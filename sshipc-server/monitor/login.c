@@ -20,10 +20,10 @@ bool login_count_query(struct conn *c)
 {
 	if (++c->queries <= LOGIN_QUERIES)
 		return true;
-	conn_limit(c, LIMIT_ATTEMPTS,
-		   "more than %d keys offered: its client must choose (ssh -o IdentitiesOnly=yes "
-		   "-i KEY)",
-		   LOGIN_QUERIES);
+	audit_limit(c, LIMIT_ATTEMPTS,
+		    "more than %d keys offered: its client must choose (ssh -o IdentitiesOnly=yes "
+		    "-i KEY)",
+		    LOGIN_QUERIES);
 	conn_end(c, "too many keys offered: choose one (ssh -o IdentitiesOnly=yes -i KEY)");
 	return false;
 }
@@ -32,7 +32,7 @@ bool login_count_signature(struct conn *c)
 {
 	if (++c->signatures <= SESSION_SIGNATURES)
 		return true;
-	conn_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", SESSION_SIGNATURES);
+	audit_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", SESSION_SIGNATURES);
 	conn_end(c, "too many login attempts");
 	return false;
 }
@@ -68,17 +68,17 @@ bool login_on_probe(struct conn *c, struct wire *w)
 		return true;
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
-		c->fault = SOURCES_REFUSED;
+		c->fault = ADMISSION_REFUSED;
 		snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
 			 policy_reason(POLICY_NO_KEY));
 	}
-	if (what[0] && conn_may_log(c, "login-refused", what))
-		conn_log(c, LOG_NOTICE, "login-refused",
-			 (const struct log_field[]){{"fingerprint", fingerprint, 0},
-						    {"reason", policy_reason(POLICY_NO_KEY), 0},
-						    {NULL, NULL, 0}},
-			 "%s (user \"%s\"); %s", what, log_escape(&user, name, n),
-			 policy_remedy(POLICY_NO_KEY));
+	if (what[0] && audit_may_log(c, "login-refused", what))
+		audit_log(c, LOG_NOTICE, "login-refused",
+			  (const struct log_field[]){{"fingerprint", fingerprint, 0},
+						     {"reason", policy_reason(POLICY_NO_KEY), 0},
+						     {NULL, NULL, 0}},
+			  "%s (user \"%s\"); %s", what, log_escape(&user, name, n),
+			  policy_remedy(POLICY_NO_KEY));
 	wire_start(w, WIRE_KNOWN);
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	wire_put_u32(w, entry || unknown_but_pending);
@@ -204,18 +204,18 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
 	take_use(c, &entry->key);
-	conn_name(c);
+	audit_name(c);
 	event_del(c->timer);
-	sources_leave(c->view->sources, &c->guest, loop_seconds());
-	sources_welcome(c->view->sources, &c->peer, loop_seconds());
-	conn_log(c, LOG_INFO, "login",
-		 (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
-		 "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
-		 entry->key.fingerprint, entry->endpoint->name, c->client);
+	admission_leave(c->view->admission, &c->guest, loop_seconds());
+	admission_welcome(c->view->admission, &c->peer, loop_seconds());
+	audit_log(c, LOG_INFO, "login",
+		  (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
+		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
+		  entry->key.fingerprint, entry->endpoint->name, c->client);
 	wire_start(&w, WIRE_GRANT);
 	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
 	conn_send(c, &w);
-	c->view->logged_in(c->view->owner, conn_next_change(c, time(NULL)));
+	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 
 /* A listed key's owner may know why. */
@@ -225,17 +225,17 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	struct wire w;
 	char text[256] = "", what[512];
 
-	c->fault = SOURCES_REFUSED;
+	c->fault = ADMISSION_REFUSED;
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
-	if (conn_may_log(c, "login-refused", what))
-		conn_log(c, LOG_NOTICE, "login-refused",
-			 (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
-						    {"fingerprint", fingerprint, 0},
-						    {"client", c->client, 0},
-						    {"reason", reason, 0},
-						    {NULL, NULL, 0}},
-			 "%s; %s; %s", what, c->client, remedy);
+	if (audit_may_log(c, "login-refused", what))
+		audit_log(c, LOG_NOTICE, "login-refused",
+			  (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
+						     {"fingerprint", fingerprint, 0},
+						     {"client", c->client, 0},
+						     {"reason", reason, 0},
+						     {NULL, NULL, 0}},
+			  "%s; %s; %s", what, c->client, remedy);
 	if (entry)
 		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
 	wire_start(&w, WIRE_DENY);
@@ -290,10 +290,10 @@ static bool decide_again(struct conn *c, struct key_use *u)
 	max = login_most_sessions(c->view, &entry->key);
 	oldest = to_replace(u);
 	if (login_sessions(u) == max && entry->key.replace_old && oldest) {
-		conn_log(oldest, LOG_NOTICE, "replaced",
-			 (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
-			 "replaced by session %u: its peer is silent (replace-old)",
-			 (unsigned)c->id);
+		audit_log(oldest, LOG_NOTICE, "replaced",
+			  (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
+			  "replaced by session %u: its peer is silent (replace-old)",
+			  (unsigned)c->id);
 		conn_end(oldest, "replaced by a new session of the same key");
 		loop_after(c->wait, GO_MS);
 		return false;
@@ -345,8 +345,8 @@ static void remember(struct conn *c, const struct field *key, const struct field
 
 	if (pending_open(c->view->pending, &c->peer, now) &&
 	    pending_add(c->view->pending, key->p, key->len, &c->peer, user->p, user->len, now) &&
-	    conn_may_log(c, "pending", fingerprint))
-		conn_log(
+	    audit_may_log(c, "pending", fingerprint))
+		audit_log(
 		    c, LOG_NOTICE, "pending",
 		    (const struct log_field[]){{"fingerprint", fingerprint, 0}, {NULL, NULL, 0}},
 		    "key %s waits for approval: sshipc-server ctl approve %s --endpoint NAME "

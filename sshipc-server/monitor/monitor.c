@@ -13,7 +13,7 @@
 #include "alloc.h"
 #include "answers.h"
 #include "confine.h"
-#include "fence.h"
+#include "landlock_rules.h"
 #include "loop.h"
 #include "monitor_internal.h"
 
@@ -43,8 +43,8 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 		return;
 	m->ready = true;
 	m->view.proof = proof;
-	arrivals_watch(m, true);
-	arrivals_hand_over(m);
+	accept_watch(m, true);
+	accept_hand_over(m);
 	/* Each time: libssh may have been replaced since the last one was started. */
 	log_msg(LOG_DEBUG, "libssh %s", libssh);
 	if (why[0])
@@ -59,17 +59,17 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 
 static void on_spawned(void *arg, uint32_t id, int pid)
 {
-	struct node *n = arrivals_find(arg, id);
+	struct node *n = accept_find(arg, id);
 
 	if (n)
 		conn_spawned(n->conn, pid);
-	arrivals_hand_over(arg);
+	accept_hand_over(arg);
 }
 
 /* A spawner that reads nothing is stopped or hangs: when it dies the kernel kills its sessions. */
 static bool on_kill(void *owner, const struct conn *c)
 {
-	struct node *n = arrivals_find(owner, c->id);
+	struct node *n = accept_find(owner, c->id);
 
 	if (c->waited == STUCK_MS)
 		log_msg(LOG_ERR,
@@ -83,7 +83,7 @@ static bool on_kill(void *owner, const struct conn *c)
 static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 {
 	struct monitor *m = arg;
-	struct node *n = arrivals_find(m, id);
+	struct node *n = accept_find(m, id);
 
 	if (n)
 		conn_exited(n->conn, status, cpu_us);
@@ -143,7 +143,7 @@ static void start_spawner(struct monitor *m)
 	const struct spawner_ops ops = {on_ready, on_spawned, on_exited, on_lost, m};
 
 	m->ready = false;
-	arrivals_watch(m, false);
+	accept_watch(m, false);
 	m->spawner = spawner_start(m->view.base, m->setup, &ops);
 	if (m->spawner)
 		return;
@@ -168,36 +168,36 @@ static void judge(void *arg, const struct allowlist *list, const char *why, char
 {
 	struct monitor *m = arg;
 
-	conns_judge(&m->view, list, why, summary, size);
+	revoke_judge(&m->view, list, why, summary, size);
 }
 
 static time_t next_change(void *arg, time_t now)
 {
 	struct monitor *m = arg;
 
-	return conns_next_change(&m->view, now);
+	return revoke_next_change(&m->view, now);
 }
 
 static void on_logged_in(void *arg, time_t next)
 {
 	struct monitor *m = arg;
 
-	enforce_add(m->enforce, next);
-	arrivals_turn(m); /* who shares its address may be served in its place */
+	reload_add(m->reload, next);
+	accept_turn(m); /* who shares its address may be served in its place */
 }
 
 void monitor_reload(struct monitor *m)
 {
 	char summary[1024];
 
-	enforce_reload(m->enforce, summary, sizeof(summary));
+	reload_now(m->reload, summary, sizeof(summary));
 }
 
 static void on_request(void *arg, const struct control_request *r, struct evbuffer *out)
 {
 	struct monitor *m = arg;
 
-	answers_give(&m->view, m->enforce, r, out);
+	answers_give(&m->view, m->reload, r, out);
 }
 
 static bool start_control(struct monitor *m)
@@ -232,7 +232,7 @@ static void stop(struct monitor *m, int exit_code)
 	if (m->stopping)
 		return;
 	m->stopping = true;
-	arrivals_watch(m, false);
+	accept_watch(m, false);
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
 			next = LIST_NEXT(n, entry);
@@ -257,7 +257,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	const struct enforce_ops enforce_ops = {judge, next_change, m};
+	const struct reload_ops reload_ops = {judge, next_change, m};
 	const struct dialler_setup dialler = {.endpoints = s->endpoints,
 					      .n = s->n_endpoints,
 					      .timeout = s->dial_timeout,
@@ -279,22 +279,22 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->setup = setup;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);
-	arrivals_init(m);
+	accept_init(m);
 	m->view.pending = pending_new(s);
-	m->view.repeats = repeats_new(base);
+	m->view.ratelimit = ratelimit_new(base);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
-	m->enforce = enforce_new(base, s, list, &enforce_ops);
+	m->reload = reload_new(base, s, list, &reload_ops);
 	*exit_code = EX_OSERR;
 	if (helper_check(setup->user, err, sizeof(err)) != 0) {
 		log_msg(LOG_ERR, "%s", err);
 		goto fail;
 	}
 	*exit_code = EX_UNAVAILABLE;
-	if (!arrivals_listen(m) || !start_control(m))
+	if (!accept_listen(m) || !start_control(m))
 		goto fail;
 	*exit_code = EX_OSERR;
 	confine_oom_first(false); /* as long as /proc is there */
-	if (fence_monitor(s) != 0)
+	if (landlock_rules_apply(s) != 0)
 		goto fail;
 	m->view.dialler = dialler_new(base, &dialler);
 	if (!m->view.dialler) {
@@ -329,13 +329,13 @@ void monitor_free(struct monitor *m)
 			conn_abandon(n->conn);
 	spawner_free_all();
 	dialler_free(m->view.dialler);
-	arrivals_free(m);
+	accept_free(m);
 	control_free(m->control);
-	enforce_free(m->enforce);
+	reload_free(m->reload);
 	event_free(m->stop_timer);
 	event_free(m->respawn_timer);
 	free(m->view.dials);
 	pending_free(m->view.pending);
-	repeats_free(m->view.repeats);
+	ratelimit_free(m->view.ratelimit);
 	free(m);
 }

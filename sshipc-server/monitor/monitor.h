@@ -10,14 +10,14 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "admission.h"
 #include "allowlist.h"
 #include "dialler.h"
 #include "hostkey.h"
 #include "limit.h"
 #include "pending.h"
-#include "repeats.h"
+#include "ratelimit.h"
 #include "settings.h"
-#include "sources.h"
 #include "spawner.h"
 
 #define MONITOR_STOP 6 /* seconds for all sessions to end, the last ones by force */
@@ -40,7 +40,7 @@ struct monitor_view {
 	size_t n_hostkeys;
 	bool proof; /* sessions give the signatures of logins */
 	struct pending *pending;
-	struct repeats *repeats;
+	struct ratelimit *ratelimit;
 	struct dialler *dialler;
 	const struct helper_user *user;	    /* who dials */
 	struct dial_record *dials;	    /* one an endpoint */
@@ -49,11 +49,11 @@ struct monitor_view {
 	struct address at[SETTINGS_LISTEN]; /* where it listens */
 	size_t n_at;
 	time_t since;			 /* it runs; monotonic */
-	struct sources *sources;	 /* who is not logged in */
+	struct admission *admission;	 /* who is not logged in */
 	uint64_t bitten[LIMITS];	 /* how often */
 	size_t n_sessions, max_sessions; /* of the settings, or what descriptors allow */
 	size_t n_dials, max_dials;	 /* not yet handed over */
-	void (*logged_in)(void *owner, time_t next); /* one was granted; see conn_next_change */
+	void (*logged_in)(void *owner, time_t next); /* one was granted; see revoke_conn_change */
 	/* Has its process killed, at first and every half second until it is gone; false: the
 	 * spawner did not take the order. */
 	bool (*kill)(void *owner, const struct conn *c);

@@ -2,11 +2,11 @@
 #ifndef SSHIPC_SERVER_MONITOR_INTERNAL_H
 #define SSHIPC_SERVER_MONITOR_INTERNAL_H
 /*
- * What monitor.c (children, the list, life) and arrivals.c (listeners, who is taken) share.
+ * What monitor.c (children, the list, life) and accept.c (listeners, who is taken) share.
  */
 #include "conn_internal.h"
 #include "control.h"
-#include "enforce.h"
+#include "reload.h"
 
 enum { BUCKETS = 256 };
 
@@ -33,7 +33,7 @@ struct monitor {
 	struct spawner *spawner;
 	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
 	TAILQ_HEAD(, node) waiting;	  /* for the spawner, the first first */
-	struct enforce *enforce;
+	struct reload *reload;
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
@@ -45,25 +45,25 @@ struct monitor {
 void monitor_quit(struct monitor *m, int exit_code);
 
 /* Before all others: what descriptors allow. */
-void arrivals_init(struct monitor *m);
+void accept_init(struct monitor *m);
 
 /* Binds every listener; false after logging why. */
-bool arrivals_listen(struct monitor *m);
+bool accept_listen(struct monitor *m);
 
 /* Accepts from now on, where all is ready for it; or not. */
-void arrivals_watch(struct monitor *m, bool on);
+void accept_watch(struct monitor *m, bool on);
 
 /* Gives waiting ones to the spawner, so many at once and of one source; to be called when it is
  * done with one. */
-void arrivals_hand_over(struct monitor *m);
+void accept_hand_over(struct monitor *m);
 
 /* The same from the loop: it may be some other one's turn. */
-void arrivals_turn(struct monitor *m);
+void accept_turn(struct monitor *m);
 
 /* NULL: gone, or never there. */
-struct node *arrivals_find(struct monitor *m, uint32_t id);
+struct node *accept_find(struct monitor *m, uint32_t id);
 
 /* Listeners; the connections are gone. */
-void arrivals_free(struct monitor *m);
+void accept_free(struct monitor *m);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, for enforce.c.  Reads no file.
+ * Runs in the monitor, for reload.c.  Reads no file.
  */
 #include "watch.h"
 

@@ -75,7 +75,7 @@ static struct hostkey *make_hostkey(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const struct helper_user same_user = {0};
-	static const struct sources_config sources = {32, 64, 1000, 1, 1, 600, NULL};
+	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL};
 	struct endpoint *e = settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
@@ -95,9 +95,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.base = event_base_new();
 	view.settings = &settings;
 	view.user = &same_user;
-	view.sources = sources_new(&sources);
+	view.admission = admission_new(&admission);
 	view.pending = pending_new(&settings);
-	view.repeats = repeats_new(view.base);
+	view.ratelimit = ratelimit_new(view.base);
 	hostkeys[0] = make_hostkey();
 	view.hostkeys = hostkeys;
 	view.n_hostkeys = 1;
@@ -108,7 +108,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.dialler = dialler_new(view.base, &dialler);
 	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,
 					on_fault, NULL);
-	EXPECT(view.base && view.sources && view.pending && view.repeats && view.dialler &&
+	EXPECT(view.base && view.admission && view.pending && view.ratelimit && view.dialler &&
 	       view.allowlist);
 	return 0;
 }
@@ -224,13 +224,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			send(p->sock, data + 1, n, MSG_NOSIGNAL);
 	}
 	poll_all();
-	conns_judge(&view, view.allowlist, "fuzz", summary, sizeof(summary));
-	conns_next_change(&view, 1767225600);
+	revoke_judge(&view, view.allowlist, "fuzz", summary, sizeof(summary));
+	revoke_next_change(&view, 1767225600);
 	for (size_t i = 0; i < SESSIONS; i++) {
 		hear(&peers[i]);
 		stop(&peers[i]);
 	}
-	EXPECT(view.n_sessions == 0 && sources_guests(view.sources) == 0 && LIST_EMPTY(&view.uses));
+	EXPECT(view.n_sessions == 0 && admission_guests(view.admission) == 0 &&
+	       LIST_EMPTY(&view.uses));
 	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
 		close(fd);
 	EXPECT(fuzz_next_fd() == before);

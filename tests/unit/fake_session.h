@@ -93,7 +93,7 @@ static inline void fake_allow(const char *lines)
 static inline int fake_set_up(int backlog)
 {
 	static const struct helper_user same_user = {0};
-	static const struct sources_config sources = {32, 64, 1000, 1, 1, 600, NULL};
+	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL};
 	struct endpoint *e = fake_settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
@@ -117,30 +117,31 @@ static inline int fake_set_up(int backlog)
 	fake_view.base = event_base_new();
 	fake_view.settings = &fake_settings;
 	fake_view.user = &same_user;
-	fake_view.sources = sources_new(&sources);
+	fake_view.admission = admission_new(&admission);
 	fake_view.pending = pending_new(&fake_settings);
-	fake_view.repeats = repeats_new(fake_view.base);
+	fake_view.ratelimit = ratelimit_new(fake_view.base);
 	fake_view.dials = fake_dials;
 	fake_view.max_dials = 4 * CHANNELS;
 	fake_view.max_sessions = 100;
 	fake_view.logged_in = fake_on_login;
 	fake_view.kill = fake_kill;
 	fake_view.dialler = dialler_new(fake_view.base, &dialler);
-	cr_assert(fake_view.base && fake_view.pending && fake_view.repeats && fake_view.dialler);
+	cr_assert(fake_view.base && fake_view.pending && fake_view.ratelimit && fake_view.dialler);
 	log_redirect(fake_keep_line);
 	return fd;
 }
 
 static inline void fake_tear_down(int listener)
 {
-	const bool clean = fake_view.n_sessions == 0 && sources_guests(fake_view.sources) == 0 &&
+	const bool clean = fake_view.n_sessions == 0 &&
+			   admission_guests(fake_view.admission) == 0 &&
 			   LIST_EMPTY(&fake_view.uses);
 
 	dialler_free(fake_view.dialler);
-	repeats_free(fake_view.repeats);
+	ratelimit_free(fake_view.ratelimit);
 	event_base_free(fake_view.base);
 	pending_free(fake_view.pending);
-	sources_free(fake_view.sources);
+	admission_free(fake_view.admission);
 	while (fake_n_lists > 0)
 		allowlist_free(fake_lists[--fake_n_lists]);
 	close(listener);

@@ -39,8 +39,8 @@ static void check_alone(const char *what)
 	struct wire w;
 
 	cr_expect_eq(fake_view.n_sessions, 1, "%s: %zu sessions", what, fake_view.n_sessions);
-	cr_expect_eq(sources_guests(fake_view.sources), 0, "%s: %zu unauthenticated", what,
-		     sources_guests(fake_view.sources));
+	cr_expect_eq(admission_guests(fake_view.admission), 0, "%s: %zu unauthenticated", what,
+		     admission_guests(fake_view.admission));
 	cr_expect_eq(fake_open(&bystander, 0x10001, "."), WIRE_OPENED, "%s", what);
 	fake_make_closed(&w, 0x10001);
 	fake_say(&bystander, &w);
@@ -367,7 +367,7 @@ Test(conn, ten_thousand_notes)
 	cr_expect_not(f.closed);
 	cr_expect_eq(fake_log_lines, 5, "%zu lines", fake_log_lines);
 	cr_expect(strstr(fake_log, "\\x1b[2J\\x0aforged \\x22line\\x22"));
-	repeats_end_minute(fake_view.repeats);
+	ratelimit_end_minute(fake_view.ratelimit);
 	cr_expect_eq(fake_logged("repeated 9995 times more within a minute: 192.0.2.1: \\x1b"), 1);
 	cr_expect_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT, "it may still log in");
 	fake_leave(&f);
@@ -392,7 +392,7 @@ Test(conn, ten_thousand_different_notes)
 	cr_expect_eq(fake_heard(&f, &w), NOTHING);
 	cr_expect_eq(fake_log_lines, 21, "%zu lines", fake_log_lines);
 	cr_expect_eq(fake_logged("more than 20 different lines in a minute"), 1);
-	repeats_end_minute(fake_view.repeats);
+	ratelimit_end_minute(fake_view.ratelimit);
 	fake_make_note(&w, "note in the next minute");
 	fake_say(&f, &w);
 	fake_poll();
@@ -411,7 +411,7 @@ Test(conn, ten_thousand_refused_opens)
 	for (uint32_t i = 0; i < 10000 && !f.closed; i++)
 		cr_assert_eq(fake_open(&f, 0x10001, "elsewhere"), WIRE_REFUSED);
 	cr_expect_eq(fake_log_lines, 5, "%zu lines", fake_log_lines);
-	repeats_end_minute(fake_view.repeats);
+	ratelimit_end_minute(fake_view.ratelimit);
 	cr_expect_eq(fake_logged("repeated 9995 times more"), 1);
 	fake_leave(&f);
 	fake_leave(&bystander);
@@ -513,7 +513,7 @@ Test(conn, refused_by_libssh_is_counted)
 		cr_expect_eq(fake_logged(rows[i].limit), 1, "%zu: %s", i, fake_log);
 		fake_wait_end(&f);
 		fake_leave(&f);
-		repeats_end_minute(fake_view.repeats);
+		ratelimit_end_minute(fake_view.ratelimit);
 	}
 	check_alone("refused by libssh");
 	fake_leave(&bystander);

@@ -246,7 +246,7 @@ Test(conn_limits, told_by_the_session)
 /* Those that were dropped are counted, whichever limit dropped them. */
 Test(conn_limits, log_lines)
 {
-	enum { SESSIONS = REPEATS_KINDS / 20 + 2, NOTES = 30 };
+	enum { SESSIONS = RATELIMIT_KINDS / 20 + 2, NOTES = 30 };
 	struct wire w;
 	char text[32];
 	size_t written;
@@ -264,7 +264,7 @@ Test(conn_limits, log_lines)
 		fake_leave(&f);
 	}
 	written = fake_logged("session says") + fake_logged("ended before login");
-	cr_expect_eq(written, REPEATS_KINDS);
+	cr_expect_eq(written, RATELIMIT_KINDS);
 	/* The end of each is a line, too. */
 	cr_expect_eq(fake_view.bitten[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
 }
@@ -276,7 +276,7 @@ Test(conn_limits, pending_again)
 
 	fake_settings.pending_until = time(NULL) + 1000;
 	cr_assert_eq(cidr_parse("192.0.2.0/24", &fake_settings.pending_from, err, sizeof(err)), 0);
-	for (int i = 0; i < 3 * REPEATS_LINES; i++) {
+	for (int i = 0; i < 3 * RATELIMIT_LINES; i++) {
 		struct fake f;
 		struct wire w;
 
@@ -284,7 +284,7 @@ Test(conn_limits, pending_again)
 		cr_expect_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
 		fake_leave(&f);
 	}
-	cr_expect_eq(fake_logged("waits for approval"), REPEATS_LINES);
+	cr_expect_eq(fake_logged("waits for approval"), RATELIMIT_LINES);
 	cidr_free(&fake_settings.pending_from);
 }
 
@@ -379,7 +379,7 @@ Test(conn_limits, penalties)
 			fake_start_from(&there[k], from);
 			g = &there[k].c->guest;
 			cr_expect_eq(
-			    sources_start(fake_view.sources, g, (time_t)seconds(), &instead),
+			    admission_start(fake_view.admission, g, (time_t)seconds(), &instead),
 			    !table[i].punished || k < (table[i].how == COSTLY ? 0 : 2), "%zu, %zu",
 			    i, k);
 		}

@@ -10,7 +10,7 @@ enum {
 	KINDS_MAX = 20,	  /* different lines a minute that a session may have logged */
 };
 
-void conn_name(struct conn *c)
+void audit_name(struct conn *c)
 {
 	char peer[ADDRESS_TEXT];
 
@@ -19,8 +19,8 @@ void conn_name(struct conn *c)
 		 c->use ? c->use->name : "");
 }
 
-void conn_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
-	      const char *fmt, ...)
+void audit_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	       const char *fmt, ...)
 {
 	struct log_field fields[CONN_FIELDS + 1] = {{"session", NULL, c->id}};
 	char source[ADDRESS_TEXT], text[2048];
@@ -42,44 +42,44 @@ void conn_log(const struct conn *c, int priority, const char *event, const struc
 	log_event(priority, event, fields, "%s: %s", c->who, text);
 }
 
-bool conn_may_log(struct conn *c, const char *event, const char *text)
+bool audit_may_log(struct conn *c, const char *event, const char *text)
 {
-	struct repeats *r = c->view->repeats;
+	struct ratelimit *r = c->view->ratelimit;
 	char host[ADDRESS_TEXT], subject[640];
 	struct repeat *k;
 	bool written;
 
 	snprintf(subject, sizeof(subject), "%s: %s",
 		 c->use ? c->use->name : address_format_host(&c->peer, host, sizeof(host)), text);
-	k = repeats_find(r, event, subject);
+	k = ratelimit_find(r, event, subject);
 	if (k)
-		return repeats_again(k);
-	if (c->minute != repeats_minute(r))
+		return ratelimit_again(k);
+	if (c->minute != ratelimit_minute(r))
 		c->kinds = 0;
-	c->minute = repeats_minute(r);
+	c->minute = ratelimit_minute(r);
 	if (++c->kinds == KINDS_MAX + 1)
-		conn_log(c, LOG_WARNING, "limit",
-			 (const struct log_field[]){{"limit", limit_name(LIMIT_LOG_LINES), 0},
-						    {NULL, NULL, 0}},
-			 "more than %d different lines in a minute: the rest is dropped",
-			 KINDS_MAX);
-	written = c->kinds <= KINDS_MAX && repeats_begin(r, event, subject);
+		audit_log(c, LOG_WARNING, "limit",
+			  (const struct log_field[]){{"limit", limit_name(LIMIT_LOG_LINES), 0},
+						     {NULL, NULL, 0}},
+			  "more than %d different lines in a minute: the rest is dropped",
+			  KINDS_MAX);
+	written = c->kinds <= KINDS_MAX && ratelimit_begin(r, event, subject);
 	c->view->bitten[LIMIT_LOG_LINES] += !written;
 	return written;
 }
 
-void conn_limit(struct conn *c, enum limit which, const char *fmt, ...)
+void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
 
 	c->view->bitten[which]++;
-	if (!conn_may_log(c, "limit", limit_name(which)))
+	if (!audit_may_log(c, "limit", limit_name(which)))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	conn_log(c, c->authorized ? LOG_WARNING : LOG_NOTICE, "limit",
-		 (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
-		 "%s (%s)", text, limit_name(which));
+	audit_log(c, c->authorized ? LOG_WARNING : LOG_NOTICE, "limit",
+		  (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
+		  "%s (%s)", text, limit_name(which));
 }

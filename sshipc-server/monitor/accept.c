@@ -19,10 +19,10 @@ enum {
 	PAUSE_MS = 1000,     /* of accepting, when descriptors run out */
 	SPARE_FILES = 64,    /* descriptors for all else */
 	TURN_MS = 250,	     /* between two looks at those that wait their turn */
-	IDLE_SECONDS = 2,    /* see sources.h; a second less, by the clock's grain */
+	IDLE_SECONDS = 2,    /* see admission.h; a second less, by the clock's grain */
 };
 
-struct node *arrivals_find(struct monitor *m, uint32_t id)
+struct node *accept_find(struct monitor *m, uint32_t id)
 {
 	struct node *n;
 
@@ -41,7 +41,7 @@ static void close_both(struct node *n)
 static void on_conn_closed(void *arg, struct conn *c)
 {
 	struct monitor *m = arg;
-	struct node *n = arrivals_find(m, conn_id(c));
+	struct node *n = accept_find(m, conn_id(c));
 
 	LIST_REMOVE(n, entry);
 	if (!n->spawner) {
@@ -51,35 +51,35 @@ static void on_conn_closed(void *arg, struct conn *c)
 	free(n);
 	if (m->stopping && m->view.n_sessions == 0)
 		monitor_quit(m, m->exit_code);
-	arrivals_turn(m);
+	accept_turn(m);
 }
 
 /* May it be taken?  Perhaps another one goes for it. */
 static bool admit(struct monitor *m, const struct address *peer)
 {
 	static const enum limit by_verdict[] = {
-	    [SOURCES_FULL] = LIMIT_MAX_UNAUTHENTICATED,
-	    [SOURCES_TOO_MANY] = LIMIT_MAX_PER_SOURCE,
+	    [ADMISSION_FULL] = LIMIT_MAX_UNAUTHENTICATED,
+	    [ADMISSION_TOO_MANY] = LIMIT_MAX_PER_SOURCE,
 	};
 	struct monitor_view *view = &m->view;
 	const bool all = view->n_sessions >= view->max_sessions;
 	const bool full =
-	    all || sources_guests(view->sources) >= (size_t)view->settings->max_unauthenticated;
+	    all || admission_guests(view->admission) >= (size_t)view->settings->max_unauthenticated;
 	struct guest *instead;
-	const enum sources_verdict verdict =
-	    sources_ask(view->sources, peer, full, loop_seconds(), &instead);
+	const enum admission_verdict verdict =
+	    admission_ask(view->admission, peer, full, loop_seconds(), &instead);
 	const enum limit which =
-	    all && verdict == SOURCES_FULL ? LIMIT_MAX_SESSIONS : by_verdict[verdict];
+	    all && verdict == ADMISSION_FULL ? LIMIT_MAX_SESSIONS : by_verdict[verdict];
 	char source[ADDRESS_TEXT];
 	struct repeat *k;
 
 	if (instead)
 		conn_give_way(instead->owner, which);
-	if (instead || verdict == SOURCES_FREE)
+	if (instead || verdict == ADMISSION_FREE)
 		return true;
 	view->bitten[which]++;
-	k = repeats_find(view->repeats, "limit", limit_name(which));
-	if (k ? repeats_again(k) : repeats_begin(view->repeats, "limit", limit_name(which)))
+	k = ratelimit_find(view->ratelimit, "limit", limit_name(which));
+	if (k ? ratelimit_again(k) : ratelimit_begin(view->ratelimit, "limit", limit_name(which)))
 		log_event(LOG_WARNING, "limit",
 			  (const struct log_field[]){
 			      {"source", address_format(peer, source, sizeof(source)), 0},
@@ -92,18 +92,18 @@ static bool admit(struct monitor *m, const struct address *peer)
 /* Of a source that failed few are served at a time; the others wait, and are not refused. */
 static bool is_its_turn(struct monitor *m, struct node *n)
 {
-	struct sources *s = m->view.sources;
+	struct admission *s = m->view.admission;
 	struct guest *instead;
 
-	if (sources_start(s, &n->conn->guest, loop_seconds(), &instead))
+	if (admission_start(s, &n->conn->guest, loop_seconds(), &instead))
 		return true;
 	if (instead) {
 		conn_give_way(instead->owner, LIMIT_PENALTY);
-		return sources_start(s, &n->conn->guest, loop_seconds(), &instead);
+		return admission_start(s, &n->conn->guest, loop_seconds(), &instead);
 	}
 	if (!n->told)
-		conn_limit(n->conn, LIMIT_PENALTY,
-			   "it waits its turn: others failed from this address");
+		audit_limit(n->conn, LIMIT_PENALTY,
+			    "it waits its turn: others failed from this address");
 	n->told = true;
 	return false;
 }
@@ -125,7 +125,7 @@ static bool hand_over(struct monitor *m, struct node *n)
 	return true;
 }
 
-void arrivals_hand_over(struct monitor *m)
+void accept_hand_over(struct monitor *m)
 {
 	struct node *n = TAILQ_FIRST(&m->waiting), *next;
 
@@ -143,10 +143,10 @@ void arrivals_hand_over(struct monitor *m)
 
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
-	arrivals_hand_over(arg);
+	accept_hand_over(arg);
 }
 
-void arrivals_turn(struct monitor *m)
+void accept_turn(struct monitor *m)
 {
 	if (!TAILQ_EMPTY(&m->waiting))
 		event_active(m->turn_timer, EV_TIMEOUT, 0);
@@ -174,10 +174,10 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	n->conn = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
 	LIST_INSERT_HEAD(&m->nodes[m->last_id % BUCKETS], n, entry);
 	TAILQ_INSERT_TAIL(&m->waiting, n, waiting);
-	arrivals_hand_over(m);
+	accept_hand_over(m);
 }
 
-void arrivals_watch(struct monitor *m, bool on)
+void accept_watch(struct monitor *m, bool on)
 {
 	for (size_t i = 0; i < m->n_listeners; i++) {
 		if (on && m->ready && !m->stopping)
@@ -189,7 +189,7 @@ void arrivals_watch(struct monitor *m, bool on)
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
-	arrivals_watch(arg, true);
+	accept_watch(arg, true);
 }
 
 static void on_accept(evutil_socket_t sock, short what, void *arg)
@@ -206,7 +206,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 		if (fd < 0 &&
 		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 			log_msg(LOG_ERR, "cannot accept: %s; pausing", strerror(errno));
-			arrivals_watch(l->m, false);
+			accept_watch(l->m, false);
 			loop_after(l->m->pause_timer, PAUSE_MS);
 		}
 		if (fd < 0)
@@ -219,7 +219,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	}
 }
 
-bool arrivals_listen(struct monitor *m)
+bool accept_listen(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
 	char err[512];
@@ -253,27 +253,27 @@ static size_t affordable(size_t files, int wanted, const char *name)
 	return n;
 }
 
-void arrivals_init(struct monitor *m)
+void accept_init(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
 	const size_t files = confine_raise_nofile();
-	const struct sources_config config = {.prefix_v4 = s->source_prefix_v4,
-					      .prefix_v6 = s->source_prefix_v6,
-					      .most = s->max_unauthenticated_per_source,
-					      .patience = (s->login_grace + 9) / 10,
-					      .idle_patience = IDLE_SECONDS,
-					      .max_penalty = s->max_penalty,
-					      .unpunished = &s->unpunished};
+	const struct admission_config config = {.prefix_v4 = s->source_prefix_v4,
+						.prefix_v6 = s->source_prefix_v6,
+						.most = s->max_unauthenticated_per_source,
+						.patience = (s->login_grace + 9) / 10,
+						.idle_patience = IDLE_SECONDS,
+						.max_penalty = s->max_penalty,
+						.unpunished = &s->unpunished};
 
 	TAILQ_INIT(&m->waiting);
-	m->view.sources = sources_new(&config);
+	m->view.admission = admission_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
 	m->turn_timer = loop_timer(m->view.base, on_turn, m);
 	m->view.max_sessions = affordable(files, s->max_sessions, "max_sessions");
 	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }
 
-void arrivals_free(struct monitor *m)
+void accept_free(struct monitor *m)
 {
 	for (size_t i = 0; i < m->n_listeners; i++) {
 		event_free(m->listeners[i].event);
@@ -281,5 +281,5 @@ void arrivals_free(struct monitor *m)
 	}
 	event_free(m->pause_timer);
 	event_free(m->turn_timer);
-	sources_free(m->view.sources);
+	admission_free(m->view.admission);
 }

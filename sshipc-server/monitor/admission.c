@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "sources.h"
+#include "admission.h"
 
 #include <netinet/in.h>
 #include <search.h>
@@ -28,8 +28,8 @@ struct source {
 
 TAILQ_HEAD(places, source);
 
-struct sources {
-	struct sources_config config;
+struct admission {
+	struct admission_config config;
 	void *tree; /* of all sources by net: no peer can make its paths long */
 	size_t guests, count, remembered, biggest;
 	struct places *by_n; /* 0 to config.most; who came to its number first is first */
@@ -41,7 +41,7 @@ static int compare(const void *a, const void *b)
 		      sizeof(((const struct source *)a)->net));
 }
 
-static void set_net(const struct sources *s, const struct address *peer, uint8_t net[17])
+static void set_net(const struct admission *s, const struct address *peer, uint8_t net[17])
 {
 	const bool v6 = peer->sa.ss_family == AF_INET6;
 	const int bits = v6 ? s->config.prefix_v6 : s->config.prefix_v4;
@@ -60,7 +60,7 @@ static void set_net(const struct sources *s, const struct address *peer, uint8_t
 		net[1 + i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 }
 
-static struct source *find(struct sources *s, const struct address *peer)
+static struct source *find(struct admission *s, const struct address *peer)
 {
 	struct source wanted;
 	void *found;
@@ -70,7 +70,7 @@ static struct source *find(struct sources *s, const struct address *peer)
 	return found ? *(struct source **)found : NULL;
 }
 
-static void drop(struct sources *s, struct source *src)
+static void drop(struct admission *s, struct source *src)
 {
 	TAILQ_REMOVE(&s->by_n[0], src, place);
 	tdelete(src, &s->tree, compare);
@@ -80,16 +80,17 @@ static void drop(struct sources *s, struct source *src)
 }
 
 /* Who is there no more is remembered while that matters, and while there is room. */
-static void forget(struct sources *s, time_t now)
+static void forget(struct admission *s, time_t now)
 {
 	struct source *first;
 
-	while ((first = TAILQ_FIRST(&s->by_n[0])) &&
-	       ((first->until <= now && first->known <= now) || s->remembered > SOURCES_REMEMBERED))
+	while (
+	    (first = TAILQ_FIRST(&s->by_n[0])) &&
+	    ((first->until <= now && first->known <= now) || s->remembered > ADMISSION_REMEMBERED))
 		drop(s, first);
 }
 
-static struct source *find_or_add(struct sources *s, const struct address *peer, time_t now)
+static struct source *find_or_add(struct admission *s, const struct address *peer, time_t now)
 {
 	struct source *src = find(s, peer);
 
@@ -107,8 +108,8 @@ static struct source *find_or_add(struct sources *s, const struct address *peer,
 	return src;
 }
 
-/* It has n guests from now on: at most config.most, since sources_ask was asked. */
-static void move(struct sources *s, struct source *src, size_t n)
+/* It has n guests from now on: at most config.most, since admission_ask was asked. */
+static void move(struct admission *s, struct source *src, size_t n)
 {
 	if (n > (size_t)s->config.most)
 		abort();
@@ -123,9 +124,9 @@ static void move(struct sources *s, struct source *src, size_t n)
 		s->biggest--;
 }
 
-struct sources *sources_new(const struct sources_config *config)
+struct admission *admission_new(const struct admission_config *config)
 {
-	struct sources *s = xcalloc(1, sizeof(*s));
+	struct admission *s = xcalloc(1, sizeof(*s));
 
 	s->by_n = xcalloc((size_t)config->most + 1, sizeof(*s->by_n));
 	s->config = *config;
@@ -134,7 +135,7 @@ struct sources *sources_new(const struct sources_config *config)
 	return s;
 }
 
-void sources_free(struct sources *s)
+void admission_free(struct admission *s)
 {
 	struct source *src;
 
@@ -148,7 +149,7 @@ void sources_free(struct sources *s)
 
 static long long spent(const struct source *src, time_t now)
 {
-	const long long left = src->spent - (long long)(now - src->spent_at) * SOURCES_CPU_RATE;
+	const long long left = src->spent - (long long)(now - src->spent_at) * ADMISSION_CPU_RATE;
 
 	return left > 0 ? left : 0;
 }
@@ -158,8 +159,8 @@ static bool is_punished(const struct source *src, time_t now)
 	return src->until - now >= THRESHOLD;
 }
 
-enum sources_verdict sources_ask(struct sources *s, const struct address *peer, bool full,
-				 time_t now, struct guest **instead)
+enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
+				     time_t now, struct guest **instead)
 {
 	const struct source *src = find(s, peer);
 	const size_t n = src ? src->n : 0;
@@ -170,18 +171,18 @@ enum sources_verdict sources_ask(struct sources *s, const struct address *peer, 
 		/* Who shares the address of one that holds all its places gets in, too. */
 		if (oldest->started && now - oldest->started >= s->config.patience)
 			*instead = oldest;
-		return SOURCES_TOO_MANY;
+		return ADMISSION_TOO_MANY;
 	}
 	if (!full)
-		return SOURCES_FREE;
+		return ADMISSION_FREE;
 	/* Two that press alike do not push each other out in turns. */
 	if (s->biggest > n + 1 || (s->biggest > 0 && n == 0 && !(src && is_punished(src, now))))
 		*instead = TAILQ_FIRST(&TAILQ_FIRST(&s->by_n[s->biggest])->guests);
-	return SOURCES_FULL;
+	return ADMISSION_FULL;
 }
 
 /* How many are served at a time. */
-static size_t most_served(const struct sources *s, const struct source *src, time_t now)
+static size_t most_served(const struct admission *s, const struct source *src, time_t now)
 {
 	const size_t all = (size_t)s->config.most;
 	size_t most = src->known > now ? all / 2 : PUNISHED_MOST;
@@ -191,7 +192,7 @@ static size_t most_served(const struct sources *s, const struct source *src, tim
 	return is_punished(src, now) && most < all ? most : all;
 }
 
-bool sources_start(struct sources *s, struct guest *g, time_t now, struct guest **instead)
+bool admission_start(struct admission *s, struct guest *g, time_t now, struct guest **instead)
 {
 	struct source *src = g->source;
 	struct guest *other;
@@ -199,7 +200,7 @@ bool sources_start(struct sources *s, struct guest *g, time_t now, struct guest 
 	*instead = NULL;
 	if (!src || g->started)
 		return true;
-	if (spent(src, now) > SOURCES_CPU_AHEAD)
+	if (spent(src, now) > ADMISSION_CPU_AHEAD)
 		return false;
 	if (src->served < most_served(s, src, now)) {
 		g->started = now;
@@ -218,7 +219,7 @@ bool sources_start(struct sources *s, struct guest *g, time_t now, struct guest 
 	return false;
 }
 
-void sources_enter(struct sources *s, struct guest *g, const struct address *peer, time_t now)
+void admission_enter(struct admission *s, struct guest *g, const struct address *peer, time_t now)
 {
 	struct source *src = find_or_add(s, peer, now);
 
@@ -229,7 +230,7 @@ void sources_enter(struct sources *s, struct guest *g, const struct address *pee
 	s->guests++;
 }
 
-void sources_leave(struct sources *s, struct guest *g, time_t now)
+void admission_leave(struct admission *s, struct guest *g, time_t now)
 {
 	struct source *src = g->source;
 
@@ -243,13 +244,13 @@ void sources_leave(struct sources *s, struct guest *g, time_t now)
 	forget(s, now);
 }
 
-static bool is_exempt(const struct sources *s, const struct address *peer)
+static bool is_exempt(const struct admission *s, const struct address *peer)
 {
 	return s->config.max_penalty == 0 ||
 	       (s->config.unpunished && cidr_matches(s->config.unpunished, peer));
 }
 
-void sources_punish(struct sources *s, const struct address *peer, int seconds, time_t now)
+void admission_punish(struct admission *s, const struct address *peer, int seconds, time_t now)
 {
 	struct source *src;
 
@@ -262,15 +263,15 @@ void sources_punish(struct sources *s, const struct address *peer, int seconds, 
 	forget(s, now);
 }
 
-void sources_welcome(struct sources *s, const struct address *peer, time_t now)
+void admission_welcome(struct admission *s, const struct address *peer, time_t now)
 {
 	if (is_exempt(s, peer))
 		return;
-	find_or_add(s, peer, now)->known = now + SOURCES_KNOWN;
+	find_or_add(s, peer, now)->known = now + ADMISSION_KNOWN;
 	forget(s, now);
 }
 
-void sources_spend(struct sources *s, const struct address *peer, unsigned ms, time_t now)
+void admission_spend(struct admission *s, const struct address *peer, unsigned ms, time_t now)
 {
 	struct source *src;
 
@@ -280,17 +281,17 @@ void sources_spend(struct sources *s, const struct address *peer, unsigned ms, t
 	src->spent = spent(src, now) + ms;
 	src->spent_at = now;
 	/* Remembered for as long as that matters, if not for its faults. */
-	if (src->until < now + src->spent / SOURCES_CPU_RATE)
-		src->until = now + src->spent / SOURCES_CPU_RATE;
+	if (src->until < now + src->spent / ADMISSION_CPU_RATE)
+		src->until = now + src->spent / ADMISSION_CPU_RATE;
 	forget(s, now);
 }
 
-size_t sources_guests(const struct sources *s)
+size_t admission_guests(const struct admission *s)
 {
 	return s->guests;
 }
 
-size_t sources_count(const struct sources *s)
+size_t admission_count(const struct admission *s)
 {
 	return s->count;
 }

@@ -8,17 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "enforce.h"
 #include "fds.h"
 #include "keys.h"
+#include "reload.h"
 
 #define ONE KEY_ED "\n"
 #define TWO KEY_ED "\n" KEY_ED2 "\n"
 
-static char dir[] = "/tmp/sshipc-enforce-XXXXXX", list[64], other[64];
+static char dir[] = "/tmp/sshipc-reload-XXXXXX", list[64], other[64];
 static struct settings settings = {.watch = true, .allowlist = list, .n_endpoints = 1};
 static struct event_base *base;
-static struct enforce *e;
+static struct reload *e;
 static size_t fds_before, judged, keys, asked;
 static time_t change; /* of the one session there is; 0: never */
 
@@ -68,7 +68,7 @@ static void no_fault(void *arg, const char *text)
 
 static void set_up(void)
 {
-	static const struct enforce_ops ops = {.judge = judge, .next_change = next_change};
+	static const struct reload_ops ops = {.judge = judge, .next_change = next_change};
 	struct allowlist *first;
 	const char *why = NULL;
 
@@ -81,13 +81,13 @@ static void set_up(void)
 	base = event_base_new();
 	first = allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL);
 	cr_assert(base && first);
-	e = enforce_new(base, &settings, first, &ops);
+	e = reload_new(base, &settings, first, &ops);
 	cr_assert(e);
 }
 
 static void tear_down(void)
 {
-	enforce_free(e);
+	reload_free(e);
 	event_base_free(base);
 	check_at_end(count_fds() == fds_before, "descriptors leaked");
 	unlink(list);
@@ -96,11 +96,11 @@ static void tear_down(void)
 	check_at_end(rmdir(dir) == 0, "a file was left behind");
 }
 
-TestSuite(enforce, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(reload, .init = set_up, .fini = tear_down, .timeout = 60);
 
 /* ---- the file ---- */
 
-Test(enforce, written_and_renamed)
+Test(reload, written_and_renamed)
 {
 	write_to(list, TWO, 0600);
 	cr_expect(wait_judged());
@@ -114,36 +114,36 @@ Test(enforce, written_and_renamed)
 	cr_expect_eq(judged, 2);
 }
 
-Test(enforce, faults_keep_the_old_list)
+Test(reload, faults_keep_the_old_list)
 {
 	write_to(list, ONE "nonsense\n", 0600);
 	run(300);
 	cr_expect_eq(judged, 0);
-	cr_expect(strstr(enforce_fault(e), "allowed_keys:2:"), "%s", enforce_fault(e));
-	cr_expect_eq(allowlist_count(enforce_list(e)), 1);
+	cr_expect(strstr(reload_fault(e), "allowed_keys:2:"), "%s", reload_fault(e));
+	cr_expect_eq(allowlist_count(reload_list(e)), 1);
 	write_to(list, TWO, 0600);
 	cr_expect(wait_judged());
-	cr_expect_str_empty(enforce_fault(e));
+	cr_expect_str_empty(reload_fault(e));
 	cr_assert_eq(unlink(list), 0);
 	cr_assert_eq(mkdir(other, 0700), 0);
 	cr_assert_eq(rename(other, list), 0);
 	run(300);
 	cr_expect_eq(judged, 1);
-	cr_expect(*enforce_fault(e), "a directory is no list");
-	cr_expect_eq(allowlist_count(enforce_list(e)), 2);
+	cr_expect(*reload_fault(e), "a directory is no list");
+	cr_expect_eq(allowlist_count(reload_list(e)), 2);
 }
 
 /* Who empties the place of the list is told that the old one stays in force. */
-Test(enforce, removed)
+Test(reload, removed)
 {
 	cr_assert_eq(unlink(list), 0);
 	run(300);
-	cr_expect(*enforce_fault(e), "nothing is said about a list that is gone");
-	cr_expect_eq(allowlist_count(enforce_list(e)), 1);
+	cr_expect(*reload_fault(e), "nothing is said about a list that is gone");
+	cr_expect_eq(allowlist_count(reload_list(e)), 1);
 }
 
 /* A key that is taken off waits for no quiet moment. */
-Test(enforce, renamed_all_the_time)
+Test(reload, renamed_all_the_time)
 {
 	for (int i = 0; i < 150 && judged == 0; i++) {
 		write_to(other, TWO, 0600);
@@ -154,7 +154,7 @@ Test(enforce, renamed_all_the_time)
 }
 
 /* As a link to the real file, or one that is swapped, it is in force as well. */
-Test(enforce, linked)
+Test(reload, linked)
 {
 	char third[80];
 
@@ -171,10 +171,10 @@ Test(enforce, linked)
 }
 
 /* A release is another folder, chosen by a link in the middle of the path. */
-Test(enforce, link_in_the_middle)
+Test(reload, link_in_the_middle)
 {
 	char six[64], seven[64], current[64], next[64], path[80];
-	static const struct enforce_ops ops = {.judge = judge, .next_change = next_change};
+	static const struct reload_ops ops = {.judge = judge, .next_change = next_change};
 
 	snprintf(six, sizeof(six), "%s/six", dir);
 	snprintf(seven, sizeof(seven), "%s/seven", dir);
@@ -187,11 +187,11 @@ Test(enforce, link_in_the_middle)
 	}
 	cr_assert_eq(symlink("six", current), 0);
 	cr_assert_eq(symlink(seven, next), 0);
-	enforce_free(e);
+	reload_free(e);
 	unlink(list);
 	snprintf(list, sizeof(list), "%s/current/keys", dir);
-	e = enforce_new(base, &settings,
-			allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL), &ops);
+	e = reload_new(base, &settings,
+		       allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL), &ops);
 	cr_assert_eq(rename(next, current), 0);
 	run(600); /* sooner than anybody looks */
 	cr_expect_eq(judged, 1);
@@ -208,39 +208,39 @@ Test(enforce, link_in_the_middle)
 }
 
 /* A list is not used for as long as others may change it, nor after, without a look. */
-Test(enforce, folder_that_becomes_writable)
+Test(reload, folder_that_becomes_writable)
 {
 	cr_assert_eq(chmod(dir, 0777), 0);
 	run(300);
-	cr_expect(strstr(enforce_fault(e), "others can write its folder"), "%s", enforce_fault(e));
+	cr_expect(strstr(reload_fault(e), "others can write its folder"), "%s", reload_fault(e));
 	cr_expect_eq(judged, 0);
 	cr_assert_eq(chmod(dir, 0700), 0);
 	cr_expect(wait_judged());
-	cr_expect_str_empty(enforce_fault(e));
+	cr_expect_str_empty(reload_fault(e));
 }
 
 /* Of a writer that does not close nothing is reported: somebody looks, once it is quiet, and again
  * until it is done. */
-Test(enforce, held_open)
+Test(reload, held_open)
 {
 	const int fd = open(list, O_WRONLY | O_APPEND);
 
 	cr_assert_eq(write(fd, KEY_ED2, sizeof(KEY_ED2) - 1), sizeof(KEY_ED2) - 1);
 	run(4000);
-	cr_expect_str_empty(enforce_fault(e)); /* it may not be known whether it is done */
-	for (int i = 0; i < 1500 && !*enforce_fault(e); i++)
+	cr_expect_str_empty(reload_fault(e)); /* it may not be known whether it is done */
+	for (int i = 0; i < 1500 && !*reload_fault(e); i++)
 		run(20);
-	cr_expect(strstr(enforce_fault(e), "is open for writing"), "%s", enforce_fault(e));
+	cr_expect(strstr(reload_fault(e), "is open for writing"), "%s", reload_fault(e));
 	cr_expect_eq(write(fd, "\n", 1), 1);
 	cr_expect_eq(judged, 0);
 	close(fd);
 	cr_expect(wait_judged());
 	cr_expect_eq(keys, 2);
-	cr_expect_str_empty(enforce_fault(e));
+	cr_expect_str_empty(reload_fault(e));
 }
 
 /* By another name, in a folder that nobody watches, as through a mount. */
-Test(enforce, written_elsewhere)
+Test(reload, written_elsewhere)
 {
 	char elsewhere[80];
 
@@ -255,10 +255,10 @@ Test(enforce, written_elsewhere)
 
 /* ---- the clock ---- */
 
-Test(enforce, clock_reaches_the_change)
+Test(reload, clock_reaches_the_change)
 {
 	change = time(NULL) + 1;
-	enforce_add(e, change);
+	reload_add(e, change);
 	cr_expect(wait_judged());
 	cr_expect_geq(time(NULL), change - 1);
 	run(100);
@@ -266,40 +266,40 @@ Test(enforce, clock_reaches_the_change)
 }
 
 /* A login that comes in between, when the time has come but the loop has not seen it. */
-Test(enforce, login_at_that_moment)
+Test(reload, login_at_that_moment)
 {
 	struct timespec now;
 
 	change = time(NULL) + 1;
-	enforce_add(e, change);
+	reload_add(e, change);
 	do
 		clock_gettime(CLOCK_REALTIME, &now);
 	while (time(NULL) < change || now.tv_sec < change);
-	enforce_add(e, 0);
+	reload_add(e, 0);
 	cr_expect(judged > 0 || wait_judged(), "who expired is judged by nobody");
 }
 
 /* A login looks at the other sessions only where it comes before all of them. */
-Test(enforce, logins_cost_little)
+Test(reload, logins_cost_little)
 {
 	const time_t soon = time(NULL) + 1000;
 
 	change = soon;
-	enforce_add(e, change);
+	reload_add(e, change);
 	asked = 0;
 	for (time_t i = 0; i < 1000; i++)
-		enforce_add(e, i % 2 ? soon + i : 0);
+		reload_add(e, i % 2 ? soon + i : 0);
 	cr_expect_eq(asked, 0, "%zu", asked);
 	change = soon - 1;
-	enforce_add(e, change);
+	reload_add(e, change);
 	cr_expect_gt(asked, 0);
 	cr_expect_eq(judged, 0);
 }
 
 /* It was granted when its end was still to come. */
-Test(enforce, login_at_its_own_end)
+Test(reload, login_at_its_own_end)
 {
 	change = time(NULL);
-	enforce_add(e, change);
+	reload_add(e, change);
 	cr_expect_gt(judged, 0);
 }

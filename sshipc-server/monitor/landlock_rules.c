@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "fence.h"
+#include "landlock_rules.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -103,7 +103,7 @@ static int allow_dials(int list, const struct settings *s)
 	return rc;
 }
 
-int fence_monitor(const struct settings *s)
+int landlock_rules_apply(const struct settings *s)
 {
 	int list;
 

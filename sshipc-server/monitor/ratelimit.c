@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "repeats.h"
+#include "ratelimit.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -19,9 +19,9 @@ struct repeat {
 	char subject[256];
 };
 
-struct repeats {
+struct ratelimit {
 	struct event *timer;
-	struct repeat kinds[REPEATS_KINDS];
+	struct repeat kinds[RATELIMIT_KINDS];
 	size_t n;
 	unsigned minute, others;
 };
@@ -38,19 +38,19 @@ static uint64_t hash(const char *event, const char *subject)
 	return h;
 }
 
-void repeats_end_minute(struct repeats *r)
+void ratelimit_end_minute(struct ratelimit *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		const struct repeat *k = &r->kinds[i];
 
-		if (k->lines <= REPEATS_LINES)
+		if (k->lines <= RATELIMIT_LINES)
 			continue;
 		log_event(LOG_NOTICE, "repeated",
 			  (const struct log_field[]){{"of", k->event, 0},
 						     {"subject", k->subject, 0},
-						     {"count", NULL, k->lines - REPEATS_LINES},
+						     {"count", NULL, k->lines - RATELIMIT_LINES},
 						     {NULL, NULL, 0}},
-			  "repeated %u times more within a minute: %s", k->lines - REPEATS_LINES,
+			  "repeated %u times more within a minute: %s", k->lines - RATELIMIT_LINES,
 			  k->subject);
 	}
 	if (r->others > 0)
@@ -59,7 +59,7 @@ void repeats_end_minute(struct repeats *r)
 						     {"count", NULL, r->others},
 						     {NULL, NULL, 0}},
 			  "%u lines within a minute were not written: more than %d different ones",
-			  r->others, REPEATS_KINDS);
+			  r->others, RATELIMIT_KINDS);
 	r->n = r->others = 0;
 	r->minute++;
 	event_del(r->timer);
@@ -67,28 +67,28 @@ void repeats_end_minute(struct repeats *r)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	repeats_end_minute(arg);
+	ratelimit_end_minute(arg);
 }
 
-struct repeats *repeats_new(struct event_base *base)
+struct ratelimit *ratelimit_new(struct event_base *base)
 {
-	struct repeats *r = xcalloc(1, sizeof(*r));
+	struct ratelimit *r = xcalloc(1, sizeof(*r));
 
 	r->timer = loop_timer(base, on_timer, r);
 	r->minute = 1;
 	return r;
 }
 
-void repeats_free(struct repeats *r)
+void ratelimit_free(struct ratelimit *r)
 {
 	if (!r)
 		return;
-	repeats_end_minute(r);
+	ratelimit_end_minute(r);
 	event_free(r->timer);
 	free(r);
 }
 
-struct repeat *repeats_find(struct repeats *r, const char *event, const char *subject)
+struct repeat *ratelimit_find(struct ratelimit *r, const char *event, const char *subject)
 {
 	const uint64_t h = hash(event, subject);
 
@@ -102,18 +102,18 @@ struct repeat *repeats_find(struct repeats *r, const char *event, const char *su
 	return NULL;
 }
 
-bool repeats_again(struct repeat *k)
+bool ratelimit_again(struct repeat *k)
 {
-	return ++k->lines <= REPEATS_LINES;
+	return ++k->lines <= RATELIMIT_LINES;
 }
 
-bool repeats_begin(struct repeats *r, const char *event, const char *subject)
+bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject)
 {
 	struct repeat *k;
 
 	if (!event_pending(r->timer, EV_TIMEOUT, NULL))
 		loop_after(r->timer, MINUTE_MS);
-	if (r->n == REPEATS_KINDS) {
+	if (r->n == RATELIMIT_KINDS) {
 		r->others++;
 		return false;
 	}
@@ -125,7 +125,7 @@ bool repeats_begin(struct repeats *r, const char *event, const char *subject)
 	return true;
 }
 
-unsigned repeats_minute(const struct repeats *r)
+unsigned ratelimit_minute(const struct ratelimit *r)
 {
 	return r->minute;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "enforce.h"
+#include "reload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +21,9 @@ enum {
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
 };
 
-struct enforce {
+struct reload {
 	const struct settings *s;
-	struct enforce_ops ops;
+	struct reload_ops ops;
 	struct allowlist *list;
 	char fault[1024];
 	struct watch *watch;	      /* NULL: changes take SIGHUP */
@@ -33,11 +33,11 @@ struct enforce {
 	struct event *settled, *look, *ticked;
 };
 
-static void rearm(struct enforce *e);
+static void rearm(struct reload *e);
 
 static void keep_fault(void *arg, const char *text)
 {
-	struct enforce *e = arg;
+	struct reload *e = arg;
 
 	log_msg(LOG_ERR, "%s", text);
 	if (!e->fault[0])
@@ -45,7 +45,7 @@ static void keep_fault(void *arg, const char *text)
 }
 
 /* Whether it is the fault that a writer is not done: seen before, it is as old as then. */
-static void note_held(struct enforce *e)
+static void note_held(struct reload *e)
 {
 	const time_t now = loop_seconds();
 
@@ -57,7 +57,7 @@ static void note_held(struct enforce *e)
 	}
 }
 
-int enforce_reload(struct enforce *e, char *summary, size_t size)
+int reload_now(struct reload *e, char *summary, size_t size)
 {
 	struct allowlist *old = e->list, *list;
 
@@ -94,19 +94,19 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
 	char summary[1024];
 
-	enforce_reload(arg, summary, sizeof(summary));
+	reload_now(arg, summary, sizeof(summary));
 }
 
 /* From the first change, not the last: a busy folder must not put it off for ever. */
 static void on_heard(void *arg)
 {
-	struct enforce *e = arg;
+	struct reload *e = arg;
 
 	if (!event_pending(e->settled, EV_TIMEOUT, NULL))
 		loop_after(e->settled, SETTLE_MS);
 }
 
-static void say_held(struct enforce *e)
+static void say_held(struct reload *e)
 {
 	const time_t now = loop_seconds(), age = now - e->held_since;
 
@@ -122,7 +122,7 @@ static void say_held(struct enforce *e)
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
-	struct enforce *e = arg;
+	struct reload *e = arg;
 
 	loop_after(e->look, LOOK_SECONDS * 1000);
 	if (e->held_since && allowlist_is_held(e->s->allowlist))
@@ -131,7 +131,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 		on_heard(e);
 }
 
-static void start_watch(struct enforce *e, struct event_base *base)
+static void start_watch(struct reload *e, struct event_base *base)
 {
 	const char *path = e->s->allowlist;
 
@@ -161,7 +161,7 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-static void judge_by_clock(struct enforce *e)
+static void judge_by_clock(struct reload *e)
 {
 	char summary[1024];
 
@@ -169,7 +169,7 @@ static void judge_by_clock(struct enforce *e)
 	e->ops.judge(e->ops.arg, e->list, "clock", summary, sizeof(summary));
 }
 
-static void rearm(struct enforce *e)
+static void rearm(struct reload *e)
 {
 	struct itimerspec at = {0};
 	time_t now = now_s(), next;
@@ -194,7 +194,7 @@ static void rearm(struct enforce *e)
 }
 
 /* Few logins have an earlier moment than all sessions before them, so few look at all sessions. */
-void enforce_add(struct enforce *e, time_t next)
+void reload_add(struct reload *e, time_t next)
 {
 	const time_t now = now_s();
 
@@ -207,7 +207,7 @@ void enforce_add(struct enforce *e, time_t next)
 
 static void on_ticked(evutil_socket_t fd, short what, void *arg)
 {
-	struct enforce *e = arg;
+	struct reload *e = arg;
 	uint64_t n;
 
 	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
@@ -218,10 +218,10 @@ static void on_ticked(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---- */
 
-struct enforce *enforce_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, const struct enforce_ops *ops)
+struct reload *reload_new(struct event_base *base, const struct settings *s, struct allowlist *list,
+			  const struct reload_ops *ops)
 {
-	struct enforce *e = xcalloc(1, sizeof(*e));
+	struct reload *e = xcalloc(1, sizeof(*e));
 
 	e->s = s;
 	e->ops = *ops;
@@ -237,7 +237,7 @@ struct enforce *enforce_new(struct event_base *base, const struct settings *s,
 	return e;
 }
 
-void enforce_free(struct enforce *e)
+void reload_free(struct reload *e)
 {
 	if (!e)
 		return;
@@ -250,12 +250,12 @@ void enforce_free(struct enforce *e)
 	free(e);
 }
 
-const struct allowlist *enforce_list(const struct enforce *e)
+const struct allowlist *reload_list(const struct reload *e)
 {
 	return e->list;
 }
 
-const char *enforce_fault(const struct enforce *e)
+const char *reload_fault(const struct reload *e)
 {
 	return e->fault;
 }

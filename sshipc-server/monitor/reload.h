@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_SERVER_ENFORCE_H
-#define SSHIPC_SERVER_ENFORCE_H
+#ifndef SSHIPC_SERVER_RELOAD_H
+#define SSHIPC_SERVER_RELOAD_H
 /*
  * The allow list in force: loaded anew on request and when its file changes, swapped whole or not
  * at all; and the clock.  Says when running sessions must be judged again; judges none itself.
@@ -12,9 +12,9 @@
 #include "allowlist.h"
 #include "settings.h"
 
-struct enforce;
+struct reload;
 
-struct enforce_ops {
+struct reload_ops {
 	/* Judge every running session by list (the one in force; an older one is freed after this).
 	 * event: "reload", "clock".  Writes a summary. */
 	void (*judge)(void *arg, const struct allowlist *list, const char *event, char *summary,
@@ -26,20 +26,20 @@ struct enforce_ops {
 };
 
 /* list: the first one, taken over.  s->watch: it is watched, and the way to it (watch.h). */
-struct enforce *enforce_new(struct event_base *base, const struct settings *s,
-			    struct allowlist *list, const struct enforce_ops *ops);
-void enforce_free(struct enforce *e);
+struct reload *reload_new(struct event_base *base, const struct settings *s, struct allowlist *list,
+			  const struct reload_ops *ops);
+void reload_free(struct reload *e);
 
-const struct allowlist *enforce_list(const struct enforce *e);
+const struct allowlist *reload_list(const struct reload *e);
 
 /* Loads the file; 0, or -1 when it has faults and the old list stays.  summary (size bytes): who
  * was closed, or the first fault. */
-int enforce_reload(struct enforce *e, char *summary, size_t size);
+int reload_now(struct reload *e, char *summary, size_t size);
 
 /* The fault that keeps the file on disk from being in force; "" when there is none. */
-const char *enforce_fault(const struct enforce *e);
+const char *reload_fault(const struct reload *e);
 
 /* A session was added; next: when the clock alone can change its verdict, 0: never. */
-void enforce_add(struct enforce *e, time_t next);
+void reload_add(struct reload *e, time_t next);
 
 #endif

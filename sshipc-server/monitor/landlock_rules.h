@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_SERVER_FENCE_H
-#define SSHIPC_SERVER_FENCE_H
+#ifndef SSHIPC_SERVER_LANDLOCK_RULES_H
+#define SSHIPC_SERVER_LANDLOCK_RULES_H
 /*
  * What the monitor may still do with files and TCP ports (Landlock), derived from the settings. Its
  * helpers inherit it.
@@ -13,6 +13,6 @@
  * beneath it; to remove the control socket; TCP connects
  * to the endpoints' ports.  Says in the log where the kernel has no Landlock.  0, or -1 after
  * logging why. */
-int fence_monitor(const struct settings *s);
+int landlock_rules_apply(const struct settings *s);
 
 #endif

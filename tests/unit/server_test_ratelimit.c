@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "log.h"
-#include "repeats.h"
+#include "ratelimit.h"
 
 static char written[1 << 12];
 static struct event_base *base;
-static struct repeats *r;
+static struct ratelimit *r;
 
 static void keep(int priority, const char *text)
 {
@@ -20,18 +20,18 @@ static void keep(int priority, const char *text)
 static void set_up(void)
 {
 	base = event_base_new();
-	r = repeats_new(base);
+	r = ratelimit_new(base);
 	cr_assert(base && r);
 	log_redirect(keep);
 }
 
 static void tear_down(void)
 {
-	repeats_free(r);
+	ratelimit_free(r);
 	event_base_free(base);
 }
 
-TestSuite(repeats, .init = set_up, .fini = tear_down);
+TestSuite(ratelimit, .init = set_up, .fini = tear_down);
 
 /* As its users do; how many of n lines were to be written. */
 static int say(const char *event, const char *subject, int n)
@@ -39,65 +39,65 @@ static int say(const char *event, const char *subject, int n)
 	int lines = 0;
 
 	while (n-- > 0) {
-		struct repeat *k = repeats_find(r, event, subject);
+		struct repeat *k = ratelimit_find(r, event, subject);
 
-		lines += k ? repeats_again(k) : repeats_begin(r, event, subject);
+		lines += k ? ratelimit_again(k) : ratelimit_begin(r, event, subject);
 	}
 	return lines;
 }
 
-Test(repeats, the_first_are_written_the_others_counted)
+Test(ratelimit, the_first_are_written_the_others_counted)
 {
-	cr_expect_eq(say("e", "few", REPEATS_LINES), REPEATS_LINES);
-	cr_expect_eq(say("e", "many", 1000), REPEATS_LINES);
+	cr_expect_eq(say("e", "few", RATELIMIT_LINES), RATELIMIT_LINES);
+	cr_expect_eq(say("e", "many", 1000), RATELIMIT_LINES);
 	cr_expect_str_eq(written, "", "before the minute is over");
-	repeats_end_minute(r);
+	ratelimit_end_minute(r);
 	cr_expect_str_eq(written, "repeated 995 times more within a minute: many\n");
 }
 
-Test(repeats, event_and_subject_make_the_kind)
+Test(ratelimit, event_and_subject_make_the_kind)
 {
 	static const char *const kinds[][2] = {{"a", "x"}, {"a", "y"}, {"b", "x"}, {"ax", ""}};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		cr_expect_eq(say(kinds[i][0], kinds[i][1], 9), REPEATS_LINES, "kind %zu", i);
+		cr_expect_eq(say(kinds[i][0], kinds[i][1], 9), RATELIMIT_LINES, "kind %zu", i);
 }
 
-Test(repeats, a_new_minute_begins_anew)
+Test(ratelimit, a_new_minute_begins_anew)
 {
-	const unsigned minute = repeats_minute(r);
+	const unsigned minute = ratelimit_minute(r);
 
 	say("e", "s", 100);
-	repeats_end_minute(r);
-	cr_expect_neq(repeats_minute(r), minute);
-	cr_expect_null(repeats_find(r, "e", "s"));
-	cr_expect_eq(say("e", "s", 100), REPEATS_LINES);
+	ratelimit_end_minute(r);
+	cr_expect_neq(ratelimit_minute(r), minute);
+	cr_expect_null(ratelimit_find(r, "e", "s"));
+	cr_expect_eq(say("e", "s", 100), RATELIMIT_LINES);
 }
 
 /* A minute ends by itself, but only one in which something was said. */
-Test(repeats, the_timer_runs_only_when_needed)
+Test(ratelimit, the_timer_runs_only_when_needed)
 {
 	cr_expect_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 0);
 	say("e", "s", 1);
 	cr_expect_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 1);
-	repeats_end_minute(r);
+	ratelimit_end_minute(r);
 	cr_expect_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), 0);
 }
 
-Test(repeats, kinds_are_limited)
+Test(ratelimit, kinds_are_limited)
 {
 	char subject[32];
 
-	for (int i = 0; i < REPEATS_KINDS + 7; i++) {
+	for (int i = 0; i < RATELIMIT_KINDS + 7; i++) {
 		snprintf(subject, sizeof(subject), "subject %d", i);
-		cr_expect_eq(say("e", subject, 1), i < REPEATS_KINDS, "%s", subject);
+		cr_expect_eq(say("e", subject, 1), i < RATELIMIT_KINDS, "%s", subject);
 	}
-	repeats_end_minute(r);
+	ratelimit_end_minute(r);
 	cr_expect_str_eq(written, "7 lines within a minute were not written: more than 256 "
 				  "different ones\n");
 }
 
-Test(repeats, long_subjects)
+Test(ratelimit, long_subjects)
 {
 	char a[600], b[600];
 
@@ -105,6 +105,6 @@ Test(repeats, long_subjects)
 	a[sizeof(a) - 1] = '\0';
 	memcpy(b, a, sizeof(a));
 	b[sizeof(b) - 2] = 'y';
-	cr_expect_eq(say("e", a, 9), REPEATS_LINES);
-	cr_expect_eq(say("e", b, 9), REPEATS_LINES, "they differ behind what is kept");
+	cr_expect_eq(say("e", a, 9), RATELIMIT_LINES);
+	cr_expect_eq(say("e", b, 9), RATELIMIT_LINES, "they differ behind what is kept");
 }

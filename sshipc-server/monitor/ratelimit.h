@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_SERVER_REPEATS_H
-#define SSHIPC_SERVER_REPEATS_H
+#ifndef SSHIPC_SERVER_RATELIMIT_H
+#define SSHIPC_SERVER_RATELIMIT_H
 /*
  * Log lines that others can bring about as often as they like.  Of a kind the first few in a minute
  * are written and the others counted; at the minute's end one line ("repeated") tells the count.
@@ -9,30 +9,30 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define REPEATS_LINES 5	  /* of a kind, written */
-#define REPEATS_KINDS 256 /* in a minute; lines of further ones are only counted, together */
+#define RATELIMIT_LINES 5   /* of a kind, written */
+#define RATELIMIT_KINDS 256 /* in a minute; lines of further ones are only counted, together */
 
-struct repeats;
+struct ratelimit;
 struct repeat; /* a kind of line in this minute */
 
-struct repeats *repeats_new(struct event_base *base);
+struct ratelimit *ratelimit_new(struct event_base *base);
 
 /* Tells what is still counted. */
-void repeats_free(struct repeats *r);
+void ratelimit_free(struct ratelimit *r);
 
 /* Lines of this event (static storage) about this subject, as text; NULL: none in this minute. */
-struct repeat *repeats_find(struct repeats *r, const char *event, const char *subject);
+struct repeat *ratelimit_find(struct ratelimit *r, const char *event, const char *subject);
 
 /* One more of the kind.  True: to be written. */
-bool repeats_again(struct repeat *k);
+bool ratelimit_again(struct repeat *k);
 
 /* The first of its kind.  True: to be written. */
-bool repeats_begin(struct repeats *r, const char *event, const char *subject);
+bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject);
 
 /* The minute's number. */
-unsigned repeats_minute(const struct repeats *r);
+unsigned ratelimit_minute(const struct ratelimit *r);
 
 /* Ends the minute: tells the counts. */
-void repeats_end_minute(struct repeats *r);
+void ratelimit_end_minute(struct ratelimit *r);
 
 #endif

@@ -50,7 +50,7 @@ static void release(struct channel *ch)
 	free(ch);
 }
 
-void channels_stop(struct conn *c)
+void opens_stop(struct conn *c)
 {
 	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
 		struct channel *ch = c->channels[i];
@@ -71,16 +71,16 @@ static void log_lost(const struct channel *ch)
 	const time_t seconds = loop_seconds() - ch->opened;
 
 	if (ch->state == OPEN && !ch->one_way)
-		conn_log(ch->c, LOG_INFO, "channel-close",
-			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-						    {"reason", "session gone", 0},
-						    {"seconds", NULL, (uint64_t)seconds},
-						    {NULL, NULL, 0}},
-			 "channel %u closed: session gone, after %llds", (unsigned)(ch->id >> 16),
-			 (long long)seconds);
+		audit_log(ch->c, LOG_INFO, "channel-close",
+			  (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+						     {"reason", "session gone", 0},
+						     {"seconds", NULL, (uint64_t)seconds},
+						     {NULL, NULL, 0}},
+			  "channel %u closed: session gone, after %llds", (unsigned)(ch->id >> 16),
+			  (long long)seconds);
 }
 
-void channels_release_all(struct conn *c)
+void opens_release_all(struct conn *c)
 {
 	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
 		if (!c->channels[i])
@@ -111,14 +111,14 @@ static void tell_failed(const struct channel *ch)
 	char at[ADDRESS_TEXT];
 
 	remember_refusal(c, "endpoint %s: %s", c->endpoint->name, strerror(ch->error));
-	if (conn_may_log(c, "channel-failed", c->last_refusal))
-		conn_log(c, LOG_WARNING, "channel-failed",
-			 (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-						    {"reason", strerror(ch->error), 0},
-						    {NULL, NULL, 0}},
-			 "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
-			 address_format(&c->endpoint->address, at, sizeof(at)),
-			 ch->error == ETOOMANYREFS ? "" : "; is its daemon running?");
+	if (audit_may_log(c, "channel-failed", c->last_refusal))
+		audit_log(c, LOG_WARNING, "channel-failed",
+			  (const struct log_field[]){{"channel", NULL, ch->id >> 16},
+						     {"reason", strerror(ch->error), 0},
+						     {NULL, NULL, 0}},
+			  "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
+			  address_format(&c->endpoint->address, at, sizeof(at)),
+			  ch->error == ETOOMANYREFS ? "" : "; is its daemon running?");
 }
 
 /* False: not now, the session's socket is full.  A refused channel may be gone afterwards. */
@@ -179,7 +179,7 @@ static void answer(struct channel *ch)
 	event_add(c->writable, NULL);
 }
 
-bool channels_flush(struct conn *c)
+bool opens_flush(struct conn *c)
 {
 	struct channel *ch;
 
@@ -264,8 +264,8 @@ static const char *action_text(enum policy_action action)
 	}
 }
 
-void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		     const char *reason, const char *remedy)
+void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+		  const char *reason, const char *remedy)
 {
 	const bool direct =
 	    r->action == POLICY_DIRECT_TCPIP || r->action == POLICY_DIRECT_STREAMLOCAL;
@@ -277,14 +277,14 @@ void channels_refuse(struct conn *c, struct wire *w, uint32_t id, const struct p
 	c->n_refused++;
 	remember_refusal(c, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
 			 log_escape(&host, r->host, r->host_len), port, reason);
-	if (conn_may_log(c, "channel-refused", c->last_refusal))
-		conn_log(c, LOG_NOTICE, "channel-refused",
-			 (const struct log_field[]){{"type", action_text(r->action), 0},
-						    {"destination", host.s, 0},
-						    {"port", NULL, r->port},
-						    {"reason", reason, 0},
-						    {NULL, NULL, 0}},
-			 "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
+	if (audit_may_log(c, "channel-refused", c->last_refusal))
+		audit_log(c, LOG_NOTICE, "channel-refused",
+			  (const struct log_field[]){{"type", action_text(r->action), 0},
+						     {"destination", host.s, 0},
+						     {"port", NULL, r->port},
+						     {"reason", reason, 0},
+						     {NULL, NULL, 0}},
+			  "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
@@ -304,13 +304,13 @@ static const char *no_room(struct conn *c, const char **remedy)
 	}
 	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials)
 		return NULL;
-	conn_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for its key, and %zu in all",
-		   c->use->dials, view->n_dials);
+	audit_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for its key, and %zu in all",
+		    c->use->dials, view->n_dials);
 	*remedy = "see why its endpoint takes no connections, or raise max_dials";
 	return "as many dials are under way as may be (max_dials)";
 }
 
-bool channels_on_open(struct conn *c, struct wire *w)
+bool opens_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
@@ -335,7 +335,7 @@ bool channels_on_open(struct conn *c, struct wire *w)
 	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
-		channels_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
+		opens_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
 		return true;
 	}
 	/* The last slot is there for .status alone. */
@@ -343,7 +343,7 @@ bool channels_on_open(struct conn *c, struct wire *w)
 		return false;
 	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
 	if (reason) {
-		channels_refuse(c, w, id, &r, reason, remedy);
+		opens_refuse(c, w, id, &r, reason, remedy);
 		return true;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));
@@ -360,19 +360,19 @@ bool channels_on_open(struct conn *c, struct wire *w)
 		return true;
 	}
 	log_escape(&host, r.host, r.host_len);
-	conn_log(c, LOG_INFO, "channel-open",
-		 (const struct log_field[]){{"channel", NULL, id >> 16},
-					    {"destination", host.s, 0},
-					    {"port", NULL, r.port},
-					    {"origin", origin.s, 0},
-					    {NULL, NULL, 0}},
-		 "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
-		 (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
+	audit_log(c, LOG_INFO, "channel-open",
+		  (const struct log_field[]){{"channel", NULL, id >> 16},
+					     {"destination", host.s, 0},
+					     {"port", NULL, r.port},
+					     {"origin", origin.s, 0},
+					     {NULL, NULL, 0}},
+		  "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
+		  (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
 	return true;
 }
 
-bool channels_on_closed(struct conn *c, struct wire *w)
+bool opens_on_closed(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
@@ -383,18 +383,18 @@ bool channels_on_closed(struct conn *c, struct wire *w)
 		return false;
 	c->active = loop_seconds();
 	if (!ch->one_way && ch->state == OPEN)
-		conn_log(c, LOG_INFO, "channel-close",
-			 (const struct log_field[]){
-			     {"channel", NULL, id >> 16},
-			     {"reason", relay_end_text((enum relay_end)end), 0},
-			     {"claimed_bytes_to_endpoint", NULL, to},
-			     {"claimed_bytes_from_endpoint", NULL, from},
-			     {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)},
-			     {NULL, NULL, 0}},
-			 "channel %u closed: %s; session counted %" PRIu64
-			 " bytes to the endpoint, %" PRIu64 " from it, in %llds",
-			 (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
-			 (long long)(loop_seconds() - ch->opened));
+		audit_log(c, LOG_INFO, "channel-close",
+			  (const struct log_field[]){
+			      {"channel", NULL, id >> 16},
+			      {"reason", relay_end_text((enum relay_end)end), 0},
+			      {"claimed_bytes_to_endpoint", NULL, to},
+			      {"claimed_bytes_from_endpoint", NULL, from},
+			      {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)},
+			      {NULL, NULL, 0}},
+			  "channel %u closed: %s; session counted %" PRIu64
+			  " bytes to the endpoint, %" PRIu64 " from it, in %llds",
+			  (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
+			  (long long)(loop_seconds() - ch->opened));
 	release(ch);
 	return true;
 }

@@ -21,7 +21,7 @@ static bool judge(struct conn *c, time_t now)
 	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
 	if (c->entry) {
 		snprintf(c->use->name, sizeof(c->use->name), "%s", c->entry->key.name);
-		conn_name(c);
+		audit_name(c);
 	}
 	if (c->ending || c->gone)
 		return false;
@@ -33,15 +33,15 @@ static bool judge(struct conn *c, time_t now)
 		reason = "the key's endpoint was changed";
 	if (!reason)
 		return false;
-	conn_log(c, LOG_NOTICE, "revoked",
-		 (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
-		 "told to end: %s (key %s)", reason, c->use->fingerprint);
+	audit_log(c, LOG_NOTICE, "revoked",
+		  (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+		  "told to end: %s (key %s)", reason, c->use->fingerprint);
 	snprintf(c->why, sizeof(c->why), "%s", reason);
 	conn_end(c, reason);
 	return true;
 }
 
-time_t conn_next_change(struct conn *c, time_t now)
+time_t revoke_conn_change(struct conn *c, time_t now)
 {
 	const time_t next =
 	    conn_logged_in(c) && c->entry ? policy_next_change(&c->entry->key, now) : 0;
@@ -50,11 +50,11 @@ time_t conn_next_change(struct conn *c, time_t now)
 		return next == 0 ? 0 : next - WARN_SECONDS;
 	if (c->warned_for != next) {
 		c->warned_for = next;
-		conn_log(c, LOG_WARNING, "expiry-soon",
-			 (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
-						    {NULL, NULL, 0}},
-			 "ends in %lld s by expiry-time or valid (key %s)", (long long)(next - now),
-			 c->use->fingerprint);
+		audit_log(c, LOG_WARNING, "expiry-soon",
+			  (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
+						     {NULL, NULL, 0}},
+			  "ends in %lld s by expiry-time or valid (key %s)",
+			  (long long)(next - now), c->use->fingerprint);
 	}
 	return next;
 }
@@ -71,8 +71,8 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 		snprintf(names + used, size - used, ", ...");
 }
 
-void conns_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
-		 char *summary, size_t size)
+void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
+		  char *summary, size_t size)
 {
 	struct timespec t;
 	time_t now;
@@ -104,14 +104,14 @@ void conns_judge(struct monitor_view *view, const struct allowlist *list, const 
 			  "%s: %s", event, summary);
 }
 
-time_t conns_next_change(struct monitor_view *view, time_t now)
+time_t revoke_next_change(struct monitor_view *view, time_t now)
 {
 	time_t first = 0;
 	struct conn *c;
 
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
-		const time_t t = conn_next_change(c, now);
+		const time_t t = revoke_conn_change(c, now);
 
 		if (t != 0 && (first == 0 || t < first))
 			first = t;

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sources.h"
+#include "admission.h"
 
 enum { MOST = 6, IDLE = 2, PATIENCE = 3, ROOM = 8, START = 1000 };
 
 /* It is taken, but not served. */
-#define WAITS ((enum sources_verdict)(SOURCES_TOO_MANY + 1))
+#define WAITS ((enum admission_verdict)(ADMISSION_TOO_MANY + 1))
 
-static struct sources *s;
+static struct admission *s;
 static struct guest guests[5000];
 static size_t n_guests, room = ROOM;
 static time_t now;
@@ -19,10 +19,10 @@ static struct cidr_list unpunished;
 
 static void set_up_with(int v4, int v6, int max_penalty)
 {
-	const struct sources_config config = {v4,   v6,		 MOST,	     PATIENCE,
-					      IDLE, max_penalty, &unpunished};
+	const struct admission_config config = {v4,   v6,	   MOST,       PATIENCE,
+						IDLE, max_penalty, &unpunished};
 
-	s = sources_new(&config);
+	s = admission_new(&config);
 	cr_assert(s);
 	now = START;
 }
@@ -35,12 +35,12 @@ static void set_up(void)
 static void tear_down(void)
 {
 	for (size_t i = 0; i < n_guests; i++)
-		sources_leave(s, &guests[i], now);
-	cr_expect_eq(sources_guests(s), 0);
-	sources_free(s);
+		admission_leave(s, &guests[i], now);
+	cr_expect_eq(admission_guests(s), 0);
+	admission_free(s);
 }
 
-TestSuite(sources, .init = set_up, .fini = tear_down);
+TestSuite(admission, .init = set_up, .fini = tear_down);
 
 static struct address peer(const char *host)
 {
@@ -50,39 +50,40 @@ static struct address peer(const char *host)
 	return a;
 }
 
-/* One more from host where there is so much room, SOURCES_FREE where it came in and is served: then
- * it is *in, and *instead who went for it. */
-static enum sources_verdict come(const char *host, struct guest **in, struct guest **instead)
+/* One more from host where there is so much room, ADMISSION_FREE where it came in and is served:
+ * then it is *in, and *instead who went for it. */
+static enum admission_verdict come(const char *host, struct guest **in, struct guest **instead)
 {
 	const struct address a = peer(host);
 	struct guest *g = &guests[n_guests], *out;
-	const enum sources_verdict v = sources_ask(s, &a, sources_guests(s) >= room, now, &out);
+	const enum admission_verdict v =
+	    admission_ask(s, &a, admission_guests(s) >= room, now, &out);
 
 	if (instead)
 		*instead = out;
-	if (v != SOURCES_FREE && !out)
+	if (v != ADMISSION_FREE && !out)
 		return v;
 	cr_assert_lt(n_guests, sizeof(guests) / sizeof(guests[0]));
 	n_guests++;
-	sources_leave(s, out ? out : g, now);
-	sources_enter(s, g, &a, now);
+	admission_leave(s, out ? out : g, now);
+	admission_enter(s, g, &a, now);
 	if (in)
 		*in = g;
-	if (sources_start(s, g, now, &out))
-		return SOURCES_FREE;
+	if (admission_start(s, g, now, &out))
+		return ADMISSION_FREE;
 	if (instead)
 		*instead = out;
 	if (!out)
 		return WAITS;
-	sources_leave(s, out, now);
-	cr_expect(sources_start(s, g, now, &out));
-	return SOURCES_FREE;
+	admission_leave(s, out, now);
+	cr_expect(admission_start(s, g, now, &out));
+	return ADMISSION_FREE;
 }
 
 static void fill(const char *host, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		cr_assert_eq(come(host, NULL, NULL), SOURCES_FREE, "%s %zu", host, i);
+		cr_assert_eq(come(host, NULL, NULL), ADMISSION_FREE, "%s %zu", host, i);
 }
 
 static void punish(const char *host, int seconds, int times)
@@ -90,10 +91,10 @@ static void punish(const char *host, int seconds, int times)
 	const struct address a = peer(host);
 
 	while (times-- > 0)
-		sources_punish(s, &a, seconds, now);
+		admission_punish(s, &a, seconds, now);
 }
 
-Test(sources, prefixes)
+Test(admission, prefixes)
 {
 	static const struct {
 		int v4, v6;
@@ -115,67 +116,67 @@ Test(sources, prefixes)
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		sources_free(s);
+		admission_free(s);
 		set_up_with(table[i].v4, table[i].v6, 600);
 		fill(table[i].a, 1);
 		fill(table[i].b, 1);
-		cr_expect_eq(sources_count(s), table[i].same ? 1 : 2, "%s and %s", table[i].a,
+		cr_expect_eq(admission_count(s), table[i].same ? 1 : 2, "%s and %s", table[i].a,
 			     table[i].b);
 		while (n_guests > 0)
-			sources_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(sources_count(s), 0, "%s is remembered for nothing", table[i].a);
+			admission_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(admission_count(s), 0, "%s is remembered for nothing", table[i].a);
 	}
 }
 
 /* However short its connections are: what they cost has a rate. */
-Test(sources, a_source_has_its_share_of_cpu)
+Test(admission, a_source_has_its_share_of_cpu)
 {
 	const struct address a = peer("192.0.2.1");
 	struct guest *waiting = NULL;
 	unsigned taken = 0;
 
-	sources_spend(s, &a, SOURCES_CPU_AHEAD, now);
+	admission_spend(s, &a, ADMISSION_CPU_AHEAD, now);
 	fill("192.0.2.1", 1);
-	sources_spend(s, &a, 1, now);
+	admission_spend(s, &a, 1, now);
 	cr_expect_eq(come("192.0.2.1", &waiting, NULL), WAITS);
-	sources_leave(s, waiting, now);
+	admission_leave(s, waiting, now);
 	fill("192.0.2.2", 1);
 	for (int second = 0; second < 100; second++) {
 		now++;
-		while (come("192.0.2.1", NULL, NULL) == SOURCES_FREE) {
+		while (come("192.0.2.1", NULL, NULL) == ADMISSION_FREE) {
 			taken++;
-			sources_leave(s, &guests[n_guests - 1], now);
-			sources_spend(s, &a, 50, now);
+			admission_leave(s, &guests[n_guests - 1], now);
+			admission_spend(s, &a, 50, now);
 		}
-		sources_leave(s, &guests[n_guests - 1], now);
+		admission_leave(s, &guests[n_guests - 1], now);
 	}
-	cr_expect_eq(taken, 100 * SOURCES_CPU_RATE / 50, "%u", taken);
-	now += SOURCES_CPU_AHEAD / SOURCES_CPU_RATE + 1;
+	cr_expect_eq(taken, 100 * ADMISSION_CPU_RATE / 50, "%u", taken);
+	now += ADMISSION_CPU_AHEAD / ADMISSION_CPU_RATE + 1;
 	for (size_t i = 0; i < n_guests; i++)
-		sources_leave(s, &guests[i], now);
-	cr_expect_eq(sources_count(s), 0, "what it spent is made up for");
+		admission_leave(s, &guests[i], now);
+	cr_expect_eq(admission_count(s), 0, "what it spent is made up for");
 }
 
-Test(sources, one_source_has_its_share)
+Test(admission, one_source_has_its_share)
 {
 	struct guest *instead;
 
 	fill("192.0.2.1", MOST);
 	now += PATIENCE - 1;
-	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_TOO_MANY);
-	cr_expect_eq(come("192.0.2.2", NULL, NULL), SOURCES_FREE);
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_TOO_MANY);
+	cr_expect_eq(come("192.0.2.2", NULL, NULL), ADMISSION_FREE);
 	/* Who shares its address is not kept out by silent ones. */
 	now++;
-	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_eq(instead, &guests[0]);
-	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_eq(instead, &guests[1]);
-	sources_leave(s, &guests[3], now);
-	cr_expect_eq(come("192.0.2.1", NULL, &instead), SOURCES_FREE);
+	admission_leave(s, &guests[3], now);
+	cr_expect_eq(come("192.0.2.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_null(instead);
 }
 
-Test(sources, full_house)
+Test(admission, full_house)
 {
 	static const struct {
 		const char *what;
@@ -202,19 +203,19 @@ Test(sources, full_house)
 			first[k + 1] = n_guests;
 			fill(host, table[i].held[k]);
 		}
-		cr_assert_eq(sources_guests(s), ROOM, "%s", table[i].what);
+		cr_assert_eq(admission_guests(s), ROOM, "%s", table[i].what);
 		cr_expect_eq(come(table[i].from, NULL, &instead),
-			     table[i].out ? SOURCES_FREE : SOURCES_FULL, "%s", table[i].what);
+			     table[i].out ? ADMISSION_FREE : ADMISSION_FULL, "%s", table[i].what);
 		if (table[i].out)
 			cr_expect_eq(instead, &guests[first[table[i].out]], "%s", table[i].what);
-		cr_expect_eq(sources_guests(s), ROOM);
+		cr_expect_eq(admission_guests(s), ROOM);
 		for (size_t k = 0; k < n_guests; k++)
-			sources_leave(s, &guests[k], now);
+			admission_leave(s, &guests[k], now);
 	}
 }
 
 /* So many strangers that each has one: the first goes, and one who comes back has no right. */
-Test(sources, as_many_sources_as_places)
+Test(admission, as_many_sources_as_places)
 {
 	char host[32];
 	struct guest *instead;
@@ -223,25 +224,25 @@ Test(sources, as_many_sources_as_places)
 		snprintf(host, sizeof(host), "192.0.2.%zu", i + 1);
 		fill(host, 1);
 	}
-	cr_expect_eq(come("198.51.100.1", NULL, &instead), SOURCES_FREE);
+	cr_expect_eq(come("198.51.100.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_eq(instead, &guests[0]);
-	cr_expect_eq(come("192.0.2.2", NULL, &instead), SOURCES_FULL);
+	cr_expect_eq(come("192.0.2.2", NULL, &instead), ADMISSION_FULL);
 	/* One that failed before pushes nobody out who did not. */
-	punish("198.51.100.2", SOURCES_CRASH, 1);
-	cr_expect_eq(come("198.51.100.2", NULL, &instead), SOURCES_FULL);
+	punish("198.51.100.2", ADMISSION_CRASH, 1);
+	cr_expect_eq(come("198.51.100.2", NULL, &instead), ADMISSION_FULL);
 }
 
 /* Nobody is there who could go: all are logged in. */
-Test(sources, full_without_guests)
+Test(admission, full_without_guests)
 {
 	const struct address a = peer("192.0.2.1");
 	struct guest *instead;
 
-	cr_expect_eq(sources_ask(s, &a, true, now, &instead), SOURCES_FULL);
+	cr_expect_eq(admission_ask(s, &a, true, now, &instead), ADMISSION_FULL);
 	cr_expect_null(instead);
 }
 
-Test(sources, flood_leaves_room_for_a_quiet_one)
+Test(admission, flood_leaves_room_for_a_quiet_one)
 {
 	char host[32];
 	struct guest *quiet = NULL, *instead;
@@ -250,35 +251,35 @@ Test(sources, flood_leaves_room_for_a_quiet_one)
 	room = 24;
 	for (int i = 0; i < 4000; i++) {
 		if (i == 2000)
-			cr_expect_eq(come("127.0.0.1", &quiet, NULL), SOURCES_FREE);
+			cr_expect_eq(come("127.0.0.1", &quiet, NULL), ADMISSION_FREE);
 		snprintf(host, sizeof(host), "127.0.0.%d", 2 + i % 8);
-		refused += come(host, NULL, &instead) != SOURCES_FREE;
-		cr_expect_leq(sources_guests(s), room);
+		refused += come(host, NULL, &instead) != ADMISSION_FREE;
+		cr_expect_leq(admission_guests(s), room);
 		cr_expect(!quiet || instead != quiet);
 	}
 	cr_expect_gt(refused, 3900, "%zu", refused);
 	cr_expect(quiet && quiet->source);
 }
 
-Test(sources, penalties)
+Test(admission, penalties)
 {
 	static const struct {
 		const char *what;
 		int seconds;
 		int times;
 		time_t later;
-		enum sources_verdict third;
+		enum admission_verdict third;
 	} table[] = {
-	    {"a port scan", SOURCES_NO_LOGIN, 14, 0, SOURCES_FREE},
-	    {"many", SOURCES_NO_LOGIN, 15, 0, WAITS},
-	    {"two wrong keys", SOURCES_REFUSED, 2, 0, SOURCES_FREE},
-	    {"three", SOURCES_REFUSED, 3, 0, WAITS},
-	    {"that passes", SOURCES_REFUSED, 3, 1, SOURCES_FREE},
-	    {"one slow login", SOURCES_TOO_SLOW, 1, 0, SOURCES_FREE},
-	    {"a crash", SOURCES_CRASH, 1, 75, WAITS},
-	    {"passes, too", SOURCES_CRASH, 1, 76, SOURCES_FREE},
-	    {"there is an end", SOURCES_CRASH, 1000, 585, WAITS},
-	    {"after ten minutes", SOURCES_CRASH, 1000, 586, SOURCES_FREE},
+	    {"a port scan", ADMISSION_NO_LOGIN, 14, 0, ADMISSION_FREE},
+	    {"many", ADMISSION_NO_LOGIN, 15, 0, WAITS},
+	    {"two wrong keys", ADMISSION_REFUSED, 2, 0, ADMISSION_FREE},
+	    {"three", ADMISSION_REFUSED, 3, 0, WAITS},
+	    {"that passes", ADMISSION_REFUSED, 3, 1, ADMISSION_FREE},
+	    {"one slow login", ADMISSION_TOO_SLOW, 1, 0, ADMISSION_FREE},
+	    {"a crash", ADMISSION_CRASH, 1, 75, WAITS},
+	    {"passes, too", ADMISSION_CRASH, 1, 76, ADMISSION_FREE},
+	    {"there is an end", ADMISSION_CRASH, 1000, 585, WAITS},
+	    {"after ten minutes", ADMISSION_CRASH, 1000, 586, ADMISSION_FREE},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -286,106 +287,106 @@ Test(sources, penalties)
 
 		punish("192.0.2.1", table[i].seconds, table[i].times);
 		now += table[i].later;
-		cr_expect_eq(come("192.0.2.1", &first, NULL), SOURCES_FREE, "%s: not even one",
+		cr_expect_eq(come("192.0.2.1", &first, NULL), ADMISSION_FREE, "%s: not even one",
 			     table[i].what);
-		cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_FREE, "%s: not beside one",
+		cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_FREE, "%s: not beside one",
 			     table[i].what);
 		cr_expect_eq(come("192.0.2.1", &third, NULL), table[i].third, "%s", table[i].what);
-		cr_expect_eq(come("192.0.2.2", NULL, NULL), SOURCES_FREE, "%s: another",
+		cr_expect_eq(come("192.0.2.2", NULL, NULL), ADMISSION_FREE, "%s: another",
 			     table[i].what);
 		/* Who is served and idle gives way to who waits. */
 		if (table[i].third == WAITS && table[i].later == 0) {
-			punish("192.0.2.1", SOURCES_CRASH, 1);
+			punish("192.0.2.1", ADMISSION_CRASH, 1);
 			now += IDLE - 1;
-			cr_expect(!sources_start(s, third, now, &instead) && !instead);
+			cr_expect(!admission_start(s, third, now, &instead) && !instead);
 			now++;
-			cr_expect(!sources_start(s, third, now, &instead));
+			cr_expect(!admission_start(s, third, now, &instead));
 			cr_expect_eq(instead, first, "%s", table[i].what);
 			first->begun = true;
 			guests[n_guests - 3].begun = true;
-			cr_expect(!sources_start(s, third, now, &instead) && !instead,
+			cr_expect(!admission_start(s, third, now, &instead) && !instead,
 				  "%s: it is in the middle", table[i].what);
 			now += PATIENCE - IDLE;
-			cr_expect(!sources_start(s, third, now, &instead));
+			cr_expect(!admission_start(s, third, now, &instead));
 			cr_expect_eq(instead, first, "%s", table[i].what);
 			first->begun = guests[n_guests - 3].begun = false;
-			sources_leave(s, first, now);
-			cr_expect(sources_start(s, third, now, &instead), "%s", table[i].what);
+			admission_leave(s, first, now);
+			cr_expect(admission_start(s, third, now, &instead), "%s", table[i].what);
 		}
 		now += 1000;
 		while (n_guests > 0)
-			sources_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(sources_count(s), 0, "%s is remembered", table[i].what);
+			admission_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(admission_count(s), 0, "%s is remembered", table[i].what);
 	}
 }
 
 /* Where a login succeeded, half of the share is served in spite of all failures; for a day. */
-Test(sources, who_logged_in_is_known)
+Test(admission, who_logged_in_is_known)
 {
 	static const struct {
 		time_t later;
 		size_t served;
-	} table[] = {{0, MOST / 2}, {SOURCES_KNOWN - 1, MOST / 2}, {SOURCES_KNOWN, 2}};
+	} table[] = {{0, MOST / 2}, {ADMISSION_KNOWN - 1, MOST / 2}, {ADMISSION_KNOWN, 2}};
 	const struct address a = peer("192.0.2.1");
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		sources_welcome(s, &a, now);
+		admission_welcome(s, &a, now);
 		now += table[i].later;
-		punish("192.0.2.1", SOURCES_CRASH, 100);
+		punish("192.0.2.1", ADMISSION_CRASH, 100);
 		fill("192.0.2.1", table[i].served);
 		cr_expect_eq(come("192.0.2.1", NULL, NULL), WAITS, "%zu", i);
-		now += SOURCES_KNOWN;
+		now += ADMISSION_KNOWN;
 		while (n_guests > 0)
-			sources_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(sources_count(s), 0, "%zu is remembered", i);
+			admission_leave(s, &guests[--n_guests], now);
+		cr_expect_eq(admission_count(s), 0, "%zu is remembered", i);
 	}
 }
 
 /* A balancer's faults and CPU are nobody's; its share of the places is as any other's. */
-Test(sources, unpunished)
+Test(admission, unpunished)
 {
 	const struct address a = peer("192.0.2.1");
 	char err[256];
 
 	cr_assert_eq(cidr_parse("192.0.2.0/24,!192.0.2.9", &unpunished, err, sizeof(err)), 0);
-	punish("192.0.2.1", SOURCES_CRASH, 100);
-	sources_spend(s, &a, 100 * SOURCES_CPU_AHEAD, now);
-	cr_expect_eq(sources_count(s), 0);
+	punish("192.0.2.1", ADMISSION_CRASH, 100);
+	admission_spend(s, &a, 100 * ADMISSION_CPU_AHEAD, now);
+	cr_expect_eq(admission_count(s), 0);
 	fill("192.0.2.1", MOST);
-	cr_expect_eq(come("192.0.2.1", NULL, NULL), SOURCES_TOO_MANY);
-	punish("192.0.2.9", SOURCES_CRASH, 100);
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_TOO_MANY);
+	punish("192.0.2.9", ADMISSION_CRASH, 100);
 	fill("192.0.2.9", 2);
 	cr_expect_eq(come("192.0.2.9", NULL, NULL), WAITS);
 	cidr_free(&unpunished);
 }
 
-Test(sources, no_penalties)
+Test(admission, no_penalties)
 {
-	sources_free(s);
+	admission_free(s);
 	set_up_with(32, 64, 0);
-	punish("192.0.2.1", SOURCES_CRASH, 100);
-	cr_expect_eq(sources_count(s), 0);
+	punish("192.0.2.1", ADMISSION_CRASH, 100);
+	cr_expect_eq(admission_count(s), 0);
 	fill("192.0.2.1", MOST);
 }
 
-Test(sources, memory_has_an_end)
+Test(admission, memory_has_an_end)
 {
 	char host[32];
 
-	for (int i = 0; i < 3 * SOURCES_REMEMBERED; i++) {
+	for (int i = 0; i < 3 * ADMISSION_REMEMBERED; i++) {
 		snprintf(host, sizeof(host), "2001:db8:%x:%x::1", i >> 8, i & 255);
-		punish(host, SOURCES_CRASH, 1);
-		cr_assert_leq(sources_count(s), SOURCES_REMEMBERED);
+		punish(host, ADMISSION_CRASH, 1);
+		cr_assert_leq(admission_count(s), ADMISSION_REMEMBERED);
 	}
 	fill(host, 2);
 	cr_expect_eq(come(host, NULL, NULL), WAITS, "the newest are remembered");
 	fill("2001:db8::1", 3); /* and the oldest are not */
 }
 
-Test(sources, leaving_twice_is_leaving_once)
+Test(admission, leaving_twice_is_leaving_once)
 {
 	fill("192.0.2.1", 2);
-	sources_leave(s, &guests[0], now);
-	sources_leave(s, &guests[0], now);
-	cr_expect_eq(sources_guests(s), 1);
+	admission_leave(s, &guests[0], now);
+	admission_leave(s, &guests[0], now);
+	cr_expect_eq(admission_guests(s), 1);
 }

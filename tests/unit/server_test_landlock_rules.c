@@ -11,7 +11,7 @@
 
 #include "child.h"
 #include "confine.h"
-#include "fence.h"
+#include "landlock_rules.h"
 
 static char folder[] = "/tmp/sshipc-unit-XXXXXX";
 static char path[8][64];
@@ -127,7 +127,7 @@ static int fenced(const void *arg)
 	if (mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, memfd_create("unit", 0), 0) ==
 	    MAP_FAILED)
 		return NOT_READY;
-	return fence_monitor(&s) == 0 ? a->make() : NOT_READY;
+	return landlock_rules_apply(&s) == 0 ? a->make() : NOT_READY;
 }
 
 static int unfenced(const void *arg)
@@ -159,9 +159,9 @@ static void tear_down(void)
 	rmdir(folder);
 }
 
-TestSuite(fence, .init = set_up, .fini = tear_down);
+TestSuite(landlock_rules, .init = set_up, .fini = tear_down);
 
-Test(fence, attempts)
+Test(landlock_rules, attempts)
 {
 	if (syscall(444, NULL, 0, 1) < 1) /* landlock_create_ruleset(2) */
 		cr_skip("this kernel has no Landlock");
@@ -175,7 +175,7 @@ Test(fence, attempts)
 	}
 }
 
-Test(fence, not_for_debuggers)
+Test(landlock_rules, not_for_debuggers)
 {
 	cr_expect(exited(child(unfenced, &attempts[4]), 0));
 }

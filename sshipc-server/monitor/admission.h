@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_ADMISSION_H
+#define SSHIPC_SERVER_ADMISSION_H
+/*
+ * Where connections come from that are not logged in: who may have one more, who makes room for
+ * whom, and who has failed so often that his are served two at a time.  Knows of no session that is
+ * logged in.  A source is a network: all addresses that share its prefix.  Times are monotonic
+ * seconds, as the caller says.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "address.h"
+#include "cidr.h"
+
+#define ADMISSION_REMEMBERED 4096 /* that failed, or logged in, and have no connection */
+
+struct admission;
+
+struct admission_config {
+	int prefix_v4, prefix_v6; /* bits that make a source */
+	int most;		  /* connections that are not logged in, of one source */
+	int patience;		  /* seconds in which one gives way only where the house is full */
+	int idle_patience;	  /* the same where it has not begun anything, and others wait */
+	int max_penalty; /* seconds that all faults of a source add up to; 0: none are kept */
+	const struct cidr_list *unpunished; /* whose faults and CPU are not kept */
+};
+
+/* One connection that is not logged in, a member of its owner. */
+struct guest {
+	TAILQ_ENTRY(guest) of_source; /* the oldest first */
+	struct source *source;	      /* NULL: not, or no longer, a guest */
+	time_t started;		      /* it is served; 0: it waits for that */
+	bool begun;		      /* the owner's to set: it has sent more than a banner */
+	void *owner;
+};
+
+/* What stands against one more. */
+enum admission_verdict {
+	ADMISSION_FREE,	   /* nothing */
+	ADMISSION_FULL,	   /* there is no room */
+	ADMISSION_TOO_MANY /* as many of this source as it may have */
+};
+
+enum admission_fault { /* and for how many seconds */
+		       ADMISSION_BLAMELESS = 0,
+		       ADMISSION_NO_LOGIN = 1, /* a key exchange for nothing */
+		       ADMISSION_REFUSED = 5,
+		       ADMISSION_TOO_SLOW = 10,
+		       ADMISSION_CRASH = 90,
+};
+
+struct admission *admission_new(const struct admission_config *config);
+void admission_free(struct admission *s); /* all guests have left */
+
+/* May one more come from peer?  full: there is room only if another goes.  *instead: the guest
+ * whose place it takes and who must leave first, or NULL. */
+enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
+				     time_t now, struct guest **instead);
+
+void admission_enter(struct admission *s, struct guest *g, const struct address *peer, time_t now);
+void admission_leave(struct admission *s, struct guest *g, time_t now); /* safe on none */
+
+/* May it be served from now on?  The first that asks is the first of its source.  False: it waits,
+ * since its source failed or costs too much; true once *instead, if not NULL, has left.  True for
+ * one that is served. */
+bool admission_start(struct admission *s, struct guest *g, time_t now, struct guest **instead);
+
+/* Faults add up, each by so many seconds (those of enum admission_fault, or another number; 0: it
+ * is blameless); from 15 s on, and until that time has passed, the source has two guests served at
+ * a time: one that fails again, and one beside it that shares the address. */
+void admission_punish(struct admission *s, const struct address *peer, int seconds, time_t now);
+
+/* A login from there succeeded, or such a session ended: for ADMISSION_KNOWN seconds the source has
+ * half of its share served, even where others there fail. */
+enum { ADMISSION_KNOWN = 86400 };
+void admission_welcome(struct admission *s, const struct address *peer, time_t now);
+
+/* What connections without a login cost adds up, too: more than ADMISSION_CPU_AHEAD ms of CPU, and
+ * none of the source is started until what is beyond ADMISSION_CPU_RATE ms a second is made up for.
+ */
+enum { ADMISSION_CPU_RATE = 100, ADMISSION_CPU_AHEAD = 2000 };
+void admission_spend(struct admission *s, const struct address *peer, unsigned ms, time_t now);
+
+size_t admission_guests(const struct admission *s);
+
+/* Those that have guests or are remembered. */
+size_t admission_count(const struct admission *s);
+
+#endif
