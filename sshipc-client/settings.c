@@ -385,7 +385,9 @@ static int set_defaults(struct settings *s)
 static int check_complete(const struct settings *s)
 {
 	/* A file of tunnels only is whole. */
-	if (!s->host && s->test && s->has_tunnels && !s->tunnel)
+	const bool whole = s->test && s->has_tunnels && !s->tunnel;
+
+	if (!s->host && whole)
 		return GO_ON;
 	if (!s->host)
 		return usage("no server: give [USER@]HOST[:PORT]%s, or set server in the "
@@ -402,9 +404,10 @@ static int check_complete(const struct settings *s)
 	if (s->ready_fd && fcntl(s->ready_fd, F_GETFD) < 0)
 		return usage("--ready-fd %d: %s; open it in the shell: %d>FILE", s->ready_fd,
 			     strerror(errno), s->ready_fd);
-	if (!s->n_specs && !s->stdio && !s->command && !s->check)
-		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd, or "
-			     "set listen in the configuration file");
+	if (!s->n_specs && !s->stdio && !s->command && !s->check && !whole)
+		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd%s, or "
+			     "set listen in the configuration file",
+			     s->has_tunnels ? ", or @NAME, one of the file's tunnels" : "");
 	return GO_ON;
 }
 

@@ -52,6 +52,8 @@ static int complete_host(const char *where, char *out, size_t size, bool *has_po
 	struct address numeric;
 	bool colon = strchr(where, ':'), bare = colon && address_from_host(where, 1, &numeric) == 0;
 
+	if (!bare && (!*where || *where == ':'))
+		return -1;
 	*has_port = colon && !bare && where[strlen(where) - 1] != ']';
 	return snprintf(out, size, bare ? "[%s]%s" : "%s%s", where, *has_port ? "" : ":1") <
 		       (int)size
@@ -66,7 +68,8 @@ static int set_server(struct settings *s, const char *value, char *err)
 	const bool uri = strncasecmp(value, scheme, strlen(scheme)) == 0;
 	const char *text = value + (uri ? strlen(scheme) : 0);
 	const char *at = strrchr(text, '@'), *where = at ? at + 1 : text, *port = NULL;
-	const char *why = "expected [ssh://][USER@]HOST[:PORT]";
+	const char *why = "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT "
+			  "is in brackets";
 	const size_t user = at ? (size_t)(at - text) : 0, len = strlen(where);
 	char only[ADDRESS_HOST + 16], full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
 	bool has_port = false;
@@ -288,6 +291,20 @@ static void begin_anew(struct settings *s, const config_setting_t *group)
 	s->tunnel_found = true;
 }
 
+/* One before it has this name. */
+static bool is_repeated(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *all = config_setting_parent(group), *one;
+	const char *other = "";
+	unsigned i = 0;
+
+	while ((one = config_setting_get_elem(all, i++)) && one != group) {
+		if (config_setting_lookup_string(one, "name", &other) && !strcmp(other, name))
+			return true;
+	}
+	return false;
+}
+
 /* One of tunnels: the one that is asked for fills our settings, any other is only looked at. */
 static void on_tunnel(struct conf *c, config_setting_t *group, const char *value, void *arg)
 {
@@ -301,10 +318,13 @@ static void on_tunnel(struct conf *c, config_setting_t *group, const char *value
 	s->has_tunnels = true;
 	config_setting_lookup_string(group, "name", &name);
 	if (endpoint_check_name(name, &why) < 0)
-		conf_fault(c, group, "tunnels: name: %s", why);
+		conf_fault(c, group,
+			   "tunnels: each has a name = \"NAME\": a letter, then letters, digits, - "
+			   "and _, at most %d",
+			   ENDPOINT_NAME - 1);
+	else if (is_repeated(group, name))
+		conf_fault(c, group, "tunnels: \"%s\" is there twice", name);
 	if (s->tunnel && strcmp(name, s->tunnel) == 0) {
-		if (s->tunnel_found)
-			conf_fault(c, group, "tunnels: \"%s\" is there twice", name);
 		begin_anew(s, group);
 		to = s;
 	}

@@ -284,9 +284,14 @@ static int parse(char *text, struct spec *out, const char **errstr)
 	char *comma = cut(text, ','), *rest = NULL;
 
 	if (parse_where(text, out, &rest, errstr) < 0 ||
-	    (rest && rest[0] == '/' && unescape(rest, errstr) < 0) ||
-	    (rest && destination_parse(rest, &out->to, errstr) < 0))
+	    (rest && rest[0] == '/' && unescape(rest, errstr) < 0))
 		return -1;
+	if (rest && destination_parse(rest, &out->to, errstr) < 0) {
+		if (out->to.kind == DESTINATION_NAME && strchr("/@~", out->text[0]))
+			*errstr = "what follows the colon is no endpoint's name; in a path a colon "
+				  "is written \\:";
+		return -1;
+	}
 	if (!rest && !out->inherited)
 		set_default(&out->to, &out->listen);
 	if (comma && !address_is_unix(&out->listen) && !out->inherited) {

@@ -29,7 +29,11 @@ int settings_add_endpoint(struct settings *s, const struct endpoint *e, const ch
 int settings_add_listen(struct settings *s, const char *text, const char **errstr)
 {
 	struct address a;
+	uint16_t port;
 
+	*errstr = "expected HOST:PORT, [V6]:PORT or PORT";
+	if (!strchr(text, ':') && address_parse_port(text, &port) < 0)
+		return -1;
 	if (address_parse(text, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &a, errstr) < 0)
 		return -1;
 	*errstr = "expected HOST:PORT, [V6]:PORT or PORT";

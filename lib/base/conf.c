@@ -229,7 +229,13 @@ static void report_syntax(struct conf *c)
 
 	/* libconfig 1.5 takes even an absolute name for a relative one. */
 	fault_at(c, config_error_file(&c->cfg), (unsigned)config_error_line(&c->cfg), "%s%s%s",
-		 text, strstr(text, "include") ? "; its name is relative to " : "",
+		 text,
+		 strstr(text, "include") ? "; its name is relative to "
+		 : strcmp(text, "syntax error") == 0
+		     ? " here or before it; the forms are name = \"text\"; name = 1; name = [ "
+		       "\"text\", \"text\" ]; "
+		       "name = ( { name = \"text\"; } );"
+		     : "",
 		 strstr(text, "include") ? c->dir : "");
 }
 

@@ -97,6 +97,9 @@ int address_split(const char *text, char host[ADDRESS_HOST], const char **port, 
 	const char *start = text + v6, *end = strchr(start, v6 ? ']' : ':');
 	size_t n = end ? (size_t)(end - start) : 0;
 
+	*errstr = "no scheme stands before HOST:PORT, [V6]:PORT or /path here";
+	if (strstr(text, ":/"))
+		return -1;
 	*errstr = "expected HOST:PORT, [V6]:PORT or /path";
 	if (n == 0 || n >= ADDRESS_HOST || end[v6] != ':')
 		return -1;
@@ -180,7 +183,8 @@ int address_parse(const char *text, unsigned flags, struct address *out, const c
 			return -1;
 	}
 	if (address_parse_port(port_text, &port) < 0) {
-		*errstr = "the port is not a number from 0 to 65535";
+		*errstr = flags & ADDRESS_PORT_0_OK ? "the port is not a number from 0 to 65535"
+						    : "the port is not a number from 1 to 65535";
 		return -1;
 	}
 	if (port == 0 && !(flags & ADDRESS_PORT_0_OK)) {
@@ -188,7 +192,8 @@ int address_parse(const char *text, unsigned flags, struct address *out, const c
 		return -1;
 	}
 	if (address_from_host(strcmp(host, "*") ? host : "::", port, out) < 0) {
-		*errstr = "the host is not a numeric address";
+		*errstr = "the host is not a numeric address; names are not looked up, write the "
+			  "address that getent hosts NAME tells";
 		return -1;
 	}
 	if (is_wildcard(out) && !(flags & ADDRESS_WILDCARD_OK)) {

@@ -204,6 +204,12 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 			 address_port(a));
 	else if (errno == EADDRNOTAVAIL)
 		snprintf(why, size, "%s (not an address of this machine)", cause);
+	else if (errno == EINVAL && a->sa.ss_family == AF_INET6)
+		snprintf(why, size,
+			 "%s (a link-local address needs its interface: [fe80::1%%eth0]:PORT)",
+			 cause);
+	else if (errno == ENOENT && address_is_unix(a))
+		snprintf(why, size, "%s (the socket's folder is not there)", cause);
 	else if (errno == EACCES && !address_is_unix(a))
 		snprintf(why, size, "%s (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 			 cause);

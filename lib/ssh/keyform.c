@@ -129,7 +129,10 @@ const char *keyform_public_fault(const char *line, size_t len)
 	}
 	/* Without a mark: each other byte of ASCII is zero. */
 	if (len >= 2 && !line[0] != !line[1])
-		return publics[0].fault;
+		return line[0] ? "UTF-16 text; put here what this prints: iconv -f UTF-16LE -t "
+				 "UTF-8 FILE"
+			       : "UTF-16 text; put here what this prints: iconv -f UTF-16BE -t "
+				 "UTF-8 FILE";
 	if (begins(line, len, "-----BEGIN ") && memmem(line, len, "PRIVATE KEY", 11))
 		return "a private key: take it out, and put the line of its .pub file here";
 	return NULL;

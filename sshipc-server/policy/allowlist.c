@@ -108,9 +108,11 @@ static int check_permitopen(struct load *l, const struct keyline *k, const struc
 	for (size_t i = 0; i < k->n_permitopen; i++) {
 		if (policy_permitopen_names(k->permitopen[i], e))
 			continue;
-		fault_at(l, k->line,
-			 "permitopen=\"%s\" does not name the key's endpoint %s (%s), remove it",
-			 k->permitopen[i], e->name, address_format(&e->address, at, sizeof(at)));
+		fault_at(
+		    l, k->line,
+		    "permitopen=\"%s\" does not name the key's endpoint %s (%s): remove the line, "
+		    "or, if the key may have that endpoint, this option",
+		    k->permitopen[i], e->name, address_format(&e->address, at, sizeof(at)));
 		return -1;
 	}
 	return 0;
@@ -229,7 +231,8 @@ static void read_file(struct load *l)
 	} else if (st.st_nlink == 0 && folders_is_mount(l->path)) {
 		fault_at(l, 0,
 			 "was replaced where it is mounted from, which is not seen here; "
-			 "start anew, and mount its folder, not the file");
+			 "mount it anew (a container: start it anew), best its folder, not the "
+			 "file");
 	} else if (is_being_written(fd)) {
 		fault_at(l, 0, "is open for writing by somebody; not read before that is done");
 	} else {

@@ -105,8 +105,10 @@ int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KE
 		unsigned char c = (unsigned char)text[i];
 
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return keyoption_fault(err, "byte %zu is the control byte 0x%02x%s", i + 1,
-					       c, c == '\r' ? " (a DOS line end?)" : "");
+			return keyoption_fault(
+			    err, "byte %zu is the control byte 0x%02x%s", i + 1, c,
+			    c == '\r' ? " (a DOS line end? sed -i 's/\\r$//' FILE takes them off)"
+				      : "");
 	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		return keyoption_fault(

@@ -127,6 +127,9 @@ Test(spec, callers)
 static const struct {
 	const char *text, *why;
 } bad[] = {
+    {"/run/a:b.sock", "a colon is written \\:"},
+    {"~/a:b.sock,mode=0600", "a colon is written \\:"},
+    {"unix:/run/x", "no scheme"},
     {"", "port"},
     {":", "port"},
     {":4565", "port"},

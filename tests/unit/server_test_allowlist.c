@@ -145,14 +145,14 @@ static const struct {
      "list:1: no endpoint is named \"Confd\", write one of: confd, nso\n"},
     {"permitopen=\"127.0.0.1:4566\" " K1 "\n", 1, NULL,
      "list:1: permitopen=\"127.0.0.1:4566\" does not name the key's endpoint confd "
-     "(127.0.0.1:4565), remove it\n"},
+     "(127.0.0.1:4565): remove the line, or, if the key may have that endpoint, this option\n"},
     /* A line that grants more than the one endpoint is told so, whatever else it names. */
     {"permitopen=\"127.0.0.1:1\",permitopen=\"localhost:4565\" " K1 " a\n", 1, NULL,
      "list:1: permitopen=\"127.0.0.1:1\" does not name the key's endpoint confd "
-     "(127.0.0.1:4565), remove it\n"},
+     "(127.0.0.1:4565): remove the line, or, if the key may have that endpoint, this option\n"},
     {"endpoint=\"nso\",permitopen=\"127.0.0.1:4565\" " K1 "\n", 2, NULL,
      "list:1: permitopen=\"127.0.0.1:4565\" does not name the key's endpoint nso "
-     "(/run/nso.sock), remove it\n"},
+     "(/run/nso.sock): remove the line, or, if the key may have that endpoint, this option\n"},
     {"endpoint=\"nope\" " K1 "\npty " K2 "\n" K3, 1, NULL,
      "list:1: no endpoint is named \"nope\", write one of: confd\n"
      "list:2: option pty asks for what sshipc does not have; remove it\n"},

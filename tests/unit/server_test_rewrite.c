@@ -181,8 +181,10 @@ static const struct {
 	size_t len;
 	const char *faults;
 } refused[] = {
-    {TEXT(K1 "\r\n" K2 "\n"), "list:1: byte 81 is the control byte 0x0d (a DOS line end?)\n"},
-    {TEXT(K1 "\n\r\n"), "list:2: byte 1 is the control byte 0x0d (a DOS line end?)\n"},
+    {TEXT(K1 "\r\n" K2 "\n"), "list:1: byte 81 is the control byte 0x0d (a DOS line end? sed -i "
+			      "'s/\\r$//' FILE takes them off)\n"},
+    {TEXT(K1 "\n\r\n"), "list:2: byte 1 is the control byte 0x0d (a DOS line end? sed -i "
+			"'s/\\r$//' FILE takes them off)\n"},
     {TEXT(K1 "\n" K2 " a\0b\n"), "list:2: byte 83 is the control byte 0x00\n"},
     {TEXT("# x\ntunnel=\"1\" " K1 "\nrubbish\n"),
      "list:2: option tunnel is for tun devices, which sshipc does not have; remove it\n"

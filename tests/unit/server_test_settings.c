@@ -178,6 +178,8 @@ Test(settings, verbosity_ends)
 }
 
 /* Exit code 64, one line. */
+#define SCHEME "no scheme stands before HOST:PORT, [V6]:PORT or /path here"
+
 static const struct {
 	const char *line, *text;
 } misused[] = {
@@ -198,8 +200,15 @@ static const struct {
     {"-a a --allowlist b", "option '-a' is given twice"},
     {"-u a -u b", "option '-u' is given twice"},
     {"--generate-hostkey a --generate-hostkey b", "option '--generate-hostkey' is given twice"},
-    {"-l 127.0.0.1", "-l '127.0.0.1': expected HOST:PORT, [V6]:PORT or /path"},
-    {"-l host.example:22", "-l 'host.example:22': the host is not a numeric address"},
+    {"-l 127.0.0.1", "-l '127.0.0.1': expected HOST:PORT, [V6]:PORT or PORT"},
+    {"-l 65536", "-l '65536': expected HOST:PORT, [V6]:PORT or PORT"},
+    {"-e d=unix:///run/docker.sock", "-e 'd=unix:///run/docker.sock': " SCHEME},
+    {"-e d=tcp://127.0.0.1:2375", "-e 'd=tcp://127.0.0.1:2375': " SCHEME},
+    {"-e d=unix:/run/x", "-e 'd=unix:/run/x': " SCHEME},
+    {"-e d=127.0.0.1:0x1", "-e 'd=127.0.0.1:0x1': the port is not a number from 1 to 65535"},
+    {"-l host.example:22",
+     "-l 'host.example:22': the host is not a numeric address; names are not looked up, write "
+     "the address that getent hosts NAME tells"},
     {"-l /run/x", "-l '/run/x': expected HOST:PORT, [V6]:PORT or PORT"},
     {"-l @x", "-l '@x': expected HOST:PORT, [V6]:PORT or PORT"},
     {"-l 1 -l 2 -l 3 -l 4 -l 5 -l 6 -l 7 -l 8 -l 9 -l 10 -l 11 -l 12 -l 13 -l 14 -l 15 -l 16 -l 17",

@@ -586,13 +586,30 @@ Test(address, unix_datagram_socket_stays, .init = make_dir, .fini = remove_dir)
 	close(fd);
 }
 
+Test(address, link_local_without_its_interface)
+{
+	struct address a;
+	const char *why;
+	int fd = -1;
+
+	cr_assert_eq(address_parse("[::1]:0", ADDRESS_PORT_0_OK, &a, &why), 0);
+	if ((fd = socket(AF_INET6, SOCK_STREAM, 0)) < 0 ||
+	    bind(fd, (struct sockaddr *)&a.sa, a.len) < 0)
+		cr_skip_test("needs IPv6");
+	close(fd);
+	cr_assert_eq(address_parse("[fe80::1]:4565", 0, &a, &why), 0);
+	refuse_to_listen(&a, "(a link-local address needs its interface: [fe80::1%eth0]:PORT)");
+}
+
 Test(address, unix_missing_folder)
 {
 	struct address a;
 	const char *why;
 
 	cr_assert_eq(address_parse("/nonexistent/folder/s", 0, &a, &why), 0);
-	refuse_to_listen(&a, "/nonexistent/folder/s: No such file");
+	refuse_to_listen(
+	    &a,
+	    "/nonexistent/folder/s: No such file or directory (the socket's folder is not there)");
 }
 
 Test(address, abstract)

@@ -170,8 +170,8 @@ static const struct {
 #define LINE(text) text, sizeof(text) - 1
     {LINE("\xff\xfes\0s\0h\0"), "iconv -f UTF-16 -t UTF-8 FILE"},
     {LINE("\xfe\xff\0s\0s\0h"), "iconv -f UTF-16 -t UTF-8 FILE"},
-    {LINE("s\0s\0h\0"), "iconv -f UTF-16 -t UTF-8 FILE"},
-    {LINE("\0s\0s\0h"), "iconv -f UTF-16 -t UTF-8 FILE"},
+    {LINE("s\0s\0h\0"), "iconv -f UTF-16LE -t UTF-8 FILE"},
+    {LINE("\0s\0s\0h"), "iconv -f UTF-16BE -t UTF-8 FILE"},
     {LINE("---- BEGIN SSH2 PUBLIC KEY ----\r\n"), "ssh-keygen -i -f FILE"},
     {LINE("-----BEGIN PUBLIC KEY-----\n"), "ssh-keygen -i -m PKCS8 -f FILE"},
     {LINE("-----BEGIN RSA PUBLIC KEY-----\n"), "ssh-keygen -i -m PEM -f FILE"},
