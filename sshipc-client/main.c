@@ -2,6 +2,7 @@
 /*
  * sshipc-client: options, start-up order.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -46,6 +47,9 @@ static int carry(const struct settings *s, struct run *run)
 {
 	int code;
 
+	/* Where whoever started us ignores it, children are reaped behind our back: how they ended
+	 * is lost, and what we end may be another process that has the number now. */
+	signal(SIGCHLD, SIG_DFL);
 	/* A private key is in memory from here on. */
 	if (confine_process(0) != 0)
 		log_msg(LOG_WARNING, "cannot keep core dumps and debuggers away");

@@ -118,7 +118,7 @@ static int make_path(struct run *r, const char *name, char *path, size_t size)
 		const int n = snprintf(r->dir, sizeof(r->dir), "%s/sshipc-XXXXXX",
 				       places[i] ? places[i] : "");
 
-		if (places[i] && places[i][0] == '/' && !strpbrk(places[i], ":,") &&
+		if (places[i] && places[i][0] == '/' && !strpbrk(places[i], ":,\\") &&
 		    n < (int)sizeof(r->dir) && folders_check(r->dir, FOLDERS_STRICT, why) == 0 &&
 		    mkdtemp(r->dir)) {
 			snprintf(path, size, "%s/%s", r->dir, name);
