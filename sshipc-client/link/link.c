@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the process of the tunnel; client.c and the doctor make one.  It connects, logs in, keeps
+ * the session up and comes back.  It may not listen, ask for .status or print: what happens it
+ * tells by its events.
+ */
 #include "link.h"
 
 #include <libssh/libssh.h>
@@ -7,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -25,6 +31,7 @@
 
 enum {
 	STUCK_MS = 3000,      /* a connect may hang, until a local connection comes */
+	LOOK_MS = 1000,	      /* whether the machine was suspended */
 	HEALTHY_SECONDS = 60, /* up for so long: the next backoff starts anew */
 	HELD_MAX = 128 << 20, /* bytes for slow local readers */
 };
@@ -42,16 +49,16 @@ struct link {
 	struct address peer; /* that was reached; unset: none yet */
 	struct via *via;     /* in place of reach; stays while its process does */
 	struct backoff *backoff;
-	struct event *deadline, *reset;
+	struct event *deadline, *reset, *look;
 	ssh_session ssh;
 	struct sshloop *loop;
 	struct relays *relays;
 	struct openings *openings;
 	bool sshipc, ever_up;
-	bool denied; /* the last attempt */
-	bool wanted; /* it was begun for a local connection */
-	time_t up_since;
-	char why[512]; /* the attempt or the session ended */
+	bool denied;		    /* the last attempt */
+	bool wanted;		    /* it was begun for a local connection */
+	time_t up_since, suspended; /* suspended: seconds in all, since the machine booted */
+	char why[512];		    /* the attempt or the session ended */
 };
 
 bool link_is_sshipc(const struct link *l)
@@ -439,14 +446,30 @@ static void start_attempt(void *arg)
 					   &l->memory, on_reached, l);
 }
 
-void link_slept(struct link *l, long seconds)
+/* CLOCK_MONOTONIC stands still while the machine is suspended. */
+static time_t seconds_suspended(void)
 {
+	struct timespec all, awake;
+
+	clock_gettime(CLOCK_BOOTTIME, &all);
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	return all.tv_sec - awake.tv_sec - (all.tv_nsec < awake.tv_nsec);
+}
+
+/* Timers stand still as well: after a suspend the session is one that its peer has given up, and
+ * neither its keepalives nor the pause before the next attempt are waited for. */
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct link *l = arg;
+	const time_t before = l->suspended;
 	char why[64];
 
-	if (seconds < l->s->keepalive)
+	l->suspended = seconds_suspended();
+	if (l->suspended - before < l->s->keepalive)
 		return;
 	if (l->state == UP) {
-		snprintf(why, sizeof(why), "this machine slept for %ld s", seconds);
+		snprintf(why, sizeof(why), "this machine slept for %lld s",
+			 (long long)(l->suspended - before));
 		fail(l, why);
 	} else if (backoff_stop(l->backoff)) {
 		backoff_forget(l->backoff);
@@ -475,6 +498,9 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->deadline = loop_timer(base, on_deadline, l);
 	l->backoff = backoff_new(base, s->reconnect_max, start_attempt, l);
 	l->reset = loop_timer(base, on_reset, l);
+	l->look = loop_event(base, -1, EV_PERSIST, on_look, l);
+	l->suspended = seconds_suspended();
+	loop_after(l->look, LOOK_MS);
 	start_attempt(l);
 	return l;
 }
@@ -489,6 +515,7 @@ void link_free(struct link *l)
 	event_free(l->deadline);
 	backoff_free(l->backoff);
 	event_free(l->reset);
+	event_free(l->look);
 	identity_free(l->identity);
 	free(l);
 }

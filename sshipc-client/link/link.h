@@ -49,10 +49,6 @@ void link_open(struct link *l, const struct destination *to, int fd, const char 
 /* The server of the session that is up is an sshipc-server. */
 bool link_is_sshipc(const struct link *l);
 
-/* The machine slept: a session that its peer has given up by now is not waited for, and neither is
- * the next attempt. */
-void link_slept(struct link *l, long seconds);
-
 /* It carries no connection, and none waits. */
 bool link_idle(const struct link *l);
 

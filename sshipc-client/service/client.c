@@ -14,7 +14,6 @@
 #include "states.h"
 #include "stdio_relay.h"
 #include "tty.h"
-#include "wake.h"
 #include "watchdog.h"
 
 enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
@@ -30,7 +29,6 @@ struct client {
 	struct listeners *listeners;
 	struct link *link;
 	struct states *states;
-	struct wake *wake;
 	struct notify *notify;
 	struct stdio *stdio;
 	struct run *run;
@@ -193,14 +191,6 @@ static void on_refused(void *arg, int exit_code, const char *why)
 	stop(arg, exit_code);
 }
 
-static void on_slept(void *arg, long seconds)
-{
-	const struct client *c = arg;
-
-	if (c->link)
-		link_slept(c->link, seconds);
-}
-
 /* What is ours now, or has its port, will be free. */
 static bool can_listen(const struct client *c, const struct spec *wanted)
 {
@@ -299,7 +289,6 @@ static int start(struct client *c)
 		if (!c->listeners)
 			return EX_UNAVAILABLE;
 	}
-	c->wake = wake_new(c->base, on_slept, c);
 	tty_block_signals(true);
 	identity = identity_new(c->base, c->s->identity, c->s->agent_key, err);
 	tty_block_signals(false);
@@ -337,7 +326,6 @@ int client_run(const struct settings *s, struct run *run)
 		notify_send(c.notify, "STOPPING=1");
 	listeners_free(c.listeners);
 	link_free(c.link);
-	wake_free(c.wake);
 	if (c.states)
 		states_free(c.states);
 	stdio_free(c.stdio);
