@@ -22,33 +22,30 @@ enum {
 	IDLE_SECONDS = 2,    /* see admission.h; a second less, by the clock's grain */
 };
 
-struct node *accept_find(struct monitor *m, uint32_t id)
+struct conn *accept_find(struct monitor *m, uint32_t id)
 {
-	struct node *n;
+	struct conn *c;
 
-	LIST_FOREACH(n, &m->nodes[id % BUCKETS], entry)
-	if (conn_id(n->conn) == id)
-		return n;
+	LIST_FOREACH(c, &m->by_id[id % BUCKETS], of_id)
+	if (c->id == id)
+		return c;
 	return NULL;
 }
 
-static void close_both(struct node *n)
+static void leave_queue(struct monitor *m, struct conn *c)
 {
-	close(n->fd);
-	close(n->end);
+	TAILQ_REMOVE(&m->queue, c, in_queue);
+	close(c->fd);
+	close(c->end);
 }
 
 static void on_conn_closed(void *arg, struct conn *c)
 {
 	struct monitor *m = arg;
-	struct node *n = accept_find(m, conn_id(c));
 
-	LIST_REMOVE(n, entry);
-	if (!n->spawner) {
-		TAILQ_REMOVE(&m->waiting, n, waiting);
-		close_both(n);
-	}
-	free(n);
+	LIST_REMOVE(c, of_id);
+	if (!c->spawner)
+		leave_queue(m, c);
 	if (m->stopping && m->view.n_sessions == 0)
 		monitor_quit(m, m->exit_code);
 	accept_turn(m);
@@ -90,54 +87,52 @@ static bool admit(struct monitor *m, const struct address *peer)
 }
 
 /* Of a source that failed few are served at a time; the others wait, and are not refused. */
-static bool is_its_turn(struct monitor *m, struct node *n)
+static bool is_its_turn(struct monitor *m, struct conn *c)
 {
 	struct admission *s = m->view.admission;
 	struct guest *instead;
 
-	if (admission_start(s, &n->conn->guest, loop_seconds(), &instead))
+	if (admission_start(s, &c->guest, loop_seconds(), &instead))
 		return true;
 	if (instead) {
 		conn_give_way(instead->owner, LIMIT_PENALTY);
-		return admission_start(s, &n->conn->guest, loop_seconds(), &instead);
+		return admission_start(s, &c->guest, loop_seconds(), &instead);
 	}
-	if (!n->told)
-		audit_limit(n->conn, LIMIT_PENALTY,
-			    "it waits its turn: others failed from this address");
-	n->told = true;
+	if (!c->told)
+		audit_limit(c, LIMIT_PENALTY, "it waits its turn: others failed from this address");
+	c->told = true;
 	return false;
 }
 
 /* False: the spawner is gone, as will be heard, and they wait for the next one. */
-static bool hand_over(struct monitor *m, struct node *n)
+static bool hand_over(struct monitor *m, struct conn *c)
 {
-	if (spawner_spawn(m->spawner, conn_id(n->conn), n->fd, n->end) == 0) {
-		TAILQ_REMOVE(&m->waiting, n, waiting);
-		n->spawner = m->spawner;
-		conn_handed_over(n->conn, m->view.proof); /* as its sessions do */
-		close_both(n);
+	if (spawner_spawn(m->spawner, c->id, c->fd, c->end) == 0) {
+		leave_queue(m, c);
+		c->spawner = m->spawner;
+		conn_handed_over(c, m->view.proof); /* as its sessions do */
 		return true;
 	}
 	if (errno == EPIPE || errno == ECONNRESET)
 		return false;
 	log_msg(LOG_ERR, "no session: spawner: %s", strerror(errno));
-	conn_kill(n->conn);
+	conn_kill(c);
 	return true;
 }
 
 void accept_hand_over(struct monitor *m)
 {
-	struct node *n = TAILQ_FIRST(&m->waiting), *next;
+	struct conn *c = TAILQ_FIRST(&m->queue), *next;
 
-	while (n && m->ready && spawner_starting(m->spawner) < STARTS_AT_ONCE) {
-		const bool turn = is_its_turn(m, n);
+	while (c && m->ready && spawner_starting(m->spawner) < STARTS_AT_ONCE) {
+		const bool turn = is_its_turn(m, c);
 
-		next = TAILQ_NEXT(n, waiting);
-		if (turn && !hand_over(m, n))
+		next = TAILQ_NEXT(c, in_queue);
+		if (turn && !hand_over(m, c))
 			return;
 		if (!turn)
 			loop_after(m->turn_timer, TURN_MS);
-		n = next;
+		c = next;
 	}
 }
 
@@ -148,14 +143,14 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 void accept_turn(struct monitor *m)
 {
-	if (!TAILQ_EMPTY(&m->waiting))
+	if (!TAILQ_EMPTY(&m->queue))
 		event_active(m->turn_timer, EV_TIMEOUT, 0);
 }
 
 static void take(struct monitor *m, int fd, const struct address *peer)
 {
 	const struct timeval patience = {.tv_sec = 5};
-	struct node *n;
+	struct conn *c;
 	int pair[2];
 
 	sshloop_tune(fd, m->view.settings->keepalive);
@@ -168,12 +163,11 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (++m->last_id == 0)
 		m->last_id = 1;
-	n = xcalloc(1, sizeof(*n));
-	n->fd = fd;
-	n->end = pair[1];
-	n->conn = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
-	LIST_INSERT_HEAD(&m->nodes[m->last_id % BUCKETS], n, entry);
-	TAILQ_INSERT_TAIL(&m->waiting, n, waiting);
+	c = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
+	c->fd = fd;
+	c->end = pair[1];
+	LIST_INSERT_HEAD(&m->by_id[c->id % BUCKETS], c, of_id);
+	TAILQ_INSERT_TAIL(&m->queue, c, in_queue);
 	accept_hand_over(m);
 }
 
@@ -265,7 +259,7 @@ void accept_init(struct monitor *m)
 						.max_penalty = s->max_penalty,
 						.unpunished = &s->unpunished};
 
-	TAILQ_INIT(&m->waiting);
+	TAILQ_INIT(&m->queue);
 	m->view.admission = admission_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
 	m->turn_timer = loop_timer(m->view.base, on_turn, m);

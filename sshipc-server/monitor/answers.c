@@ -19,7 +19,7 @@ static void give_who(const struct monitor_view *view, struct evbuffer *out)
 	/* What is too long is not sent; so no more of it needs to be made. */
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
-		if (!c->authorized || evbuffer_get_length(out) > CONTROL_ANSWER)
+		if (!c->use || evbuffer_get_length(out) > CONTROL_ANSWER)
 			continue;
 		status_put(c, c->last_refusal, out);
 		n++;

@@ -65,7 +65,7 @@ static bool count(struct conn *c, uint32_t fault)
 	}
 }
 
-bool attempts_on_attempt(struct conn *c, struct wire *w)
+enum heard attempts_on_attempt(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], algorithm[64], what[512];
 	struct field key;
@@ -79,12 +79,12 @@ bool attempts_on_attempt(struct conn *c, struct wire *w)
 	name = wire_get_bytes(w, &n, PROOF_USER_MAX);
 	wire_get_text(w, algorithm, sizeof(algorithm));
 	fault = wire_get_u32(w);
-	if (!wire_done(w) || c->waiting || fault >= SESSION_LOGIN_FAULTS)
-		return false;
+	if (!wire_done(w) || fault >= SESSION_LOGIN_FAULTS)
+		return HEARD_WRONG;
 	if (fault != SESSION_CERTIFICATE)
 		c->fault = ADMISSION_REFUSED;
 	if (!count(c, fault))
-		return true;
+		return HEARD;
 	words = find_words(algorithm, fault);
 	log_escape(&named, algorithm, strlen(algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
@@ -96,7 +96,7 @@ bool attempts_on_attempt(struct conn *c, struct wire *w)
 						     {"reason", words->reason, 0},
 						     {NULL, NULL, 0}},
 			  "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
-	return true;
+	return HEARD;
 }
 
 /* ---- the end of those that never logged in ---- */
@@ -120,7 +120,7 @@ static const struct left {
     [SESSION_KEYED] = {"after the key exchange it did not log in", LOG_INFO},
 };
 
-bool attempts_on_left(struct conn *c, struct wire *w)
+enum heard attempts_on_left(struct conn *c, struct wire *w)
 {
 	const uint32_t reached = wire_get_u32(w);
 	size_t n_first, n_why;
@@ -128,13 +128,13 @@ bool attempts_on_left(struct conn *c, struct wire *w)
 	struct log_text sent, reason;
 
 	if (!wire_done(w) || reached >= SESSION_REACHED || c->left)
-		return false;
+		return HEARD_WRONG;
 	c->left = &lefts[reached];
 	log_escape(&sent, first, n_first);
 	log_escape(&reason, why, n_why);
 	snprintf(c->last_words, sizeof(c->last_words), "%s%s%s%s%s", n_first ? " (\"" : "", sent.s,
 		 n_first ? "\")" : "", n_why ? "; " : "", reason.s);
-	return true;
+	return HEARD;
 }
 
 void attempts_log_end(struct conn *c)

@@ -79,7 +79,7 @@ void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	audit_log(c, c->authorized ? LOG_WARNING : LOG_NOTICE, "limit",
+	audit_log(c, c->use ? LOG_WARNING : LOG_NOTICE, "limit",
 		  (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
 		  "%s (%s)", text, limit_name(which));
 }

@@ -24,29 +24,26 @@ enum {
 	AHEAD_US = 5000,     /* that a session may be of its pace before it waits */
 };
 
-static void doom(struct conn *c)
+static void log_violation(struct conn *c, const char *what)
 {
-	c->ending = c->killed = true;
-	event_active(c->timer, EV_TIMEOUT, 0);
-}
-
-void conn_violation(struct conn *c, const char *what)
-{
-	if (!c->killed)
-		audit_log(c, LOG_ERR, "violation", NULL,
-			  "session process broke the protocol (%s): killed", what);
+	audit_log(c, LOG_ERR, "violation", NULL, "session process broke the protocol (%s): killed",
+		  what);
 	c->fault = ADMISSION_CRASH;
-	doom(c);
+	c->ended = true;
 }
 
 void conn_send(struct conn *c, const struct wire *w)
 {
 	struct unsent *u;
 
+	if (c->state >= CONN_ENDING)
+		return;
 	if (STAILQ_EMPTY(&c->messages) && (wire_send(c->sock, w) == 0 || errno != EAGAIN))
 		return; /* when it is gone its socket will say so */
 	if (c->n_messages == UNSENT_MAX) {
-		conn_violation(c, "does not read");
+		log_violation(c, "does not read");
+		c->state = CONN_ENDING;
+		event_active(c->timer, EV_TIMEOUT, 0);
 		return;
 	}
 	u = xmalloc(sizeof(*u));
@@ -74,7 +71,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- what else a session says ---- */
 
-static bool on_note(struct conn *c, struct wire *w)
+static enum heard on_note(struct conn *c, struct wire *w)
 {
 	const uint32_t priority = wire_get_u32(w);
 	struct log_text text;
@@ -82,14 +79,14 @@ static bool on_note(struct conn *c, struct wire *w)
 	const void *p = wire_get_bytes(w, &n, 512);
 
 	if (!wire_done(w))
-		return false;
+		return HEARD_WRONG;
 	if (audit_may_log(c, "note", log_escape(&text, p, n)))
 		audit_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
 			  "note", NULL, "session says: %s", text.s);
-	return true;
+	return HEARD;
 }
 
-static bool on_refuse(struct conn *c, struct wire *w)
+static enum heard on_refuse(struct conn *c, struct wire *w)
 {
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w)};
 	enum policy_verdict verdict;
@@ -98,11 +95,11 @@ static bool on_refuse(struct conn *c, struct wire *w)
 
 	r.host = wire_get_bytes(w, &r.host_len, 63);
 	if (!wire_done(w))
-		return false;
-	if (r.action == POLICY_GLOBAL_REQUEST && c->authorized) {
+		return HEARD_WRONG;
+	if (r.action == POLICY_GLOBAL_REQUEST && c->use) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 		opens_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
-		return true;
+		return HEARD;
 	}
 	log_escape(&what, r.host, r.host_len);
 	/* Every client asks for "none" first, to hear which methods there are. */
@@ -111,79 +108,95 @@ static bool on_refuse(struct conn *c, struct wire *w)
 	if (!strstr(c->methods, what.s))
 		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
 			 what.s);
-	return true;
+	return HEARD;
 }
 
-static bool on_stats(struct conn *c, struct wire *w)
+static enum heard on_stats(struct conn *c, struct wire *w)
 {
 	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
 
 	if (!wire_done(w))
-		return false;
+		return HEARD_WRONG;
 	if (to != c->to_endpoint || from != c->from_endpoint)
 		c->active = loop_seconds();
 	c->to_endpoint = to;
 	c->from_endpoint = from;
-	return true;
+	return HEARD;
 }
 
-static bool on_limit(struct conn *c, struct wire *w)
+static enum heard on_limit(struct conn *c, struct wire *w)
 {
 	const uint32_t which = wire_get_u32(w);
 
 	if (!wire_done(w) || which > SESSION_LIMIT_HELD)
-		return false;
+		return HEARD_WRONG;
 	if (which == SESSION_LIMIT_CHANNELS)
 		audit_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
 	else
 		audit_limit(c, LIMIT_MAX_HELD,
 			    "slow readers hold as many bytes as it may: it waits for them");
-	return true;
+	return HEARD;
 }
 
 /* ---- life ---- */
 
 /* DESIGN.md, section 3.  What it was told to end asks for, it does not get. */
-enum { BEFORE_LOGIN = 1, LOGGED_IN = 2, ALWAYS = 3, ENDING = 4 };
+enum {
+	LOGIN = 1 << CONN_LOGIN,
+	WAITING = 1 << CONN_WAITING,
+	UP = 1 << CONN_UP,
+	ENDING = 1 << CONN_ENDING,
+	ALWAYS = LOGIN | WAITING | UP,
+};
 
 static const struct {
 	const char *name;
-	bool (*heard)(struct conn *c, struct wire *w); /* false: a field is wrong */
-	int when;
+	enum heard (*heard)(struct conn *c, struct wire *w);
+	int when; /* states */
 } messages[] = {
-    [WIRE_PROBE] = {"PROBE", login_on_probe, BEFORE_LOGIN},
-    [WIRE_AUTHORIZE] = {"AUTHORIZE", login_on_authorize, BEFORE_LOGIN},
-    [WIRE_OPEN] = {"OPEN", opens_on_open, LOGGED_IN},
-    [WIRE_CLOSED] = {"CLOSED", opens_on_closed, LOGGED_IN | ENDING},
+    [WIRE_PROBE] = {"PROBE", login_on_probe, LOGIN},
+    [WIRE_AUTHORIZE] = {"AUTHORIZE", login_on_authorize, LOGIN},
+    [WIRE_OPEN] = {"OPEN", opens_on_open, UP},
+    [WIRE_CLOSED] = {"CLOSED", opens_on_closed, UP | ENDING},
     [WIRE_NOTE] = {"NOTE", on_note, ALWAYS | ENDING},
     [WIRE_REFUSE] = {"REFUSE", on_refuse, ALWAYS},
-    [WIRE_ALIVE] = {"ALIVE", login_on_alive, LOGGED_IN},
-    [WIRE_LIMIT] = {"LIMIT", on_limit, LOGGED_IN},
-    [WIRE_STATS] = {"STATS", on_stats, LOGGED_IN | ENDING},
-    [WIRE_ATTEMPT] = {"ATTEMPT", attempts_on_attempt, BEFORE_LOGIN},
-    [WIRE_LEFT] = {"LEFT", attempts_on_left, BEFORE_LOGIN | ENDING},
+    [WIRE_ALIVE] = {"ALIVE", login_on_alive, UP},
+    [WIRE_LIMIT] = {"LIMIT", on_limit, UP},
+    [WIRE_STATS] = {"STATS", on_stats, UP | ENDING},
+    [WIRE_ATTEMPT] = {"ATTEMPT", attempts_on_attempt, LOGIN},
+    [WIRE_LEFT] = {"LEFT", attempts_on_left, LOGIN | WAITING | ENDING},
     [WIRE_SIGN] = {"SIGN", signing_on_sign, ALWAYS},
 };
 
-static void on_message(struct conn *c, struct wire *w)
+/* What is wrong with it, or NULL. */
+static const char *on_message(struct conn *c, struct wire *w)
 {
 	const unsigned type = wire_type(w);
 	const bool known = type < sizeof(messages) / sizeof(*messages) && messages[type].heard;
 	const int when = known ? messages[type].when : 0;
 
-	if (c->ending && !(when & ENDING))
-		return;
+	if (c->state < CONN_LOGIN)
+		c->state = CONN_LOGIN; /* the spawner says that it forked when it gets to it */
+	if (c->state == CONN_ENDING && !(when & ENDING))
+		return NULL;
 	c->guest.begun |= known && !(when & ENDING) && type != WIRE_REFUSE;
 	if (!known)
-		conn_violation(c, "unknown message");
-	else if (!(when & (c->authorized ? LOGGED_IN : BEFORE_LOGIN)) ||
-		 !messages[type].heard(c, w))
-		conn_violation(c, messages[type].name);
+		return "unknown message";
+	if (!(when & (c->state != CONN_ENDING ? 1 << c->state : c->use ? UP : LOGIN)))
+		return messages[type].name;
+	switch (messages[type].heard(c, w)) {
+	case HEARD:
+		return NULL;
+	case HEARD_UNPROVED:
+		return "a login without the key's signature";
+	default:
+		return messages[type].name;
+	}
 }
 
 static void log_end(struct conn *c)
 {
-	if (c->authorized)
+	if (c->use)
 		audit_log(c, LOG_INFO, "logout",
 			  (const struct log_field[]){
 			      {"channels", NULL, c->n_opened},
@@ -212,7 +225,7 @@ static void finish(struct conn *c)
 {
 	opens_release_all(c);
 	log_end(c);
-	if (c->authorized)
+	if (c->use)
 		admission_welcome(c->view->admission, &c->peer, loop_seconds());
 	dispose(c);
 }
@@ -248,9 +261,9 @@ void conn_kill(struct conn *c)
 {
 	struct unsent *u;
 
-	if (c->gone)
+	if (c->state == CONN_GONE)
 		return;
-	c->gone = true;
+	c->state = CONN_GONE;
 	opens_stop(c);
 	login_stop(c);
 	while ((u = STAILQ_FIRST(&c->messages))) {
@@ -261,7 +274,7 @@ void conn_kill(struct conn *c)
 	/* Who sent nothing, or a banner, is blameless: a balancer looks whether we are there. */
 	if (c->fault == ADMISSION_NO_LOGIN && !c->guest.begun)
 		c->fault = ADMISSION_BLAMELESS;
-	if (!c->authorized || c->fault == ADMISSION_CRASH)
+	if (!c->use || c->fault == ADMISSION_CRASH)
 		admission_punish(c->view->admission, &c->peer, c->fault, loop_seconds());
 	event_free(c->readable);
 	event_free(c->writable);
@@ -291,7 +304,7 @@ void conn_give_way(struct conn *c, enum limit which)
 	if (c->fault == ADMISSION_NO_LOGIN &&
 	    (which == LIMIT_MAX_UNAUTHENTICATED || which == LIMIT_MAX_SESSIONS))
 		c->fault = ADMISSION_BLAMELESS;
-	c->killed = true;
+	c->ended = true;
 	conn_kill(c);
 }
 
@@ -323,20 +336,23 @@ static void on_session(evutil_socket_t sock, short what, void *arg)
 	struct conn *c = arg;
 	struct wire w;
 
-	for (int i = 0; i < MESSAGES_A_TURN && !c->killed; i++) {
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		const int rc = wire_recv(sock, &w, 0);
 		const enum wire_type type = wire_type(&w); /* w may become the answer */
+		const char *wrong = NULL;
 
 		if (rc < 0 && errno == EAGAIN)
 			return;
-		if (rc == 0 || (rc < 0 && errno != EBADMSG)) {
+		if (rc > 0)
+			wrong = on_message(c, &w);
+		else if (rc < 0 && errno == EBADMSG)
+			wrong = "a descriptor or an oversized message";
+		if (wrong)
+			log_violation(c, wrong);
+		if (wrong || rc == 0 || (rc < 0 && errno != EBADMSG)) {
 			conn_kill(c);
 			return;
 		}
-		if (rc < 0)
-			conn_violation(c, "a descriptor or an oversized message");
-		else
-			on_message(c, &w);
 		/* What it closes it was once given. */
 		if (type != WIRE_CLOSED && too_fast(c, type))
 			return;
@@ -347,27 +363,29 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->gone) {
+	switch (c->state) {
+	case CONN_GONE:
 		order_kill(c);
-		return;
-	}
-	if (c->ending) {
+		break;
+	case CONN_ENDING:
 		conn_kill(c);
-		return;
+		break;
+	default:
+		c->fault = c->guest.begun ? ADMISSION_TOO_SLOW : ADMISSION_BLAMELESS;
+		audit_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
+			    c->view->settings->login_grace);
+		conn_end(c, "login took too long");
 	}
-	c->fault = c->guest.begun ? ADMISSION_TOO_SLOW : ADMISSION_BLAMELESS;
-	audit_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
-		    c->view->settings->login_grace);
-	conn_end(c, "login took too long");
 }
 
 void conn_end(struct conn *c, const char *reason)
 {
 	struct wire w;
 
-	if (c->ending || c->gone)
+	if (c->state >= CONN_ENDING)
 		return;
-	c->ending = true;
+	c->state = CONN_ENDING;
+	c->ended = true;
 	opens_stop(c);
 	wire_start(&w, WIRE_END);
 	wire_put_text(&w, reason);
@@ -417,6 +435,8 @@ static void no_process(struct conn *c, const char *reason)
 
 void conn_handed_over(struct conn *c, bool proof)
 {
+	if (c->state == CONN_QUEUED)
+		c->state = CONN_STARTING;
 	c->process = true;
 	c->proof = proof;
 }
@@ -424,6 +444,8 @@ void conn_handed_over(struct conn *c, bool proof)
 void conn_spawned(struct conn *c, int pid)
 {
 	c->pid = pid > 0 ? pid : 0;
+	if (c->state == CONN_STARTING)
+		c->state = CONN_LOGIN;
 	if (pid < 0)
 		no_process(c, strerror(-pid));
 	else
@@ -432,7 +454,7 @@ void conn_spawned(struct conn *c, int pid)
 
 static void log_exit(const struct conn *c, int status)
 {
-	const bool early = WEXITSTATUS(status) == EX_SOFTWARE && !c->authorized;
+	const bool early = WEXITSTATUS(status) == EX_SOFTWARE && !c->use;
 
 	audit_log(c, LOG_ERR, "crash", NULL, "session process exited with %d%s",
 		  WEXITSTATUS(status),
@@ -441,8 +463,7 @@ static void log_exit(const struct conn *c, int status)
 
 void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 {
-	const bool crashed =
-	    WIFSIGNALED(status) && !c->killed && !(c->ending && WTERMSIG(status) == SIGKILL);
+	const bool crashed = WIFSIGNALED(status) && !(c->ended && WTERMSIG(status) == SIGKILL);
 
 	c->process = false;
 	/* EX_SOFTWARE is the watchdog's. */
@@ -454,17 +475,17 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		log_exit(c, status);
 	/* Who began nothing could not have it work. */
-	if (!c->authorized && (c->guest.begun || !c->proof))
+	if (!c->use && (c->guest.begun || !c->proof))
 		admission_spend(c->view->admission, &c->peer, (unsigned)(cpu_us / 1000),
 				loop_seconds());
-	if (c->gone)
+	if (c->state == CONN_GONE)
 		finish(c);
 }
 
 void conn_orphaned(struct conn *c, int parent)
 {
 	c->parent = parent;
-	if (c->gone)
+	if (c->state == CONN_GONE)
 		look_for_orphan(c);
 }
 
@@ -475,7 +496,7 @@ uint32_t conn_id(const struct conn *c)
 
 bool conn_logged_in(const struct conn *c)
 {
-	return c->authorized && !c->ending && !c->gone;
+	return c->state == CONN_UP;
 }
 
 struct conn *conn_next(const struct monitor_view *view, const struct conn *c)

@@ -51,7 +51,24 @@ struct key_use {
 	struct conn *waiter;	/* a login that waits for an older session to be given up */
 };
 
+/* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
+ * before ENDING or GONE. */
+enum conn_state {
+	CONN_QUEUED,   /* the spawner does not have it yet */
+	CONN_STARTING, /* it has, and has not said that it forked */
+	CONN_LOGIN,
+	CONN_WAITING, /* its login waits for an older session of its key */
+	CONN_UP,
+	CONN_ENDING, /* END was said, or it broke the protocol: the timer kills */
+	CONN_GONE,   /* it is cut: nothing is heard of it any more, only its process is awaited */
+};
+
 struct conn {
+	LIST_ENTRY(conn) of_id;	    /* accept.c's */
+	TAILQ_ENTRY(conn) in_queue; /* while QUEUED */
+	struct spawner *spawner;    /* from STARTING on */
+	int fd, end; /* while QUEUED: the connection, the session's end of the pair */
+	bool told;   /* that it waits its turn */
 	struct monitor_view *view;
 	uint32_t id;
 	struct address peer;
@@ -62,21 +79,19 @@ struct conn {
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
-	bool ending; /* END was said, or it is doomed: the timer kills */
-	bool gone;   /* it is cut: nothing is heard of it any more, only its process is awaited */
-	bool killed;
+	enum conn_state state;
+	bool ended;	 /* by us: a SIGKILL is no crash */
 	bool process;	 /* there is one, or the spawner is to make it; until EXITED */
 	int pid;	 /* 0: not known */
 	int parent;	 /* the spawner that died with it; 0: none did */
 	bool ordered;	 /* the spawner was told to kill it */
 	unsigned waited; /* milliseconds since then */
 	struct guest guest;
-	enum admission_fault fault; /* should it end before its login */
-	bool authorized;
+	enum admission_fault fault;	 /* should it end before its login */
 	bool user_verified;		 /* by the token that signed the last login */
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
 					    key was taken off the list */
-	struct key_use *use;		 /* what this key has open, over all its sessions */
+	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
 	struct endpoint const *endpoint; /* that the login was for */
 	LIST_ENTRY(conn) of_key;
 	LIST_ENTRY(conn) of_view;
@@ -106,11 +121,15 @@ struct conn {
 	void *arg;
 };
 
-/* Sends, or queues; a session that lets too many wait is doomed. */
+/* Sends, or queues; a session that lets too many wait is killed from the loop. */
 void conn_send(struct conn *c, const struct wire *w);
 
-/* Logs that the session broke the protocol, and has it killed from the loop. */
-void conn_violation(struct conn *c, const char *what);
+/* What came of a message of the session's: but for HEARD a breach of the protocol. */
+enum heard {
+	HEARD_WRONG, /* a field is wrong */
+	HEARD_UNPROVED,
+	HEARD,
+};
 
 /* One event of the audit schema: the connection's name goes before the text, session, source, key,
  * fingerprint and endpoint before the fields more (NULL for none). */
@@ -134,7 +153,7 @@ time_t revoke_conn_change(struct conn *c, time_t now);
 void audit_name(struct conn *c);
 
 /* SIGN messages: the session's key exchanges. */
-bool signing_on_sign(struct conn *c, struct wire *w);
+enum heard signing_on_sign(struct conn *c, struct wire *w);
 
 /* Whether s is the signature of a login in this session. */
 enum signature_verdict signing_check(const struct conn *c, const struct field *key,
@@ -152,16 +171,16 @@ const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, s
 					 char fingerprint[KEYLINE_FINGERPRINT]);
 
 /* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
-bool attempts_on_attempt(struct conn *c, struct wire *w);
-bool attempts_on_left(struct conn *c, struct wire *w);
+enum heard attempts_on_attempt(struct conn *c, struct wire *w);
+enum heard attempts_on_left(struct conn *c, struct wire *w);
 
 /* Logs the end of a connection that did not log in. */
 void attempts_log_end(struct conn *c);
 
 /* PROBE, AUTHORIZE and ALIVE messages; the end of what the key has. */
-bool login_on_probe(struct conn *c, struct wire *w);
-bool login_on_authorize(struct conn *c, struct wire *w);
-bool login_on_alive(struct conn *c, struct wire *w);
+enum heard login_on_probe(struct conn *c, struct wire *w);
+enum heard login_on_authorize(struct conn *c, struct wire *w);
+enum heard login_on_alive(struct conn *c, struct wire *w);
 void login_release(struct conn *c);
 
 /* Its login is decided no more. */
@@ -175,8 +194,8 @@ size_t login_sessions(const struct key_use *u);
 size_t login_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
 /* OPEN and CLOSED messages. */
-bool opens_on_open(struct conn *c, struct wire *w);
-bool opens_on_closed(struct conn *c, struct wire *w);
+enum heard opens_on_open(struct conn *c, struct wire *w);
+enum heard opens_on_closed(struct conn *c, struct wire *w);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
 void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,

@@ -52,7 +52,7 @@ const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, s
 	return entry;
 }
 
-bool login_on_probe(struct conn *c, struct wire *w)
+enum heard login_on_probe(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
 	struct field key;
@@ -62,10 +62,10 @@ bool login_on_probe(struct conn *c, struct wire *w)
 	size_t n;
 	const void *name = wire_get_bytes(w, &n, 256);
 
-	if (!wire_done(w) || c->waiting)
-		return false;
+	if (!wire_done(w))
+		return HEARD_WRONG;
 	if (!login_count_query(c))
-		return true;
+		return HEARD;
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
 	if (!entry && !unknown_but_pending) {
 		c->fault = ADMISSION_REFUSED;
@@ -83,7 +83,7 @@ bool login_on_probe(struct conn *c, struct wire *w)
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	wire_put_u32(w, entry || unknown_but_pending);
 	conn_send(c, w);
-	return true;
+	return HEARD;
 }
 
 /* ---- what a key has open ---- */
@@ -152,6 +152,8 @@ void login_stop(struct conn *c)
 	loop_drop(c->wait);
 	c->wait = NULL;
 	c->waiting = NULL;
+	if (c->state == CONN_WAITING)
+		c->state = CONN_LOGIN;
 	if (!u)
 		return;
 	u->waiter = NULL;
@@ -200,7 +202,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 
 	c->channels =
 	    xcalloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
-	c->authorized = true;
+	c->state = CONN_UP;
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
 	take_use(c, &entry->key);
@@ -311,7 +313,7 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->ending || decide_again(c, c->waiting))
+	if (c->state == CONN_ENDING || decide_again(c, c->waiting))
 		login_stop(c);
 }
 
@@ -322,6 +324,7 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	struct conn *other;
 	struct wire w;
 
+	c->state = CONN_WAITING;
 	c->waiting = u;
 	u->waiter = c;
 	LIST_FOREACH(other, &u->conns, of_key)
@@ -365,27 +368,25 @@ static void take_signature(struct wire *w, struct signature *s)
 	s->counter = wire_get_u32(w);
 }
 
-/* False: it was answered, or ended.  An unlisted key needs proof only where it is to be remembered.
+/* Else it was answered, or is a violation.  An unlisted key needs proof only where it is to be
+ * remembered.
  */
-static bool proved(struct conn *c, const struct allow_entry *entry, const struct field *key,
-		   const struct field *user, const struct signature *s, const char *fingerprint)
+static enum signature_verdict proved(struct conn *c, const struct allow_entry *entry,
+				     const struct field *key, const struct field *user,
+				     const struct signature *s, const char *fingerprint)
 {
+	enum signature_verdict verdict;
+
 	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->peer, time(NULL))))
-		return true;
-	switch (signing_check(c, key, user, s)) {
-	case SIGNATURE_GOOD:
-		return true;
-	case SIGNATURE_NO_TOUCH:
+		return SIGNATURE_GOOD;
+	verdict = signing_check(c, key, user, s);
+	if (verdict == SIGNATURE_NO_TOUCH)
 		deny(c, entry, fingerprint, "the security key was not touched",
 		     "its owner must confirm each login; use a key made without no-touch-required");
-		return false;
-	default:
-		conn_violation(c, "a login without the key's signature");
-		return false;
-	}
+	return verdict;
 }
 
-bool login_on_authorize(struct conn *c, struct wire *w)
+enum heard login_on_authorize(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT];
 	struct field key, name;
@@ -394,6 +395,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
 	struct log_text user, version;
 	struct signature signature;
+	enum signature_verdict proof;
 	enum policy_verdict verdict;
 	struct key_use *use;
 	const void *v;
@@ -402,15 +404,16 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	name.p = wire_get_bytes(w, &name.len, PROOF_USER_MAX);
 	v = wire_get_bytes(w, &n, 255);
 	take_signature(w, &signature);
-	if (!wire_done(w) || c->waiting)
-		return false;
+	if (!wire_done(w))
+		return HEARD_WRONG;
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
 		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
 	snprintf(c->version, sizeof(c->version), "%s", version.s);
 	if (!login_count_signature(c))
-		return true;
-	if (!proved(c, entry, &key, &name, &signature, fingerprint))
-		return true;
+		return HEARD;
+	proof = proved(c, entry, &key, &name, &signature, fingerprint);
+	if (proof != SIGNATURE_GOOD)
+		return proof == SIGNATURE_BAD ? HEARD_UNPROVED : HEARD;
 	/* What was not proved says nothing. */
 	c->user_verified = c->proof && entry && (signature.flags & SIGNATURE_USER_VERIFIED);
 	request.user_verified = c->user_verified;
@@ -420,7 +423,7 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 		remember(c, &key, &name, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, policy_reason(verdict), remedy(c, verdict));
-		return true;
+		return HEARD;
 	}
 	use = find_use(c->view, entry->key.digest);
 	if (login_sessions(use) + (use && use->waiter) < login_most_sessions(c->view, &entry->key))
@@ -430,14 +433,14 @@ bool login_on_authorize(struct conn *c, struct wire *w)
 	else
 		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
 		     full_remedy);
-	return true;
+	return HEARD;
 }
 
-bool login_on_alive(struct conn *c, struct wire *w)
+enum heard login_on_alive(struct conn *c, struct wire *w)
 {
 	if (!wire_done(w) || !c->asked_alive)
-		return false;
+		return HEARD_WRONG;
 	c->alive = true;
 	end_wait(c->view, c->use);
-	return true;
+	return HEARD;
 }

@@ -59,34 +59,32 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 
 static void on_spawned(void *arg, uint32_t id, int pid)
 {
-	struct node *n = accept_find(arg, id);
+	struct conn *c = accept_find(arg, id);
 
-	if (n)
-		conn_spawned(n->conn, pid);
+	if (c)
+		conn_spawned(c, pid);
 	accept_hand_over(arg);
 }
 
 /* A spawner that reads nothing is stopped or hangs: when it dies the kernel kills its sessions. */
 static bool on_kill(void *owner, const struct conn *c)
 {
-	struct node *n = accept_find(owner, c->id);
-
 	if (c->waited == STUCK_MS)
 		log_msg(LOG_ERR,
 			"session %u: its process %d has not ended %d s after the order to kill it",
 			(unsigned)c->id, c->pid, STUCK_MS / 1000);
-	if (c->waited >= STUCK_MS && spawner_deaf(n->spawner))
-		spawner_kill(n->spawner);
-	return c->ordered || spawner_kill_session(n->spawner, c->id) == 0;
+	if (c->waited >= STUCK_MS && spawner_deaf(c->spawner))
+		spawner_kill(c->spawner);
+	return c->ordered || spawner_kill_session(c->spawner, c->id) == 0;
 }
 
 static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 {
 	struct monitor *m = arg;
-	struct node *n = accept_find(m, id);
+	struct conn *c = accept_find(m, id);
 
-	if (n)
-		conn_exited(n->conn, status, cpu_us);
+	if (c)
+		conn_exited(c, status, cpu_us);
 	/* What crashed one may know its addresses: the next ones get others. */
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !m->stopping && m->ready) {
 		spawner_retire(m->spawner);
@@ -97,17 +95,16 @@ static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 {
 	struct monitor *m = arg;
-	struct node *n, *next;
+	struct conn *c, *next;
 	const bool explained = text[0] != '\0';
 
 	log_msg(LOG_ERR, "the spawner is gone%s%s%s", text[0] ? ": " : "", text,
 		m->ready ? "; its sessions end" : "");
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
-			next = LIST_NEXT(n, entry);
-			if (n->spawner == s)
-				conn_orphaned(n->conn, spawner_pid(s));
-		}
+	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
+		next = LIST_NEXT(c, of_view);
+		if (c->spawner == s)
+			conn_orphaned(c, spawner_pid(s));
+	}
 	spawner_free(s);
 	if (s != m->spawner)
 		return;
@@ -226,21 +223,20 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 
 static void stop(struct monitor *m, int exit_code)
 {
-	struct node *n, *next;
+	struct conn *c, *next;
 
 	m->exit_code = m->exit_code ? m->exit_code : exit_code;
 	if (m->stopping)
 		return;
 	m->stopping = true;
 	accept_watch(m, false);
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
-			next = LIST_NEXT(n, entry);
-			if (n->spawner)
-				conn_end(n->conn, "the server is shutting down");
-			else
-				conn_kill(n->conn);
-		}
+	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
+		next = LIST_NEXT(c, of_view);
+		if (c->state == CONN_QUEUED)
+			conn_kill(c);
+		else
+			conn_end(c, "the server is shutting down");
+	}
 	if (m->view.n_sessions == 0)
 		monitor_quit(m, m->exit_code);
 	else
@@ -317,16 +313,14 @@ int monitor_exit_code(const struct monitor *m)
 
 void monitor_free(struct monitor *m)
 {
-	struct node *n, *next;
+	struct conn *c, *next;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (n = LIST_FIRST(&m->nodes[i]); n; n = next) {
-			next = LIST_NEXT(n, entry);
-			conn_kill(n->conn);
-		}
-	for (size_t i = 0; i < BUCKETS; i++)
-		while ((n = LIST_FIRST(&m->nodes[i])))
-			conn_abandon(n->conn);
+	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
+		next = LIST_NEXT(c, of_view);
+		conn_kill(c);
+	}
+	while ((c = LIST_FIRST(&m->view.conns)))
+		conn_abandon(c);
 	spawner_free_all();
 	dialler_free(m->view.dialler);
 	accept_free(m);

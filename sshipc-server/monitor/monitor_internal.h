@@ -16,23 +16,14 @@ struct listener {
 	struct monitor *m;
 };
 
-struct node {
-	LIST_ENTRY(node) entry;
-	TAILQ_ENTRY(node) waiting;
-	struct conn *conn;
-	struct spawner *spawner; /* NULL: not handed over yet */
-	int fd, end;		 /* until then: the connection, the session's end of the pair */
-	bool told;		 /* that it waits its turn */
-};
-
 struct monitor {
 	struct monitor_view view;
 	const struct spawner_setup *setup;
 	struct listener listeners[SETTINGS_LISTEN];
 	size_t n_listeners;
 	struct spawner *spawner;
-	LIST_HEAD(, node) nodes[BUCKETS]; /* connections by id */
-	TAILQ_HEAD(, node) waiting;	  /* for the spawner, the first first */
+	LIST_HEAD(, conn) by_id[BUCKETS];
+	TAILQ_HEAD(, conn) queue; /* for the spawner, the first first */
 	struct reload *reload;
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
@@ -61,7 +52,7 @@ void accept_hand_over(struct monitor *m);
 void accept_turn(struct monitor *m);
 
 /* NULL: gone, or never there. */
-struct node *accept_find(struct monitor *m, uint32_t id);
+struct conn *accept_find(struct monitor *m, uint32_t id);
 
 /* Listeners; the connections are gone. */
 void accept_free(struct monitor *m);

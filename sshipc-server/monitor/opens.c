@@ -310,7 +310,7 @@ static const char *no_room(struct conn *c, const char **remedy)
 	return "as many dials are under way as may be (max_dials)";
 }
 
-bool opens_on_open(struct conn *c, struct wire *w)
+enum heard opens_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
@@ -330,21 +330,21 @@ bool opens_on_open(struct conn *c, struct wire *w)
 	wire_get_u32(w);
 	if (!wire_done(w) || !slot || *slot || id == 0 || r.action > POLICY_GLOBAL_REQUEST ||
 	    r.action == POLICY_LOGIN)
-		return false;
+		return HEARD_WRONG;
 	c->active = loop_seconds();
 	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
 		opens_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
-		return true;
+		return HEARD;
 	}
 	/* The last slot is there for .status alone. */
 	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
-		return false;
+		return HEARD_WRONG;
 	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
 	if (reason) {
 		opens_refuse(c, w, id, &r, reason, remedy);
-		return true;
+		return HEARD;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));
 	ch->c = c;
@@ -357,7 +357,7 @@ bool opens_on_open(struct conn *c, struct wire *w)
 	c->n_opened += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);
-		return true;
+		return HEARD;
 	}
 	log_escape(&host, r.host, r.host_len);
 	audit_log(c, LOG_INFO, "channel-open",
@@ -369,10 +369,10 @@ bool opens_on_open(struct conn *c, struct wire *w)
 		  "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
 		  (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
-	return true;
+	return HEARD;
 }
 
-bool opens_on_closed(struct conn *c, struct wire *w)
+enum heard opens_on_closed(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
@@ -380,7 +380,7 @@ bool opens_on_closed(struct conn *c, struct wire *w)
 	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
 
 	if (!wire_done(w) || !ch || ch->id != id || (ch->state == DIALLING && !ch->told))
-		return false;
+		return HEARD_WRONG;
 	c->active = loop_seconds();
 	if (!ch->one_way && ch->state == OPEN)
 		audit_log(c, LOG_INFO, "channel-close",
@@ -396,5 +396,5 @@ bool opens_on_closed(struct conn *c, struct wire *w)
 			  (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
 			  (long long)(loop_seconds() - ch->opened));
 	release(ch);
-	return true;
+	return HEARD;
 }

@@ -16,14 +16,14 @@ static bool judge(struct conn *c, time_t now)
 	const char *reason = NULL;
 	enum policy_verdict verdict;
 
-	if (!c->authorized)
+	if (!c->use)
 		return false;
 	c->entry = allowlist_find(c->view->allowlist, c->use->blob, c->use->blob_len);
 	if (c->entry) {
 		snprintf(c->use->name, sizeof(c->use->name), "%s", c->entry->key.name);
 		audit_name(c);
 	}
-	if (c->ending || c->gone)
+	if (c->state != CONN_UP)
 		return false;
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
 	if (verdict != POLICY_GRANT)

@@ -21,7 +21,7 @@ static const struct hostkey *find_key(const struct conn *c, const struct field *
 	return NULL;
 }
 
-bool signing_on_sign(struct conn *c, struct wire *w)
+enum heard signing_on_sign(struct conn *c, struct wire *w)
 {
 	const bool first = c->session_id_len == 0;
 	char algorithm[KEYLINE_TYPE];
@@ -34,11 +34,11 @@ bool signing_on_sign(struct conn *c, struct wire *w)
 	hashed.p = wire_get_bytes(w, &hashed.len, SIGCALLS_HASHED_MAX);
 	n = wire_get_u32(w);
 	/* Before its login a session has one session id, and the host key's word for that only. */
-	if (wire_done(w) && c->proof && (first || c->authorized))
+	if (wire_done(w) && c->proof && (first || c->use))
 		key = find_key(c, &hashed, n, hash);
 	explicit_bzero(w->buf, w->len); /* the secret of the exchange is part of it */
 	if (!key || !hostkey_sign(key, algorithm, hash, n, raw, &len))
-		return false;
+		return HEARD_WRONG;
 	if (first) {
 		memcpy(c->session_id, hash, n);
 		c->session_id_len = n;
@@ -47,7 +47,7 @@ bool signing_on_sign(struct conn *c, struct wire *w)
 	wire_start(w, WIRE_SIGNED);
 	wire_put_bytes(w, raw, len);
 	conn_send(c, w);
-	return true;
+	return HEARD;
 }
 
 enum signature_verdict signing_check(const struct conn *c, const struct field *key,

@@ -20,7 +20,7 @@ static struct key_use use;
 static struct dial_record dial;
 static const struct helper_user ourselves = {0};
 static struct monitor_view view = {.user = &ourselves, .settings = &settings, .dials = &dial};
-static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .authorized = true};
+static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .state = CONN_UP};
 
 static void set_up(void)
 {
