@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "sshloop.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
@@ -114,6 +115,10 @@ static const char *last_error(ssh_session session)
 		return "the peer sent channel data before a login, or after its own KEXINIT, which "
 		       "RFC 4253 section 7.1 forbids (AsyncSSH does so when new keys are due): "
 		       "this libssh ends such a session";
+	/* The peer said goodbye, and libssh, which had something to send, then found the socket
+	 * that it had closed itself: errno is of some call before. */
+	if (strcmp(text, strerror(EINPROGRESS)) == 0 || strcmp(text, strerror(EAGAIN)) == 0)
+		return "the peer ended the connection, and what it said is lost";
 	if (strcmp(text, "disconnected") == 0 || strcmp(text, "Success") == 0 || text[0] == '\0')
 		return "the peer closed the connection without a goodbye";
 	return text;
