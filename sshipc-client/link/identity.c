@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process, for client.c and the doctor, which make it, and the link, which
+ * offers it.  It may ask for a passphrase, and block meanwhile, only while it is made.
+ */
 #include "identity.h"
 
 #include <stdio.h>
@@ -20,7 +24,7 @@ struct identity {
 
 struct ask {
 	const char *path;
-	bool look, asked, no_tty; /* look: nobody is asked */
+	bool asked, no_tty;
 };
 
 static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, int verify,
@@ -30,8 +34,6 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	char text[512];
 
 	a->asked = true;
-	if (a->look)
-		return -1;
 	snprintf(text, sizeof(text), "Passphrase for %s: ", a->path);
 	a->no_tty = tty_ask_secret(text, buf, len) < 0;
 	return a->no_tty ? -1 : 0;
@@ -47,10 +49,10 @@ static bool is_whole(ssh_key key)
 	return whole;
 }
 
-/* NULL with err; where nobody is to be asked for a passphrase, NULL without. */
-static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
+/* NULL with err. */
+static ssh_key load(const char *path, char err[KEYFILE_ERROR])
 {
-	struct ask a = {.path = path, .look = look};
+	struct ask a = {.path = path};
 	size_t len;
 	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
 	ssh_key key = NULL;
@@ -65,7 +67,7 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &key) == SSH_OK)
 			break;
 		key = NULL;
-		if (!a.asked || a.no_tty || look)
+		if (!a.asked || a.no_tty)
 			break;
 	}
 	keyfile_wipe(text, len);
@@ -78,7 +80,7 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 		ssh_key_free(key);
 		return NULL;
 	}
-	if (!key && !(look && a.asked))
+	if (!key)
 		snprintf(err, KEYFILE_ERROR, "%s%s", path,
 			 a.no_tty  ? " is encrypted and nobody gave its passphrase on a terminal; "
 				     "ssh-add it and use --agent-key"
@@ -86,19 +88,6 @@ static ssh_key load(const char *path, bool look, char err[KEYFILE_ERROR])
 				   : ": not a private key that can be read; make one with: "
 				     "sshipc-client --keygen FILE");
 	return key;
-}
-
-static const char no_agent[] =
-    "--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval $(ssh-agent); ssh-add";
-
-int identity_look(const char *path, const char *agent_key, char err[KEYFILE_ERROR])
-{
-	err[0] = '\0';
-	if (!agent_key)
-		ssh_key_free(load(path, true, err));
-	else if (!getenv("SSH_AUTH_SOCK"))
-		snprintf(err, KEYFILE_ERROR, no_agent, agent_key);
-	return err[0] ? -1 : 0;
 }
 
 struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
@@ -111,9 +100,12 @@ struct identity *identity_new(struct event_base *base, const char *path, const c
 	if (agent_key && getenv("SSH_AUTH_SOCK"))
 		i->agent = agent_new(base, agent_key);
 	else if (agent_key)
-		snprintf(err, KEYFILE_ERROR, no_agent, agent_key);
+		snprintf(err, KEYFILE_ERROR,
+			 "--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval "
+			 "$(ssh-agent); ssh-add",
+			 agent_key);
 	else
-		i->key = load(path, false, err);
+		i->key = load(path, err);
 	if (i->key && ssh_pki_export_pubkey_base64(i->key, &base64) == SSH_OK)
 		snprintf(i->line, sizeof(i->line), "%s %s",
 			 ssh_key_type_to_char(ssh_key_type(i->key)), base64);

@@ -17,9 +17,6 @@ struct identity *identity_new(struct event_base *base, const char *path, const c
 			      char err[KEYFILE_ERROR]);
 void identity_free(struct identity *i);
 
-/* Would that do, as far as nobody is asked?  0, or -1 with err. */
-int identity_look(const char *path, const char *agent_key, char err[KEYFILE_ERROR]);
-
 /* Path or fingerprint. */
 const char *identity_name(const struct identity *i);
 

@@ -58,14 +58,6 @@ static const char *judge(int fd, bool unsafe_listen, struct address *at)
 static const char none[] = "the service manager handed over no such socket (LISTEN_PID, "
 			   "LISTEN_FDS, LISTEN_FDNAMES), or it is in use";
 
-int activation_look(const char *name, char *err, size_t size)
-{
-	if (find(name, 0) >= 0)
-		return 0;
-	snprintf(err, size, "fd:%s: %s", name, none);
-	return -1;
-}
-
 int activation_take(const char *name, bool unsafe_listen, struct listening *out, char *err,
 		    size_t size)
 {

@@ -14,7 +14,4 @@
 int activation_take(const char *name, bool unsafe_listen, struct listening *out, char *err,
 		    size_t size);
 
-/* Is there one of that name, or with that number, taken or not?  0, or -1 with err. */
-int activation_look(const char *name, char *err, size_t size);
-
 #endif

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process, the tunnel's own in run mode; main.c calls it once.  It decides
+ * when the program is ready and when it ends.  It may not speak SSH: the link does.
+ */
 #include "client.h"
 
 #include <fcntl.h>
@@ -8,7 +12,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "activation.h"
 #include "json.h"
 #include "loop.h"
 #include "states.h"
@@ -191,53 +194,22 @@ static void on_refused(void *arg, int exit_code, const char *why)
 	stop(arg, exit_code);
 }
 
-/* What is ours now, or has its port, will be free. */
-static bool can_listen(const struct client *c, const struct spec *wanted)
-{
-	char err[ADDRESS_TEXT + 512];
-
-	for (size_t i = 0; !wanted->inherited && i < c->s->n_specs; i++) {
-		const struct address *ours = listeners_address(c->listeners, i);
-
-		if (address_equal(ours, &wanted->listen) ||
-		    (!address_is_unix(ours) && !address_is_unix(&wanted->listen) &&
-		     address_port(ours) == address_port(&wanted->listen)))
-			return true;
-	}
-	if (wanted->inherited ? activation_look(wanted->inherited, err, sizeof(err)) == 0
-			      : address_look(&wanted->listen, err, sizeof(err)) == 0)
-		return true;
-	log_msg(LOG_ERR, "cannot listen on %s", err);
-	return false;
-}
-
-/* Settings, key file and listeners: what a start needs before it meets the server. */
-static bool would_start(const struct client *c)
-{
-	static struct settings fresh;
-	char err[KEYFILE_ERROR];
-	bool would = settings_read(c->s->argc, c->s->argv, &fresh) < 0;
-
-	if (would && identity_look(fresh.identity, fresh.agent_key, err) < 0) {
-		log_msg(LOG_ERR, "%s", err);
-		would = false;
-	}
-	for (size_t i = 0; would && i < fresh.n_specs; i++)
-		would = spec_is_left_out(&fresh.specs[i]) || can_listen(c, &fresh.specs[i]);
-	settings_free(&fresh);
-	return would;
-}
-
+/* Faulty settings change nothing; what else a start needs, the new one finds out. */
 static void reload(struct client *c)
 {
+	static struct settings fresh;
+	bool sound;
+
 	notify_reloading(c->notify);
-	if (would_start(c)) {
+	sound = settings_read(c->s->argc, c->s->argv, &fresh) < 0;
+	settings_free(&fresh);
+	if (sound) {
 		log_msg(LOG_NOTICE, "SIGHUP: starting anew with the settings as they are now");
 		stop(c, CLIENT_AGAIN);
 		return;
 	}
-	log_msg(LOG_ERR, "SIGHUP: no start is possible with the settings as they are now; going on "
-			 "with the old ones");
+	log_msg(LOG_ERR, "SIGHUP: the settings as they are now are faulty; going on with the old "
+			 "ones");
 	if (c->ready)
 		notify_send(c->notify, "READY=1");
 }
