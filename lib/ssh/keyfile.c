@@ -53,22 +53,28 @@ static ssize_t read_all(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
+/* By its name. */
+static bool is_public(const char *path)
+{
+	const size_t n = strlen(path);
+
+	return n > 4 && strcmp(path + n - 4, ".pub") == 0;
+}
+
 char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR])
 {
 	char why[FOLDERS_ERROR], *text = NULL;
 	struct stat st;
-	const int stem = (int)strlen(path) - 4,
-		  fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
 	ssize_t n;
+	int fd;
 
 	/* Whatever its mode, which nobody should be told to change. */
-	if (stem > 0 && strcmp(path + stem, ".pub") == 0) {
-		fail(err, "%s: that is the public key; give the private one, %.*s", path, stem,
-		     path);
-		if (fd >= 0)
-			close(fd);
+	if (is_public(path)) {
+		fail(err, "%s: that is the public key; give the private one, %.*s", path,
+		     (int)strlen(path) - 4, path);
 		return NULL;
 	}
+	fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
 	if (fd < 0) {
 		fail(err, "%s: %s", path, why);
 		return NULL;
@@ -173,6 +179,8 @@ int keyfile_generate(const char *path, const char *comment, char fingerprint[KEY
 	ssh_key key = NULL;
 	int rc = -1;
 
+	if (is_public(path))
+		return fail(err, "%s: a public key is called so; choose another name", path);
 	if (!pub_line)
 		size = sizeof(own);
 	if (keyfile_make_key(&key) != SSH_OK ||

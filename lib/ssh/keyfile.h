@@ -19,8 +19,8 @@ int keyfile_make_key(ssh_key *key);
 
 /* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
  * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).
- * fingerprint and, where pub_line is not NULL, the public line (size bytes) are returned.  0, or -1
- * with err; nothing is left behind on failure. */
+ * A path that ends in .pub is refused.  fingerprint and, where pub_line is not NULL, the public
+ * line (size bytes) are returned.  0, or -1 with err; nothing is left behind on failure. */
 int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR]);
 

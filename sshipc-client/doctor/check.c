@@ -109,7 +109,9 @@ static void open_next(struct doctor *d)
 	d->granted = false;
 	if (d->opened == 0) /* who is silent was noticed by others up to here */
 		event_base_loopexit(d->base, &patience);
-	if (!to && !report_failed(d->report)) {
+	if (report_failed(d->report)) {
+		report_close(d->report, REPORT_LISTENER);
+	} else if (!to) {
 		report_pass(d->report, REPORT_PERMITTED, "the server opens what is asked for");
 		report_pass(d->report, REPORT_PRESENT, "it takes connections");
 	}

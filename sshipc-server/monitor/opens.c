@@ -105,6 +105,14 @@ remember_refusal(struct conn *c, const char *fmt, ...)
 	memcpy(c->use->last_refusal, c->last_refusal, sizeof(c->last_refusal));
 }
 
+static const char *remedy(int error)
+{
+	if (error == EACCES)
+		return "; the user that sessions run as needs write permission for the socket, by "
+		       "its mode or its group, and search permission (x) for each folder above it";
+	return error == ETOOMANYREFS ? "" : "; is its daemon running?";
+}
+
 static void tell_failed(const struct channel *ch)
 {
 	struct conn *c = ch->c;
@@ -117,8 +125,7 @@ static void tell_failed(const struct channel *ch)
 						     {"reason", strerror(ch->error), 0},
 						     {NULL, NULL, 0}},
 			  "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
-			  address_format(&c->endpoint->address, at, sizeof(at)),
-			  ch->error == ETOOMANYREFS ? "" : "; is its daemon running?");
+			  address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
 /* False: not now, the session's socket is full.  A refused channel may be gone afterwards. */

@@ -167,6 +167,14 @@ Test(keyfile, nothing_left_behind)
 	}
 }
 
+/* Else a private key would have the name of what is given away. */
+Test(keyfile, never_called_public)
+{
+	cr_expect_eq(keyfile_generate(pub, "", fingerprint, NULL, 0, err), -1);
+	cr_expect(strstr(err, ": a public key is called so; choose another name"), "%s", err);
+	cr_expect_neq(access(pub, F_OK), 0);
+}
+
 Test(keyfile, no_folder)
 {
 	cr_expect_eq(keyfile_generate("/nonexistent/key", "", fingerprint, NULL, 0, err), -1);
