@@ -18,20 +18,21 @@
 #include "ctl.h"
 #include "dialler.h"
 #include "helper.h"
+#include "interposed.h"
 #include "keyfile.h"
 #include "loop.h"
 #include "monitor.h"
 #include "option.h"
-#include "proof.h"
 #include "settings.h"
 #include "spawner.h"
+#include "spawner_main.h"
 #include "window.h"
 
 static void print_version_details(void)
 {
 	struct selftest t;
 
-	proof_selftest(&t);
+	session_selftest(&t);
 	printf("libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\nlogins are verified by: %s\n"
 	       "private host keys are in: %s\n",
 	       ssh_version(0), t.gcm ? "on" : "off", t.streamlocal ? "on" : "off",

@@ -10,11 +10,11 @@
 #include <time.h>
 
 #include "address.h"
-#include "algorithms.h"
 #include "cidr.h"
 #include "endpoint.h"
 #include "explain.h"
 #include "log.h"
+#include "profile.h"
 
 #define SETTINGS_LISTEN	   16
 #define SETTINGS_HOSTKEYS  4

@@ -347,3 +347,20 @@ int address_connect(const struct address *a, const struct address *from, bool *p
 	errno = e;
 	return -1;
 }
+
+void address_tune_ssh(int fd, int keepalive)
+{
+	const int one = 1, unsent = ADDRESS_UNSENT, third = 1 + keepalive / 3;
+	/* A peer that lives but does not read (max_held) leaves its window at zero, and the kernel
+	 * counts that as it counts silence: so its patience is that with output without progress.
+	 * A silent peer is noticed by keepalive requests before that. */
+	const unsigned timeout_ms =
+	    (unsigned)(keepalive > ADDRESS_STALL ? keepalive : ADDRESS_STALL) * 1000;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &third, sizeof(third));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &third, sizeof(third));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+}

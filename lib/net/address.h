@@ -123,4 +123,12 @@ bool listening_in_the_way(const struct listening *l);
 /* Closes it; unlinks a Unix path only while it is still our inode.  Safe on a closed one. */
 void listening_close(struct listening *l);
 
+#define ADDRESS_UNSENT (128 * 1024) /* bytes in the send buffer of an SSH connection */
+#define ADDRESS_STALL  60	    /* seconds: pending output of it that makes no progress */
+
+/* What the TCP socket of an SSH connection gets, on either side: no Nagle delay; little unsent data
+ * in the kernel, so that a small answer does not wait behind a bulk transfer; data not acknowledged
+ * for keepalive seconds is a dead path. */
+void address_tune_ssh(int fd, int keepalive);
+
 #endif

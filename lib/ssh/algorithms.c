@@ -28,24 +28,6 @@ const char algorithms_host_keys[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-
 
 enum { RSA_MIN_BITS = 2048 };
 
-/* Well below what the ciphers allow (RFC 4344 section 3, RFC 4253 section 9). */
-
-int algorithms_parse(const char *text, enum algorithms_profile *profile)
-{
-	if (strcmp(text, "default") == 0)
-		*profile = ALGORITHMS_DEFAULT;
-	else if (strcmp(text, "compatible") == 0)
-		*profile = ALGORITHMS_COMPATIBLE;
-	else
-		return -1;
-	return 0;
-}
-
-const char *algorithms_text(enum algorithms_profile profile)
-{
-	return profile == ALGORITHMS_COMPATIBLE ? "compatible" : "default";
-}
-
 bool algorithms_cpu_has_aes(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -10,16 +10,7 @@
 #include <libssh/server.h>
 #include <stdbool.h>
 
-enum algorithms_profile {
-	ALGORITHMS_DEFAULT,
-	/* adds hmac-sha2-256/512 for peers without encrypt-then-MAC, ecdh-sha2-nistp256/384/521 for
-	 * those that keep to FIPS 140 */
-	ALGORITHMS_COMPATIBLE,
-};
-
-/* "default" or "compatible"; -1 for anything else. */
-int algorithms_parse(const char *text, enum algorithms_profile *profile);
-const char *algorithms_text(enum algorithms_profile profile);
+#include "profile.h"
 
 /* AES-GCM is offered, and first, only when gcm: the CPU has AES and selftest.h saw this libssh
  * reject a changed tag. */
@@ -32,9 +23,6 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 /* The same for a client session; hostkeys: comma list, see trust.h. */
 int algorithms_set_client(ssh_session session, enum algorithms_profile profile, bool gcm,
 			  const char *hostkeys);
-
-#define ALGORITHMS_REKEY_DATA 1024 /* MiB; what a client session gets */
-#define ALGORITHMS_REKEY_TIME 3600 /* seconds */
 
 /* What every session needs that ssh_bind cannot set: no compression, and new keys after so many MiB
  * or seconds.  Before the key exchange. */

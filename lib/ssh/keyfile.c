@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the starting server (host keys), its sessions' self-test and the client (its own key). Nothing
+ * here calls libssh: the monitor, which does not link it, makes and reads key files, too.
+ */
 #include "keyfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh/libssh.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,8 +17,13 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "field.h"
 
-enum { LINE_ROOM = 8192 }; /* bytes of a public line, with its comment */
+enum {
+	LINE_ROOM = 8192, /* bytes of a public line, with its comment */
+	SEED = 32,	  /* bytes of each half of an Ed25519 key */
+	TYPE = 16,
+};
 
 static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
 {
@@ -118,23 +126,99 @@ static int write_new(const char *path, mode_t mode, const char *text, char *err)
 	return fail(err, "%s: %s", path, strerror(error));
 }
 
+/* OpenSSH's form (PROTOCOL.key), without a passphrase: the public blob, and what stands in the
+ * private section between its check numbers and its comment. */
+static void put_form(const uint8_t *blob, size_t n, const struct field_writer *numbers,
+		     char text[KEYFILE_TEXT])
+{
+	uint8_t secret[KEYFILE_TEXT / 4], all[KEYFILE_TEXT / 2];
+	struct field_writer in = {secret, 0, sizeof(secret)}, w = {all, 0, sizeof(all)};
+	EVP_ENCODE_CTX *c = EVP_ENCODE_CTX_new();
+	int len = 0, more = 0;
+
+	field_put_u32(&in, 0);
+	field_put_u32(&in, 0);
+	field_put_bytes(&in, numbers->p, numbers->len);
+	field_put_text(&in, "");
+	for (uint8_t pad = 1; in.len % 8 != 0; pad++)
+		field_put_bytes(&in, &pad, 1);
+	field_put_bytes(&w, KEYFILE_MAGIC, sizeof(KEYFILE_MAGIC));
+	field_put_text(&w, "none");
+	field_put_text(&w, "none");
+	field_put_text(&w, "");
+	field_put_u32(&w, 1);
+	field_put(&w, blob, n);
+	field_put(&w, secret, in.len);
+	if (!c || numbers->len > numbers->size || in.len > in.size || w.len > w.size)
+		abort();
+	text = stpcpy(text, KEYFILE_BEGIN);
+	EVP_EncodeInit(c);
+	EVP_EncodeUpdate(c, (unsigned char *)text, &len, all, (int)w.len);
+	EVP_EncodeFinal(c, (unsigned char *)text + len, &more);
+	strcpy(text + len + more, KEYFILE_END);
+	EVP_ENCODE_CTX_free(c);
+	explicit_bzero(secret, sizeof(secret));
+	explicit_bzero(all, sizeof(all));
+}
+
+void keyfile_text_public(const uint8_t *blob, size_t n, char text[KEYFILE_TEXT])
+{
+	struct field_reader r = {blob, n};
+	const struct field type = field_take(&r), first = field_take(&r), second = field_take(&r);
+	uint8_t numbers[KEYFILE_TEXT / 4], nothing[2 * SEED] = {0};
+	struct field_writer w = {numbers, 0, sizeof(numbers)};
+
+	field_put(&w, type.p, type.len);
+	if (second.len == 0) { /* Ed25519: no seed */
+		field_put(&w, first.p, first.len);
+		memcpy(nothing + SEED, first.p, SEED);
+		field_put(&w, nothing, sizeof(nothing));
+	} else if (type.len == 7) { /* ssh-rsa; its blob has e first */
+		field_put(&w, second.p, second.len);
+		field_put(&w, first.p, first.len);
+		for (int i = 0; i < 4; i++) /* 0.11 computes modulo p - 1 */
+			field_put(&w, "\3", 1);
+	} else {
+		field_put(&w, first.p, first.len);
+		field_put(&w, second.p, second.len);
+		field_put(&w, "\1", 1);
+	}
+	put_form(blob, n, &w, text);
+}
+
+size_t keyfile_new(uint8_t blob[KEYLINE_BLOB_MAX], char text[KEYFILE_TEXT], EVP_PKEY **out)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	uint8_t pair[2 * SEED], numbers[4 * SEED + TYPE];
+	struct field_writer b = {blob, 0, KEYLINE_BLOB_MAX}, w = {numbers, 0, sizeof(numbers)};
+	size_t seed = SEED, point = SEED;
+
+	if (key && EVP_PKEY_get_raw_private_key(key, pair, &seed) == 1 &&
+	    EVP_PKEY_get_raw_public_key(key, pair + SEED, &point) == 1) {
+		field_put_text(&b, "ssh-ed25519");
+		field_put(&b, pair + SEED, SEED);
+		field_put_bytes(&w, blob, b.len);
+		field_put(&w, pair, sizeof(pair));
+		put_form(blob, b.len, &w, text);
+	}
+	if (out)
+		*out = key;
+	else
+		EVP_PKEY_free(key);
+	explicit_bzero(pair, sizeof(pair));
+	explicit_bzero(numbers, sizeof(numbers));
+	return b.len;
+}
+
 /* The comment is the rest of the line, so a control byte in it could begin another one. */
-static int public_line(ssh_key key, const char *comment, char *line, size_t size, char *fingerprint,
+static int public_line(const uint8_t *blob, size_t n, const char *comment, char *line, size_t size,
 		       const char *path, char *err)
 {
-	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
-	char *base64 = NULL;
-	long n = 0;
-	int len = 0;
+	char base64[LINE_ROOM];
+	int len;
 
-	if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
-		return fail(err, "%s: libssh cannot export the public key", path);
-	len = snprintf(line, size, "%s %s%s%s", ssh_key_type_to_char(ssh_key_type(key)), base64,
-		       *comment ? " " : "", comment);
-	n = keyline_base64(base64, strlen(base64), blob, sizeof(blob));
-	ssh_string_free_char(base64);
-	if (n <= 0)
-		return fail(err, "%s: libssh exports a public key that is not base64", path);
+	EVP_EncodeBlock((unsigned char *)base64, blob, (int)n);
+	len = snprintf(line, size, "ssh-ed25519 %s%s%s", base64, *comment ? " " : "", comment);
 	if (len < 0 || (size_t)len >= size)
 		return fail(err, "%s: the comment is too long", path);
 	for (const char *c = comment; *c; c++)
@@ -142,8 +226,6 @@ static int public_line(ssh_key key, const char *comment, char *line, size_t size
 			return fail(err, "%s: the comment holds a control byte", path);
 	if (keyline_holds_key(line + strcspn(line, " ") + 1))
 		return fail(err, "%s: the comment holds a second key", path);
-	keyline_digest(blob, (size_t)n, digest);
-	keyline_fingerprint(digest, fingerprint);
 	return 0;
 }
 
@@ -162,38 +244,25 @@ static int write_pair(const char *path, const char *secret, const char *line, ch
 	return -1;
 }
 
-int keyfile_make_key(ssh_key *key)
-{
-#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
-	return ssh_pki_generate_key(SSH_KEYTYPE_ED25519, NULL, key);
-#else
-	return ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, key);
-#endif
-}
-
 int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
 		     char *pub_line, size_t size, char err[KEYFILE_ERROR])
 {
-	char own[LINE_ROOM];
-	char *line = pub_line ? pub_line : own, *secret = NULL;
-	ssh_key key = NULL;
-	int rc = -1;
+	char own[LINE_ROOM], secret[KEYFILE_TEXT];
+	char *line = pub_line ? pub_line : own;
+	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
+	size_t n;
+	int rc;
 
 	if (is_public(path))
 		return fail(err, "%s: a public key is called so; choose another name", path);
-	if (!pub_line)
-		size = sizeof(own);
-	if (keyfile_make_key(&key) != SSH_OK ||
-	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &secret) != SSH_OK) {
-		fail(err, "%s: libssh cannot make an Ed25519 key", path);
-		goto out;
-	}
-	if (public_line(key, comment, line, size, fingerprint, path, err) == 0)
+	n = keyfile_new(blob, secret, NULL);
+	if (n == 0)
+		return fail(err, "%s: libcrypto cannot make an Ed25519 key", path);
+	keyline_digest(blob, n, digest);
+	keyline_fingerprint(digest, fingerprint);
+	rc = public_line(blob, n, comment, line, pub_line ? size : sizeof(own), path, err);
+	if (rc == 0)
 		rc = write_pair(path, secret, line, err);
-out:
-	if (secret)
-		explicit_bzero(secret, strlen(secret));
-	ssh_string_free_char(secret);
-	ssh_key_free(key);
+	explicit_bzero(secret, sizeof(secret));
 	return rc;
 }

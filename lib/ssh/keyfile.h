@@ -5,7 +5,7 @@
  * Private key files: made, checked for their mode, read.  Secrets are wiped (explicit_bzero) before
  * memory is freed.  Every err begins with the path and ends with the remedy where there is one.
  */
-#include <libssh/libssh.h>
+#include <openssl/evp.h>
 #include <stddef.h>
 
 #include "folders.h"
@@ -14,8 +14,18 @@
 #define KEYFILE_MAX   32768 /* bytes of a key file */
 #define KEYFILE_ERROR (FOLDERS_ERROR + 512)
 
-/* A new Ed25519 key, in memory only.  SSH_OK or SSH_ERROR. */
-int keyfile_make_key(ssh_key *key);
+/* OpenSSH's form (PROTOCOL.key). */
+#define KEYFILE_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+#define KEYFILE_END   "-----END OPENSSH PRIVATE KEY-----\n"
+#define KEYFILE_MAGIC "openssh-key-v1" /* with its NUL */
+#define KEYFILE_TEXT  12288	       /* room for the text of the longest key */
+
+/* A new Ed25519 key, in memory only: its public half's length, its text (wipe it) and, where key is
+ * not NULL, itself; or 0. */
+size_t keyfile_new(uint8_t blob[KEYLINE_BLOB_MAX], char text[KEYFILE_TEXT], EVP_PKEY **key);
+
+/* The public half in a private key's clothes: the numbers of the private half mean nothing. */
+void keyfile_text_public(const uint8_t *blob, size_t n, char text[KEYFILE_TEXT]);
 
 /* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
  * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).

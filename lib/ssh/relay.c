@@ -396,23 +396,6 @@ void relay_abort(struct relay *r)
 	mark(r);
 }
 
-const char *relay_end_text(enum relay_end end)
-{
-	switch (end) {
-	case RELAY_END_ORDERLY:
-		return "both sides ended";
-	case RELAY_END_PEER_ABORT:
-		return "aborted by the peer";
-	case RELAY_END_SOCKET_ERROR:
-		return "connection reset";
-	case RELAY_END_NO_SOCKET:
-		return "no connection";
-	case RELAY_END_SESSION:
-		return "session ended";
-	}
-	return "unknown";
-}
-
 void relay_reset_socket(int fd)
 {
 	const struct linger on = {.l_onoff = 1};

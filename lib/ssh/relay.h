@@ -20,15 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "relay_end.h"
 #include "sshloop.h"
-
-enum relay_end {
-	RELAY_END_ORDERLY,
-	RELAY_END_PEER_ABORT,	/* the peer closed its channel early */
-	RELAY_END_SOCKET_ERROR, /* our socket was reset or failed */
-	RELAY_END_NO_SOCKET,	/* closed before there was one: relay_abort before relay_attach */
-	RELAY_END_SESSION,	/* the session went first */
-};
 
 struct relay;
 struct relays; /* all of one session */
@@ -79,8 +72,6 @@ void relay_discard(struct relay *r);
 
 /* Ends it as a failure: EOF and CLOSE towards the channel, reset or close of the socket. */
 void relay_abort(struct relay *r);
-
-const char *relay_end_text(enum relay_end end);
 
 /* Closes a socket as an abort: reset for TCP. */
 void relay_reset_socket(int fd);

@@ -72,15 +72,21 @@ static int make_pair(ssh_session *session, int *wire)
 	return pair[1];
 }
 
-static bool start(struct test *t, const char *cipher, const char *host_key)
+static ssh_key new_key(void)
 {
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	char text[KEYFILE_TEXT];
 	ssh_key key = NULL;
-	int fd;
 
-	if (t->keyless)
-		key = t->hooks->keyless(host_key);
-	else
-		ssh_pki_import_privkey_base64(host_key, NULL, NULL, NULL, &key);
+	if (keyfile_new(blob, text, NULL) > 0)
+		ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key);
+	return key;
+}
+
+static bool start(struct test *t, const char *cipher)
+{
+	ssh_key key = t->hooks ? t->hooks->hostkey(!t->keyless) : new_key();
+	int fd;
 
 	t->bind = ssh_bind_new();
 	if (!t->bind || !key ||
@@ -88,8 +94,8 @@ static bool start(struct test *t, const char *cipher, const char *host_key)
 		ssh_key_free(key);
 		return false;
 	}
-	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0 ||
-	    keyfile_make_key(&t->user) != SSH_OK)
+	t->user = new_key();
+	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0 || !t->user)
 		return false;
 	/* libssh's client opens streamlocal channels only to what calls itself so. */
 	ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_BANNER, "OpenSSH_9.0");
@@ -222,32 +228,20 @@ static void stop(struct test *t)
 }
 
 /* Everything up to the first open: true when it arrived. */
-static bool meet(struct test *t, const struct selftest_hooks *hooks, const char *host_key,
-		 bool keyless)
+static bool meet(struct test *t, const struct selftest_hooks *hooks, bool keyless)
 {
 	*t = (struct test){.wire = {-1, -1}, .hooks = hooks, .keyless = keyless};
-	if (start(t, "aes128-gcm@openssh.com", host_key) && handshake(t))
+	if (start(t, "aes128-gcm@openssh.com") && handshake(t))
 		ask_open(t);
 	return t->opened;
 }
 
 static bool run(struct test *t, const struct selftest_hooks *hooks)
 {
-	ssh_key key = NULL;
-	char *text = NULL;
-	bool works = false;
-
-	if (keyfile_make_key(&key) == SSH_OK &&
-	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &text) == SSH_OK) {
-		works = hooks && meet(t, hooks, text, true);
-		if (!works) {
-			stop(t);
-			works = meet(t, hooks, text, false);
-		}
-	}
-	ssh_string_free_char(text);
-	ssh_key_free(key);
-	return works;
+	if (hooks && meet(t, hooks, true))
+		return true;
+	stop(t);
+	return meet(t, hooks, false);
 }
 
 static void add_why(struct selftest *out, const char *text)

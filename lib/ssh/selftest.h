@@ -25,9 +25,9 @@ struct selftest {
 struct selftest_hooks {
 	/* In the message callback of its CHANNEL_OPEN: the path that was read. */
 	bool (*seen_path)(char *path, size_t size);
-	/* Before it: this private host key (its text) without its private half; NULL: impossible.
+	/* Before it: a new Ed25519 host key, whole or without its private half; NULL: impossible.
 	 */
-	ssh_key (*keyless)(const char *text);
+	ssh_key (*hostkey)(bool whole);
 	/* In the callback of its login, whose signature libssh found good: is it? */
 	bool (*seen_proof)(const char *user, ssh_key key);
 	/* After it: was any message freed by way of us, so that one without an answer is seen? */

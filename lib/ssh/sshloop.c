@@ -13,23 +13,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "alloc.h"
 #include "loop.h"
 #include "watchdog.h"
 
 enum {
-	READ_SIZE = 4096,     /* what libssh reads at a time (MAX_BUF_SIZE) */
-	READS_PER_TURN = 16,  /* then the other descriptors get their turn */
-	PASSES_PER_TURN = 16, /* likewise: a pass may read, and a peer that sends without end make
-				 each of them the cause of another */
-	PROBES = 3,	      /* unanswered keepalives until a peer is dead */
-	STALL_SECONDS = 60,   /* pending output that makes no progress */
-	UNSENT_BYTES = 128 * 1024, /* in the kernel's send buffer */
-	HUSHED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
-	DRAIN_MS = 200,		   /* for the last packets at the end */
-	HEARD_MAX = 32 * 1024,	   /* packets, without one of ours that went out */
-	ON_THEIR_WAY = 8 << 20,	   /* bytes that an honest peer may have sent before it knew */
-	HEAR_OUT_MS = 100,	   /* for the peer to read our last words and close */
+	READ_SIZE = 4096,	/* what libssh reads at a time (MAX_BUF_SIZE) */
+	READS_PER_TURN = 16,	/* then the other descriptors get their turn */
+	PASSES_PER_TURN = 16,	/* likewise: a pass may read, and a peer that sends without end make
+				   each of them the cause of another */
+	PROBES = 3,		/* unanswered keepalives until a peer is dead */
+	HUSHED = 64 * 1024,	/* bytes that must wait before a poll tells of them */
+	DRAIN_MS = 200,		/* for the last packets at the end */
+	HEARD_MAX = 32 * 1024,	/* packets, without one of ours that went out */
+	ON_THEIR_WAY = 8 << 20, /* bytes that an honest peer may have sent before it knew */
+	HEAR_OUT_MS = 100,	/* for the peer to read our last words and close */
 	ANSWERS_MAX =
 	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
 };
@@ -311,9 +310,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		l->failed = "connection lost";
 	else if (l->silent >= PROBES)
 		l->failed = "peer does not answer: connection given up";
-	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
+	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= ADDRESS_STALL)
 		l->failed = "peer takes no data: connection given up";
-	else if (l->owed * (unsigned)l->config.keepalive / 4 >= STALL_SECONDS)
+	else if (l->owed * (unsigned)l->config.keepalive / 4 >= ADDRESS_STALL)
 		l->failed = no_new_keys;
 	else if (l->silent > 0 || (l->paused && l->logged_in)) {
 		l->passing = true;
@@ -511,21 +510,4 @@ void sshloop_free(struct sshloop *l, const char *message)
 	event_free(l->later);
 	close(l->fd);
 	free(l);
-}
-
-void sshloop_tune(int fd, int keepalive)
-{
-	const int one = 1, unsent = UNSENT_BYTES, third = 1 + keepalive / 3;
-	/* A peer that lives but does not read (max_held) leaves its window at zero, and the kernel
-	 * counts that as it counts silence: so its patience is that with output without progress.
-	 * A silent peer is noticed by keepalive requests before that. */
-	const unsigned timeout_ms =
-	    (unsigned)(keepalive > STALL_SECONDS ? keepalive : STALL_SECONDS) * 1000;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &third, sizeof(third));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &third, sizeof(third));
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 }

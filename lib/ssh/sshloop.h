@@ -95,9 +95,4 @@ uint64_t sshloop_bytes_in(const struct sshloop *l);
  * (at most 100 ms).  All channels are dead. */
 void sshloop_free(struct sshloop *l, const char *message);
 
-/* What the TCP socket of an SSH connection gets, on either side: no Nagle delay; little unsent data
- * in the kernel, so that a small answer does not wait behind a bulk transfer; data not acknowledged
- * for keepalive seconds is a dead path. */
-void sshloop_tune(int fd, int keepalive);
-
 #endif

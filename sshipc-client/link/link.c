@@ -393,7 +393,7 @@ static void start_session(struct link *l, int fd)
 	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = l};
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
-	sshloop_tune(fd, l->s->keepalive);
+	address_tune_ssh(fd, l->s->keepalive);
 	l->ssh = session_new(l->s, l->gcm, fd);
 	if (!l->ssh) {
 		close(fd);

@@ -10,7 +10,6 @@
 #include "confine.h"
 #include "loop.h"
 #include "monitor_internal.h"
-#include "sshloop.h"
 
 enum {
 	BACKLOG = 1024,	     /* who finds it full tries again after a second */
@@ -153,7 +152,7 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	struct conn *c;
 	int pair[2];
 
-	sshloop_tune(fd, m->view.settings->keepalive);
+	address_tune_ssh(fd, m->view.settings->keepalive);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
 		log_msg(LOG_ERR, "no socket pair for a session: %s", strerror(errno));
 		close(fd);

@@ -10,7 +10,6 @@
 
 #include "conn_internal.h"
 #include "proof.h"
-#include "session.h"
 
 static const struct words {
 	const char *algorithm; /* or how it begins */

@@ -13,7 +13,6 @@
 #include "alloc.h"
 #include "keyblob.h"
 #include "loop.h"
-#include "session.h"
 
 enum {
 	KILL_MS = 500,	 /* from END to SIGKILL */

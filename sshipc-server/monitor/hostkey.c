@@ -14,10 +14,6 @@
 #include "keyform.h"
 #include "signature.h"
 
-static const char begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
-static const char end[] = "-----END OPENSSH PRIVATE KEY-----\n";
-static const char magic[] = "openssh-key-v1"; /* with its NUL */
-
 enum {
 	LOCKED = 1 << 18, /* bytes of memory for all that is secret */
 	SEED = 32,
@@ -109,8 +105,8 @@ static EVP_PKEY *take_key(struct field_reader *r)
 	struct field_reader in;
 	uint32_t check;
 
-	type = field_take_bytes(r, sizeof(magic));
-	if (type.len == 0 || memcmp(type.p, magic, sizeof(magic)) != 0)
+	type = field_take_bytes(r, sizeof(KEYFILE_MAGIC));
+	if (type.len == 0 || memcmp(type.p, KEYFILE_MAGIC, sizeof(KEYFILE_MAGIC)) != 0)
 		return NULL;
 	cipher = field_take(r);
 	field_take(r); /* how a passphrase would become a key */
@@ -140,7 +136,7 @@ static EVP_PKEY *from_openssh(const char *text)
 	EVP_PKEY *key = NULL;
 	size_t n = 0;
 
-	for (const char *p = text + strlen(begin); base64 && stop && p < stop; p++)
+	for (const char *p = text + strlen(KEYFILE_BEGIN); base64 && stop && p < stop; p++)
 		if (!isspace((unsigned char)*p))
 			base64[n++] = *p;
 	if (n > 0 && bytes) {
@@ -202,7 +198,8 @@ struct hostkey *hostkey_parse(const char *text)
 {
 	const size_t size = strlen(text) + 1;
 	struct hostkey *k =
-	    new_key(strncmp(text, begin, strlen(begin)) == 0 ? from_openssh(text) : from_pem(text));
+	    new_key(strncmp(text, KEYFILE_BEGIN, strlen(KEYFILE_BEGIN)) == 0 ? from_openssh(text)
+									     : from_pem(text));
 
 	if (!k)
 		return NULL;
@@ -286,54 +283,4 @@ bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b)
 const char *hostkey_text(const struct hostkey *k)
 {
 	return k->text;
-}
-
-/* ---- the public half in a private key's clothes ---- */
-
-static void put_secret(struct field_writer *w, const struct hostkey *k)
-{
-	struct field_reader r = {k->blob, k->blob_len};
-	const struct field type = field_take(&r), first = field_take(&r), second = field_take(&r);
-	uint8_t nothing[2 * SEED] = {0};
-
-	field_put_u32(w, 0);
-	field_put_u32(w, 0);
-	field_put(w, type.p, type.len);
-	if (second.len == 0) { /* Ed25519: no seed */
-		field_put(w, first.p, first.len);
-		memcpy(nothing + SEED, first.p, SEED);
-		field_put(w, nothing, sizeof(nothing));
-	} else if (type.len == 7) { /* ssh-rsa; its blob has e first */
-		field_put(w, second.p, second.len);
-		field_put(w, first.p, first.len);
-		for (int i = 0; i < 4; i++) /* 0.11 computes modulo p - 1 */
-			field_put(w, "\3", 1);
-	} else {
-		field_put(w, first.p, first.len);
-		field_put(w, second.p, second.len);
-		field_put(w, "\1", 1);
-	}
-	field_put_text(w, "");
-	for (uint8_t pad = 1; w->len % 8 != 0; pad++)
-		field_put_bytes(w, &pad, 1);
-}
-
-void hostkey_text_public(const struct hostkey *k, char out[WIRE_MAX])
-{
-	uint8_t secret[WIRE_MAX / 4], all[WIRE_MAX / 2];
-	struct field_writer in = {secret, 0, sizeof(secret)}, w = {all, 0, sizeof(all)};
-
-	put_secret(&in, k);
-	field_put_bytes(&w, magic, sizeof(magic));
-	field_put_text(&w, "none");
-	field_put_text(&w, "none");
-	field_put_text(&w, "");
-	field_put_u32(&w, 1);
-	field_put(&w, k->blob, k->blob_len);
-	field_put(&w, secret, in.len);
-	if (in.len > in.size || w.len > w.size)
-		abort();
-	out += snprintf(out, WIRE_MAX, "%s", begin);
-	out += EVP_EncodeBlock((unsigned char *)out, all, (int)w.len);
-	sprintf(out, "\n%s", end);
 }

@@ -3,8 +3,7 @@
 #define SSHIPC_SERVER_HOSTKEY_H
 /*
  * The monitor's private host keys: read and used with libcrypto alone, wiped at the end; their
- * texts are in memory that is locked as far as the limit allows.  What sessions load instead has
- * the public half only.
+ * texts are in memory that is locked as far as the limit allows.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,8 +33,5 @@ bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b);
 
 /* The text that it was read from. */
 const char *hostkey_text(const struct hostkey *k);
-
-/* OpenSSH's form of it, with numbers that mean nothing for its private half. */
-void hostkey_text_public(const struct hostkey *k, char out[WIRE_MAX]);
 
 #endif

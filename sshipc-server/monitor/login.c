@@ -9,7 +9,6 @@
 #include "alloc.h"
 #include "loop.h"
 #include "proof.h"
-#include "session.h"
 
 enum {
 	REPLACE_MS = 3000, /* for the older sessions of a key to show that they live */

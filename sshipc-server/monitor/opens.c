@@ -11,7 +11,7 @@
 
 #include "alloc.h"
 #include "loop.h"
-#include "relay.h"
+#include "relay_end.h"
 
 enum { PENDING_MS = 20 }; /* then the channel is accepted before the dial is over */
 

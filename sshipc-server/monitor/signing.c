@@ -4,7 +4,6 @@
 #include "conn_internal.h"
 #include "hostkey.h"
 #include "proof.h"
-#include "sigcalls.h"
 
 /* The key that the exchange names, and its hash. */
 static const struct hostkey *find_key(const struct conn *c, const struct field *hashed, size_t n,
@@ -31,7 +30,7 @@ enum heard signing_on_sign(struct conn *c, struct wire *w)
 	size_t n, len = sizeof(raw);
 
 	wire_get_text(w, algorithm, sizeof(algorithm));
-	hashed.p = wire_get_bytes(w, &hashed.len, SIGCALLS_HASHED_MAX);
+	hashed.p = wire_get_bytes(w, &hashed.len, SIGNATURE_HASHED_MAX);
 	n = wire_get_u32(w);
 	/* Before its login a session has one session id, and the host key's word for that only. */
 	if (wire_done(w) && c->proof && (first || c->use))

@@ -14,6 +14,35 @@
 #define WIRE_MAX 12288 /* a private host key in text form is the longest field */
 #define WIRE_FDS 2
 
+/* What both sides of a session know. */
+#define SESSION_CHANNELS_MAX 16384 /* the most that max_channels can be */
+#define SESSION_SIGNATURES   6	   /* of logins, that a peer may have checked */
+
+/* What LIMIT says was reached. */
+enum session_limit { SESSION_LIMIT_CHANNELS, SESSION_LIMIT_HELD };
+
+/* Why libssh refused a login by itself: what ATTEMPT says. */
+enum session_login_fault {
+	SESSION_QUERY,	       /* asked, without a signature, for what is not taken */
+	SESSION_CERTIFICATE,   /* not taken, and not the same as a key */
+	SESSION_UNCHECKED,     /* signed, in a way or with a key that is not taken */
+	SESSION_BAD_KEY,       /* signed by a key that no list can have */
+	SESSION_BAD_SIGNATURE, /* which does not verify */
+	SESSION_LOGIN_FAULTS
+};
+
+/* How far a peer came that did not log in: what LEFT says. */
+enum session_reached {
+	SESSION_SILENT, /* it sent nothing */
+	SESSION_PROXY,	/* it sent that, in place of SSH */
+	SESSION_HTTP,
+	SESSION_TLS,
+	SESSION_OTHER,
+	SESSION_GREETED, /* SSH, and no key exchange was completed */
+	SESSION_KEYED,
+	SESSION_REACHED
+};
+
 enum wire_type {
 	/* session -> monitor */
 	WIRE_PROBE = 1, /* bytes key blob, bytes user */

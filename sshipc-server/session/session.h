@@ -9,35 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define SESSION_CHANNELS_MAX 16384	  /* the most that max_channels can be */
-#define SESSION_LOGIN_BYTES  (256 * 1024) /* what a peer may send before it is logged in */
-
-/* What it tells the monitor of. */
-enum session_limit { SESSION_LIMIT_CHANNELS, SESSION_LIMIT_HELD };
-
-#define SESSION_SIGNATURES 6 /* of logins, that a peer may have checked */
-
-/* Why libssh refused a login by itself. */
-enum session_login_fault {
-	SESSION_QUERY,	       /* asked, without a signature, for what is not taken */
-	SESSION_CERTIFICATE,   /* not taken, and not the same as a key */
-	SESSION_UNCHECKED,     /* signed, in a way or with a key that is not taken */
-	SESSION_BAD_KEY,       /* signed by a key that no list can have */
-	SESSION_BAD_SIGNATURE, /* which does not verify */
-	SESSION_LOGIN_FAULTS
-};
-
-/* How far a peer came that did not log in: what LEFT says. */
-enum session_reached {
-	SESSION_SILENT, /* it sent nothing */
-	SESSION_PROXY,	/* it sent that, in place of SSH */
-	SESSION_HTTP,
-	SESSION_TLS,
-	SESSION_OTHER,
-	SESSION_GREETED, /* SSH, and no key exchange was completed */
-	SESSION_KEYED,
-	SESSION_REACHED
-};
+#define SESSION_LOGIN_BYTES (256 * 1024) /* what a peer may send before it is logged in */
 
 struct session_setup {
 	ssh_bind bind;	  /* host keys and algorithms */

@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "greeting.h"
+#include "interposed.h"
 #include "log.h"
 #include "proof.h"
 #include "sigcalls.h"
@@ -74,7 +75,7 @@ static bool type_taken(ssh_key key)
 static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
 {
 	uint8_t blob[KEYLINE_BLOB_MAX];
-	const size_t n = proof_blob(key, blob);
+	const size_t n = session_key_blob(key, blob);
 
 	wire_start(&s->broker.out, type);
 	wire_put_bytes(&s->broker.out, blob, n);

@@ -17,8 +17,8 @@ static struct {
 	bool limited;
 	enum sigcalls_check checked;
 	struct signature last;
-	uint8_t hashed[SIGCALLS_HASHED_MAX]; /* last */
-	size_t n;			     /* larger: it did not fit */
+	uint8_t hashed[SIGNATURE_HASHED_MAX]; /* last */
+	size_t n;			      /* larger: it did not fit */
 } calls;
 
 static void *next(const char *name)

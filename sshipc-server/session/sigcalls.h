@@ -14,8 +14,6 @@
 
 #include "signature.h"
 
-#define SIGCALLS_HASHED_MAX 8192
-
 /* A key exchange that is to be signed (RFC 4253 section 8), as libssh hashed it. */
 struct sigcalls_exchange {
 	const char *algorithm;

@@ -27,7 +27,7 @@ static void check_key(const struct hostkey *k)
 			EXPECT(++good && len > 0 && len <= sizeof(raw));
 	}
 	EXPECT(good <= 1);
-	hostkey_text_public(k, text);
+	keyfile_text_public(blob, n, text);
 	EXPECT(strlen(text) < sizeof(text) && strcmp(text, hostkey_text(k)) != 0);
 }
 

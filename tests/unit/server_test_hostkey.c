@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "hostkey.h"
-#include "proof.h"
+#include "interposed.h"
+#include "signature.h"
 
 static char dir[] = "/tmp/sshipc-hostkey-XXXXXX", path[64], err[KEYFILE_ERROR];
 
@@ -81,7 +82,7 @@ static size_t public_blob(const char *private, uint8_t blob[KEYLINE_BLOB_MAX])
 	cr_assert_eq(private ? ssh_pki_import_privkey_base64(private, NULL, NULL, NULL, &key)
 			     : ssh_pki_import_pubkey_file(pub, &key),
 		     SSH_OK);
-	n = proof_blob(key, blob);
+	n = session_key_blob(key, blob);
 	ssh_key_free(key);
 	return n;
 }
@@ -112,13 +113,13 @@ Test(hostkey, what_ssh_keygen_makes)
 	static const uint8_t hash[SIGNATURE_HASH] = "an exchange hash";
 	struct selftest libssh;
 
-	proof_selftest(&libssh);
+	session_selftest(&libssh);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint8_t expected[KEYLINE_BLOB_MAX], got[KEYLINE_BLOB_MAX];
 		struct signature s;
 		struct hostkey *k;
 		const uint8_t *blob;
-		char text[WIRE_MAX];
+		char text[KEYFILE_TEXT];
 		size_t n;
 
 		keygen(rows[i].how);
@@ -140,7 +141,7 @@ Test(hostkey, what_ssh_keygen_makes)
 				cr_expect_eq(signature_check(&s, blob, n, hash, sizeof(hash)),
 					     SIGNATURE_GOOD);
 		}
-		hostkey_text_public(k, text);
+		keyfile_text_public(blob, n, text);
 		/* A libssh that derives the public half from the private one gets the whole key. */
 		if (libssh.keyless) {
 			cr_expect_eq(public_blob(text, got), n, "%s", rows[i].how);

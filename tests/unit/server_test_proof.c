@@ -351,7 +351,7 @@ Test(proof, the_key_exchange_of_another_server)
 /* Too few fields, one too many, more than fits. */
 Test(proof, malformed_exchanges)
 {
-	static const uint8_t large[SIGCALLS_HASHED_MAX + 1];
+	static const uint8_t large[SIGNATURE_HASHED_MAX + 1];
 
 	for (int i = 0; i < 5; i++) {
 		struct fake f;

@@ -48,7 +48,7 @@ static int call_verify(const void *data, size_t n, const uint8_t *raw, size_t le
 	return rc;
 }
 
-static uint8_t hashed[SIGCALLS_HASHED_MAX + 1] = "a key exchange";
+static uint8_t hashed[SIGNATURE_HASHED_MAX + 1] = "a key exchange";
 static size_t hashed_len;
 
 /* As libssh makes the hash of a key exchange. */
@@ -106,10 +106,10 @@ Test(sigcalls, only_hashes_are_signed_elsewhere)
 	asked = 0;
 	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 1, "each once");
 	cr_expect_eq(asked, 0);
-	call_hash(SIGCALLS_HASHED_MAX);
+	call_hash(SIGNATURE_HASHED_MAX);
 	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 1);
 	cr_expect_eq(asked, 1);
-	call_hash(SIGCALLS_HASHED_MAX + 1);
+	call_hash(SIGNATURE_HASHED_MAX + 1);
 	cr_expect_eq(call_sign(data, 32, raw, &(size_t){sizeof(raw)}), 0, "too much");
 	cr_expect_eq(asked, 1);
 	sigcalls_sign_with(NULL, NULL);

@@ -13,6 +13,7 @@
 
 #include "confine.h"
 #include "spawner.h"
+#include "spawner_main.h"
 
 /* A helper is this program, executed anew. */
 __attribute__((constructor)) static void be_helper(int argc, char **argv)

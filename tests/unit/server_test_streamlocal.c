@@ -5,7 +5,7 @@
 #include <libssh/libssh.h>
 #include <string.h>
 
-#include "proof.h"
+#include "interposed.h"
 #include "streamlocal.h"
 
 /* Public in libssh, in no header of it. */
@@ -344,7 +344,7 @@ Test(streamlocal, the_self_test_sees_it)
 {
 	struct selftest t;
 
-	proof_selftest(&t);
+	session_selftest(&t);
 	cr_expect(t.works);
 	cr_expect(t.streamlocal, "%s", t.why);
 	cr_expect(t.proof, "%s", t.why);

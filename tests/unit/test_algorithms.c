@@ -119,11 +119,14 @@ static void server_offer(enum algorithms_profile profile, bool gcm, struct offer
 {
 	ssh_bind bind = ssh_bind_new();
 	ssh_key key = NULL;
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	char text[KEYFILE_TEXT];
 	int pair[2];
 	ssh_session session = new_session(pair);
 
 	cr_assert(bind);
-	cr_assert_eq(keyfile_make_key(&key), SSH_OK);
+	cr_assert_gt(keyfile_new(blob, text, NULL), 0);
+	cr_assert_eq(ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key), SSH_OK);
 	cr_assert_eq(ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key), SSH_OK);
 	cr_assert_eq(algorithms_set_bind(bind, profile, gcm), 0, "%s", ssh_get_error(bind));
 	cr_assert_eq(algorithms_set_session(session, ALGORITHMS_REKEY_DATA, ALGORITHMS_REKEY_TIME),

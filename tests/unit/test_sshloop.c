@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "loop.h"
 #include "sshloop.h"
 
@@ -237,7 +238,7 @@ Test(sshloop, tune)
 	const int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	cr_assert_geq(fd, 0);
-	sshloop_tune(fd, KEEPALIVE);
+	address_tune_ssh(fd, KEEPALIVE);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
 		int value = -1;
 		socklen_t len = sizeof(value);

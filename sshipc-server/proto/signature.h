@@ -12,8 +12,9 @@
 
 #include "keyblob.h"
 
-#define SIGNATURE_MAX  2048 /* RSA-16384 */
-#define SIGNATURE_HASH 64   /* longest exchange hash: SHA-512 */
+#define SIGNATURE_MAX	     2048 /* RSA-16384 */
+#define SIGNATURE_HASH	     64	  /* longest exchange hash: SHA-512 */
+#define SIGNATURE_HASHED_MAX 8192 /* what a key exchange hashes */
 
 /* Data that a token (sk-) signs: hash of the application, flags, counter, hash of the data. */
 #define SIGNATURE_TOKEN_DATA  69

@@ -5,10 +5,7 @@
  * Does the peer of a session have a key?  Decided from the session id, the key and the signature,
  * without a word that anybody else would have to be believed (RFC 4252 section 7).
  */
-#include <libssh/libssh.h>
-
 #include "field.h"
-#include "selftest.h"
 #include "signature.h"
 
 #define PROOF_USER_MAX 256 /* bytes of a user's name; nobody with a longer one is let in */
@@ -26,11 +23,5 @@ bool proof_exchange(const struct field *hashed, size_t n, const struct field *ho
 		    uint8_t hash[SIGNATURE_HASH]);
 
 enum signature_verdict proof_check(const struct proof *p);
-
-/* The blob of a key of libssh's: its length, or 0. */
-size_t proof_blob(ssh_key key, uint8_t blob[KEYLINE_BLOB_MAX]);
-
-/* The self-test with all that the server interposes in libssh. */
-void proof_selftest(struct selftest *out);
 
 #endif

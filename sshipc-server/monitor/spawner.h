@@ -2,9 +2,10 @@
 #ifndef SSHIPC_SERVER_SPAWNER_H
 #define SSHIPC_SERVER_SPAWNER_H
 /*
- * The helper that forks the session processes: exec'd, so nothing of the monitor is in it; libssh
- * and OpenSSL are warm and tested.  It hears no peer.  It kills a session when it is told to; when
- * its socket ends it kills all of them and goes, when the monitor dies, all die.
+ * The process that forks the session processes, seen from the monitor: exec'd, so nothing of the
+ * monitor is in it; libssh and OpenSSL are warm and tested.  It hears no peer.  It kills a session
+ * when it is told to; when its socket ends it kills all of them and goes, when the monitor dies,
+ * all die.
  */
 #include <event2/event.h>
 #include <stdbool.h>
@@ -68,8 +69,5 @@ void spawner_retire(struct spawner *s);
 
 void spawner_free(struct spawner *s);
 void spawner_free_all(void); /* retired ones too */
-
-/* The helper process; never returns. */
-void spawner_main(void) __attribute__((noreturn));
 
 #endif
