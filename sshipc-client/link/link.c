@@ -252,6 +252,8 @@ static void check_host_key(struct link *l)
 	}
 	if (reach_at(&l->peer, l->server, at)[0])
 		log_msg(LOG_NOTICE, "%s was reached%s", l->server, at);
+	if (!l->via)
+		reach_remember(&l->memory, &l->peer, true);
 	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL, false,
 		    text[0] ? text : "the server's host key could not be read");
 }
