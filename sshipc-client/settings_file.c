@@ -354,12 +354,11 @@ int settings_read_file(const char *path, struct settings *s,
 
 void settings_print(const struct settings *s)
 {
-	char server[2 * ADDRESS_HOST];
-	bool v6 = s->host && strchr(s->host, ':');
+	char at[ADDRESS_TEXT], server[ADDRESS_HOST + ADDRESS_TEXT];
 
 	if (s->host)
-		snprintf(server, sizeof(server), v6 ? "%s@[%s]:%u" : "%s@%s:%u", s->user, s->host,
-			 s->port);
+		snprintf(server, sizeof(server), "%s@%s", s->user,
+			 address_format_port(s->host, s->port, at, sizeof(at)));
 	conf_print("server = ", s->host ? server : NULL, ";\n");
 	printf("listen = [ ");
 	for (size_t i = 0; i < s->n_specs; i++) {

@@ -367,7 +367,7 @@ const char *destination_format(const struct destination *d, char *buf, size_t si
 	if (d->kind == DESTINATION_DEFAULT)
 		snprintf(buf, size, "default endpoint");
 	else if (d->kind == DESTINATION_TCP)
-		snprintf(buf, size, strchr(d->host, ':') ? "[%s]:%u" : "%s:%u", d->host, d->port);
+		address_format_port(d->host, d->port, buf, size);
 	else
 		log_escape_to(buf, size, d->host, strlen(d->host));
 	return buf;

@@ -231,16 +231,20 @@ const char *address_format_host(const struct address *a, char *buf, size_t size)
 	return buf;
 }
 
+const char *address_format_port(const char *host, unsigned port, char *buf, size_t size)
+{
+	snprintf(buf, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	return buf;
+}
+
 const char *address_format(const struct address *a, char *buf, size_t size)
 {
 	char host[ADDRESS_TEXT];
-	bool v6 = a->sa.ss_family == AF_INET6;
 
 	address_format_host(a, host, sizeof(host));
-	if (v6 || a->sa.ss_family == AF_INET)
-		snprintf(buf, size, v6 ? "[%s]:%u" : "%s:%u", host, address_port(a));
-	else
-		snprintf(buf, size, "%s", host);
+	if (a->sa.ss_family == AF_INET6 || a->sa.ss_family == AF_INET)
+		return address_format_port(host, address_port(a), buf, size);
+	snprintf(buf, size, "%s", host);
 	return buf;
 }
 
@@ -301,6 +305,19 @@ void address_tune(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+int address_accept(int sock, struct address *peer, bool *starved)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	const int fd = accept4(sock, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	*starved =
+	    fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+	if (fd >= 0)
+		address_from_sockaddr(peer, (struct sockaddr *)&sa, len);
+	return fd;
 }
 
 int address_connect_result(int fd)

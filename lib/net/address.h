@@ -50,6 +50,9 @@ int address_from_host(const char *host, uint16_t port, struct address *out);
  * bytes as \xNN; "unknown" when unset.  Returns buf. */
 const char *address_format(const struct address *a, char *buf, size_t size);
 
+/* "HOST:PORT", or "[V6]:PORT" where the host has colons.  Returns buf. */
+const char *address_format_port(const char *host, unsigned port, char *buf, size_t size);
+
 /* The numeric host alone ("127.0.0.1", "::1"); a Unix address in whole.  Returns buf. */
 const char *address_format_host(const struct address *a, char *buf, size_t size);
 
@@ -71,6 +74,11 @@ void address_from_sockaddr(struct address *a, const struct sockaddr *sa, socklen
  * full Unix backlog is errno EAGAIN.  from: the source address (port 0); NULL or unset: the
  * kernel's choice. */
 int address_connect(const struct address *a, const struct address *from, bool *pending);
+
+/* Accepts one connection of a listener that does not block: non-blocking, close-on-exec, from
+ * *peer. -1: none.  *starved: for want of descriptors or memory, so that the listener stays
+ * readable and should not be asked for a while (errno says which). */
+int address_accept(int sock, struct address *peer, bool *starved);
 
 /* After POLLOUT: 0 when connected, else the errno of the failure. */
 int address_connect_result(int fd);

@@ -104,17 +104,19 @@ int confine_open_stdio(void)
 	return 0;
 }
 
+int confine_null(int fd)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int rc = null < 0 ? -1 : null == fd ? fcntl(fd, F_SETFD, 0) : dup2(null, fd);
+
+	if (null >= 0 && null != fd)
+		close(null);
+	return rc < 0 ? -1 : 0;
+}
+
 int confine_null_stdio(void)
 {
-	const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : 0;
-
-	for (int i = 0; rc == 0 && i <= 2; i++)
-		if (dup2(fd, i) < 0)
-			rc = -1;
-	if (fd > 2)
-		close(fd);
-	return rc;
+	return confine_null(0) < 0 || confine_null(1) < 0 || confine_null(2) < 0 ? -1 : 0;
 }
 
 static void let_go(int fd, unsigned flags)

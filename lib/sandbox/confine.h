@@ -26,6 +26,9 @@ int confine_process(pid_t parent);
  * -1. */
 int confine_open_stdio(void);
 
+/* /dev/null in place of fd, whose number stays taken.  0, or -1 with errno. */
+int confine_null(int fd);
+
 /* 0-2 on /dev/null.  0, or -1. */
 int confine_null_stdio(void);
 

@@ -18,6 +18,7 @@
 
 #include "alloc.h"
 #include "field.h"
+#include "io.h"
 
 enum {
 	LINE_ROOM = 8192, /* bytes of a public line, with its comment */
@@ -40,25 +41,6 @@ void keyfile_wipe(char *text, size_t len)
 	if (text)
 		explicit_bzero(text, len);
 	free(text);
-}
-
-/* Up to size bytes, fewer only at the end of the file. */
-static ssize_t read_all(int fd, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, buf + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
 }
 
 /* By its name. */
@@ -88,7 +70,7 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFI
 		return NULL;
 	}
 	text = xmalloc(KEYFILE_MAX + 1);
-	n = read_all(fd, text, KEYFILE_MAX + 1);
+	n = io_read_all(fd, text, KEYFILE_MAX + 1);
 	if (n > 0 && n <= KEYFILE_MAX) {
 		text[n] = '\0';
 		*len = (size_t)n;
@@ -117,7 +99,7 @@ static int write_new(const char *path, mode_t mode, const char *text, char *err)
 			    errno == EEXIST ? ", and is left alone; choose another name" : "");
 	/* A short write has set no errno. */
 	errno = ENOSPC;
-	if (write(fd, text, len) != (ssize_t)len || fchmod(fd, mode) < 0 || fsync(fd) < 0)
+	if (io_write_all(fd, text, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		error = errno;
 	close(fd);
 	if (!error)

@@ -495,8 +495,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->s = s;
 	l->ops = *ops;
 	l->openings = openings_new(base, s->stdio ? 0 : s->hold, s->connect_timeout, &openings_ops);
-	snprintf(l->server, sizeof(l->server), strchr(s->host, ':') ? "[%s]:%u" : "%s:%u", s->host,
-		 s->port);
+	address_format_port(s->host, s->port, l->server, sizeof(l->server));
 	l->deadline = loop_timer(base, on_deadline, l);
 	l->backoff = backoff_new(base, s->reconnect_max, start_attempt, l);
 	l->reset = loop_timer(base, on_reset, l);

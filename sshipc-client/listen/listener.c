@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process, for client.c and run mode, which open the listeners, and from the
+ * loop.  It may not wait for anything: what it accepts goes to the link at once.
+ */
 #include "listener.h"
 
 #include <errno.h>
@@ -73,18 +77,15 @@ static void resume_all(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void take(const struct listener *l, int fd, const struct sockaddr_storage *sa, socklen_t len)
+static void take(const struct listener *l, int fd, const struct address *at)
 {
 	char peer[ADDRESS_PEER] = "", from[ADDRESS_TEXT + ADDRESS_PEER + 4];
-	struct address at;
 	bool known = true;
 
-	if (address_is_unix(&l->at.at)) {
+	if (address_is_unix(&l->at.at))
 		known = address_describe_peer(fd, peer, sizeof(peer));
-	} else {
-		address_from_sockaddr(&at, (const struct sockaddr *)sa, len);
-		address_format(&at, peer, sizeof(peer));
-	}
+	else
+		address_format(at, peer, sizeof(peer));
 	snprintf(from, sizeof(from), known ? "%s (%s)" : "%s", l->local, peer);
 	if (!caller_allowed(&l->spec->callers, fd)) {
 		log_msg(LOG_WARNING,
@@ -103,18 +104,16 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 	struct listener *l = arg;
 
 	for (int i = 0; i < ACCEPT_BURST; i++) {
-		struct sockaddr_storage sa;
-		socklen_t len = sizeof(sa);
-		const int in =
-		    accept4(fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct address at;
+		bool starved;
+		const int in = address_accept(fd, &at, &starved);
 
 		if (in >= 0) {
-			take(l, in, &sa, len);
+			take(l, in, &at);
 			if (in < l->all->most)
 				continue;
 			pause_all(l->all, "the limit of descriptors is near; raise ulimit -n");
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			   errno == ENOMEM) {
+		} else if (starved) {
 			pause_all(l->all, strerror(errno));
 		}
 		/* Whatever else it is (the peer has left already, a signal) says nothing of the

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "confine.h"
 #include "folders.h"
+#include "io.h"
 #include "json.h"
 #include "loop.h"
 #include "tty.h"
@@ -203,13 +205,9 @@ static int write_variables(struct run *r, FILE *out, const struct address *at,
 /* Away from the terminal and the process group, and from the pipes that its readers wait for. */
 static void detach(void)
 {
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 	setsid();
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
-		log_msg(LOG_WARNING, "/dev/null: %s", strerror(errno));
-	if (null >= 0)
-		close(null);
+	if (confine_null(STDIN_FILENO) < 0 || confine_null(STDOUT_FILENO) < 0)
+		log_msg(LOG_WARNING, "/dev/null: %m");
 }
 
 /* A listener that names another endpoint would refuse whatever COMMAND opens. */
@@ -263,13 +261,7 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 	if (rc == 0) {
 		detach();
 		/* Whom it does not reach has ended, and that will be noticed. */
-		for (size_t done = 0; done < size;) {
-			const ssize_t n = write(r->pipe, message + done, size - done);
-
-			if (n < 0 && errno != EINTR)
-				break;
-			done += n > 0 ? (size_t)n : 0;
-		}
+		io_write_all(r->pipe, message, size);
 		close(r->pipe);
 		r->pipe = -1;
 	}

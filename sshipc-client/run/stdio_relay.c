@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +13,8 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "confine.h"
+#include "io.h"
 #include "log.h"
 #include "loop.h"
 
@@ -34,39 +35,14 @@ struct copies {
 	int socket, told_fd;
 };
 
-/* After a call that failed: may it be made again?  Whoever started us may have left O_NONBLOCK on.
- */
-static bool again(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	const int error = errno;
-
-	if (error == EAGAIN)
-		poll(&p, 1, -1);
-	return error == EAGAIN || error == EINTR;
-}
-
-static int write_all(int fd, const char *p, ssize_t n)
-{
-	while (n > 0) {
-		const ssize_t rc = write(fd, p, (size_t)n);
-
-		if (rc < 0 && !again(fd, POLLOUT))
-			return -1;
-		p += rc > 0 ? rc : 0;
-		n -= rc > 0 ? rc : 0;
-	}
-	return 0;
-}
-
 /* To the end, or with errno. */
 static enum { WHOLE, UNREAD, UNWRITTEN } copy(int from, int to)
 {
 	char buf[65536];
 	ssize_t n = 0;
 
-	while ((n = read(from, buf, sizeof(buf))) > 0 || (n < 0 && again(from, POLLIN))) {
-		if (write_all(to, buf, n) < 0)
+	while ((n = io_read(from, buf, sizeof(buf))) > 0) {
+		if (io_write_all(to, buf, (size_t)n) < 0)
 			return UNWRITTEN;
 	}
 	return n < 0 ? UNREAD : WHOLE;
@@ -90,23 +66,14 @@ static void *copy_up(void *arg)
 	return NULL;
 }
 
-/* Its number must not become another descriptor's. */
-static void null_stdout(void)
-{
-	const int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		dup2(fd, STDOUT_FILENO);
-	close(fd >= 0 ? fd : STDOUT_FILENO);
-}
-
 static void *copy_down(void *arg)
 {
 	const struct copies *c = arg;
 	const uint64_t what =
 	    copy(c->socket, STDOUT_FILENO) == UNWRITTEN ? STDOUT_ERROR(errno) : DRAINED;
 
-	null_stdout();
+	if (confine_null(STDOUT_FILENO) < 0) /* its reader waits for the end */
+		close(STDOUT_FILENO);
 	tell(c, what);
 	return NULL;
 }

@@ -5,13 +5,13 @@
  */
 #include "client.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "json.h"
 #include "loop.h"
 #include "states.h"
@@ -59,14 +59,10 @@ static void announce(struct client *c, FILE *out, const char *server)
 /* Its reader sees the end; its number stays taken, as a new start is told of it again. */
 static void end_ready_out(FILE *out)
 {
-	const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
 	if (fflush(out) != 0)
 		log_msg(LOG_WARNING, "--ready-fd: %m");
-	if (null < 0 || dup2(null, fileno(out)) < 0)
+	if (confine_null(fileno(out)) < 0)
 		log_msg(LOG_WARNING, "/dev/null: %m");
-	if (null >= 0)
-		close(null);
 }
 
 static void tell_ready(struct client *c, const char *server)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "ctl.h"
 #include "json.h"
 
@@ -27,10 +28,10 @@ static void format_age(char *text, size_t size)
 static void format_source(const char *json, char *out, size_t size)
 {
 	char host[CELL / 2], port[16];
-	const bool v6 = strchr(json_value(json, "source", host, sizeof(host)), ':');
 
-	snprintf(out, size, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "",
-		 json_value(json, "source_port", port, sizeof(port)));
+	json_value(json, "source_port", port, sizeof(port));
+	address_format_port(json_value(json, "source", host, sizeof(host)),
+			    (unsigned)strtoul(port, NULL, 10), out, size);
 }
 
 /* ---- who ---- */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "io.h"
 
 enum { LOCK_STEP_MS = 20 };
 
@@ -132,20 +133,12 @@ static struct allowlist *load(struct rewrite *r, const char *path,
 static int read_text(struct rewrite *r, int fd)
 {
 	const size_t size = (size_t)r->st.st_size;
+	ssize_t n;
 
 	r->text = xmalloc(size + 1);
-	while (r->len < size) {
-		const ssize_t n = read(fd, r->text + r->len, size - r->len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(r, "%s", strerror(errno));
-		if (n == 0)
-			break; /* cut meanwhile: found by its size */
-		r->len += (size_t)n;
-	}
-	return 0;
+	n = io_read_all(fd, r->text, size); /* cut meanwhile: found by its size */
+	r->len = n > 0 ? (size_t)n : 0;
+	return n < 0 ? fail(r, "%s", strerror(errno)) : 0;
 }
 
 /* The bytes and what allowlist_load makes of them are of the same file: it did not change from
@@ -216,21 +209,6 @@ void rewrite_append(struct rewrite *r, const char *line)
 	r->len += (size_t)sprintf(r->text + r->len, "%s%s\n", sep, line);
 }
 
-static int write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		const ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -1;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
 /* It is not the list yet, and nobody looks for it by its name. */
 static void load_fault(void *arg, const char *text)
 {
@@ -256,7 +234,7 @@ int rewrite_prepare(struct rewrite *r)
 		return fail(r, "a new file beside it: %s", strerror(errno));
 	r->prepared = true;
 	/* The owner before the mode: chown clears bits of it. */
-	if (write_all(fd, r->text, r->len) < 0 || fchown(fd, r->st.st_uid, r->st.st_gid) < 0 ||
+	if (io_write_all(fd, r->text, r->len) < 0 || fchown(fd, r->st.st_uid, r->st.st_gid) < 0 ||
 	    fchmod(fd, r->st.st_mode & 07777) < 0 || fsync(fd) < 0) {
 		fail(r, "a new file beside it, with uid %u, gid %u and mode %04o: %s", r->st.st_uid,
 		     r->st.st_gid, r->st.st_mode & 07777, strerror(errno));

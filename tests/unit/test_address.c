@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -351,6 +352,44 @@ Test(address, tcp_listen_connect_and_options)
 	cr_expect_eq(errno, ECONNREFUSED);
 	close(peer);
 	close(fd);
+}
+
+Test(address, format_port)
+{
+	char text[32];
+
+	cr_expect_str_eq(address_format_port("::1", 22, text, sizeof(text)), "[::1]:22");
+	cr_expect_str_eq(address_format_port("host", 65535, text, sizeof(text)), "host:65535");
+}
+
+Test(address, accept_tells_want_of_descriptors)
+{
+	struct listening l = listen_on("127.0.0.1:0", 5, NULL);
+	struct address from, ours;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct rlimit limit;
+	bool pending, starved = false;
+	const int fd = address_connect(&l.at, NULL, &pending), lowest = dup(fd);
+	int in;
+
+	close(lowest);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)lowest, limit.rlim_max}), 0);
+	cr_expect_eq(address_accept(l.fd, &from, &starved), -1);
+	cr_expect(starved && errno == EMFILE);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	in = address_accept(l.fd, &from, &starved);
+	cr_assert_eq(in, lowest);
+	cr_expect(fcntl(in, F_GETFL) & O_NONBLOCK && fcntl(in, F_GETFD) & FD_CLOEXEC);
+	cr_expect_eq(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+	address_from_sockaddr(&ours, (struct sockaddr *)&ss, len);
+	cr_expect(address_equal(&from, &ours));
+	cr_expect_eq(address_accept(l.fd, &from, &starved), -1);
+	cr_expect_not(starved, "nobody else has come");
+	close(in);
+	close(fd);
+	listening_close(&l);
 }
 
 Test(address, wildcard_takes_ipv4)

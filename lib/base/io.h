@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_IO_H
+#define SSHIPC_IO_H
+/*
+ * read(2) and write(2) of all that is asked for.  A descriptor that does not block is waited for:
+ * nothing here is for the loop.
+ */
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What is there, at most size bytes; 0: the end; -1 with errno. */
+ssize_t io_read(int fd, char *buf, size_t size);
+
+/* size bytes, fewer only at the end; -1 with errno. */
+ssize_t io_read_all(int fd, char *buf, size_t size);
+
+/* All n bytes: 0, or -1 with errno. */
+int io_write_all(int fd, const char *p, size_t n);
+
+#endif
