@@ -175,7 +175,7 @@ Test(findings, words_of_the_server_are_no_remedy)
 		struct report *r = start(false);
 
 		findings_down(r, &s, table[i].step, table[i].why);
-		cr_expect_eq(end(r), table[i].step);
+		cr_expect_eq(end(r), (int)table[i].step);
 		cr_expect(strstr(out, table[i].says), "%zu: %s", i, out);
 	}
 }
