@@ -75,7 +75,8 @@ static bool admit(struct monitor *m, const struct address *peer)
 		return true;
 	view->bitten[which]++;
 	k = ratelimit_find(view->ratelimit, "limit", limit_name(which));
-	if (k ? ratelimit_again(k) : ratelimit_begin(view->ratelimit, "limit", limit_name(which)))
+	if (k ? ratelimit_again(k)
+	      : ratelimit_begin(view->ratelimit, "limit", limit_name(which), true, ""))
 		log_event(LOG_WARNING, "limit",
 			  (const struct log_field[]){
 			      {"source", address_format(peer, source, sizeof(source)), 0},

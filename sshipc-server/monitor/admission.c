@@ -45,29 +45,23 @@ static void set_net(const struct admission *s, const struct address *peer, uint8
 {
 	const bool v6 = peer->sa.ss_family == AF_INET6;
 	const int bits = v6 ? s->config.prefix_v6 : s->config.prefix_v4;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
+	const void *host = v6 ? (const void *)&((const struct sockaddr_in6 *)&peer->sa)->sin6_addr
+			      : (const void *)&((const struct sockaddr_in *)&peer->sa)->sin_addr;
 
 	memset(net, 0, 17);
 	net[0] = v6 ? 6 : 4;
-	memcpy(&in, &peer->sa, sizeof(in));
-	memcpy(&in6, &peer->sa, sizeof(in6));
-	if (v6)
-		memcpy(net + 1, &in6.sin6_addr, 16);
-	else
-		memcpy(net + 1, &in.sin_addr, 4);
+	memcpy(net + 1, host, v6 ? 16 : 4);
 	for (int i = bits; i < 128; i++)
 		net[1 + i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 }
 
 static struct source *find(struct admission *s, const struct address *peer)
 {
-	struct source wanted;
-	void *found;
+	struct source wanted, **found;
 
 	set_net(s, peer, wanted.net);
 	found = tfind(&wanted, &s->tree, compare);
-	return found ? *(struct source **)found : NULL;
+	return found ? *found : NULL;
 }
 
 static void drop(struct admission *s, struct source *src)
@@ -79,15 +73,36 @@ static void drop(struct admission *s, struct source *src)
 	s->remembered--;
 }
 
-/* Who is there no more is remembered while that matters, and while there is room. */
+/* It has n guests from now on: at most config.most, since admission_ask was asked. */
+static void move(struct admission *s, struct source *src, size_t n)
+{
+	if (n > (size_t)s->config.most)
+		abort();
+	TAILQ_REMOVE(&s->by_n[src->n], src, place);
+	TAILQ_INSERT_TAIL(&s->by_n[n], src, place);
+	s->remembered += n == 0;
+	s->remembered -= src->n == 0;
+	src->n = n;
+	if (n > s->biggest)
+		s->biggest = n;
+	while (s->biggest > 0 && TAILQ_EMPTY(&s->by_n[s->biggest]))
+		s->biggest--;
+}
+
+/* Who is there no more is remembered while that matters, and while there is room: those from where
+ * a login succeeded last, or who has many addresses would make all of them unknown. */
 static void forget(struct admission *s, time_t now)
 {
 	struct source *first;
+	size_t spared = 0;
 
 	while (
 	    (first = TAILQ_FIRST(&s->by_n[0])) &&
 	    ((first->until <= now && first->known <= now) || s->remembered > ADMISSION_REMEMBERED))
-		drop(s, first);
+		if (first->known > now && spared++ < ADMISSION_REMEMBERED)
+			move(s, first, 0); /* to the end */
+		else
+			drop(s, first);
 }
 
 static struct source *find_or_add(struct admission *s, const struct address *peer, time_t now)
@@ -106,22 +121,6 @@ static struct source *find_or_add(struct admission *s, const struct address *pee
 	s->count++;
 	s->remembered++;
 	return src;
-}
-
-/* It has n guests from now on: at most config.most, since admission_ask was asked. */
-static void move(struct admission *s, struct source *src, size_t n)
-{
-	if (n > (size_t)s->config.most)
-		abort();
-	TAILQ_REMOVE(&s->by_n[src->n], src, place);
-	TAILQ_INSERT_TAIL(&s->by_n[n], src, place);
-	s->remembered += n == 0;
-	s->remembered -= src->n == 0;
-	src->n = n;
-	if (n > s->biggest)
-		s->biggest = n;
-	while (s->biggest > 0 && TAILQ_EMPTY(&s->by_n[s->biggest]))
-		s->biggest--;
 }
 
 struct admission *admission_new(const struct admission_config *config)
@@ -159,10 +158,16 @@ static bool is_punished(const struct source *src, time_t now)
 	return src->until - now >= THRESHOLD;
 }
 
+/* Of its share a known source has half in spite of others' faults, or floods. */
+static size_t known_most(const struct admission *s)
+{
+	return s->config.most > 2 * PUNISHED_MOST ? (size_t)s->config.most / 2 : PUNISHED_MOST;
+}
+
 enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
 				     time_t now, struct guest **instead)
 {
-	const struct source *src = find(s, peer);
+	const struct source *src = find(s, peer), *other = NULL;
 	const size_t n = src ? src->n : 0;
 	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
 
@@ -175,21 +180,28 @@ enum admission_verdict admission_ask(struct admission *s, const struct address *
 	}
 	if (!full)
 		return ADMISSION_FREE;
-	/* Two that press alike do not push each other out in turns. */
-	if (s->biggest > n + 1 || (s->biggest > 0 && n == 0 && !(src && is_punished(src, now))))
-		*instead = TAILQ_FIRST(&TAILQ_FIRST(&s->by_n[s->biggest])->guests);
+	/* The oldest of the one with most goes, of known ones last while they have no more than
+	 * theirs. */
+	for (size_t k = s->biggest; !other && k > 0; k--) {
+		TAILQ_FOREACH(other, &s->by_n[k], place)
+		if (other->known <= now || k > known_most(s))
+			break;
+	}
+	if (!other && s->biggest > 0)
+		other = TAILQ_FIRST(&s->by_n[s->biggest]);
+	/* Two that press alike do not push each other out in turns, nor a stranger a known one. */
+	if (other && (other->n > n + 1 || (n == 0 && !(src && is_punished(src, now))) ||
+		      (other->known <= now && n < known_most(s) && src->known > now)))
+		*instead = TAILQ_FIRST(&other->guests);
 	return ADMISSION_FULL;
 }
 
 /* How many are served at a time. */
 static size_t most_served(const struct admission *s, const struct source *src, time_t now)
 {
-	const size_t all = (size_t)s->config.most;
-	size_t most = src->known > now ? all / 2 : PUNISHED_MOST;
-
-	if (most < PUNISHED_MOST)
-		most = PUNISHED_MOST;
-	return is_punished(src, now) && most < all ? most : all;
+	return !is_punished(src, now) ? (size_t)s->config.most
+	       : src->known > now     ? known_most(s)
+				      : PUNISHED_MOST;
 }
 
 bool admission_start(struct admission *s, struct guest *g, time_t now, struct guest **instead)
@@ -208,14 +220,9 @@ bool admission_start(struct admission *s, struct guest *g, time_t now, struct gu
 		return true;
 	}
 	TAILQ_FOREACH(other, &src->guests, of_source)
-	{
-		if (!other->started ||
-		    now - other->started <
-			(other->begun ? s->config.patience : s->config.idle_patience))
-			continue;
+	if (!*instead && other->started &&
+	    now - other->started >= (other->begun ? s->config.patience : s->config.idle_patience))
 		*instead = other;
-		break;
-	}
 	return false;
 }
 
@@ -265,8 +272,6 @@ void admission_punish(struct admission *s, const struct address *peer, int secon
 
 void admission_welcome(struct admission *s, const struct address *peer, time_t now)
 {
-	if (is_exempt(s, peer))
-		return;
 	find_or_add(s, peer, now)->known = now + ADMISSION_KNOWN;
 	forget(s, now);
 }

@@ -56,7 +56,8 @@ struct admission *admission_new(const struct admission_config *config);
 void admission_free(struct admission *s); /* all guests have left */
 
 /* May one more come from peer?  full: there is room only if another goes.  *instead: the guest
- * whose place it takes and who must leave first, or NULL. */
+ * whose place it takes and who must leave first, or NULL: of the source with most, and of a known
+ * one (admission_welcome) with up to half of its share only where there is no other. */
 enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
 				     time_t now, struct guest **instead);
 
@@ -74,7 +75,8 @@ bool admission_start(struct admission *s, struct guest *g, time_t now, struct gu
 void admission_punish(struct admission *s, const struct address *peer, int seconds, time_t now);
 
 /* A login from there succeeded, or such a session ended: for ADMISSION_KNOWN seconds the source has
- * half of its share served, even where others there fail. */
+ * half of its share served, even where others there fail, and keeps it where strangers from however
+ * many sources fill the house. */
 enum { ADMISSION_KNOWN = 86400 };
 void admission_welcome(struct admission *s, const struct address *peer, time_t now);
 

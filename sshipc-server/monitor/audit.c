@@ -45,12 +45,13 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 bool audit_may_log(struct conn *c, const char *event, const char *text)
 {
 	struct ratelimit *r = c->view->ratelimit;
+	const char *key = c->use ? c->use->fingerprint : c->refused_key;
 	char host[ADDRESS_TEXT], subject[640];
 	struct repeat *k;
 	bool written;
 
-	snprintf(subject, sizeof(subject), "%s: %s",
-		 c->use ? c->use->name : address_format_host(&c->peer, host, sizeof(host)), text);
+	address_format_host(&c->peer, host, sizeof(host));
+	snprintf(subject, sizeof(subject), "%s: %s", c->use ? c->use->name : host, text);
 	k = ratelimit_find(r, event, subject);
 	if (k)
 		return ratelimit_again(k);
@@ -63,7 +64,8 @@ bool audit_may_log(struct conn *c, const char *event, const char *text)
 						     {NULL, NULL, 0}},
 			  "more than %d different lines in a minute: the rest is dropped",
 			  KINDS_MAX);
-	written = c->kinds <= KINDS_MAX && ratelimit_begin(r, event, subject);
+	written =
+	    c->kinds <= KINDS_MAX && ratelimit_begin(r, event, subject, *key, *key ? key : host);
 	c->view->bitten[LIMIT_LOG_LINES] += !written;
 	return written;
 }

@@ -110,6 +110,7 @@ struct conn {
 	const struct left *left; /* how far it says that it came; NULL: it did not say */
 	char last_words[640];	 /* escaped: what its peer sent first, and why it ended */
 	unsigned minute, kinds;	 /* different lines in that minute */
+	char refused_key[KEYLINE_FINGERPRINT]; /* listed, and proved to be its peer's; "": none */
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
 	char methods[64];			    /* other than publickey that were tried */
 	struct channel **channels;		    /* max_channels of them, by slot */

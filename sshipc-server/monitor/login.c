@@ -227,6 +227,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	char text[256] = "", what[512];
 
 	c->fault = ADMISSION_REFUSED;
+	snprintf(c->refused_key, sizeof(c->refused_key), "%s", entry ? fingerprint : "");
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (audit_may_log(c, "login-refused", what))

@@ -13,7 +13,7 @@
 enum { MINUTE_MS = 60000 };
 
 struct repeat {
-	uint64_t hash;
+	uint64_t hash, who; /* odd: a key */
 	const char *event;
 	unsigned lines;
 	char subject[256];
@@ -58,8 +58,8 @@ void ratelimit_end_minute(struct ratelimit *r)
 			  (const struct log_field[]){{"limit", "log lines", 0},
 						     {"count", NULL, r->others},
 						     {NULL, NULL, 0}},
-			  "%u lines within a minute were not written: more than %d different ones",
-			  r->others, RATELIMIT_KINDS);
+			  "%u lines within a minute were not written: too many different ones",
+			  r->others);
 	r->n = r->others = 0;
 	r->minute++;
 	event_del(r->timer);
@@ -107,18 +107,26 @@ bool ratelimit_again(struct repeat *k)
 	return ++k->lines <= RATELIMIT_LINES;
 }
 
-bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject)
+bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject, bool key,
+		     const char *who)
 {
+	const uint64_t id = hash("", who) << 1 | key;
+	size_t share = 0, own = 0;
 	struct repeat *k;
 
+	for (size_t i = 0; i < r->n; i++) {
+		share += (r->kinds[i].who & 1) == key;
+		own += r->kinds[i].who == id;
+	}
 	if (!event_pending(r->timer, EV_TIMEOUT, NULL))
 		loop_after(r->timer, MINUTE_MS);
-	if (r->n == RATELIMIT_KINDS) {
+	if (share >= RATELIMIT_KINDS / 2 || own >= RATELIMIT_OWN) {
 		r->others++;
 		return false;
 	}
 	k = &r->kinds[r->n++];
 	k->hash = hash(event, subject);
+	k->who = id;
 	k->event = event;
 	k->lines = 1;
 	snprintf(k->subject, sizeof(k->subject), "%s", subject);

@@ -9,8 +9,10 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define RATELIMIT_LINES 5   /* of a kind, written */
-#define RATELIMIT_KINDS 256 /* in a minute; lines of further ones are only counted, together */
+#define RATELIMIT_LINES 5 /* of a kind, written */
+#define RATELIMIT_KINDS                                                                            \
+	256 /* in a minute, half of strangers, half of keys; others are counted, together */
+#define RATELIMIT_OWN 32 /* of one address, or one key */
 
 struct ratelimit;
 struct repeat; /* a kind of line in this minute */
@@ -26,8 +28,10 @@ struct repeat *ratelimit_find(struct ratelimit *r, const char *event, const char
 /* One more of the kind.  True: to be written. */
 bool ratelimit_again(struct repeat *k);
 
-/* The first of its kind.  True: to be written. */
-bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject);
+/* The first of its kind, of that key (or of ours), or of the stranger at that address.  True: to be
+ * written. */
+bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject, bool key,
+		     const char *who);
 
 /* The minute's number. */
 unsigned ratelimit_minute(const struct ratelimit *r);

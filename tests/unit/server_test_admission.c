@@ -12,7 +12,7 @@ enum { MOST = 6, IDLE = 2, PATIENCE = 3, ROOM = 8, START = 1000 };
 #define WAITS ((enum admission_verdict)(ADMISSION_TOO_MANY + 1))
 
 static struct admission *s;
-static struct guest guests[5000];
+static struct guest guests[4 * ADMISSION_REMEMBERED];
 static size_t n_guests, room = ROOM;
 static time_t now;
 static struct cidr_list unpunished;
@@ -340,6 +340,52 @@ Test(admission, who_logged_in_is_known)
 			admission_leave(s, &guests[--n_guests], now);
 		cr_expect_eq(admission_count(s), 0, "%zu is remembered", i);
 	}
+}
+
+/* However many sources strangers have, half of its share is a known one's: it gets, and keeps it.
+ */
+Test(admission, who_logged_in_is_not_pushed_out)
+{
+	const struct address known = peer("192.0.2.1");
+	struct guest *first = NULL, *instead;
+	char host[32];
+
+	admission_welcome(s, &known, now);
+	for (unsigned i = 0; i < 3 * ADMISSION_REMEMBERED; i++) {
+		snprintf(host, sizeof(host), "2001:db8:%x:%x::1", i >> 8, i & 255);
+		punish(host, ADMISSION_CRASH, (int)(i % 2));
+		if (i == 2 * ADMISSION_REMEMBERED) {
+			punish("192.0.2.1", ADMISSION_CRASH, 1);
+			cr_expect_eq(come("192.0.2.1", &first, NULL), ADMISSION_FREE);
+		}
+		come(host, NULL, &instead);
+		cr_assert(!first || instead != first, "%s", host);
+	}
+	cr_assert(first && first->source);
+	for (size_t n = 2; n <= MOST / 2; n++)
+		cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_FREE, "%zu", n);
+	cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_FULL, "more than its half");
+	cr_expect_eq(come("198.51.100.1", NULL, &instead), ADMISSION_FREE);
+	cr_expect_neq(instead, first);
+}
+
+/* Where all are known the one with most goes, as ever. */
+Test(admission, a_house_full_of_known_ones)
+{
+	struct guest *instead;
+	char host[32];
+
+	for (size_t i = 0; i < ROOM; i++) {
+		const struct address a =
+		    peer((snprintf(host, sizeof(host), "192.0.2.%zu", i), host));
+
+		admission_welcome(s, &a, now);
+		fill(host, 1);
+	}
+	cr_expect_eq(come("198.51.100.1", NULL, &instead), ADMISSION_FREE);
+	cr_expect_eq(instead, &guests[0]);
+	cr_expect_eq(come("198.51.100.2", NULL, &instead), ADMISSION_FREE);
+	cr_expect_eq(instead, &guests[ROOM], "and then the stranger");
 }
 
 /* A balancer's faults and CPU are nobody's; its share of the places is as any other's. */

@@ -264,7 +264,7 @@ Test(conn_limits, log_lines)
 		fake_leave(&f);
 	}
 	written = fake_logged("session says") + fake_logged("ended before login");
-	cr_expect_eq(written, RATELIMIT_KINDS);
+	cr_expect_eq(written, RATELIMIT_OWN, "all are from one address");
 	/* The end of each is a line, too. */
 	cr_expect_eq(fake_view.bitten[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
 }

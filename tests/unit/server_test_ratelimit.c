@@ -34,6 +34,18 @@ static void tear_down(void)
 TestSuite(ratelimit, .init = set_up, .fini = tear_down);
 
 /* As its users do; how many of n lines were to be written. */
+static int say_of(bool key, const char *who, const char *subject, int n)
+{
+	int lines = 0;
+
+	while (n-- > 0) {
+		struct repeat *k = ratelimit_find(r, "e", subject);
+
+		lines += k ? ratelimit_again(k) : ratelimit_begin(r, "e", subject, key, who);
+	}
+	return lines;
+}
+
 static int say(const char *event, const char *subject, int n)
 {
 	int lines = 0;
@@ -41,7 +53,7 @@ static int say(const char *event, const char *subject, int n)
 	while (n-- > 0) {
 		struct repeat *k = ratelimit_find(r, event, subject);
 
-		lines += k ? ratelimit_again(k) : ratelimit_begin(r, event, subject);
+		lines += k ? ratelimit_again(k) : ratelimit_begin(r, event, subject, true, "us");
 	}
 	return lines;
 }
@@ -86,15 +98,46 @@ Test(ratelimit, the_timer_runs_only_when_needed)
 
 Test(ratelimit, kinds_are_limited)
 {
-	char subject[32];
+	char subject[32], who[32];
 
 	for (int i = 0; i < RATELIMIT_KINDS + 7; i++) {
 		snprintf(subject, sizeof(subject), "subject %d", i);
-		cr_expect_eq(say("e", subject, 1), i < RATELIMIT_KINDS, "%s", subject);
+		snprintf(who, sizeof(who), "%d", i / 2);
+		cr_expect_eq(say_of(i % 2, who, subject, 1), i < RATELIMIT_KINDS, "%s", subject);
 	}
 	ratelimit_end_minute(r);
-	cr_expect_str_eq(written, "7 lines within a minute were not written: more than 256 "
-				  "different ones\n");
+	cr_expect_str_eq(written,
+			 "7 lines within a minute were not written: too many different ones\n");
+}
+
+/* So many kinds of it, each of which has a who of its own, or all the same; how many were written.
+ */
+static int say_many(bool key, bool one)
+{
+	char subject[32], who[32];
+	int lines = 0;
+
+	for (int i = 0; i < 2 * RATELIMIT_KINDS; i++) {
+		snprintf(subject, sizeof(subject), "%d of %d, %d", i, key, one);
+		snprintf(who, sizeof(who), "%d", one ? -1 : i);
+		lines += say_of(key, who, subject, 1);
+	}
+	return lines;
+}
+
+Test(ratelimit, one_does_not_silence_others)
+{
+	cr_expect_eq(say_many(false, true), RATELIMIT_OWN);
+	cr_expect_eq(say_of(false, "another", "a", 9), RATELIMIT_LINES);
+	cr_expect_eq(say_many(true, true), RATELIMIT_OWN);
+	cr_expect_eq(say_of(true, "another", "b", 9), RATELIMIT_LINES);
+}
+
+Test(ratelimit, strangers_do_not_silence_keys)
+{
+	cr_expect_eq(say_many(false, false), RATELIMIT_KINDS / 2);
+	cr_expect_eq(say_of(true, "key", "a", 9), RATELIMIT_LINES);
+	cr_expect_eq(say_many(true, false), RATELIMIT_KINDS / 2 - 1);
 }
 
 Test(ratelimit, long_subjects)
