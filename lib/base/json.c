@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client, which reads .status, and in ctl, which reads what the control socket answers.
+ * The text may be anybody's: nothing here reads behind its end, or goes deeper than DEPTH.
+ */
 #include "json.h"
 
 #include <stdbool.h>
@@ -63,20 +67,44 @@ bool json_is_object(const char *json)
 	return end && (strcmp(end, "") == 0 || strcmp(end, "\n") == 0);
 }
 
-/* Quotes within texts are escaped, so a name in quotes and a colon is a member's. */
+/* Behind the colon of a member of the object at p, none of what is in it; NULL: there is none. */
+static const char *find_member(const char *p, const char *name, size_t n)
+{
+	const char *end;
+
+	do {
+		p++;
+		end = skip_text(p);
+		if (!end || *end != ':')
+			return NULL;
+		if ((size_t)(end - p) == n + 2 && memcmp(p + 1, name, n) == 0)
+			return end + 1;
+		p = skip_value(end + 1, 0);
+	} while (p && *p == ',');
+	return NULL;
+}
+
 const char *json_find(const char *json, const char *path)
 {
-	char name[64];
-
 	while (json && *path) {
 		const size_t n = strcspn(path, ".");
 
-		snprintf(name, sizeof(name), "\"%.*s\":", (int)n, path);
-		json = strstr(json, name);
-		json = json ? json + strlen(name) : NULL;
+		json = *json == '{' ? find_member(json, path, n) : NULL;
 		path += n + (path[n] == '.');
 	}
 	return json;
+}
+
+const char *json_first(const char *list)
+{
+	return list && list[0] == '[' && list[1] != ']' ? list + 1 : NULL;
+}
+
+const char *json_next(const char *value)
+{
+	const char *end = skip_value(value, 0);
+
+	return end && *end == ',' ? end + 1 : NULL;
 }
 
 /* Copies a value without its quotes; returns what is behind it. */

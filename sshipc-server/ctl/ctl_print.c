@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in `sshipc-server ctl`, for ctl.c, which has the whole answer of the control socket.  It
+ * prints, and knows nothing of the server but that answer.
+ */
 #include "ctl_print.h"
 
 #include <stdio.h>
@@ -46,7 +50,7 @@ enum { COLUMNS_MAX = 16 };
 static const struct column who[] = {
     {"ID", "connection", PLAIN},
     {"KEY", "key.name", PLAIN},
-    {"FINGERPRINT", "fingerprint", PLAIN},
+    {"FINGERPRINT", "key.fingerprint", PLAIN},
     {"ADDRESS", "source", SOURCE},
     {"ENDPOINT", "endpoint.name", PLAIN},
     {"STATE", "state", PLAIN},
@@ -135,7 +139,7 @@ void ctl_print_ended(char *answer)
 		printf("ending session %s: %s (%s), %s\n",
 		       json_value(p, "connection", id, sizeof(id)),
 		       json_value(p, "key.name", name, sizeof(name)),
-		       json_value(p, "fingerprint", fingerprint, sizeof(fingerprint)), source);
+		       json_value(p, "key.fingerprint", fingerprint, sizeof(fingerprint)), source);
 	}
 }
 
@@ -204,6 +208,6 @@ void ctl_print_status(char *answer)
 		       "pending", more);
 	else if (strcmp(more, "0") != 0)
 		printf("%-12s  %s keys; closed by pending_until\n", "pending", more);
-	for (p = json_find(answer, "endpoints"); p && (p = strstr(p, "{\"name\":")); p++)
+	for (p = json_first(json_find(answer, "endpoints")); p; p = json_next(p))
 		print_endpoint(p);
 }

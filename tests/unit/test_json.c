@@ -16,6 +16,18 @@ Test(json, values)
 	    {"{\"a\":[1]}", "a", "[1"},
 	    {"{\"k\":{\"name\":\"x\"},\"e\":{\"name\":\"y\"}}", "e.name", "y"},
 	    {"{\"a\":\"\\\"b\\\":7\",\"b\":8}", "b", "8"},
+	    {"{\"k\":{\"n\":7},\"n\":8}", "n", "8"},
+	    {"{\"n\":8,\"k\":{\"n\":7}}", "k.n", "7"},
+	    {"{\"k\":{\"n\":7}}", "n", "-"},
+	    {"{\"n\":8,\"k\":{\"m\":7}}", "k.n", "-"},
+	    {"{\"k\":7,\"n\":{\"k\":8}}", "k.k", "-"},
+	    {"{\"a\":[{\"n\":7}],\"n\":8}", "n", "8"},
+	    {"{\"nn\":7,\"n\":8}", "n", "8"},
+	    {"{\"a\":7}\n{\"n\":8}", "n", "-"},
+	    {"{\"a\":7 ,\"n\":8}", "n", "-"},
+	    {"{}", "a", "-"},
+	    {"{\"a", "a", "-"},
+	    {"", "a", "-"},
 	    {"{\"a\":\"\\\\x1b\\\"\"}", "a", "\\x1b\""},
 	    {"{\"a\":\"\\u001b\"}", "a", "\\u001b"},
 	    {"{\"a\":\"\xc3\xbc\x1b\"}", "a", "\\xc3\\xbc\\x1b"},
@@ -27,6 +39,26 @@ Test(json, values)
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		cr_expect_str_eq(json_value(table[i].json, table[i].path, out, sizeof(out)),
 				 table[i].want, "%zu: %s", i, out);
+}
+
+Test(json, arrays)
+{
+	static const char json[] = "{\"b\":[],\"a\":[{\"x\":[1,2]},3,\"],\"],\"c\":4}";
+	const char *p = json_first(json_find(json, "a"));
+	char out[16];
+
+	cr_assert(p);
+	cr_expect_str_eq(json_value(p, "x", out, sizeof(out)), "[1");
+	cr_assert(p = json_next(p));
+	json_copy(p, out, sizeof(out));
+	cr_expect_str_eq(out, "3");
+	cr_assert(p = json_next(p));
+	json_copy(p, out, sizeof(out));
+	cr_expect_str_eq(out, "],");
+	cr_expect_null(json_next(p));
+	cr_expect_null(json_first(json_find(json, "b")));
+	cr_expect_null(json_first(json_find(json, "c")));
+	cr_expect_null(json_first(json_find(json, "d")));
 }
 
 Test(json, objects)
