@@ -181,7 +181,10 @@ class Scene:
 
     def ssh_argv(self, server, *args, key=None, user=None):
         """The stock client, without a configuration of its own and knowing this server's key."""
-        known = self.write("ssh_known_hosts", f"[{server.host}]:{server.port} {server.hostkey.type} {server.hostkey.base64}\n")
+        line = f"[{server.host}]:{server.port} {server.hostkey.type} {server.hostkey.base64}\n"
+        known = self.path(f"ssh_known_hosts-{server.port}")
+        if not os.path.exists(known):  # another ssh may be reading it
+            self.write(os.path.basename(known), line)
         options = ["BatchMode=yes", "IdentitiesOnly=yes", "IdentityAgent=none", f"UserKnownHostsFile={known}",
                    "GlobalKnownHostsFile=none", "StrictHostKeyChecking=yes", "ExitOnForwardFailure=yes", "UpdateHostKeys=no"]
         who = user or pwd.getpwuid(os.geteuid()).pw_name

@@ -12,7 +12,6 @@ from traffic import ask
 
 PEER = os.path.join(BUILD, "hostile-peer")
 UNAUTHENTICATED = 100  # max_unauthenticated
-WAITING = 25  # of one source, which they are: max_unauthenticated_per_source
 SOURCES = 60000  # sources of fuzzed sessions: none fails so often that a limit would end it sooner
 
 
@@ -102,8 +101,8 @@ class Rest:
         """sessions: more than these and the ones before there never were."""
         print(f"{what}: at most {self.peak_sessions} sessions, {self.peak_descriptors} descriptors of the monitor")
         check(self.peak_sessions <= sessions + len(self.kept), f"{self.peak_sessions} sessions with {what}")
-        # A session has its pair; what is dialled or asked may have one more for a moment, who waits for his turn has three and no process.
-        most = len(self.before[1]) + 4 * self.peak_sessions + 3 * WAITING + 16
+        # Who waits for his session has three, a session one; the processes were counted at another moment than the descriptors.
+        most = len(self.before[1]) + 3 * sessions + 16
         check(self.peak_descriptors <= most, f"{self.peak_descriptors} descriptors with {what}")
         wait_for(f"the server has what it had before {what}", lambda: self._now() == self.before, 60)
         check(self.server.running() and self.pids[1] in children(self.server.pid), "the monitor and the spawner are the same")
