@@ -36,7 +36,7 @@ MAY_sshipc-server/dialler := $(ALL_LIB) sshipc-server sshipc-server/proto
 MAY_sshipc-server/session := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,proto policy)
 MAY_sshipc-server/monitor := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,proto policy dialler)
 MAY_sshipc-server/ctl     := $(ALL_LIB) sshipc-server $(addprefix sshipc-server/,policy monitor)
-MAY_sshipc-server         := $(ALL_LIB) $(addprefix sshipc-server/,proto policy dialler session monitor ctl)
+MAY_sshipc-server         := $(ALL_LIB) $(addprefix sshipc-server/,proto policy dialler monitor ctl)
 MAY_sshipc-client/link    := $(ALL_LIB) sshipc-client
 MAY_sshipc-client/listen  := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link)
 MAY_sshipc-client/run     := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/,link listen)
@@ -46,6 +46,8 @@ MAY_sshipc-client         := $(ALL_LIB) $(addprefix sshipc-client/,link listen r
 
 LIB    := $(wildcard lib/*/*.c)
 SERVER := $(wildcard sshipc-server/*.c sshipc-server/*/*.c)
+MONITOR := $(filter-out sshipc-server/session/%,$(SERVER))
+SESSION := $(wildcard sshipc-server/helper.c sshipc-server/proto/*.c sshipc-server/session/*.c)
 CLIENT := $(wildcard sshipc-client/*.c sshipc-client/*/*.c)
 UNIT   := $(wildcard tests/unit/*.c)
 FOLDERS := $(patsubst %/,%,$(sort $(dir $(LIB) $(SERVER) $(CLIENT))))
@@ -54,7 +56,8 @@ FOLDERS := $(patsubst %/,%,$(sort $(dir $(LIB) $(SERVER) $(CLIENT))))
 folder   = $(patsubst %/,%,$(dir $(1)))
 linked   = $(if $(filter server_% fuzz_server_%,$(notdir $(1))),sshipc-server,$(if $(filter client_% fuzz_client_%,$(notdir $(1))),sshipc-client,lib/ssh))
 place    = $(if $(filter tests/unit/% tests/fuzz/%,$(1)),$(call linked,$(1)),$(call folder,$(1)))
-includes = $(addprefix -iquote,$(sort $(call folder,$(1)) $(call place,$(1)) $(MAY_$(call place,$(1)))))
+tested   = $(if $(filter server_% fuzz_server_%,$(notdir $(1))),sshipc-server/session)
+includes = $(addprefix -iquote,$(sort $(call folder,$(1)) $(call place,$(1)) $(call tested,$(1)) $(MAY_$(call place,$(1)))))
 obj     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 ifeq ($(V),1)
@@ -64,11 +67,16 @@ Q := @
 say = @printf '  %-5s %s\n' '$(1)' '$(2)'
 endif
 
-all: $(BUILD)/sshipc-server $(BUILD)/sshipc-client ## build both programs into build/
+all: $(BUILD)/sshipc-server $(BUILD)/sshipc-session $(BUILD)/sshipc-client ## build the programs into build/
 
-$(BUILD)/sshipc-server: $(call obj,$(SERVER)) $(BUILD)/libsshipc.a
+# The monitor has no libssh: what needs it does not link.
+$(BUILD)/sshipc-server: $(call obj,$(MONITOR)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(call obj,$(SERVER)) $(BUILD)/libsshipc.a $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(call obj,$(MONITOR)) $(BUILD)/libsshipc.a $(filter-out -lssh,$(LDLIBS))
+
+$(BUILD)/sshipc-session: $(call obj,$(SESSION)) $(BUILD)/libsshipc.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(call obj,$(SESSION)) $(BUILD)/libsshipc.a $(LDLIBS)
 
 $(BUILD)/sshipc-client: $(call obj,$(CLIENT)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
@@ -166,7 +174,7 @@ analyze: ## gcc -fanalyzer
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/analyze CC=gcc WERROR=-Werror EXTRA_CFLAGS='$(ANALYZE)' all
 
 hardening: all ## do the programs have what the flags ask for?
-	$(Q)scripts/check-hardening $(BUILD)/sshipc-server $(BUILD)/sshipc-client
+	$(Q)scripts/check-hardening $(BUILD)/sshipc-server $(BUILD)/sshipc-session $(BUILD)/sshipc-client
 
 SOAK_SECONDS ?= 1800
 soak: all ## mixed traffic and random kills for SOAK_SECONDS (1800), every byte checked
@@ -180,11 +188,14 @@ demo: ## a real D-Bus client and daemon through the tunnel
 
 DOC := $(DESTDIR)$(PREFIX)/share/doc/sshipc
 MAN := $(DESTDIR)$(PREFIX)/share/man
-INSTALLED = $(DESTDIR)$(PREFIX)/sbin/sshipc-server $(DESTDIR)$(PREFIX)/bin/sshipc-client \
+# sshipc-server finds it there from its own folder, or beside itself.
+LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/sshipc
+INSTALLED = $(DESTDIR)$(PREFIX)/sbin/sshipc-server $(LIBEXEC)/sshipc-session $(DESTDIR)$(PREFIX)/bin/sshipc-client \
             $(MAN)/man8/sshipc-server.8 $(MAN)/man1/sshipc-client.1
 
 install: all ## into DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/sshipc-server $(DESTDIR)$(PREFIX)/sbin/sshipc-server
+	install -D -m 755 $(BUILD)/sshipc-session $(LIBEXEC)/sshipc-session
 	install -D -m 755 $(BUILD)/sshipc-client $(DESTDIR)$(PREFIX)/bin/sshipc-client
 	install -D -m 644 sshipc-server/sshipc-server.8 $(MAN)/man8/sshipc-server.8
 	install -D -m 644 sshipc-client/sshipc-client.1 $(MAN)/man1/sshipc-client.1
@@ -194,6 +205,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 uninstall: ## remove what install put there
 	rm -f $(INSTALLED)
 	rm -rf $(DOC)
+	-rmdir $(LIBEXEC) 2>/dev/null
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -166,37 +166,59 @@ static void fail_call(const char *call)
 	helper_fail(EX_OSERR, text);
 }
 
-static void become(const char *role, const struct helper_user *user, int sock)
+/* What was opened and checked is executed, whatever its name leads to by now. */
+static void execute(int program, char **argv, char **env)
 {
-	char name[64], path[PATH_MAX], option[64];
+	if (program == HELPER_OURSELVES)
+		execve("/proc/self/exe", argv, env);
+	else
+		fexecve(program, argv, env);
+}
+
+static void become(const char *role, int program, const struct helper_user *user, int sock)
+{
+	char name[64], path[PATH_MAX], link[64] = "/proc/self/exe", option[64];
 	char *argv[] = {name, NULL, NULL}, *nothing[] = {NULL};
 	char **const env = user->debug || confine_is_sanitized() ? environ : nothing;
-	ssize_t n;
+	ssize_t n = -1;
 	sigset_t none;
 
 	snprintf(name, sizeof(name), "%s%s", title, role);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (program != HELPER_OURSELVES) {
+		program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_SOCKET + 1);
+		if (program < 0)
+			_exit(EX_OSERR);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", program);
+	}
+	if (user->debug)
+		n = readlink(link, path, sizeof(path) - 1);
 	if (sock == HELPER_SOCKET ? fcntl(sock, F_SETFD, 0) != 0 : dup2(sock, HELPER_SOCKET) < 0)
 		_exit(EX_OSERR);
+	if (program > HELPER_SOCKET + 1) {
+		if (dup3(program, HELPER_SOCKET + 1, O_CLOEXEC) < 0)
+			_exit(EX_OSERR);
+		program = HELPER_SOCKET + 1;
+	}
 	/* Where it is refused, helper_check has seen to it that exec closes them: Landlock has
 	 * taken /proc/self/fd away by now. */
-	confine_close_from(HELPER_SOCKET + 1);
+	confine_close_from(HELPER_SOCKET + 1 + (program != HELPER_OURSELVES));
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
 		fail_call("initgroups, setresgid, setresuid");
-	if (user->debug && (n = readlink("/proc/self/exe", path, sizeof(path) - 1)) > 0) {
+	if (n > 0) {
 		path[n] = '\0';
 		/* valgrind puts its own words into argv[0] */
 		snprintf(option, sizeof(option), "%s%s", helper_option, role);
 		argv[1] = option;
 		execve(path, argv, env);
 	}
-	/* Our own inode, though the file may have been replaced since. */
-	execve("/proc/self/exe", argv, env);
-	fail_call("/proc/self/exe cannot be executed");
+	execute(program, argv, env);
+	fail_call(program == HELPER_OURSELVES ? "/proc/self/exe cannot be executed"
+					      : "sshipc-session cannot be executed");
 }
 
-pid_t helper_start(const char *role, const struct helper_user *user, int *sock)
+pid_t helper_start(const char *role, int program, const struct helper_user *user, int *sock)
 {
 	int pair[2];
 	pid_t pid;
@@ -205,7 +227,7 @@ pid_t helper_start(const char *role, const struct helper_user *user, int *sock)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		become(role, user, pair[1]);
+		become(role, program, user, pair[1]);
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);

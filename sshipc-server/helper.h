@@ -2,8 +2,8 @@
 #ifndef SSHIPC_SERVER_HELPER_H
 #define SSHIPC_SERVER_HELPER_H
 /*
- * Our own program started afresh as a helper of the monitor: nothing of its memory, one socket, a
- * lesser uid.
+ * A program started afresh as a helper of the monitor: nothing of its memory, one socket, a lesser
+ * uid.
  */
 #include <stdbool.h>
 #include <sys/types.h>
@@ -35,9 +35,11 @@ int helper_check(const struct helper_user *user, char *err, size_t size);
  * server should end with), and exits with it. */
 void helper_fail(int code, const char *text) __attribute__((noreturn));
 
-/* Starts "sshipc-server: ROLE" as user; *sock is our end (close-on-exec, blocking).  The pid, or -1
- * with errno. */
-pid_t helper_start(const char *role, const struct helper_user *user, int *sock);
+#define HELPER_OURSELVES (-1) /* the very program that runs */
+
+/* Starts "sshipc-server: ROLE" as user, of a program (its descriptor, or HELPER_OURSELVES); *sock
+ * is our end (close-on-exec, blocking).  The pid, or -1 with errno. */
+pid_t helper_start(const char *role, int program, const struct helper_user *user, int *sock);
 
 /* main's first question: are we a helper?  Its role ("spawner", "dialler"), else NULL. */
 const char *helper_role(char *const *argv);

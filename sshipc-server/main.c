@@ -18,28 +18,27 @@
 #include "ctl.h"
 #include "dialler.h"
 #include "helper.h"
-#include "interposed.h"
 #include "keyfile.h"
 #include "loop.h"
 #include "monitor.h"
 #include "option.h"
+#include "session_program.h"
 #include "settings.h"
 #include "spawner.h"
-#include "spawner_main.h"
 #include "window.h"
 
 static void print_version_details(void)
 {
-	struct selftest t;
+	struct session_program program;
+	struct helper_user user;
+	const char *why;
+	char err[SESSION_PROGRAM_ERROR];
 
-	session_selftest(&t);
-	printf("libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\nlogins are verified by: %s\n"
-	       "private host keys are in: %s\n",
-	       ssh_version(0), t.gcm ? "on" : "off", t.streamlocal ? "on" : "off",
-	       t.proof ? "the monitor" : "each session process",
-	       t.keyless ? "the monitor only" : "the monitor and each session process");
-	if (t.why[0])
-		printf("%s\n", t.why);
+	helper_user_find(NULL, &user, &why); /* or it is run as we are */
+	if (session_program_open(&program, &user, err) == 0)
+		fputs(program.details, stdout);
+	else
+		printf("%s\n", err);
 }
 
 static int generate_hostkey(const char *path)
@@ -151,14 +150,13 @@ int main(int argc, char **argv)
 	static struct settings s;
 	struct hostkey *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
 	struct helper_user user;
-	char err[KEYFILE_ERROR];
+	struct session_program program;
+	char err[KEYFILE_ERROR + SESSION_PROGRAM_ERROR];
 	size_t faults = 0;
 	struct allowlist *list = NULL;
 	const char *role = helper_role(argv);
 	int code;
 
-	if (role && strcmp(role, "spawner") == 0)
-		spawner_main();
 	if (role && strcmp(role, "dialler") == 0)
 		dialler_main();
 	if (confine_open_stdio() != 0)
@@ -197,6 +195,8 @@ int main(int argc, char **argv)
 			"(LimitMEMLOCK=)",
 			strerror(errno));
 	check_start(&s, hostkeys, &user, &faults);
+	if (faults == 0 && session_program_open(&program, &user, err) != 0)
+		option_print_fault(&faults, err);
 	/* Without endpoints every good line would be a fault. */
 	if (s.allowlist && s.n_endpoints > 0)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
@@ -209,7 +209,8 @@ int main(int argc, char **argv)
 		explain_access(list);
 	}
 	if (code == EX_OK && !s.test && !s.print) {
-		code = run(&(struct spawner_setup){&s, &user, hostkeys, s.n_hostkeys}, list);
+		code =
+		    run(&(struct spawner_setup){&s, &user, &program, hostkeys, s.n_hostkeys}, list);
 		list = NULL;
 	}
 out:

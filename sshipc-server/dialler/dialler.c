@@ -258,7 +258,7 @@ static int start_helper(struct dialler *d, const struct helper_user *user)
 {
 	struct wire w;
 
-	if (helper_start("dialler", user, &d->sock) < 0)
+	if (helper_start("dialler", HELPER_OURSELVES, user, &d->sock) < 0)
 		return -1;
 	for (size_t i = 0; i < d->n; i++) {
 		wire_start(&w, WIRE_ENDPOINT);

@@ -21,11 +21,19 @@ static int allow_folder(int list, const char *path, enum landlock_access access)
 	return landlock_allow(list, dirname(copy), access);
 }
 
-/* Helpers are our program executed again: it, and all that it has loaded, is mapped here. */
-static int allow_program(int list)
+/* Beneath "/" is everything; memory without a file has such a name, too. */
+static int allow_code(int list, const char *path)
+{
+	return strrchr(path, '/') == path ? landlock_allow(list, path, LANDLOCK_READ)
+					  : allow_folder(list, path, LANDLOCK_READ);
+}
+
+/* The dialler is our program executed again: it, and all that it has loaded, is mapped here.  What
+ * sshipc-session maps it has said. */
+static int allow_programs(int list, const char *files)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
-	char *line = NULL;
+	char *line = NULL, one[PATH_MAX];
 	size_t size = 0;
 	int rc = maps ? 0 : -1;
 
@@ -33,14 +41,17 @@ static int allow_program(int list)
 		const char *path = strstr(line, " r-xp ") ? strchr(line, '/') : NULL;
 
 		line[strcspn(line, "\n")] = '\0';
-		/* Beneath "/" is everything; memory without a file has such a name, too. */
 		if (path)
-			rc = strrchr(path, '/') == path ? landlock_allow(list, path, LANDLOCK_READ)
-							: allow_folder(list, path, LANDLOCK_READ);
+			rc = allow_code(list, path);
 	}
 	free(line);
 	if (maps)
 		fclose(maps);
+	for (; rc == 0 && *files; files += strcspn(files, "\n") + 1) {
+		snprintf(one, sizeof(one), "%.*s", (int)strcspn(files, "\n"), files);
+		if (one[0] == '/')
+			rc = allow_code(list, one);
+	}
 	return rc;
 }
 
@@ -103,7 +114,7 @@ static int allow_dials(int list, const struct settings *s)
 	return rc;
 }
 
-int landlock_rules_apply(const struct settings *s)
+int landlock_rules_apply(const struct settings *s, const char *files)
 {
 	int list;
 
@@ -116,7 +127,7 @@ int landlock_rules_apply(const struct settings *s)
 				  "limited further");
 		return 0;
 	}
-	if (list < 0 || allow_program(list) != 0 || allow_files(list, s) != 0 ||
+	if (list < 0 || allow_programs(list, files) != 0 || allow_files(list, s) != 0 ||
 	    allow_dials(list, s) != 0 || landlock_enforce(list) != 0) {
 		log_msg(LOG_ERR, "the monitor cannot be confined (Landlock): %s", strerror(errno));
 		return -1;

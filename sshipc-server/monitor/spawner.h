@@ -13,6 +13,7 @@
 
 #include "helper.h"
 #include "hostkey.h"
+#include "session_program.h"
 #include "settings.h"
 
 struct spawner;
@@ -20,6 +21,7 @@ struct spawner;
 struct spawner_setup {
 	const struct settings *settings;
 	const struct helper_user *user;
+	const struct session_program *program;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;
 };

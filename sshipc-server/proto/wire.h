@@ -79,6 +79,8 @@ enum wire_type {
 	WIRE_SPAWN, /* u32 connection id; attached: the SSH socket, the session's end of its pair */
 	WIRE_KILL,  /* u32 connection id: its process, if there still is one */
 	/* spawner -> monitor */
+	WIRE_REPORT,  /* bytes version, bytes lines about libssh, bytes paths of what is mapped: of
+			 the self-test alone, which --version and every start asks for */
 	WIRE_TESTED,  /* u32 proof, u32 keyless: what the self-test saw; HOSTKEY and START follow */
 	WIRE_READY,   /* bytes libssh version, bytes why something is off */
 	WIRE_FAILED,  /* u32 exit code, bytes text; also of the dialler */

@@ -20,7 +20,7 @@ from sockets import LONG, Endpoint, dial, fate, free_port, outcome, parse_addres
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
-SERVER, CLIENT = os.path.join(BUILD, "sshipc-server"), os.path.join(BUILD, "sshipc-client")
+SERVER, SESSION, CLIENT = (os.path.join(BUILD, p) for p in ("sshipc-server", "sshipc-session", "sshipc-client"))
 AS_ROOT = os.geteuid() == 0
 USER = "nobody" if AS_ROOT else pwd.getpwuid(os.geteuid()).pw_name  # who endpoints see
 USER_ID = pwd.getpwnam(USER).pw_uid
@@ -133,6 +133,8 @@ class Scene:
     def copied(self, path):
         """A copy that every user can reach, which a clone below /root is not; made once."""
         copy = self.path(os.path.basename(path))
+        if path == SERVER:
+            self.copied(SESSION)
         return copy if os.path.exists(copy) else shutil.copy(path, copy)
 
     def ordinary_user(self):

@@ -564,7 +564,7 @@ Test(dialler, a_number_that_is_none_ends_the_helper)
 	for (size_t i = 0; i < sizeof(no_numbers) / sizeof(*no_numbers); i++) {
 		const bool dial = no_numbers[i].type == WIRE_DIAL;
 		int sock, status = 0;
-		const pid_t helper = helper_start("dialler", &user, &sock);
+		const pid_t helper = helper_start("dialler", HELPER_OURSELVES, &user, &sock);
 		struct wire w;
 
 		cr_assert_gt(helper, 0);

@@ -205,7 +205,7 @@ Test(helper, start)
 	sigaddset(&some, SIGUSR1);
 	cr_assert_eq(sigprocmask(SIG_BLOCK, &some, NULL), 0);
 	cr_assert_eq(dup2(STDIN_FILENO, 200), 200);
-	pid = helper_start("test", &user, &sock);
+	pid = helper_start("test", HELPER_OURSELVES, &user, &sock);
 	cr_assert_gt(pid, 0);
 	cr_expect_eq(fcntl(sock, F_GETFD), FD_CLOEXEC);
 	cr_expect_geq(recv(sock, got, sizeof(got) - 1, 0), 0);
@@ -224,7 +224,7 @@ Test(helper, start_as_root_is_refused)
 {
 	struct helper_user user = {.name = "root", .demote = true};
 	int sock = -1, status = 0;
-	const pid_t pid = helper_start("test", &user, &sock);
+	const pid_t pid = helper_start("test", HELPER_OURSELVES, &user, &sock);
 
 	cr_assert_gt(pid, 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);

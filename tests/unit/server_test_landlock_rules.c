@@ -127,7 +127,7 @@ static int fenced(const void *arg)
 	if (mmap(NULL, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, memfd_create("unit", 0), 0) ==
 	    MAP_FAILED)
 		return NOT_READY;
-	return landlock_rules_apply(&s) == 0 ? a->make() : NOT_READY;
+	return landlock_rules_apply(&s, "") == 0 ? a->make() : NOT_READY;
 }
 
 static int unfenced(const void *arg)

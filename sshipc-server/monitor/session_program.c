@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the starting server (run, -t, --version), called by main.c before anything is bound.  Executes
+ * what it has checked, by its descriptor, and waits for the one message that comes of it.
+ */
+#include "session_program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "folders.h"
+
+enum { LONGEST = 512 }; /* bytes of the path of our folder */
+
+static const char *const places[] = {"sshipc-session", "../libexec/sshipc/sshipc-session"};
+
+static int find(char *path, size_t size, char *err)
+{
+	char here[LONGEST], why[FOLDERS_ERROR] = "";
+	const ssize_t n = readlink("/proc/self/exe", here, sizeof(here) - 1);
+	struct stat st;
+	int fd = -1;
+
+	if (n < 0 || n == sizeof(here) - 1) {
+		snprintf(err, SESSION_PROGRAM_ERROR,
+			 "/proc/self/exe: %s: helpers are started from there; mount /proc",
+			 n < 0 ? strerror(errno) : "its path is too long");
+		return -1;
+	}
+	here[n] = '\0';
+	*(strrchr(here, '/') + 1) = '\0';
+	for (size_t i = 0; i < 2 && fd < 0; i++) {
+		if ((size_t)snprintf(path, size, "%s%s", here, places[i]) >= size)
+			continue;
+		if (access(path, F_OK) != 0 && errno == ENOENT)
+			continue;
+		/* Who is not root executes it with no more rights than its owner could get. */
+		fd = folders_open(path, geteuid() == 0 ? FOLDERS_STRICT : FOLDERS_SHARED, &st, why);
+		if (fd >= 0)
+			return fd;
+		snprintf(err, SESSION_PROGRAM_ERROR, "%s: %s%s", path, why,
+			 geteuid() == 0
+			     ? "; or install the programs (make install), which root runs"
+			     : "");
+		return -1;
+	}
+	snprintf(err, SESSION_PROGRAM_ERROR,
+		 "sshipc-session is neither in %s nor in %s../libexec/sshipc: it carries the "
+		 "sessions; install both programs of one build (make install)",
+		 here, here);
+	return -1;
+}
+
+int session_program_open(struct session_program *p, const struct helper_user *user,
+			 char err[SESSION_PROGRAM_ERROR])
+{
+	char path[LONGEST + 64], version[64] = "", text[256] = "";
+	struct wire w;
+	int sock = -1, rc = 0;
+
+	p->fd = find(path, sizeof(path), err);
+	if (p->fd < 0)
+		return -1;
+	if (helper_start("selftest", p->fd, user, &sock) >= 0)
+		rc = wire_recv(sock, &w, 0);
+	if (rc == 1 && wire_type(&w) == WIRE_REPORT) {
+		wire_get_text(&w, version, sizeof(version));
+		wire_get_text(&w, p->details, sizeof(p->details));
+		wire_get_text(&w, p->files, sizeof(p->files));
+	} else if (rc == 1 && wire_type(&w) == WIRE_FAILED) {
+		wire_get_u32(&w);
+		wire_get_text(&w, text, sizeof(text));
+	}
+	if (sock >= 0)
+		close(sock);
+	if (rc == 1 && strcmp(version, SSHIPC_VERSION) == 0 && wire_done(&w))
+		return 0;
+	if (version[0])
+		snprintf(err, SESSION_PROGRAM_ERROR,
+			 "%s is of version %s, this program of " SSHIPC_VERSION
+			 "; install both of one build",
+			 path, version);
+	else
+		snprintf(err, SESSION_PROGRAM_ERROR,
+			 "%s: its self-test ended without an answer%s%s", path, text[0] ? ": " : "",
+			 text);
+	close(p->fd);
+	p->fd = -1;
+	return -1;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_SESSION_PROGRAM_H
+#define SSHIPC_SERVER_SESSION_PROGRAM_H
+/*
+ * sshipc-session, which has libssh and is never linked to us: where it is, whether it is ours, and
+ * what it says of its libssh.
+ */
+#include "helper.h"
+#include "wire.h"
+
+#define SESSION_PROGRAM_ERROR 2048
+
+struct session_program {
+	int fd; /* close-on-exec; what is executed from now on, also when it is replaced */
+	char details[1024];	  /* lines for --version */
+	char files[WIRE_MAX / 2]; /* what it has mapped as code, a path a line: it first */
+};
+
+/* Finds it beside this program, else in ../libexec/sshipc from there; as root it is refused where
+ * another user could have changed it.  Runs its self-test, as user.  0, or -1 with err: path, cause
+ * and remedy. */
+int session_program_open(struct session_program *p, const struct helper_user *user,
+			 char err[SESSION_PROGRAM_ERROR]);
+
+#endif

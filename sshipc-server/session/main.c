@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * sshipc-session: the only part of the server that has libssh.  Executed by sshipc-server with one
+ * socket, as its self-test or as the spawner, which forks the sessions.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "helper.h"
+#include "interposed.h"
+#include "spawner_main.h"
+#include "wire.h"
+
+/* The monitor, whose files are limited, executes us again: these are what we need then. */
+static void list_mapped(char *text, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char *line = NULL;
+	size_t room = 0, used = 0;
+
+	text[0] = '\0';
+	while (maps && getline(&line, &room, maps) > 0) {
+		const char *path = strstr(line, " r-xp ") ? strchr(line, '/') : NULL;
+
+		if (path && used + strlen(path) < size)
+			used += (size_t)sprintf(text + used, "%s", path);
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
+}
+
+static void report(void)
+{
+	char details[1024], files[WIRE_MAX / 2];
+	struct selftest t;
+	struct wire w;
+
+	helper_settle();
+	setenv("HOME", "/nonexistent", 0); /* see spawner_main */
+	if (ssh_init() != SSH_OK)
+		helper_fail(EX_CONFIG, "libssh cannot be initialised");
+	session_selftest(&t);
+	snprintf(details, sizeof(details),
+		 "libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\nlogins are verified by: %s\n"
+		 "private host keys are in: %s\n%s%s",
+		 ssh_version(0), t.gcm ? "on" : "off", t.streamlocal ? "on" : "off",
+		 t.proof ? "the monitor" : "each session process",
+		 t.keyless ? "the monitor only" : "the monitor and each session process", t.why,
+		 t.why[0] ? "\n" : "");
+	list_mapped(files, sizeof(files));
+	wire_start(&w, WIRE_REPORT);
+	wire_put_text(&w, SSHIPC_VERSION);
+	wire_put_text(&w, details);
+	wire_put_text(&w, files);
+	_exit(wire_send(HELPER_SOCKET, &w) != 0);
+}
+
+int main(int argc, char **argv)
+{
+	const char *role = helper_role(argv);
+
+	prctl(PR_SET_NAME, "sshipc-session");
+	if (role && strcmp(role, "spawner") == 0)
+		spawner_main();
+	if (role && strcmp(role, "selftest") == 0)
+		report();
+	fprintf(stderr, "sshipc-session " SSHIPC_VERSION ": sshipc-server starts it\n");
+	return EX_USAGE;
+}
