@@ -78,10 +78,8 @@ static bool admit(struct monitor *m, const struct address *peer)
 	if (k ? ratelimit_again(k)
 	      : ratelimit_begin(view->ratelimit, "limit", limit_name(which), true, ""))
 		log_event(LOG_WARNING, "limit",
-			  (const struct log_field[]){
-			      {"source", address_format(peer, source, sizeof(source)), 0},
-			      {"limit", limit_name(which), 0},
-			      {NULL, NULL, 0}},
+			  LOG_FIELDS({"source", address_format(peer, source, sizeof(source)), 0},
+				     {"limit", limit_name(which), 0}),
 			  "connection from %s refused (%s)", source, limit_name(which));
 	return false;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 #include "loop.h"
 
 static void give_who(const struct monitor_view *view, struct evbuffer *out)
@@ -41,15 +41,15 @@ static bool is_meant(const struct conn *c, const char *whom)
 static void give_kill(struct monitor_view *view, const struct control_request *r,
 		      struct evbuffer *out)
 {
-	struct conn *c, *next;
+	struct conn *c;
 	size_t n = 0;
 
-	for (c = conn_next(view, NULL); c; c = next) {
-		next = conn_next(view, c);
-		if (!is_meant(c, r->whom))
+	LIST_FOREACH(c, &view->conns, of_view)
+	{
+		if (c->state != CONN_UP || !is_meant(c, r->whom))
 			continue;
 		status_put(c, c->last_refusal, out);
-		conn_dismiss(c, r->uid);
+		revoke_dismiss(c, r->uid);
 		n++;
 	}
 	if (n > 0)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 #include "proof.h"
 
 static const struct words {
@@ -47,23 +47,6 @@ static const struct words *find_words(const char *algorithm, uint32_t fault)
 	return &by_fault[fault];
 }
 
-/* ssh offers a certificate beside each key: one takes nothing from the keys' number. */
-static bool count(struct conn *c, uint32_t fault)
-{
-	switch (fault) {
-	case SESSION_QUERY:
-		return login_count_query(c);
-	case SESSION_CERTIFICATE:
-		if (++c->certificates <= LOGIN_QUERIES)
-			return true;
-		audit_limit(c, LIMIT_ATTEMPTS, "more than %d certificates offered", LOGIN_QUERIES);
-		conn_end(c, "too many certificates offered: none is taken here");
-		return false;
-	default:
-		return login_count_signature(c);
-	}
-}
-
 enum heard attempts_on_attempt(struct conn *c, struct wire *w)
 {
 	char fingerprint[KEYLINE_FINGERPRINT], algorithm[64], what[512];
@@ -82,7 +65,9 @@ enum heard attempts_on_attempt(struct conn *c, struct wire *w)
 		return HEARD_WRONG;
 	if (fault != SESSION_CERTIFICATE)
 		c->fault = ADMISSION_REFUSED;
-	if (!count(c, fault))
+	if (!login_count(c, fault == SESSION_QUERY	   ? LOGIN_QUERIES
+			    : fault == SESSION_CERTIFICATE ? LOGIN_CERTIFICATES
+							   : LOGIN_SIGNATURES))
 		return HEARD;
 	words = find_words(algorithm, fault);
 	log_escape(&named, algorithm, strlen(algorithm));
@@ -90,10 +75,9 @@ enum heard attempts_on_attempt(struct conn *c, struct wire *w)
 		 named.s, key.len ? ", key " : "", key.len ? fingerprint : "");
 	if (audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
-			  (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
-						     {"fingerprint", key.len ? fingerprint : "", 0},
-						     {"reason", words->reason, 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"key", entry ? entry->key.name : "", 0},
+				     {"fingerprint", key.len ? fingerprint : "", 0},
+				     {"reason", words->reason, 0}),
 			  "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
 	return HEARD;
 }
@@ -138,7 +122,8 @@ enum heard attempts_on_left(struct conn *c, struct wire *w)
 
 void attempts_log_end(struct conn *c)
 {
-	const bool tried = c->queries || c->signatures || c->certificates;
+	const bool tried = c->counts[LOGIN_QUERIES] || c->counts[LOGIN_SIGNATURES] ||
+			   c->counts[LOGIN_CERTIFICATES];
 	const int priority = c->methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
 			     : c->left && !tried			    ? c->left->priority
 									    : LOG_INFO;

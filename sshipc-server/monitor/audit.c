@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 
 enum {
 	CONN_FIELDS = 16, /* of a log line */
@@ -15,7 +15,7 @@ void audit_name(struct conn *c)
 	char peer[ADDRESS_TEXT];
 
 	snprintf(c->who, sizeof(c->who), "session %" PRIu32 ", %s%s%s", c->id,
-		 address_format(&c->peer, peer, sizeof(peer)), c->use ? ", " : "",
+		 address_format(&c->from, peer, sizeof(peer)), c->use ? ", " : "",
 		 c->use ? c->use->name : "");
 }
 
@@ -28,7 +28,7 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 	va_list ap;
 
 	fields[n++] =
-	    (struct log_field){"source", address_format(&c->peer, source, sizeof(source)), 0};
+	    (struct log_field){"source", address_format(&c->from, source, sizeof(source)), 0};
 	if (c->use) {
 		fields[n++] = (struct log_field){"key", c->use->name, 0};
 		fields[n++] = (struct log_field){"fingerprint", c->use->fingerprint, 0};
@@ -50,7 +50,7 @@ bool audit_may_log(struct conn *c, const char *event, const char *text)
 	struct repeat *k;
 	bool written;
 
-	address_format_host(&c->peer, host, sizeof(host));
+	address_format_host(&c->from, host, sizeof(host));
 	snprintf(subject, sizeof(subject), "%s: %s", c->use ? c->use->name : host, text);
 	k = ratelimit_find(r, event, subject);
 	if (k)
@@ -59,11 +59,9 @@ bool audit_may_log(struct conn *c, const char *event, const char *text)
 		c->kinds = 0;
 	c->minute = ratelimit_minute(r);
 	if (++c->kinds == KINDS_MAX + 1)
-		audit_log(c, LOG_WARNING, "limit",
-			  (const struct log_field[]){{"limit", limit_name(LIMIT_LOG_LINES), 0},
-						     {NULL, NULL, 0}},
-			  "more than %d different lines in a minute: the rest is dropped",
-			  KINDS_MAX);
+		audit_log(
+		    c, LOG_WARNING, "limit", LOG_FIELDS({"limit", limit_name(LIMIT_LOG_LINES), 0}),
+		    "more than %d different lines in a minute: the rest is dropped", KINDS_MAX);
 	written =
 	    c->kinds <= KINDS_MAX && ratelimit_begin(r, event, subject, *key, *key ? key : host);
 	c->view->bitten[LIMIT_LOG_LINES] += !written;
@@ -82,6 +80,5 @@ void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	audit_log(c, c->use ? LOG_WARNING : LOG_NOTICE, "limit",
-		  (const struct log_field[]){{"limit", limit_name(which), 0}, {NULL, NULL, 0}},
-		  "%s (%s)", text, limit_name(which));
+		  LOG_FIELDS({"limit", limit_name(which), 0}), "%s (%s)", text, limit_name(which));
 }

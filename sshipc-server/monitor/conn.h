@@ -2,70 +2,158 @@
 #ifndef SSHIPC_SERVER_CONN_H
 #define SSHIPC_SERVER_CONN_H
 /*
- * One connection as the monitor sees it: the messages of its session process, checked against what
- * the state allows; login and channel decisions (always policy.h's); the dials; what is logged.  A
- * session that breaks the rules is ended.
+ * One connection, and the files that know it, the lowest first: each calls only those before it.
  */
-#include <stdint.h>
-#include <sys/queue.h>
+#include <stdbool.h>
 
+#include "field.h"
 #include "monitor.h"
+#include "peer.h"
 #include "policy.h"
+#include "signature.h"
 
-struct conn;
+struct channel {
+	struct conn *c;
+	uint32_t id;
+	/* CHANNEL_REFUSED: after PENDING; the session still has to say CLOSED */
+	enum { CHANNEL_DIALLING, CHANNEL_OPEN, CHANNEL_REFUSED } state;
+	bool told; /* PENDING was said */
+	struct dial *dial;
+	bool counted; /* among the dials of key and server, until its answer is taken */
+	struct event *timer;
+	int fd, error; /* the answer */
+	bool one_way;
+	time_t opened;
+};
 
-/* sock: our end of the pair, non-blocking, taken over.  closed is called once, when the connection
- * and its process are gone; conn is freed after it. */
-struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *peer, int sock,
-		      void (*closed)(void *arg, struct conn *c), void *arg);
+/* What one key has open.  Shared by its sessions, freed with the last. */
+struct key_use {
+	LIST_ENTRY(key_use) entry;
+	LIST_HEAD(, conn) conns; /* newest first */
+	uint8_t *blob;
+	size_t blob_len;
+	uint8_t digest[KEYLINE_DIGEST];
+	char name[KEYLINE_NAME];
+	char fingerprint[KEYLINE_FINGERPRINT];
+	size_t sessions; /* each until its process is gone */
+	size_t channels, dials;
+	char last_refusal[512]; /* that of any of its sessions; "": none */
+	struct conn *waiter;	/* a login that waits for an older session to be given up */
+};
 
-/* The spawner has it: from now on there is, or will be, a process, whose end is awaited.  proof:
- * its login must come with the signature. */
-void conn_handed_over(struct conn *c, bool proof);
+/* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
+ * from the keys' number. */
+enum login_count { LOGIN_QUERIES, LOGIN_SIGNATURES, LOGIN_CERTIFICATES, LOGIN_COUNTS };
 
-/* The session process was forked.  Or it could not be: pid is a negative errno. */
-void conn_spawned(struct conn *c, int pid);
+/* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
+ * before ENDING or GONE. */
+enum conn_state {
+	CONN_QUEUED,   /* the spawner does not have it yet */
+	CONN_STARTING, /* it has, and has not said that it forked */
+	CONN_LOGIN,
+	CONN_WAITING, /* its login waits for an older session of its key */
+	CONN_UP,
+	CONN_ENDING, /* END was said, or it broke the protocol: the timer kills */
+	CONN_GONE,   /* it is cut: nothing is heard of it any more, only its process is awaited */
+};
 
-/* It exited; status as of waitpid(2).  Logged when it was not a clean
- * exit that nobody here asked for.  Without a login its source pays for the CPU that it took. */
-void conn_exited(struct conn *c, int status, uint64_t cpu_us);
+struct conn {
+	LIST_ENTRY(conn) of_id;	    /* accept.c's */
+	TAILQ_ENTRY(conn) in_queue; /* while QUEUED */
+	struct spawner *spawner;    /* from STARTING on */
+	int fd, end; /* while QUEUED: the connection, the session's end of the pair */
+	bool told;   /* that it waits its turn */
+	struct monitor_view *view;
+	uint32_t id;
+	struct address from;
+	struct peer peer;
+	struct event *grace;		    /* until its login */
+	bool proof;			    /* a login must come with its signature */
+	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
+	size_t session_id_len;
+	const struct hostkey *hostkey;
+	enum conn_state state;
+	bool ended; /* by us: a SIGKILL is no crash */
+	struct guest guest;
+	enum admission_fault fault;	 /* should it end before its login */
+	bool user_verified;		 /* by the token that signed the last login */
+	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
+					    key was taken off the list */
+	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
+	struct endpoint const *endpoint; /* that the login was for */
+	LIST_ENTRY(conn) of_key;
+	LIST_ENTRY(conn) of_view;
+	struct key_use *waiting; /* this login waits for an older session of its key */
+	struct event *wait;
+	bool asked_alive, alive;	     /* CHECK was said; the peer answered */
+	time_t warned_for;		     /* the end by the clock that was announced */
+	time_t since;			     /* accepted; monotonic */
+	time_t active;			     /* STATS changed, or a channel was opened or closed */
+	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
+	char client[640];		     /* user and version that it claims */
+	char version[LOG_ESCAPED];	     /* the latter, escaped */
+	char why[128];			     /* it was ended, for a summary */
+	char last_refusal[512];		     /* of an open or a request; "": none */
+	unsigned counts[LOGIN_COUNTS];
+	const struct left *left; /* how far it says that it came; NULL: it did not say */
+	char last_words[640];	 /* escaped: what its peer sent first, and why it ended */
+	unsigned minute, kinds;	 /* different lines in that minute */
+	char refused_key[KEYLINE_FINGERPRINT]; /* listed, and proved to be its peer's; "": none */
+	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
+	char methods[64];			    /* other than publickey that were tried */
+	struct channel **channels;		    /* max_channels of them, by slot */
+	size_t n_channels, n_opened, n_refused;
+	void (*closed)(void *arg, struct conn *c);
+	void *arg;
+};
 
-/* Its spawner, process parent, died: so will it, and is awaited. */
-void conn_orphaned(struct conn *c, int parent);
+/* What came of a message of the session's: but for HEARD a breach of the protocol. */
+enum heard {
+	HEARD_WRONG, /* a field is wrong */
+	HEARD_UNPROVED,
+	HEARD,
+};
 
-/* Tells the session to disconnect with reason; it is killed when it has not gone after half a
- * second. */
-void conn_end(struct conn *c, const char *reason);
+/* ---- audit.c ---- */
 
-/* At once: dials and our end of the pair are closed, the spawner is told to kill the process.  The
- * connection has ended, is logged as ended and counted no more when that is gone. */
-void conn_kill(struct conn *c);
+/* One event of the audit schema: the connection's name goes before the text, session, source, key,
+ * fingerprint and endpoint before the fields more (NULL for none). */
+void audit_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* The server ends before it does: logs which process is left, and why, and forgets it. */
-void conn_abandon(struct conn *c);
+/* Before a line that the peer or the session can bring about at will.  False: it is counted
+ * (ratelimit.h), or the session has had its share for this minute.  text: what makes it another
+ * line than others of this event about the same key, or, before login, address. */
+bool audit_may_log(struct conn *c, const char *event, const char *text);
 
-/* The same for one that is not logged in and makes room: which limit asks for it. */
-void conn_give_way(struct conn *c, enum limit which);
+/* Counts a limit that bites, and logs it as such a line. */
+void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-uint32_t conn_id(const struct conn *c);
+/* Its name in log lines, after peer or key changed. */
+void audit_name(struct conn *c);
 
-/* True from its login until it is told to end. */
-bool conn_logged_in(const struct conn *c);
+/* ---- keyuse.c: what a key has open ---- */
 
-/* Iterates over those logged in, the newest first: after c, or from the start for NULL. */
-struct conn *conn_next(const struct monitor_view *view, const struct conn *c);
+/* NULL: nothing. */
+struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest);
 
-/* Ends it for the administrator uid. */
-void conn_dismiss(struct conn *c, unsigned uid);
+/* c is one of its sessions, from now on until keyuse_leave: its process is gone. */
+void keyuse_enter(struct conn *c, const struct keyline *key);
+void keyuse_leave(struct conn *c);
 
-/* Judges all by list, in force from now on, and by the time; a summary is written.  event:
- * "reload" or "clock". */
-void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
-		  char *summary, size_t size);
+/* c waits for one of them to end; or no more, which is safe to say of one that does not. */
+void keyuse_wait(struct conn *c, struct key_use *u);
+void keyuse_wait_over(struct conn *c);
 
-/* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
- * such warnings. */
-time_t revoke_next_change(struct monitor_view *view, time_t now);
+/* Wakes who waits where there is room, or where every session has answered and none is ending. */
+void keyuse_wake(struct monitor_view *view, const struct key_use *u);
+
+/* How many sessions a key may have: what its line says; else no key may have all places, or its
+ * owner could keep out everybody. */
+size_t keyuse_most_sessions(const struct monitor_view *view, const struct keyline *key);
+
+/* ---- status.c ---- */
 
 struct evbuffer;
 
@@ -83,5 +171,112 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 
 /* before"name":"text", where an empty text is null. */
 void status_put_text(struct evbuffer *out, const char *before, const char *name, const char *text);
+
+/* ---- opens.c ---- */
+
+/* OPEN and CLOSED messages. */
+enum heard opens_on_open(struct conn *c, struct wire *w);
+enum heard opens_on_closed(struct conn *c, struct wire *w);
+
+/* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
+void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+		  const char *reason, const char *remedy);
+
+/* Nothing is dialled for it any more, and what is under way is given up. */
+void opens_stop(struct conn *c);
+
+void opens_release_all(struct conn *c);
+
+/* ---- revoke.c ---- */
+
+/* Tells the session to disconnect with reason; which is killed when it has not gone after half a
+ * second. */
+void revoke_end(struct conn *c, const char *reason);
+
+/* Ends it for the administrator uid. */
+void revoke_dismiss(struct conn *c, unsigned uid);
+
+/* Judges all by list, in force from now on, and by the time; a summary is written.  event:
+ * "reload" or "clock". */
+void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
+		  char *summary, size_t size);
+
+/* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
+ * such warnings. */
+time_t revoke_next_change(struct monitor_view *view, time_t now);
+
+/* When the clock alone can change its verdict, or when a warning of that is due; 0: never.  Gives
+ * the warning. */
+time_t revoke_conn_change(struct conn *c, time_t now);
+
+/* ---- signing.c ---- */
+
+/* SIGN messages: the session's key exchanges. */
+enum heard signing_on_sign(struct conn *c, struct wire *w);
+
+/* Whether s is the signature of a login in this session. */
+enum signature_verdict signing_check(const struct conn *c, const struct field *key,
+				     const struct field *user, const struct signature *s);
+
+/* ---- login.c ---- */
+
+/* Counts; false: there were too many, and the connection is told to end. */
+bool login_count(struct conn *c, enum login_count which);
+
+/* Takes a key's blob from a message: the line of that key, whose blob is then that line's own, else
+ * NULL and what the session says. */
+const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
+					 char fingerprint[KEYLINE_FINGERPRINT]);
+
+/* PROBE, AUTHORIZE and ALIVE messages. */
+enum heard login_on_probe(struct conn *c, struct wire *w);
+enum heard login_on_authorize(struct conn *c, struct wire *w);
+enum heard login_on_alive(struct conn *c, struct wire *w);
+
+/* Its login is decided no more. */
+void login_stop(struct conn *c);
+
+/* ---- attempts.c ---- */
+
+/* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
+enum heard attempts_on_attempt(struct conn *c, struct wire *w);
+enum heard attempts_on_left(struct conn *c, struct wire *w);
+
+/* Logs the end of a connection that did not log in. */
+void attempts_log_end(struct conn *c);
+
+/* ---- dispatch.c ---- */
+
+/* Hears a message by the table of what may be said in which state: what is wrong with it, or NULL.
+ */
+const char *dispatch(struct conn *c, struct wire *w);
+
+/* ---- conn.c: its life, from accept to the end of its process ---- */
+
+/* sock: our end of the pair, non-blocking, taken over.  closed is called once, when the connection
+ * and its process are gone; conn is freed after it. */
+struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock,
+		      void (*closed)(void *arg, struct conn *c), void *arg);
+
+/* The spawner has it: from now on there is, or will be, a process, whose end is awaited.  proof:
+ * its login must come with the signature. */
+void conn_handed_over(struct conn *c, bool proof);
+
+/* The session process was forked.  Or it could not be: pid is a negative errno. */
+void conn_spawned(struct conn *c, int pid);
+
+/* It exited; status as of waitpid(2).  Logged when it was not a clean exit that nobody here asked
+ * for.  Without a login its source pays for the CPU that it took. */
+void conn_exited(struct conn *c, int status, uint64_t cpu_us);
+
+/* At once: dials and our end of the pair are closed, the spawner is told to kill the process.  The
+ * connection has ended, is logged as ended and counted no more when that is gone. */
+void conn_kill(struct conn *c);
+
+/* The server ends before it does: logs which process is left, and why, and forgets it. */
+void conn_abandon(struct conn *c);
+
+/* The same for one that is not logged in and makes room: which limit asks for it. */
+void conn_give_way(struct conn *c, enum limit which);
 
 #endif

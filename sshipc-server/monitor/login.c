@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "conn_internal.h"
+/*
+ * Runs in the monitor, called by dispatch.c: PROBE, AUTHORIZE and ALIVE of a session.  Grants a
+ * login only by policy.h, to whose key the signature proved; sends through peer.h and reads no
+ * file.
+ */
+#include "conn.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +19,22 @@ enum {
 	GO_MS = 1500,	   /* for one that is replaced to go; both within the session's patience */
 };
 
-bool login_count_query(struct conn *c)
+bool login_count(struct conn *c, enum login_count which)
 {
-	if (++c->queries <= LOGIN_QUERIES)
-		return true;
-	audit_limit(c, LIMIT_ATTEMPTS,
-		    "more than %d keys offered: its client must choose (ssh -o IdentitiesOnly=yes "
-		    "-i KEY)",
-		    LOGIN_QUERIES);
-	conn_end(c, "too many keys offered: choose one (ssh -o IdentitiesOnly=yes -i KEY)");
-	return false;
-}
+	static const struct {
+		unsigned most;
+		const char *what, *reason;
+	} limits[LOGIN_COUNTS] = {
+	    {20, "keys offered: its client must choose (ssh -o IdentitiesOnly=yes -i KEY)",
+	     "too many keys offered: choose one (ssh -o IdentitiesOnly=yes -i KEY)"},
+	    {SESSION_SIGNATURES, "signatures sent", "too many login attempts"},
+	    {20, "certificates offered", "too many certificates offered: none is taken here"},
+	};
 
-bool login_count_signature(struct conn *c)
-{
-	if (++c->signatures <= SESSION_SIGNATURES)
+	if (++c->counts[which] <= limits[which].most)
 		return true;
-	audit_limit(c, LIMIT_ATTEMPTS, "more than %d signatures sent", SESSION_SIGNATURES);
-	conn_end(c, "too many login attempts");
+	audit_limit(c, LIMIT_ATTEMPTS, "more than %u %s", limits[which].most, limits[which].what);
+	revoke_end(c, limits[which].reason);
 	return false;
 }
 
@@ -63,9 +65,9 @@ enum heard login_on_probe(struct conn *c, struct wire *w)
 
 	if (!wire_done(w))
 		return HEARD_WRONG;
-	if (!login_count_query(c))
+	if (!login_count(c, LOGIN_QUERIES))
 		return HEARD;
-	unknown_but_pending = !entry && pending_open(c->view->pending, &c->peer, time(NULL));
+	unknown_but_pending = !entry && pending_open(c->view->pending, &c->from, time(NULL));
 	if (!entry && !unknown_but_pending) {
 		c->fault = ADMISSION_REFUSED;
 		snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
@@ -73,114 +75,22 @@ enum heard login_on_probe(struct conn *c, struct wire *w)
 	}
 	if (what[0] && audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
-			  (const struct log_field[]){{"fingerprint", fingerprint, 0},
-						     {"reason", policy_reason(POLICY_NO_KEY), 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"fingerprint", fingerprint, 0},
+				     {"reason", policy_reason(POLICY_NO_KEY), 0}),
 			  "%s (user \"%s\"); %s", what, log_escape(&user, name, n),
 			  policy_remedy(POLICY_NO_KEY));
 	wire_start(w, WIRE_KNOWN);
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	wire_put_u32(w, entry || unknown_but_pending);
-	conn_send(c, w);
+	peer_send(&c->peer, w);
 	return HEARD;
-}
-
-/* ---- what a key has open ---- */
-
-static struct key_use *find_use(struct monitor_view *view, const uint8_t *digest)
-{
-	struct key_use *u;
-
-	LIST_FOREACH(u, &view->uses, entry)
-	if (memcmp(u->digest, digest, sizeof(u->digest)) == 0)
-		return u;
-	return NULL;
-}
-
-static void take_use(struct conn *c, const struct keyline *key)
-{
-	struct key_use *u = find_use(c->view, key->digest);
-
-	if (!u) {
-		u = xcalloc(1, sizeof(*u));
-		u->blob = xmalloc(key->blob_len);
-		memcpy(u->blob, key->blob, key->blob_len);
-		u->blob_len = key->blob_len;
-		memcpy(u->digest, key->digest, sizeof(u->digest));
-		memcpy(u->name, key->name, sizeof(u->name));
-		memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
-		LIST_INSERT_HEAD(&c->view->uses, u, entry);
-	}
-	LIST_INSERT_HEAD(&u->conns, c, of_key); /* newest first */
-	c->use = u;
-}
-
-static void drop_unused(struct key_use *u)
-{
-	if (!LIST_EMPTY(&u->conns) || u->waiter)
-		return;
-	LIST_REMOVE(u, entry);
-	free(u->blob);
-	free(u);
-}
-
-size_t login_most_sessions(const struct monitor_view *view, const struct keyline *key)
-{
-	return key->max_sessions ? key->max_sessions : (view->max_sessions + 1) / 2;
-}
-
-/* A login need not wait any longer where there is room, or where every session has answered and
- * none is ending. */
-static void end_wait(struct monitor_view *view, const struct key_use *u)
-{
-	const struct allow_entry *entry = allowlist_find(view->allowlist, u->blob, u->blob_len);
-	const struct conn *c;
-	bool awaited = false;
-
-	LIST_FOREACH(c, &u->conns, of_key)
-	awaited |= !conn_logged_in(c) || (c->asked_alive && !c->alive);
-	if (u->waiter &&
-	    (!awaited || !entry || login_sessions(u) < login_most_sessions(view, &entry->key)))
-		event_active(u->waiter->wait, EV_TIMEOUT, 0);
 }
 
 void login_stop(struct conn *c)
 {
-	struct key_use *u = c->waiting;
-
 	loop_drop(c->wait);
 	c->wait = NULL;
-	c->waiting = NULL;
-	if (c->state == CONN_WAITING)
-		c->state = CONN_LOGIN;
-	if (!u)
-		return;
-	u->waiter = NULL;
-	drop_unused(u);
-}
-
-void login_release(struct conn *c)
-{
-	struct key_use *u = c->use;
-
-	c->use = NULL;
-	if (!u)
-		return;
-	LIST_REMOVE(c, of_key);
-	end_wait(c->view, u);
-	drop_unused(u);
-}
-
-size_t login_sessions(const struct key_use *u)
-{
-	const struct conn *c;
-	size_t n = 0;
-
-	if (!u)
-		return 0;
-	LIST_FOREACH(c, &u->conns, of_key)
-	n++;
-	return n;
+	keyuse_wait_over(c);
 }
 
 static bool one_is_ending(const struct key_use *u)
@@ -188,7 +98,7 @@ static bool one_is_ending(const struct key_use *u)
 	const struct conn *c;
 
 	LIST_FOREACH(c, &u->conns, of_key)
-	if (!conn_logged_in(c))
+	if (c->state != CONN_UP)
 		return true;
 	return false;
 }
@@ -204,18 +114,17 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->state = CONN_UP;
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
-	take_use(c, &entry->key);
+	keyuse_enter(c, &entry->key);
 	audit_name(c);
-	event_del(c->timer);
+	event_del(c->grace);
 	admission_leave(c->view->admission, &c->guest, loop_seconds());
-	admission_welcome(c->view->admission, &c->peer, loop_seconds());
-	audit_log(c, LOG_INFO, "login",
-		  (const struct log_field[]){{"client", c->client, 0}, {NULL, NULL, 0}},
+	admission_welcome(c->view->admission, &c->from, loop_seconds());
+	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->client, 0}),
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
 		  entry->key.fingerprint, entry->endpoint->name, c->client);
 	wire_start(&w, WIRE_GRANT);
 	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
-	conn_send(c, &w);
+	peer_send(&c->peer, &w);
 	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 
@@ -232,17 +141,15 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
-			  (const struct log_field[]){{"key", entry ? entry->key.name : "", 0},
-						     {"fingerprint", fingerprint, 0},
-						     {"client", c->client, 0},
-						     {"reason", reason, 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"key", entry ? entry->key.name : "", 0},
+				     {"fingerprint", fingerprint, 0}, {"client", c->client, 0},
+				     {"reason", reason, 0}),
 			  "%s; %s; %s", what, c->client, remedy);
 	if (entry)
 		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
 	wire_start(&w, WIRE_DENY);
 	wire_put_text(&w, text);
-	conn_send(c, &w);
+	peer_send(&c->peer, &w);
 }
 
 static const char full_remedy[] =
@@ -263,7 +170,7 @@ static struct conn *to_replace(const struct key_use *u)
 
 	LIST_FOREACH(other, &u->conns, of_key)
 	{
-		if (!conn_logged_in(other))
+		if (other->state != CONN_UP)
 			return NULL;
 		if (other->asked_alive && !other->alive)
 			oldest = other; /* newest first: the last one seen */
@@ -277,7 +184,7 @@ static bool decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
 	const struct policy_request request = {.action = POLICY_LOGIN,
-					       .source = c->peer,
+					       .source = c->from,
 					       .now = time(NULL),
 					       .user_verified = c->user_verified};
 	const enum policy_verdict verdict =
@@ -289,18 +196,17 @@ static bool decide_again(struct conn *c, struct key_use *u)
 		deny(c, entry, u->fingerprint, policy_reason(verdict), remedy(c, verdict));
 		return true;
 	}
-	max = login_most_sessions(c->view, &entry->key);
+	max = keyuse_most_sessions(c->view, &entry->key);
 	oldest = to_replace(u);
-	if (login_sessions(u) == max && entry->key.replace_old && oldest) {
-		audit_log(oldest, LOG_NOTICE, "replaced",
-			  (const struct log_field[]){{"by_session", NULL, c->id}, {NULL, NULL, 0}},
+	if (u->sessions == max && entry->key.replace_old && oldest) {
+		audit_log(oldest, LOG_NOTICE, "replaced", LOG_FIELDS({"by_session", NULL, c->id}),
 			  "replaced by session %u: its peer is silent (replace-old)",
 			  (unsigned)c->id);
-		conn_end(oldest, "replaced by a new session of the same key");
+		revoke_end(oldest, "replaced by a new session of the same key");
 		loop_after(c->wait, GO_MS);
 		return false;
 	}
-	if (login_sessions(u) < max)
+	if (u->sessions < max)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint,
@@ -324,17 +230,15 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	struct conn *other;
 	struct wire w;
 
-	c->state = CONN_WAITING;
-	c->waiting = u;
-	u->waiter = c;
+	keyuse_wait(c, u);
 	LIST_FOREACH(other, &u->conns, of_key)
 	{
-		if (!replace || !conn_logged_in(other))
+		if (!replace || other->state != CONN_UP)
 			continue;
 		other->asked_alive = true;
 		other->alive = false;
 		wire_start(&w, WIRE_CHECK);
-		conn_send(other, &w);
+		peer_send(&other->peer, &w);
 	}
 	c->wait = loop_timer(c->view->base, on_waited, c);
 	loop_after(c->wait, REPLACE_MS);
@@ -346,15 +250,13 @@ static void remember(struct conn *c, const struct field *key, const struct field
 {
 	const time_t now = time(NULL);
 
-	if (pending_open(c->view->pending, &c->peer, now) &&
-	    pending_add(c->view->pending, key->p, key->len, &c->peer, user->p, user->len, now) &&
+	if (pending_open(c->view->pending, &c->from, now) &&
+	    pending_add(c->view->pending, key->p, key->len, &c->from, user->p, user->len, now) &&
 	    audit_may_log(c, "pending", fingerprint))
-		audit_log(
-		    c, LOG_NOTICE, "pending",
-		    (const struct log_field[]){{"fingerprint", fingerprint, 0}, {NULL, NULL, 0}},
-		    "key %s waits for approval: sshipc-server ctl approve %s --endpoint NAME "
-		    "--name NAME",
-		    fingerprint, fingerprint);
+		audit_log(c, LOG_NOTICE, "pending", LOG_FIELDS({"fingerprint", fingerprint, 0}),
+			  "key %s waits for approval: sshipc-server ctl approve %s --endpoint NAME "
+			  "--name NAME",
+			  fingerprint, fingerprint);
 }
 
 static void take_signature(struct wire *w, struct signature *s)
@@ -377,7 +279,7 @@ static enum signature_verdict proved(struct conn *c, const struct allow_entry *e
 {
 	enum signature_verdict verdict;
 
-	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->peer, time(NULL))))
+	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->from, time(NULL))))
 		return SIGNATURE_GOOD;
 	verdict = signing_check(c, key, user, s);
 	if (verdict == SIGNATURE_NO_TOUCH)
@@ -392,7 +294,7 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 	struct field key, name;
 	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
 	struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->peer, .now = time(NULL)};
+	    .action = POLICY_LOGIN, .source = c->from, .now = time(NULL)};
 	struct log_text user, version;
 	struct signature signature;
 	enum signature_verdict proof;
@@ -409,7 +311,7 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
 		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
 	snprintf(c->version, sizeof(c->version), "%s", version.s);
-	if (!login_count_signature(c))
+	if (!login_count(c, LOGIN_SIGNATURES))
 		return HEARD;
 	proof = proved(c, entry, &key, &name, &signature, fingerprint);
 	if (proof != SIGNATURE_GOOD)
@@ -425,8 +327,8 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 		deny(c, entry, fingerprint, policy_reason(verdict), remedy(c, verdict));
 		return HEARD;
 	}
-	use = find_use(c->view, entry->key.digest);
-	if (login_sessions(use) + (use && use->waiter) < login_most_sessions(c->view, &entry->key))
+	use = keyuse_find(c->view, entry->key.digest);
+	if (!use || use->sessions + !!use->waiter < keyuse_most_sessions(c->view, &entry->key))
 		grant(c, entry);
 	else if (!use->waiter && (entry->key.replace_old || one_is_ending(use)))
 		wait_for_others(c, use, entry->key.replace_old);
@@ -441,6 +343,6 @@ enum heard login_on_alive(struct conn *c, struct wire *w)
 	if (!wire_done(w) || !c->asked_alive)
 		return HEARD_WRONG;
 	c->alive = true;
-	end_wait(c->view, c->use);
+	keyuse_wake(c->view, c->use);
 	return HEARD;
 }

@@ -69,13 +69,13 @@ static void on_spawned(void *arg, uint32_t id, int pid)
 /* A spawner that reads nothing is stopped or hangs: when it dies the kernel kills its sessions. */
 static bool on_kill(void *owner, const struct conn *c)
 {
-	if (c->waited == STUCK_MS)
+	if (c->peer.waited == STUCK_MS)
 		log_msg(LOG_ERR,
 			"session %u: its process %d has not ended %d s after the order to kill it",
-			(unsigned)c->id, c->pid, STUCK_MS / 1000);
-	if (c->waited >= STUCK_MS && spawner_deaf(c->spawner))
+			(unsigned)c->id, c->peer.pid, STUCK_MS / 1000);
+	if (c->peer.waited >= STUCK_MS && spawner_deaf(c->spawner))
 		spawner_kill(c->spawner);
-	return c->ordered || spawner_kill_session(c->spawner, c->id) == 0;
+	return c->peer.ordered || spawner_kill_session(c->spawner, c->id) == 0;
 }
 
 static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
@@ -103,7 +103,7 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
 		next = LIST_NEXT(c, of_view);
 		if (c->spawner == s)
-			conn_orphaned(c, spawner_pid(s));
+			peer_orphaned(&c->peer, spawner_pid(s));
 	}
 	spawner_free(s);
 	if (s != m->spawner)
@@ -235,7 +235,7 @@ static void stop(struct monitor *m, int exit_code)
 		if (c->state == CONN_QUEUED)
 			conn_kill(c);
 		else
-			conn_end(c, "the server is shutting down");
+			revoke_end(c, "the server is shutting down");
 	}
 	if (m->view.n_sessions == 0)
 		monitor_quit(m, m->exit_code);
@@ -297,7 +297,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 		log_msg(LOG_ERR, "cannot start the dialler: %s", strerror(errno));
 		goto fail;
 	}
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* see conn_orphaned */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* see peer_orphaned */
 	start_spawner(m);
 	if (m->spawner)
 		return m;

@@ -44,7 +44,7 @@ struct monitor_view {
 	struct dialler *dialler;
 	const struct helper_user *user;	    /* who dials */
 	struct dial_record *dials;	    /* one an endpoint */
-	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn_internal.h */
+	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn.h */
 	LIST_HEAD(, conn) conns;	    /* all, the newest first */
 	struct address at[SETTINGS_LISTEN]; /* where it listens */
 	size_t n_at;

@@ -4,7 +4,7 @@
 /*
  * What monitor.c (children, the list, life) and accept.c (listeners, who is taken) share.
  */
-#include "conn_internal.h"
+#include "conn.h"
 #include "control.h"
 #include "reload.h"
 

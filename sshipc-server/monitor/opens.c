@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "conn_internal.h"
+/*
+ * Runs in the monitor, called by dispatch.c: OPEN and CLOSED of a session, and what is dialled for
+ * it. Opens only by policy.h, and only the endpoint of the line that the login was for.
+ */
+#include "conn.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,8 +44,7 @@ static void release(struct channel *ch)
 	dial_cancel(ch->dial);
 	end_dial(ch);
 	loop_drop(ch->timer);
-	if (ch->waiting)
-		TAILQ_REMOVE(&c->unsent, ch, unsent);
+	peer_forget(&c->peer, ch);
 	if (ch->fd >= 0)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
@@ -55,7 +58,7 @@ void opens_stop(struct conn *c)
 	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
 		struct channel *ch = c->channels[i];
 
-		if (!ch || ch->state != DIALLING || !ch->dial)
+		if (!ch || ch->state != CHANNEL_DIALLING || !ch->dial)
 			continue;
 		dial_cancel(ch->dial);
 		ch->dial = NULL;
@@ -70,12 +73,10 @@ static void log_lost(const struct channel *ch)
 {
 	const time_t seconds = loop_seconds() - ch->opened;
 
-	if (ch->state == OPEN && !ch->one_way)
+	if (ch->state == CHANNEL_OPEN && !ch->one_way)
 		audit_log(ch->c, LOG_INFO, "channel-close",
-			  (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-						     {"reason", "session gone", 0},
-						     {"seconds", NULL, (uint64_t)seconds},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"channel", NULL, ch->id >> 16}, {"reason", "session gone", 0},
+				     {"seconds", NULL, (uint64_t)seconds}),
 			  "channel %u closed: session gone, after %llds", (unsigned)(ch->id >> 16),
 			  (long long)seconds);
 }
@@ -93,6 +94,8 @@ void opens_release_all(struct conn *c)
 }
 
 /* ---- answers ---- */
+
+static void answer(struct channel *ch);
 
 static void __attribute__((format(printf, 2, 3)))
 remember_refusal(struct conn *c, const char *fmt, ...)
@@ -120,86 +123,56 @@ static void tell_failed(const struct channel *ch)
 
 	remember_refusal(c, "endpoint %s: %s", c->endpoint->name, strerror(ch->error));
 	if (audit_may_log(c, "channel-failed", c->last_refusal))
-		audit_log(c, LOG_WARNING, "channel-failed",
-			  (const struct log_field[]){{"channel", NULL, ch->id >> 16},
-						     {"reason", strerror(ch->error), 0},
-						     {NULL, NULL, 0}},
-			  "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
-			  address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
+		audit_log(
+		    c, LOG_WARNING, "channel-failed",
+		    LOG_FIELDS({"channel", NULL, ch->id >> 16}, {"reason", strerror(ch->error), 0}),
+		    "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
+		    address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
-/* False: not now, the session's socket is full.  A refused channel may be gone afterwards. */
-static bool send_answer(struct channel *ch)
+/* The answer was taken, or the session is gone, which its socket will say. */
+static void on_answered(void *arg, int error)
 {
-	struct wire w;
+	struct channel *ch = arg;
 
-	if (!STAILQ_EMPTY(&ch->c->messages))
-		return false; /* not before its PENDING */
-	if (ch->fd >= 0) {
-		wire_start(&w, WIRE_OPENED);
-		wire_put_u32(&w, ch->id);
-		wire_put_u32(&w, ch->one_way);
-		wire_attach(&w, ch->fd);
-	} else {
-		wire_start(&w, WIRE_REFUSED);
-		wire_put_u32(&w, ch->id);
-		wire_put_text(&w, strerror(ch->error));
+	/* Too many sockets are on their way to sessions that do not read. */
+	if (error == ETOOMANYREFS && ch->fd >= 0) {
+		close(ch->fd);
+		ch->fd = -1;
+		ch->error = ETOOMANYREFS;
+		if (!ch->one_way)
+			tell_failed(ch);
+		answer(ch);
+		return;
 	}
-	if (wire_send(ch->c->sock, &w) != 0) {
-		if (errno == EAGAIN)
-			return false;
-		/* Too many sockets are on their way to sessions that do not read. */
-		if (errno == ETOOMANYREFS) {
-			close(ch->fd);
-			ch->fd = -1;
-			ch->error = ETOOMANYREFS;
-			if (!ch->one_way)
-				tell_failed(ch);
-			return send_answer(ch);
-		}
-	}
-	/* Any other error: the session is gone, which its socket will say. */
 	end_dial(ch);
 	if (ch->fd >= 0) {
 		close(ch->fd);
 		ch->fd = -1;
-		ch->state = OPEN;
+		ch->state = CHANNEL_OPEN;
 	} else if (ch->told) {
-		ch->state = REFUSED;
+		ch->state = CHANNEL_REFUSED;
 	} else {
 		release(ch);
 	}
-	return true;
 }
 
+/* A refused channel may be gone afterwards. */
 static void answer(struct channel *ch)
 {
-	struct conn *c = ch->c;
+	struct wire w;
 
 	loop_drop(ch->timer);
 	ch->timer = NULL;
-	if (send_answer(ch))
-		return;
-	/* Many dials may end at once while the session is busy. */
-	ch->waiting = true;
-	TAILQ_INSERT_TAIL(&c->unsent, ch, unsent);
-	event_add(c->writable, NULL);
-}
-
-bool opens_flush(struct conn *c)
-{
-	struct channel *ch;
-
-	while ((ch = TAILQ_FIRST(&c->unsent))) {
-		TAILQ_REMOVE(&c->unsent, ch, unsent);
-		ch->waiting = false;
-		if (!send_answer(ch)) {
-			ch->waiting = true;
-			TAILQ_INSERT_HEAD(&c->unsent, ch, unsent);
-			return false;
-		}
+	wire_start(&w, ch->fd >= 0 ? WIRE_OPENED : WIRE_REFUSED);
+	wire_put_u32(&w, ch->id);
+	if (ch->fd >= 0) {
+		wire_put_u32(&w, ch->one_way);
+		wire_attach(&w, ch->fd);
+	} else {
+		wire_put_text(&w, strerror(ch->error));
 	}
-	return true;
+	peer_send_then(&ch->c->peer, &w, on_answered, ch);
 }
 
 /* ---- opens ---- */
@@ -228,7 +201,7 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
 	wire_start(&w, WIRE_PENDING);
 	wire_put_u32(&w, ch->id);
 	ch->told = true;
-	conn_send(ch->c, &w);
+	peer_send(&ch->c->peer, &w);
 }
 
 static void dial(struct channel *ch)
@@ -286,18 +259,16 @@ void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct poli
 			 log_escape(&host, r->host, r->host_len), port, reason);
 	if (audit_may_log(c, "channel-refused", c->last_refusal))
 		audit_log(c, LOG_NOTICE, "channel-refused",
-			  (const struct log_field[]){{"type", action_text(r->action), 0},
-						     {"destination", host.s, 0},
-						     {"port", NULL, r->port},
-						     {"reason", reason, 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"type", action_text(r->action), 0},
+				     {"destination", host.s, 0}, {"port", NULL, r->port},
+				     {"reason", reason, 0}),
 			  "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
 	wire_put_u32(w, id);
 	wire_put_text(w, reason);
-	conn_send(c, w);
+	peer_send(&c->peer, w);
 }
 
 /* Why a granted open is refused all the same; NULL: it is not. */
@@ -321,7 +292,7 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 {
 	const uint32_t id = wire_get_u32(w);
 	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
-				   .source = c->peer,
+				   .source = c->from,
 				   .user_verified = c->user_verified};
 	struct channel **slot = slot_of(c, id), *ch;
 	struct log_text host, origin;
@@ -368,11 +339,8 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 	}
 	log_escape(&host, r.host, r.host_len);
 	audit_log(c, LOG_INFO, "channel-open",
-		  (const struct log_field[]){{"channel", NULL, id >> 16},
-					     {"destination", host.s, 0},
-					     {"port", NULL, r.port},
-					     {"origin", origin.s, 0},
-					     {NULL, NULL, 0}},
+		  LOG_FIELDS({"channel", NULL, id >> 16}, {"destination", host.s, 0},
+			     {"port", NULL, r.port}, {"origin", origin.s, 0}),
 		  "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
 		  (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
@@ -386,18 +354,16 @@ enum heard opens_on_closed(struct conn *c, struct wire *w)
 	const uint32_t end = wire_get_u32(w);
 	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
 
-	if (!wire_done(w) || !ch || ch->id != id || (ch->state == DIALLING && !ch->told))
+	if (!wire_done(w) || !ch || ch->id != id || (ch->state == CHANNEL_DIALLING && !ch->told))
 		return HEARD_WRONG;
 	c->active = loop_seconds();
-	if (!ch->one_way && ch->state == OPEN)
+	if (!ch->one_way && ch->state == CHANNEL_OPEN)
 		audit_log(c, LOG_INFO, "channel-close",
-			  (const struct log_field[]){
-			      {"channel", NULL, id >> 16},
-			      {"reason", relay_end_text((enum relay_end)end), 0},
-			      {"claimed_bytes_to_endpoint", NULL, to},
-			      {"claimed_bytes_from_endpoint", NULL, from},
-			      {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)},
-			      {NULL, NULL, 0}},
+			  LOG_FIELDS({"channel", NULL, id >> 16},
+				     {"reason", relay_end_text((enum relay_end)end), 0},
+				     {"claimed_bytes_to_endpoint", NULL, to},
+				     {"claimed_bytes_from_endpoint", NULL, from},
+				     {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)}),
 			  "channel %u closed: %s; session counted %" PRIu64
 			  " bytes to the endpoint, %" PRIu64 " from it, in %llds",
 			  (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,

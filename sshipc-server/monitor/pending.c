@@ -95,10 +95,9 @@ void pending_prune(struct pending *p, const struct allowlist *list)
 		if (!e)
 			continue;
 		log_event(LOG_NOTICE, "approved",
-			  (const struct log_field[]){{"key", e->key.name, 0},
-						     {"fingerprint", e->key.fingerprint, 0},
-						     {"endpoint", e->endpoint->name, 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"key", e->key.name, 0},
+				     {"fingerprint", e->key.fingerprint, 0},
+				     {"endpoint", e->endpoint->name, 0}),
 			  "key %s (%s) was waiting and is now approved, for endpoint %s",
 			  e->key.name, e->key.fingerprint, e->endpoint->name);
 		p->keys[i] = p->keys[--p->n];

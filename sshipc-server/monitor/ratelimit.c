@@ -46,18 +46,14 @@ void ratelimit_end_minute(struct ratelimit *r)
 		if (k->lines <= RATELIMIT_LINES)
 			continue;
 		log_event(LOG_NOTICE, "repeated",
-			  (const struct log_field[]){{"of", k->event, 0},
-						     {"subject", k->subject, 0},
-						     {"count", NULL, k->lines - RATELIMIT_LINES},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"of", k->event, 0}, {"subject", k->subject, 0},
+				     {"count", NULL, k->lines - RATELIMIT_LINES}),
 			  "repeated %u times more within a minute: %s", k->lines - RATELIMIT_LINES,
 			  k->subject);
 	}
 	if (r->others > 0)
 		log_event(LOG_WARNING, "limit",
-			  (const struct log_field[]){{"limit", "log lines", 0},
-						     {"count", NULL, r->others},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"limit", "log lines", 0}, {"count", NULL, r->others}),
 			  "%u lines within a minute were not written: too many different ones",
 			  r->others);
 	r->n = r->others = 0;

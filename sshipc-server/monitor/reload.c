@@ -71,9 +71,7 @@ int reload_now(struct reload *e, char *summary, size_t size)
 		snprintf(summary, size, "not loaded, the old list of %zu keys stays in force: %s",
 			 allowlist_count(old), e->fault);
 		log_event(LOG_ERR, "reload-refused",
-			  (const struct log_field[]){{"keys", NULL, allowlist_count(old)},
-						     {"reason", e->fault, 0},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"keys", NULL, allowlist_count(old)}, {"reason", e->fault, 0}),
 			  "%s: not loaded, the old list of %zu keys stays in force",
 			  e->s->allowlist, allowlist_count(old));
 		return -1;

@@ -1,16 +1,39 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Running sessions, judged anew: the list or the clock has changed. */
-#include "conn_internal.h"
+/*
+ * Runs in the monitor: who is told to end.  Running sessions are judged anew when the list or the
+ * clock has changed (monitor.c); login.c, conn.c and answers.c end one for reasons of their own.
+ */
+#include "conn.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { WARN_SECONDS = 300 }; /* before a session ends by the clock */
 
+void revoke_end(struct conn *c, const char *reason)
+{
+	if (c->state >= CONN_ENDING)
+		return;
+	c->state = CONN_ENDING;
+	c->ended = true;
+	event_del(c->grace);
+	opens_stop(c);
+	peer_end(&c->peer, reason);
+}
+
+void revoke_dismiss(struct conn *c, unsigned uid)
+{
+	static const char reason[] = "ended by the administrator";
+
+	audit_log(c, LOG_NOTICE, "killed", LOG_FIELDS({"uid", NULL, uid}),
+		  "told to end: %s (uid %u; key %s)", reason, uid, c->use->fingerprint);
+	revoke_end(c, reason);
+}
+
 static bool judge(struct conn *c, time_t now)
 {
 	const struct policy_request request = {.action = POLICY_LOGIN,
-					       .source = c->peer,
+					       .source = c->from,
 					       .now = now,
 					       .user_verified = c->user_verified};
 	const char *reason = NULL;
@@ -33,26 +56,24 @@ static bool judge(struct conn *c, time_t now)
 		reason = "the key's endpoint was changed";
 	if (!reason)
 		return false;
-	audit_log(c, LOG_NOTICE, "revoked",
-		  (const struct log_field[]){{"reason", reason, 0}, {NULL, NULL, 0}},
+	audit_log(c, LOG_NOTICE, "revoked", LOG_FIELDS({"reason", reason, 0}),
 		  "told to end: %s (key %s)", reason, c->use->fingerprint);
 	snprintf(c->why, sizeof(c->why), "%s", reason);
-	conn_end(c, reason);
+	revoke_end(c, reason);
 	return true;
 }
 
 time_t revoke_conn_change(struct conn *c, time_t now)
 {
 	const time_t next =
-	    conn_logged_in(c) && c->entry ? policy_next_change(&c->entry->key, now) : 0;
+	    c->state == CONN_UP && c->entry ? policy_next_change(&c->entry->key, now) : 0;
 
 	if (next == 0 || next > now + WARN_SECONDS)
 		return next == 0 ? 0 : next - WARN_SECONDS;
 	if (c->warned_for != next) {
 		c->warned_for = next;
 		audit_log(c, LOG_WARNING, "expiry-soon",
-			  (const struct log_field[]){{"seconds", NULL, (uint64_t)(next - now)},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"seconds", NULL, (uint64_t)(next - now)}),
 			  "ends in %lld s by expiry-time or valid (key %s)",
 			  (long long)(next - now), c->use->fingerprint);
 	}
@@ -90,17 +111,15 @@ void revoke_judge(struct monitor_view *view, const struct allowlist *list, const
 		if (judge(c, now))
 			name_closed(c, ++closed, names, sizeof(names));
 		else
-			kept += conn_logged_in(c);
+			kept += c->state == CONN_UP;
 	}
 	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
 		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
 		 kept);
 	if (closed > 0 || strcmp(event, "reload") == 0)
 		log_event(LOG_NOTICE, event,
-			  (const struct log_field[]){{"keys", NULL, allowlist_count(list)},
-						     {"closed", NULL, closed},
-						     {"kept", NULL, kept},
-						     {NULL, NULL, 0}},
+			  LOG_FIELDS({"keys", NULL, allowlist_count(list)},
+				     {"closed", NULL, closed}, {"kept", NULL, kept}),
 			  "%s: %s", event, summary);
 }
 

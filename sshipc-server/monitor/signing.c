@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by dispatch.c and login.c: signs with a host key what names that key,
+ * and checks signatures of logins.  Decides nothing else.
+ */
 #include <string.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 #include "hostkey.h"
 #include "proof.h"
 
@@ -45,7 +49,7 @@ enum heard signing_on_sign(struct conn *c, struct wire *w)
 	}
 	wire_start(w, WIRE_SIGNED);
 	wire_put_bytes(w, raw, len);
-	conn_send(c, w);
+	peer_send(&c->peer, w);
 	return HEARD;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "conn_internal.h"
+#include "conn.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -85,7 +85,7 @@ void status_put(const struct conn *c, const char *last_refusal, struct evbuffer 
 	    ",\"state\":\"%s\",\"channels\":%zu,\"max_channels\":%d,\"claimed_bytes_to_endpoint\":"
 	    "%" PRIu64 ",\"claimed_bytes_from_endpoint\":%" PRIu64
 	    ",\"age_seconds\":%lld,\"idle_seconds\":%lld,\"dial_timeout_seconds\":%d,\"endpoint\":",
-	    SSHIPC_VERSION, c->id, conn_logged_in(c) ? "up" : "ending", c->n_channels,
+	    SSHIPC_VERSION, c->id, c->state == CONN_UP ? "up" : "ending", c->n_channels,
 	    c->view->settings->max_channels, c->to_endpoint, c->from_endpoint,
 	    (long long)(loop_seconds() - c->since), (long long)(loop_seconds() - c->active),
 	    c->view->settings->dial_timeout);
@@ -95,11 +95,10 @@ void status_put(const struct conn *c, const char *last_refusal, struct evbuffer 
 	status_put_text(out, ",", "expires", expires);
 	evbuffer_add_printf(
 	    out, ",\"sessions\":%zu,\"max_sessions\":%s,\"channels\":%zu,\"max_channels\":%s",
-	    login_sessions(c->use),
-	    limit_text((unsigned)login_most_sessions(c->view, k), limits[0]), c->use->channels,
-	    limit_text(k->max_channels, limits[1]));
-	status_put_text(out, "},", "source", address_format_host(&c->peer, source, sizeof(source)));
-	evbuffer_add_printf(out, ",\"source_port\":%u", address_port(&c->peer));
+	    c->use->sessions, limit_text((unsigned)keyuse_most_sessions(c->view, k), limits[0]),
+	    c->use->channels, limit_text(k->max_channels, limits[1]));
+	status_put_text(out, "},", "source", address_format_host(&c->from, source, sizeof(source)));
+	evbuffer_add_printf(out, ",\"source_port\":%u", address_port(&c->from));
 	status_put_text(out, ",", "client", c->version);
 	status_put_text(out, ",", "last_refusal", last_refusal);
 	evbuffer_add_printf(out, "}\n");

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 
 #include "../unit/keys.h"
-#include "conn_internal.h"
+#include "conn.h"
 #include "wire.h"
 
 enum { CHANNELS = 4, LONGEST = 0x77, SESSIONS = 2 };
@@ -24,7 +24,7 @@ static struct dial_record dials[2];
 static struct hostkey *hostkeys[1];
 static struct monitor_view view;
 static int endpoint;
-static struct peer {
+static struct fake {
 	struct conn *c;
 	int sock;
 } peers[SESSIONS];
@@ -48,7 +48,7 @@ static void on_fault(void *arg, const char *text)
 
 static void on_closed(void *arg, struct conn *c)
 {
-	struct peer *p = arg;
+	struct fake *p = arg;
 
 	EXPECT(p->c == c);
 	p->c = NULL;
@@ -113,7 +113,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static void start(struct peer *p)
+static void start(struct fake *p)
 {
 	static uint32_t id;
 	struct address from;
@@ -125,7 +125,7 @@ static void start(struct peer *p)
 	p->c = conn_new(&view, ++id, &from, pair[0], on_closed, p);
 }
 
-static void stop(struct peer *p)
+static void stop(struct fake *p)
 {
 	close(p->sock);
 	while (p->c)
@@ -139,7 +139,7 @@ static void poll_all(void)
 }
 
 /* What the monitor says to a session; it never has more channels than it may. */
-static void hear(struct peer *p)
+static void hear(struct fake *p)
 {
 	struct wire w;
 
@@ -149,7 +149,7 @@ static void hear(struct peer *p)
 		EXPECT(w.fds[0] < 0 || wire_type(&w) == WIRE_OPENED);
 		wire_close_fds(&w);
 	}
-	if (p->c && conn_logged_in(p->c))
+	if (p->c && p->c->state == CONN_UP)
 		EXPECT(p->c->n_channels <= CHANNELS);
 }
 
@@ -163,7 +163,7 @@ static void put_key(struct wire *w, const char *base64)
 }
 
 /* What bytes at random would hardly hit upon: keys, opens that are granted. */
-static void step(struct peer *p, uint8_t what)
+static void step(struct fake *p, uint8_t what)
 {
 	struct wire w;
 
@@ -192,8 +192,8 @@ static void step(struct peer *p, uint8_t what)
 		hear(p);
 		return;
 	case 6:
-		if (p->c && conn_logged_in(p->c))
-			conn_dismiss(p->c, 0);
+		if (p->c && p->c->state == CONN_UP)
+			revoke_dismiss(p->c, 0);
 		return;
 	default:
 		stop(p);
@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < SESSIONS; i++)
 		start(&peers[i]);
 	for (size_t n; size > 1; data += 1 + n, size -= 1 + n) {
-		struct peer *p = &peers[data[0] >> 7];
+		struct fake *p = &peers[data[0] >> 7];
 		const uint8_t len = data[0] & 0x7f;
 
 		n = len > LONGEST ? 0 : len < size ? len : size - 1;

@@ -62,7 +62,7 @@ static unsigned fake_orders;
 
 static inline bool fake_kill(void *owner, const struct conn *c)
 {
-	fake_killed = conn_id(c);
+	fake_killed = c->id;
 	return ++fake_orders % 2 == 0; /* the first order finds a socket that is full */
 }
 

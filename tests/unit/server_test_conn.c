@@ -72,7 +72,7 @@ static void bring_to(struct fake *f, int state)
 		cr_assert_eq(fake_open(f, 0x70002, "elsewhere"), WIRE_REFUSED);
 	if (state != ENDING)
 		return;
-	conn_end(f->c, "enough");
+	revoke_end(f->c, "enough");
 	cr_assert_eq(fake_heard(f, &w), WIRE_END);
 }
 

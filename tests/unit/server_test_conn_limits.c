@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 #include "fake_session.h"
 #include "session.h"
 
@@ -63,7 +63,7 @@ Test(conn_limits, too_fast)
 		fake_make_note(&w, "hello");
 		fake_say(&fast, &w);
 	}
-	conn_end(fast.c, "enough");
+	revoke_end(fast.c, "enough");
 	fake_wait_end(&fast);
 	close(fast.sock);
 	fake_leave(&other);
@@ -196,7 +196,7 @@ Test(conn_limits, answers_not_taken)
 	fake_log_in(&f, LISTED);
 	cr_assert_eq(listen(listener, CHANNELS), 0);
 	fake_make_note(&w, "it does not read");
-	while (wire_send(f.c->sock, &w) == 0)
+	while (wire_send(f.c->peer.sock, &w) == 0)
 		;
 	for (uint32_t i = 0; i < CHANNELS; i++) {
 		fake_make_open(&w, 0x10000 | i, ".");

@@ -200,7 +200,7 @@ Test(conn_replace, ending_one_counts)
 		reload("max-sessions=1," PLAIN);
 		fake_log_in(&old, BLOB_ED);
 		conn_handed_over(old.c, false);
-		conn_end(old.c, "enough");
+		revoke_end(old.c, "enough");
 		cr_expect_eq(fake_heard(&old, &w), WIRE_END);
 		fake_start(&new);
 		fake_make_authorize(&w, BLOB_ED);
@@ -283,7 +283,7 @@ ParameterizedTest(const size_t *number, conn_replace, list_changes_meanwhile)
 	cr_expect_eq(fake_hear(&new, &w), changes[*number].answer, "%s: the answer is %d", what,
 		     wire_type(&w));
 	fake_heard(&old, &w);
-	cr_expect_eq(!old.closed && conn_logged_in(old.c), changes[*number].old_stays,
+	cr_expect_eq(!old.closed && old.c->state == CONN_UP, changes[*number].old_stays,
 		     "%s: the older session", what);
 	fake_leave(&old);
 	fake_leave(&new);
@@ -301,7 +301,7 @@ Test(conn_replace, login_grace_ends_the_wait)
 	cr_expect_eq(fake_hear(&new, &w), 0, "told to end, then granted");
 	cr_expect(new.closed, "told to end, but not killed");
 	cr_expect_eq(fake_logins, 1);
-	cr_expect(conn_logged_in(old.c), "replaced for a login that failed");
+	cr_expect(old.c->state == CONN_UP, "replaced for a login that failed");
 	fake_leave(&old);
 	if (!new.closed)
 		conn_kill(new.c);
@@ -342,11 +342,11 @@ Test(conn_replace, told_to_end)
 	fake_log_in(&f, BLOB_ED);
 	conn_handed_over(f.c, false);
 	conn_spawned(f.c, pid);
-	conn_end(f.c, "enough");
-	conn_end(f.c, "twice");
+	revoke_end(f.c, "enough");
+	revoke_end(f.c, "twice");
 	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
 	cr_expect_eq(fake_open(&f, 0x10001, "here"), 0, "an ending session got an answer");
-	cr_assert_eq(fake_killed, conn_id(f.c));
+	cr_assert_eq(fake_killed, f.c->id);
 	while (fake_orders < 2) /* the first one was not taken */
 		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
 	cr_expect_not(f.closed, "its process is not gone yet");
@@ -397,7 +397,7 @@ Test(conn_replace, revoked_opens_nothing_more)
 	cr_expect_eq(fake_logged("channel 1 to endpoint"), 1);
 	fake_wait_end(&f);
 	fake_leave(&f);
-	cr_expect(conn_logged_in(stranger.c), "a stranger's session was ended");
+	cr_expect(stranger.c->state == CONN_UP, "a stranger's session was ended");
 	fake_leave(&stranger);
 }
 

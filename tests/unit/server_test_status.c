@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conn_internal.h"
+#include "conn.h"
 #include "fds.h"
 #include "loop.h"
 
@@ -52,7 +52,7 @@ static void set_up(void)
 	conn.to_endpoint = 40;
 	conn.from_endpoint = 50;
 	conn.since = conn.active = loop_seconds() + 5; /* the ages are -5, or soon -4 */
-	cr_assert_eq(address_parse("192.0.2.1:50000", 0, &conn.peer, &why), 0);
+	cr_assert_eq(address_parse("192.0.2.1:50000", 0, &conn.from, &why), 0);
 }
 
 static void tear_down(void)

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_PEER_H
+#define SSHIPC_SERVER_PEER_H
+/*
+ * One session process as the monitor holds it: our end of the socket pair, what waits to be sent
+ * on it, END, and the kill that is repeated until the process is gone.  Knows nothing of what the
+ * messages mean.
+ */
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "limit.h"
+#include "wire.h"
+
+struct peer_ops {
+	event_callback_fn readable;
+	/* It has not gone half a second after END, or it does not read (deaf): it is to be killed.
+	 */
+	void (*overdue)(void *arg);
+	/* Tells the spawner to kill the process, at first and every half second until it is gone;
+	 * false: the spawner did not take the order. */
+	bool (*kill)(void *arg);
+	/* Its process is gone, after peer_cut.  May free the peer. */
+	void (*gone)(void *arg);
+};
+
+struct peer {
+	int sock;
+	struct event *readable, *writable, *resume, *timer;
+	struct pace pace; /* of its messages, see peer_pause */
+	STAILQ_HEAD(, outgoing) queue;
+	size_t n_queued; /* messages that nobody awaits the sending of */
+	bool deaf, cut;	 /* there were too many of them; peer_cut was called */
+	bool process;	 /* there is one, or the spawner is to make it; until EXITED */
+	int pid;	 /* 0: not known */
+	int parent;	 /* the spawner that died with it; 0: none did */
+	bool ordered;	 /* the spawner was told to kill it */
+	unsigned waited; /* milliseconds since then */
+	const struct peer_ops *ops;
+	void *arg;
+};
+
+/* sock: non-blocking, taken over. */
+void peer_init(struct peer *p, struct event_base *base, int sock, const struct peer_ops *ops,
+	       void *arg);
+
+/* Sends, or queues. */
+void peer_send(struct peer *p, const struct wire *w);
+
+/* The same, of which sent hears: at once, or when the session has read what was before it.  error:
+ * 0, or errno.  A descriptor in it must stay open until then. */
+void peer_send_then(struct peer *p, const struct wire *w, void (*sent)(void *arg, int error),
+		    void *arg);
+
+/* What waits for arg is not sent any more. */
+void peer_forget(struct peer *p, const void *arg);
+
+/* It is not readable for so long. */
+void peer_pause(struct peer *p, uint64_t ms);
+
+/* Says END, and is overdue after half a second. */
+void peer_end(struct peer *p, const char *reason);
+
+/* Closes the socket and has the process killed; gone is called when there is none. */
+void peer_cut(struct peer *p);
+
+/* It exited; or its spawner, process parent, died: so will it, and is awaited. */
+void peer_exited(struct peer *p);
+void peer_orphaned(struct peer *p, int parent);
+
+/* After peer_cut: nothing is awaited any more. */
+void peer_free(struct peer *p);
+
+#endif
