@@ -132,6 +132,17 @@ static int run(const struct spawner_setup *setup, struct allowlist *list)
 				"%s (they are granted nothing)",
 				window_format_time(s->pending_until, until));
 		}
+		for (size_t i = 0; i < s->n_endpoints; i++) {
+			const struct address *at = &s->endpoints[i].address;
+			char text[ADDRESS_TEXT];
+
+			if (!address_is_unix(at) && !address_is_loopback(at))
+				log_msg(LOG_WARNING,
+					"endpoint %s (%s) is not on loopback: everything is in "
+					"plain text from here on (unsafe_endpoint)",
+					s->endpoints[i].name,
+					address_format(at, text, sizeof(text)));
+		}
 		if (s->unsafe_no_sandbox)
 			log_msg(LOG_WARNING, "--unsafe-no-sandbox: monitor and sessions run "
 					     "WITHOUT confinement; never serve others like this");

@@ -28,6 +28,7 @@ struct options {
 enum {
 	OPT_GENERATE = 256,
 	OPT_LOG,
+	OPT_UNSAFE_ENDPOINT,
 	OPT_NO_SANDBOX,
 	OPT_CONTROL,
 	OPT_EXPLAIN,
@@ -53,6 +54,7 @@ static const struct option longs[] = {
     {"version", no_argument, NULL, 'V'},
     {"generate-hostkey", required_argument, NULL, OPT_GENERATE},
     {"log", required_argument, NULL, OPT_LOG},
+    {"unsafe-endpoint", no_argument, NULL, OPT_UNSAFE_ENDPOINT},
     {"unsafe-no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
     {"control", required_argument, NULL, OPT_CONTROL},
     {"explain", no_argument, NULL, OPT_EXPLAIN},
@@ -97,6 +99,7 @@ static const char help[] =
     "      --from ADDRESS      from this IP address\n"
     "      --at TIME           YYYY-MM-DD HH:MM[:SS], then Z for UTC; default now\n"
     "      --dest DESTINATION  HOST:PORT, NAME, /path or (default) \".\", its endpoint\n"
+    "      --unsafe-endpoint   allow -e addresses that are not loopback\n"
     "      --unsafe-no-sandbox do not confine our processes: for debuggers only\n"
     "  -h, --help              this text\n"
     "  -V, --version           versions, and what this libssh can do\n"
@@ -210,6 +213,9 @@ static int set_flag(struct options *o, int c)
 		break;
 	case OPT_EXPLAIN:
 		o->given.explain.wanted = true;
+		break;
+	case OPT_UNSAFE_ENDPOINT:
+		o->given.unsafe_endpoint = true;
 		break;
 	case OPT_NO_SANDBOX:
 		o->given.unsafe_no_sandbox = true;
@@ -328,6 +334,17 @@ static int choose_file(struct settings *given)
 	return set_once(&given->config, "-f", SETTINGS_CONFIG);
 }
 
+/* Of the command line; those of a file have their line. */
+static int check_endpoints(const struct settings *s, const struct settings *given)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; i < given->n_endpoints; i++)
+		if ((why = settings_check_endpoint(s, &given->endpoints[i])))
+			return usage("-e %s: %s", given->endpoints[i].name, why);
+	return GO_ON;
+}
+
 static int check_complete(const struct settings *s)
 {
 	const struct {
@@ -370,8 +387,12 @@ int settings_read(int argc, char **argv, struct settings *s)
 		rc = choose_file(&o.given);
 	if (rc != GO_ON)
 		goto out;
+	s->unsafe_endpoint = o.given.unsafe_endpoint;
 	if (o.given.config && !o.given.generate_hostkey)
 		faults = settings_read_file(o.given.config, s, option_print_fault, NULL);
+	rc = check_endpoints(s, &o.given);
+	if (rc != GO_ON)
+		goto out;
 	merge(s, &o);
 	default_control(s);
 	if (!s->n_listen && settings_add_listen(s, DEFAULT_LISTEN, &why) < 0)

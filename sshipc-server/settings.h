@@ -65,6 +65,7 @@ struct settings {
 	bool watch;	      /* the allow list's file; default true */
 	bool test, print;     /* -t, -T */
 	bool unsafe_no_sandbox; /* --unsafe-no-sandbox */
+	bool unsafe_endpoint;	/* endpoints may be on other machines */
 	struct explain explain; /* no host key is needed for it */
 	char *generate_hostkey; /* --generate-hostkey FILE: no file is read, nothing else is needed
 				 */
@@ -97,6 +98,10 @@ int settings_read_file(const char *path, struct settings *s,
 /* Appends e, whose contents s owns from now on.  -1 with *errstr (static): too many, or one of the
  * same name or address is there; e stays the caller's. */
 int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr);
+
+/* Why it may not be one: its address is not loopback, and unsafe_endpoint is not set.  NULL: it
+ * may. Static. */
+const char *settings_check_endpoint(const struct settings *s, const struct endpoint *e);
 
 /* What -l and listen take: a TCP address, wildcard and port 0 included.  0, or -1 with *errstr. */
 int settings_add_listen(struct settings *s, const char *text, const char **errstr);

@@ -26,6 +26,16 @@ int settings_add_endpoint(struct settings *s, const struct endpoint *e, const ch
 	return 0;
 }
 
+const char *settings_check_endpoint(const struct settings *s, const struct endpoint *e)
+{
+	if (s->unsafe_endpoint || e->address.len == 0 || address_is_unix(&e->address) ||
+	    address_is_loopback(&e->address))
+		return NULL;
+	return "its address is not loopback: from here on everything would be in plain text, and "
+	       "whoever reaches it there needs no key; run sshipc-server beside the daemon, or "
+	       "allow it (--unsafe-endpoint, unsafe_endpoint = true;)";
+}
+
 int settings_add_listen(struct settings *s, const char *text, const char **errstr)
 {
 	struct address a;
@@ -203,6 +213,9 @@ static void on_endpoint(struct conf *c, config_setting_t *group, const char *val
 		conf_fault(c, group, "an endpoint needs a name: name = \"confd\";");
 	if (address == path)
 		conf_fault(c, group, "an endpoint needs either address or path");
+	else if ((why = settings_check_endpoint(arg, &e)))
+		bad(c, group, "endpoint", e.name, why);
+	why = NULL;
 	/* One with a fault of its own is kept: what refers to it is none. */
 	if (e.name[0] && settings_add_endpoint(arg, &e, &why) == 0)
 		return;
@@ -306,11 +319,16 @@ int settings_read_file(const char *path, struct settings *s,
 	{                                                                                          \
 		.name = #m, .type = CONF_STRING, .target = &s->m                                   \
 	}
-	/* default after endpoints, one of which it names. */
+	static bool in_file;
+	/* default after endpoints, one of which it names; the file cannot take back what the
+	 * command line allows. */
 	const struct conf_rule fixed[] = {
 	    HANDLED("listen", CONF_STRINGS, on_listen, s),
 	    HANDLED("hostkeys", CONF_STRINGS, on_hostkey, s),
 	    TEXT(allowlist),
+	    {.name = "unsafe_endpoint",
+	     .type = CONF_BOOL,
+	     .target = s->unsafe_endpoint ? &in_file : &s->unsafe_endpoint},
 	    HANDLED("endpoints", CONF_GROUPS, on_endpoint, s),
 	    HANDLED("default", CONF_STRING, on_default, s),
 	    HANDLED("control", CONF_STRING, on_control, s),
@@ -375,6 +393,7 @@ void settings_print(const struct settings *s)
 		printf(i + 1 < s->n_endpoints ? ",\n" : "\n");
 	}
 	printf(");\n");
+	printf("unsafe_endpoint = %s;\n", s->unsafe_endpoint ? "true" : "false");
 	conf_print("default = ", s->default_endpoint, ";\n");
 	conf_print("control = ", s->control ? s->control : "", ";\n");
 	conf_print("user = ", s->user, ";\n");

@@ -237,13 +237,18 @@ static const struct {
     {"--control @x", "--control '@x': expected an absolute /path"},
     {"--control 127.0.0.1:1", "--control '127.0.0.1:1': expected an absolute /path"},
     {"--control /a --control /b", "option '--control' is given twice"},
+    {"-k k -a a -e x=192.0.2.1:1",
+     "-e x: its address is not loopback: from here on everything would "
+     "be in plain text, and whoever reaches it there needs no key; run "
+     "sshipc-server beside the daemon, or allow it (--unsafe-endpoint, "
+     "unsafe_endpoint = true;)"},
     {"-v ctl who", "the word 'ctl' comes first: sshipc-server ctl ..."},
     {"-t start", "unexpected argument 'start'"},
 };
 
 Test(settings, misused)
 {
-	char expected[256];
+	char expected[512];
 
 	for (size_t i = 0; i < sizeof(misused) / sizeof(*misused); i++) {
 		cr_expect_eq(read_line(misused[i].line), 64, "%s", misused[i].line);
@@ -379,6 +384,29 @@ Test(settings, options_replace)
 	cr_expect_eq(s.log, LOG_SINK_JSON);
 }
 
+Test(settings, unsafe_endpoint)
+{
+	static const struct {
+		const char *setting, *line;
+	} table[] = {
+	    {"", "-k k -a a -e x=192.0.2.1:1 --unsafe-endpoint"},
+	    {"", "-f F --unsafe-endpoint -e x=192.0.2.1:1"},
+	    {"unsafe_endpoint = true;", "-f F -e x=192.0.2.1:1"},
+	    {"unsafe_endpoint = false;", "-f F -e x=192.0.2.1:1 --unsafe-endpoint"},
+	    {"", "-k k -a a -e x=127.9.9.9:1 -e y=[::1]:1 -e z=/x"},
+	};
+	char content[512];
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		snprintf(content, sizeof(content), NEEDED CONFD "%s", table[i].setting);
+		write_conf(content);
+		cr_expect_eq(read_line(table[i].line), GO_ON, "%zu: %s", i, out);
+	}
+	write_conf(NEEDED "endpoints = ( { name = \"x\"; address = \"192.0.2.1:1\"; } );\n"
+			  "unsafe_endpoint = true;");
+	cr_expect_eq(read_line("-f F"), GO_ON, "%s", out);
+}
+
 #define EP(body) "endpoints = ( { " body " } );"
 
 /* Faults without the file's name. */
@@ -386,6 +414,8 @@ static const struct {
 	const char *content, *fault;
 } faulty[] = {
     {"colour = 1;", "1: unknown setting 'colour'; known are: listen, hostkeys, "},
+    {EP("name = \"x\"; address = \"192.0.2.1:1\";"),
+     "1: endpoint \"x\": its address is not loopback"},
     {"\nlisten = \"x\";", "2: listen \"x\": expected HOST:PORT"},
     {"listen = [ \"1\",\n\"/x\" ];", "2: listen \"/x\": expected HOST:PORT, [V6]:PORT or PORT"},
     {"hostkeys = [ \"1\", \"2\", \"3\", \"4\", \"5\" ];", "1: hostkeys \"5\": there are too many"},
@@ -568,5 +598,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 21);
+	cr_expect_eq(shown, 22);
 }
