@@ -46,7 +46,7 @@ static void on_conn_closed(void *arg, struct conn *c)
 	if (!c->spawner)
 		leave_queue(m, c);
 	if (m->stopping && m->view.n_sessions == 0)
-		monitor_quit(m, m->exit_code);
+		event_base_loopbreak(m->view.base);
 	accept_turn(m);
 }
 

@@ -22,7 +22,8 @@ enum {
 	STUCK_MS = 4000, /* in which a spawner has not read an order to kill */
 };
 
-void monitor_quit(struct monitor *m, int exit_code)
+/* Leaves the loop. */
+static void quit(struct monitor *m, int exit_code)
 {
 	m->exit_code = exit_code;
 	event_base_loopbreak(m->view.base);
@@ -110,7 +111,7 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 		return;
 	m->spawner = NULL;
 	if (!m->announced)
-		monitor_quit(m, explained ? code : EX_SOFTWARE);
+		quit(m, explained ? code : EX_SOFTWARE);
 	else if (m->ready && !m->stopping)
 		start_spawner(m);
 	else if (!m->stopping)
@@ -148,7 +149,7 @@ static void start_spawner(struct monitor *m)
 	if (m->announced)
 		try_later(m, false);
 	else
-		monitor_quit(m, EX_OSERR);
+		quit(m, EX_OSERR);
 }
 
 static void on_dialler_lost(void *arg, int code, const char *text)
@@ -218,7 +219,7 @@ static bool start_control(struct monitor *m)
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
-	monitor_quit(arg, EX_SOFTWARE);
+	quit(arg, EX_SOFTWARE);
 }
 
 static void stop(struct monitor *m, int exit_code)
@@ -238,7 +239,7 @@ static void stop(struct monitor *m, int exit_code)
 			revoke_end(c, "the server is shutting down");
 	}
 	if (m->view.n_sessions == 0)
-		monitor_quit(m, m->exit_code);
+		quit(m, m->exit_code);
 	else
 		loop_after(m->stop_timer, MONITOR_STOP * 1000);
 }

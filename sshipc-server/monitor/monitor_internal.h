@@ -32,9 +32,6 @@ struct monitor {
 	int exit_code;
 };
 
-/* Leaves the loop. */
-void monitor_quit(struct monitor *m, int exit_code);
-
 /* Before all others: what descriptors allow. */
 void accept_init(struct monitor *m);
 
