@@ -137,7 +137,7 @@ static void put_form(const uint8_t *blob, size_t n, const struct field_writer *n
 	EVP_EncodeInit(c);
 	EVP_EncodeUpdate(c, (unsigned char *)text, &len, all, (int)w.len);
 	EVP_EncodeFinal(c, (unsigned char *)text + len, &more);
-	strcpy(text + len + more, KEYFILE_END);
+	memcpy(text + len + more, KEYFILE_END, sizeof(KEYFILE_END));
 	EVP_ENCODE_CTX_free(c);
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(all, sizeof(all));
