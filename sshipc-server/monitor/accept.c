@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Listeners, and who is taken. */
+/*
+ * Runs in the monitor, called by monitor.c and by libevent: listeners, who is taken, and whose turn
+ * it is to be handed to the spawner.  Reads nothing from a connection.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

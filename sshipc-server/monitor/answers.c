@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by monitor.c for each request on the control socket, whose caller
+ * control.c has checked.
+ */
 #include "answers.h"
 
 #include <inttypes.h>

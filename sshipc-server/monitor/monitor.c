@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by main.c: its children, the list in force and the life of the whole.
+ * Parses nothing that a peer sent.
+ */
 #include "monitor.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by opens.c and answers.c: what a key's owner, or an administrator,
+ * may know of a session, as JSON.  Changes nothing, and connects to no endpoint.
+ */
 #include "conn.h"
 
 #include <errno.h>
