@@ -214,8 +214,10 @@ static void become(const char *role, int program, const struct helper_user *user
 		execve(path, argv, env);
 	}
 	execute(program, argv, env);
-	fail_call(program == HELPER_OURSELVES ? "/proc/self/exe cannot be executed"
-					      : "sshipc-session cannot be executed");
+	if (program == HELPER_OURSELVES)
+		fail_call("/proc/self/exe cannot be executed");
+	snprintf(path, sizeof(path), "it cannot be executed: %s", strerror(errno));
+	helper_fail(EX_CONFIG, path);
 }
 
 pid_t helper_start(const char *role, int program, const struct helper_user *user, int *sock)

@@ -30,11 +30,9 @@
 static void print_version_details(void)
 {
 	struct session_program program;
-	struct helper_user user;
-	const char *why;
+	const struct helper_user user = {.demote = false}; /* it is run as we are */
 	char err[SESSION_PROGRAM_ERROR];
 
-	helper_user_find(NULL, &user, &why); /* or it is run as we are */
 	if (session_program_open(&program, &user, err) == 0)
 		fputs(program.details, stdout);
 	else
@@ -160,7 +158,7 @@ int main(int argc, char **argv)
 {
 	static struct settings s;
 	struct hostkey *hostkeys[SETTINGS_HOSTKEYS] = {NULL};
-	struct helper_user user;
+	struct helper_user user, as_we_are = {.demote = false};
 	struct session_program program;
 	char err[KEYFILE_ERROR + SESSION_PROGRAM_ERROR];
 	size_t faults = 0;
@@ -206,8 +204,17 @@ int main(int argc, char **argv)
 			"(LimitMEMLOCK=)",
 			strerror(errno));
 	check_start(&s, hostkeys, &user, &faults);
-	if (faults == 0 && session_program_open(&program, &user, err) != 0)
-		option_print_fault(&faults, err);
+	if (faults == 0 && !s.test && !s.print && helper_check(&user, err, sizeof(err)) != 0) {
+		log_msg(LOG_ERR, "%s", err);
+		code = EX_OSERR;
+		goto out;
+	}
+	as_we_are.debug = user.debug;
+	if (faults == 0 && (code = session_program_open(
+				&program, s.test || s.print ? &as_we_are : &user, err)) != 0) {
+		fprintf(stderr, "%s\n", err);
+		goto out;
+	}
 	/* Without endpoints every good line would be a fault. */
 	if (s.allowlist && s.n_endpoints > 0)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,

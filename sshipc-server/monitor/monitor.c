@@ -265,7 +265,6 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					      .user = setup->user,
 					      .lost = on_dialler_lost,
 					      .arg = m};
-	char err[512];
 
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
@@ -286,10 +285,6 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->reload = reload_new(base, s, list, &reload_ops);
 	*exit_code = EX_OSERR;
-	if (helper_check(setup->user, err, sizeof(err)) != 0) {
-		log_msg(LOG_ERR, "%s", err);
-		goto fail;
-	}
 	*exit_code = EX_UNAVAILABLE;
 	if (!accept_listen(m) || !start_control(m))
 		goto fail;

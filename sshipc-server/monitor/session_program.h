@@ -17,8 +17,8 @@ struct session_program {
 };
 
 /* Finds it beside this program, else in ../libexec/sshipc from there; as root it is refused where
- * another user could have changed it.  Runs its self-test, as user.  0, or -1 with err: path, cause
- * and remedy. */
+ * another user could have changed it.  Runs its self-test, as user (not where it is to be
+ * debugged).  0, or an exit code with err: path, cause and remedy. */
 int session_program_open(struct session_program *p, const struct helper_user *user,
 			 char err[SESSION_PROGRAM_ERROR]);
 
