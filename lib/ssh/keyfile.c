@@ -97,8 +97,6 @@ static int write_new(const char *path, mode_t mode, const char *text, char *err)
 	if (fd < 0)
 		return fail(err, "%s: %s%s", path, strerror(errno),
 			    errno == EEXIST ? ", and is left alone; choose another name" : "");
-	/* A short write has set no errno. */
-	errno = ENOSPC;
 	if (io_write_all(fd, text, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		error = errno;
 	close(fd);

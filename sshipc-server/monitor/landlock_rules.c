@@ -47,8 +47,9 @@ static int allow_programs(int list, const char *files)
 	free(line);
 	if (maps)
 		fclose(maps);
-	for (; rc == 0 && *files; files += strcspn(files, "\n") + 1) {
-		snprintf(one, sizeof(one), "%.*s", (int)strcspn(files, "\n"), files);
+	for (size_t n; rc == 0 && *files; files += n + (files[n] == '\n')) {
+		n = strcspn(files, "\n");
+		snprintf(one, sizeof(one), "%.*s", (int)n, files);
 		if (one[0] == '/')
 			rc = allow_code(list, one);
 	}

@@ -284,7 +284,6 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.ratelimit = ratelimit_new(base);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->reload = reload_new(base, s, list, &reload_ops);
-	*exit_code = EX_OSERR;
 	*exit_code = EX_UNAVAILABLE;
 	if (!accept_listen(m) || !start_control(m))
 		goto fail;

@@ -17,6 +17,16 @@ enum { LONGEST = 512 }; /* bytes of the path of our folder */
 
 static const char *const places[] = {"sshipc-session", "../libexec/sshipc/sshipc-session"};
 
+/* A folder that everybody may write, as /tmp, has room for anybody's: whose program we run already
+ * can do no more by another one. */
+static bool is_ours(const struct stat *st)
+{
+	struct stat own;
+
+	return st->st_uid == 0 || st->st_uid == geteuid() ||
+	       (stat("/proc/self/exe", &own) == 0 && own.st_uid == st->st_uid);
+}
+
 static int find(char *path, size_t size, char *err)
 {
 	char here[LONGEST], why[FOLDERS_ERROR] = "";
@@ -37,10 +47,16 @@ static int find(char *path, size_t size, char *err)
 			continue;
 		if (access(path, F_OK) != 0 && errno == ENOENT)
 			continue;
-		/* Who is not root executes it with no more rights than its owner could get. */
 		fd = folders_open(path, geteuid() == 0 ? FOLDERS_STRICT : FOLDERS_SHARED, &st, why);
-		if (fd >= 0)
+		if (fd >= 0 && is_ours(&st))
 			return fd;
+		if (fd >= 0) {
+			close(fd);
+			snprintf(why, sizeof(why),
+				 "belongs to uid %u, not to root, uid %u or the owner of "
+				 "sshipc-server: put the one of the same build there",
+				 st.st_uid, geteuid());
+		}
 		snprintf(err, SESSION_PROGRAM_ERROR, "%s: %s%s", path, why,
 			 geteuid() == 0
 			     ? "; or install the programs (make install), which root runs"
@@ -67,8 +83,13 @@ int session_program_open(struct session_program *p, const struct helper_user *us
 	p->details[0] = p->files[0] = '\0';
 	if (user->debug) /* under valgrind it takes seconds, and the spawner does it again */
 		return 0;
-	if (helper_start("selftest", p->fd, user, &sock) >= 0)
+	if (helper_start("selftest", p->fd, user, &sock) >= 0) {
 		rc = wire_recv(sock, &w, 0);
+	} else {
+		code = EX_OSERR;
+		snprintf(text, sizeof(text),
+			 "%s; look at TasksMax= (systemd), ulimit -u and memory", strerror(errno));
+	}
 	if (rc == 1 && wire_type(&w) == WIRE_REPORT) {
 		wire_get_text(&w, version, sizeof(version));
 		wire_get_text(&w, p->details, sizeof(p->details));

@@ -17,8 +17,9 @@ struct session_program {
 };
 
 /* Finds it beside this program, else in ../libexec/sshipc from there; as root it is refused where
- * another user could have changed it.  Runs its self-test, as user (not where it is to be
- * debugged).  0, or an exit code with err: path, cause and remedy. */
+ * another user could have changed it, else where it is another's than root's, ours, or of who owns
+ * this program.  Runs its self-test, as user (not where it is to be debugged).  0, or an exit code
+ * with err: path, cause and remedy. */
 int session_program_open(struct session_program *p, const struct helper_user *user,
 			 char err[SESSION_PROGRAM_ERROR]);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the monitor, called by monitor.c and arrivals.c: the orders to the spawner and what it says.
+ * In the monitor, called by monitor.c and accept.c: the orders to the spawner and what it says.
  * Never waits for it, and calls nothing of libssh.
  */
 #include "spawner.h"
