@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 	size_t faults = 0;
 	struct allowlist *list = NULL;
 	const char *role = helper_role(argv);
-	int code;
+	int code, unfit = 0;
 
 	if (role && strcmp(role, "dialler") == 0)
 		dialler_main();
@@ -210,16 +210,15 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	as_we_are.debug = user.debug;
-	if (faults == 0 && (code = session_program_open(
-				&program, s.test || s.print ? &as_we_are : &user, err)) != 0) {
-		fprintf(stderr, "%s\n", err);
-		goto out;
-	}
+	if (faults == 0)
+		unfit = session_program_open(&program, s.test || s.print ? &as_we_are : &user, err);
+	if (unfit)
+		option_print_fault(&faults, err);
 	/* Without endpoints every good line would be a fault. */
 	if (s.allowlist && s.n_endpoints > 0)
 		list = allowlist_load(s.allowlist, s.endpoints, s.n_endpoints, s.default_endpoint,
 				      option_print_fault, &faults);
-	code = faults > 0 || s.faulty || !list ? EX_CONFIG : EX_OK;
+	code = unfit ? unfit : faults > 0 || s.faulty || !list ? EX_CONFIG : EX_OK;
 	if (code == EX_OK && s.test && allowlist_count(list) == 0)
 		fprintf(stderr, "%s is empty: every login is refused\n", s.allowlist);
 	if (s.print && list) {

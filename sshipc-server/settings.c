@@ -113,7 +113,7 @@ static const char help[] =
     "            71  the system refused what is needed to run\n"
     "            73  a key file cannot be made (--generate-hostkey)\n"
     "            77  refused (--explain)\n"
-    "            78  wrong settings, keys or allow list\n";
+    "            78  wrong settings, keys, allow list or sshipc-session\n";
 
 static int print_version(void)
 {
