@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by conn.c for what does not become a login.  ATTEMPT: logins that
- * libssh refused by itself, before it asked anyone.  They are counted with those that it asks about
- * (login.c), and logged with what their sender can do.  LEFT: how far a peer came that left.
+ * Runs in the monitor, called by dispatch.c and conn.c for what becomes no login.  ATTEMPT: logins
+ * that libssh refused by itself, before it asked anyone.  They are counted with those that it asks
+ * about (login.c), and logged with what their sender can do.  LEFT: how far a peer came that left.
  * Nothing here can lead to a login.
  */
 #include <stdio.h>

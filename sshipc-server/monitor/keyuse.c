@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor: what one key has open, over all its sessions, and the login that waits for
- * one of them.  Called by login.c, opens.c, status.c and conn.c; sends nothing.
+ * one of them.  Called by login.c, status.c and conn.c; sends nothing.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor; conn.c makes and ends a peer, login.c, opens.c and signing.c send through
- * it.  It calls nobody above it but by its ops, and decides nothing.
+ * Runs in the monitor; conn.c makes and ends a peer, whoever is above sends through it.  It calls
+ * nobody above it but by its ops, and decides nothing.
  */
 #include "peer.h"
 

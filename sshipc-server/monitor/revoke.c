@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor: who is told to end.  Running sessions are judged anew when the list or the
- * clock has changed (monitor.c); login.c, conn.c and answers.c end one for reasons of their own.
+ * clock has changed (monitor.c), who ends all at the end; login.c, conn.c and answers.c end one.
  */
 #include "conn.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the spawner, before it has heard of any connection: the self-test, with all that a session
- * interposes in libssh.  It has a host key of its own and sees none of the server's.
+ * In the spawner, before it has heard of any connection, and in report(): the self-test, with all
+ * that a session interposes in libssh.  It has a host key of its own and sees none of the server's.
  */
 #include "interposed.h"
 
