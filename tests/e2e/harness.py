@@ -158,8 +158,9 @@ class Scene:
             argv += ["-e", f"{name}={getattr(at, 'address', at)}"]
         return argv + (["-u", USER] if AS_ROOT and not self.user else []) + list(args)
 
-    def server(self, endpoints, wrap=(), **kwargs):
-        return Server(self, [*wrap, *self.server_argv(endpoints, **kwargs)], self.key("hostkey"), user=self._hand_over())
+    def server(self, endpoints, wrap=(), timeout=15, **kwargs):
+        argv = [*wrap, *self.server_argv(endpoints, **kwargs)]
+        return Server(self, argv, self.key("hostkey"), timeout, user=self._hand_over())
 
     def client_argv(self, server, *specs, key=None, args=(), pin=True):
         argv = [self.programs[1], "-i", (key or self.key()).path] + [a for spec in specs for a in ("-L", spec)]

@@ -64,10 +64,10 @@ class Process:
 
 
 class Server(Process):
-    def __init__(self, scene, argv, hostkey, **kwargs):
+    def __init__(self, scene, argv, hostkey, timeout=15, **kwargs):
         super().__init__(scene, argv, **kwargs)
         self.hostkey, self.host = hostkey, "127.0.0.1"
-        self.address = re.search(r"listening on (\S+:\d+)", self.expect("listening on ")).group(1)
+        self.address = re.search(r"listening on (\S+:\d+)", self.expect("listening on ", timeout=timeout)).group(1)
         self.port = int(self.address.rsplit(":", 1)[1])
 
     def role(self, word):
