@@ -180,32 +180,29 @@ size_t confine_raise_nofile(void)
 	return (size_t)l.rlim_cur;
 }
 
-int confine_files(size_t n)
+/* A hard limit that is lower already cannot be raised, and need not be. */
+static int lower(int resource, rlim_t most)
 {
 	struct rlimit l;
 
-	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+	if (getrlimit(resource, &l) != 0)
 		return -1;
-	/* Who may have fewer already cannot raise it, and need not. */
-	if (l.rlim_max > n)
-		l.rlim_max = n;
+	if (l.rlim_max > most)
+		l.rlim_max = most;
 	l.rlim_cur = l.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &l);
+	return setrlimit(resource, &l);
+}
+
+int confine_files(size_t n)
+{
+	return lower(RLIMIT_NOFILE, n);
 }
 
 int confine_memory(size_t mib)
 {
-	const rlim_t bytes = (rlim_t)mib << 20;
-	struct rlimit l;
-
 	if (SANITIZED || mib >= RLIM_INFINITY >> 20)
 		return 0;
-	if (getrlimit(RLIMIT_AS, &l) != 0)
-		return -1;
-	if (l.rlim_max > bytes)
-		l.rlim_max = bytes;
-	l.rlim_cur = l.rlim_max;
-	return setrlimit(RLIMIT_AS, &l);
+	return lower(RLIMIT_AS, (rlim_t)mib << 20);
 }
 
 void confine_oom_first(bool on)

@@ -192,21 +192,17 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	struct listener *l = arg;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct sockaddr_storage sa;
 		struct address peer;
-		socklen_t len = sizeof(sa);
-		const int fd =
-		    accept4(sock, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bool starved;
+		const int fd = address_accept(sock, &peer, &starved);
 
-		if (fd < 0 &&
-		    (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		if (starved) {
 			log_msg(LOG_ERR, "cannot accept: %s; pausing", strerror(errno));
 			accept_watch(l->m, false);
 			loop_after(l->m->pause_timer, PAUSE_MS);
 		}
 		if (fd < 0)
 			return;
-		address_from_sockaddr(&peer, (struct sockaddr *)&sa, len);
 		if (admit(l->m, &peer))
 			take(l->m, fd, &peer);
 		else
