@@ -239,45 +239,43 @@ struct rule {
 #define LACKS(arg, bits)   {arg, SCMP_CMP_MASKED_EQ, bits, 0}
 /* clang-format on */
 
+/* What a session may call; SECURITY.md lists the same calls.  So it makes no socket, file or
+ * process, and passes no descriptor on: that needs sendmsg. */
+/* clang-format off */
 static const struct rule rules[] = {
-    /* the loop */
-    ALLOW(epoll_wait),
-    ALLOW(epoll_pwait),
-    ALLOW(epoll_ctl),
-    ALLOW(poll),
-    ALLOW(ppoll),
-    ALLOW(clock_gettime),
-    ALLOW(gettimeofday),
-    ALLOW(time),
-    /* bytes; with an address sendto could connect an unconnected socket (MSG_FASTOPEN) */
-    ALLOW(recvfrom),
-    ALLOW(recvmsg),
-    ALLOW1(sendto, IS(4, 0)),
-    ALLOW(shutdown),
-    ALLOW(close),
-    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
-    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVLOWAT)),
-    ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),
-    ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
-    ALLOW1(fcntl, IS(1, F_GETFL)),
-    ALLOW1(fcntl, IS(1, F_SETFL)),
-    /* memory, never executable */
-    ALLOW(brk),
-    ALLOW1(mmap, LACKS(2, PROT_EXEC)),
-    ALLOW1(mprotect, LACKS(2, PROT_EXEC)),
-    ALLOW(munmap),
-    ALLOW(mremap),
-    ALLOW(madvise),
-    /* OpenSSL: fork check, random numbers, locks */
-    ALLOW(getpid),
-    ALLOW(getrandom),
-    ALLOW(futex),
-    /* the watchdog, the end */
-    ALLOW(rt_sigreturn),
-    ALLOW(restart_syscall),
-    ALLOW(exit),
-    ALLOW(exit_group),
-#if SANITIZED
+    ALLOW(epoll_wait),                      /* libevent waits */
+    ALLOW(epoll_pwait),                     /* the same, as newer C libraries call it */
+    ALLOW(epoll_ctl),                       /* libevent adds and removes what it waits for */
+    ALLOW(poll),                            /* libssh polls its one descriptor */
+    ALLOW(ppoll),                           /* the same, on architectures without poll */
+    ALLOW(clock_gettime),                   /* timers; only called where the vDSO is missing */
+    ALLOW(gettimeofday),                    /* the same */
+    ALLOW(time),                            /* the same */
+    ALLOW(recvfrom),                        /* bytes of the SSH connection and of endpoints */
+    ALLOW(recvmsg),                         /* the monitor's messages, with sockets */
+    ALLOW1(sendto, IS(4, 0)),               /* an address would connect (MSG_FASTOPEN) */
+    ALLOW(shutdown),                        /* passes a half-close on to the endpoint */
+    ALLOW(close),                           /* the end of a channel and of the session */
+    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),     /* an orderly end is no reset */
+    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVLOWAT)),   /* no reads while channels close */
+    ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),     /* EOF and CLOSE leave together */
+    ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),      /* libssh, after a poll error */
+    ALLOW1(fcntl, IS(1, F_GETFL)),          /* O_NONBLOCK is looked at */
+    ALLOW1(fcntl, IS(1, F_SETFL)),          /* and set */
+    ALLOW(brk),                             /* malloc */
+    ALLOW1(mmap, LACKS(2, PROT_EXEC)),      /* malloc; no new code */
+    ALLOW1(mprotect, LACKS(2, PROT_EXEC)),  /* malloc; no page becomes code */
+    ALLOW(munmap),                          /* free */
+    ALLOW(mremap),                          /* realloc */
+    ALLOW(madvise),                         /* malloc gives pages back */
+    ALLOW(getpid),                          /* OpenSSL looks whether it was forked */
+    ALLOW(getrandom),                       /* OpenSSL's random numbers */
+    ALLOW(futex),                           /* OpenSSL's locks */
+    ALLOW(rt_sigreturn),                    /* the watchdog's signal handler returns */
+    ALLOW(restart_syscall),                 /* the kernel resumes a call after it */
+    ALLOW(exit),                            /* the end */
+    ALLOW(exit_group),                      /* the end of all threads */
+#if SANITIZED /* what the run-time of a sanitizer calls; such a build is not for use */
     ALLOW(write),
     ALLOW(writev),
     ALLOW(gettid),
@@ -297,6 +295,7 @@ static const struct rule rules[] = {
     ALLOW(lseek),
 #endif
 };
+/* clang-format on */
 
 int confine_syscalls(void)
 {

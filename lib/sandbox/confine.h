@@ -42,9 +42,10 @@ int confine_close_from(int lowest);
 /* The same, but that they are closed at an exec. */
 int confine_cloexec_from(int lowest);
 
-/* The session's system call list (DESIGN.md has it with the reasons): everything else ends the
- * process.  After it no file, socket or process can be made, no descriptor passed away, no code
- * made executable.  0, or -1 with errno. */
+/* The session's system call list (the table in confine.c has the reasons): everything else ends the
+ * process by SIGSYS.  After it no file, socket or process can be made, no descriptor passed away,
+ * no code made executable.  Only sessions have it: the monitor, the spawner, the dialler and the
+ * client have confine_process alone.  0, or -1 with errno. */
 int confine_syscalls(void);
 
 /* This process can have n descriptors from here on, and no more again.  0, or -1 with errno. */

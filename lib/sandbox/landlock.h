@@ -2,9 +2,10 @@
 #ifndef SSHIPC_LANDLOCK_H
 #define SSHIPC_LANDLOCK_H
 /*
- * Files, TCP ports and other processes taken away for good, where the kernel has Landlock (Linux
- * 5.13 and later, each with more of it: landlock(7)).  connect() to the path of a Unix socket, and
- * stat(), are not governed.
+ * Files, TCP ports and other processes taken away for good, where the kernel has Landlock: ABI 1
+ * (Linux 5.13) governs files, ABI 4 TCP ports, ABI 6 abstract sockets and signals; see landlock(7).
+ * connect() to the path of a Unix socket, and stat(), are not governed.  What was inherited stays
+ * in force, so a helper has at most what the monitor has.
  */
 #include <stdint.h>
 
