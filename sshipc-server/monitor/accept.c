@@ -63,8 +63,8 @@ static bool admit(struct monitor *m, const struct address *peer)
 	struct monitor_view *view = &m->view;
 	const bool all = view->n_sessions >= view->max_sessions;
 	const bool full =
-	    all || admission_guests(view->admission) >= (size_t)view->settings->max_unauthenticated;
-	struct guest *instead;
+	    all || admission_unauth(view->admission) >= (size_t)view->settings->max_unauthenticated;
+	struct unauth *instead;
 	const enum admission_verdict verdict =
 	    admission_ask(view->admission, peer, full, loop_seconds(), &instead);
 	const enum limit which =
@@ -91,13 +91,13 @@ static bool admit(struct monitor *m, const struct address *peer)
 static bool is_its_turn(struct monitor *m, struct conn *c)
 {
 	struct admission *s = m->view.admission;
-	struct guest *instead;
+	struct unauth *instead;
 
-	if (admission_start(s, &c->guest, loop_seconds(), &instead))
+	if (admission_start(s, &c->unauth, loop_seconds(), &instead))
 		return true;
 	if (instead) {
 		conn_give_way(instead->owner, LIMIT_PENALTY);
-		return admission_start(s, &c->guest, loop_seconds(), &instead);
+		return admission_start(s, &c->unauth, loop_seconds(), &instead);
 	}
 	if (!c->told)
 		audit_limit(c, LIMIT_PENALTY, "it waits its turn: others failed from this address");
@@ -254,7 +254,8 @@ void accept_init(struct monitor *m)
 						.patience = (s->login_grace + 9) / 10,
 						.idle_patience = IDLE_SECONDS,
 						.max_penalty = s->max_penalty,
-						.unpunished = &s->unpunished};
+						.unpunished = &s->unpunished,
+						.room = s->max_unauthenticated};
 
 	TAILQ_INIT(&m->queue);
 	m->view.admission = admission_new(&config);

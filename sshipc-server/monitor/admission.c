@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by accept.c, conn.c and login.c.  The sources stand in one fixed
+ * array that is searched from end to end: once or twice for a connection, 16 bytes a source, 4096
+ * of them unless max_unauthenticated is above half of that.  Nothing here depends on how many are
+ * logged in.  Closes no connection itself.
+ */
 #include "admission.h"
 
 #include <netinet/in.h>
-#include <search.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,143 +19,115 @@ enum {
 	PUNISHED_MOST = 2,
 };
 
-struct source {
-	uint8_t net[17]; /* family, and the address with the bits behind the prefix cleared */
-	size_t n, served;
-	time_t until; /* when what its faults add up to has passed */
-	time_t known; /* until then, since a login succeeded */
-	time_t spent_at;
-	long long spent; /* ms of CPU beyond its rate, then */
-	TAILQ_HEAD(, guest) guests;
-	TAILQ_ENTRY(source)
-	place; /* among those with as many guests; without any: the remembered */
+/* An IPv6 address, or an IPv4 one as IPv6 maps it, with the bits behind the prefix cleared. */
+struct network {
+	uint8_t raw[16];
 };
 
-TAILQ_HEAD(places, source);
+/* One that has no connections, no penalty and is not known is a free place of the array. */
+struct source {
+	struct network net;
+	size_t n, served;
+	uint64_t since; /* number of the change that n is from: the lower, the longer ago */
+	time_t until;	/* when what its faults add up to has passed */
+	time_t known;	/* until then, since a login succeeded */
+	time_t spent_at;
+	long long spent; /* ms of CPU beyond its rate, then */
+	TAILQ_HEAD(, unauth) unauth;
+};
 
 struct admission {
 	struct admission_config config;
-	void *tree; /* of all sources by net: no peer can make its paths long */
-	size_t guests, count, remembered, biggest;
-	struct places *by_n; /* 0 to config.most; who came to its number first is first */
+	struct source *sources;
+	size_t places, used; /* behind used, no place has been taken yet */
+	size_t unauth;
+	uint64_t changes;
 };
 
-static int compare(const void *a, const void *b)
-{
-	return memcmp(((const struct source *)a)->net, ((const struct source *)b)->net,
-		      sizeof(((const struct source *)a)->net));
-}
-
-static void set_net(const struct admission *s, const struct address *peer, uint8_t net[17])
+static struct network network_of(const struct admission *s, const struct address *peer)
 {
 	const bool v6 = peer->sa.ss_family == AF_INET6;
-	const int bits = v6 ? s->config.prefix_v6 : s->config.prefix_v4;
-	const void *host = v6 ? (const void *)&((const struct sockaddr_in6 *)&peer->sa)->sin6_addr
-			      : (const void *)&((const struct sockaddr_in *)&peer->sa)->sin_addr;
+	struct network net = {{[10] = 0xff, [11] = 0xff}};
 
-	memset(net, 0, 17);
-	net[0] = v6 ? 6 : 4;
-	memcpy(net + 1, host, v6 ? 16 : 4);
-	for (int i = bits; i < 128; i++)
-		net[1 + i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	if (v6)
+		memcpy(net.raw, &((const struct sockaddr_in6 *)&peer->sa)->sin6_addr, 16);
+	else
+		memcpy(net.raw + 12, &((const struct sockaddr_in *)&peer->sa)->sin_addr, 4);
+	for (int i = v6 ? s->config.prefix_v6 : 96 + s->config.prefix_v4; i < 128; i++)
+		net.raw[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	return net;
 }
 
-static struct source *find(struct admission *s, const struct address *peer)
+static struct source *find(const struct admission *s, const struct network *net)
 {
-	struct source wanted, **found;
-
-	set_net(s, peer, wanted.net);
-	found = tfind(&wanted, &s->tree, compare);
-	return found ? *found : NULL;
+	for (struct source *src = s->sources; src < s->sources + s->used; src++)
+		if (memcmp(&src->net, net, sizeof(*net)) == 0)
+			return src;
+	return NULL;
 }
 
-static void drop(struct admission *s, struct source *src)
+static bool is_free(const struct source *src, time_t now)
 {
-	TAILQ_REMOVE(&s->by_n[0], src, place);
-	tdelete(src, &s->tree, compare);
-	free(src);
-	s->count--;
-	s->remembered--;
+	return src->n == 0 && src->until <= now && src->known <= now;
 }
 
-/* It has n guests from now on: at most config.most, since admission_ask was asked. */
-static void move(struct admission *s, struct source *src, size_t n)
+/* The place that a new source gets: a free one, or that of the source that has been without
+ * connections for longest, of known ones last: who has many addresses would make all unknown. */
+static struct source *find_place(struct admission *s, time_t now)
 {
-	if (n > (size_t)s->config.most)
-		abort();
-	TAILQ_REMOVE(&s->by_n[src->n], src, place);
-	TAILQ_INSERT_TAIL(&s->by_n[n], src, place);
-	s->remembered += n == 0;
-	s->remembered -= src->n == 0;
-	src->n = n;
-	if (n > s->biggest)
-		s->biggest = n;
-	while (s->biggest > 0 && TAILQ_EMPTY(&s->by_n[s->biggest]))
-		s->biggest--;
-}
+	struct source *found = NULL;
 
-/* Who is there no more is remembered while that matters, and while there is room: those from where
- * a login succeeded last, or who has many addresses would make all of them unknown. */
-static void forget(struct admission *s, time_t now)
-{
-	struct source *first;
-	size_t spared = 0;
-
-	while (
-	    (first = TAILQ_FIRST(&s->by_n[0])) &&
-	    ((first->until <= now && first->known <= now) || s->remembered > ADMISSION_REMEMBERED))
-		if (first->known > now && spared++ < ADMISSION_REMEMBERED)
-			move(s, first, 0); /* to the end */
-		else
-			drop(s, first);
+	for (struct source *src = s->sources; src < s->sources + s->used; src++) {
+		if (is_free(src, now))
+			return src;
+		if (src->n == 0 &&
+		    (!found || (src->known > now) < (found->known > now) ||
+		     ((src->known > now) == (found->known > now) && src->since < found->since)))
+			found = src;
+	}
+	if (s->used < s->places)
+		return &s->sources[s->used++];
+	if (!found)
+		abort(); /* there are more places than connections */
+	return found;
 }
 
 static struct source *find_or_add(struct admission *s, const struct address *peer, time_t now)
 {
-	struct source *src = find(s, peer);
+	const struct network net = network_of(s, peer);
+	struct source *src = find(s, &net);
 
 	if (src)
 		return src;
-	src = xcalloc(1, sizeof(*src));
-	set_net(s, peer, src->net);
-	src->until = src->known = now;
-	TAILQ_INIT(&src->guests);
-	if (!tsearch(src, &s->tree, compare))
-		abort();
-	TAILQ_INSERT_TAIL(&s->by_n[0], src, place);
-	s->count++;
-	s->remembered++;
+	src = find_place(s, now);
+	*src = (struct source){.net = net, .since = s->changes++, .until = now, .known = now};
+	TAILQ_INIT(&src->unauth);
 	return src;
 }
 
 struct admission *admission_new(const struct admission_config *config)
 {
 	struct admission *s = xcalloc(1, sizeof(*s));
+	const size_t twice = 2 * (size_t)config->room;
 
-	s->by_n = xcalloc((size_t)config->most + 1, sizeof(*s->by_n));
 	s->config = *config;
-	for (int i = 0; i <= config->most; i++)
-		TAILQ_INIT(&s->by_n[i]);
+	s->places = twice > ADMISSION_REMEMBERED ? twice : ADMISSION_REMEMBERED;
+	s->sources = xcalloc(s->places, sizeof(*s->sources));
 	return s;
 }
 
 void admission_free(struct admission *s)
 {
-	struct source *src;
-
-	if (!s)
-		return;
-	while ((src = TAILQ_FIRST(&s->by_n[0])))
-		drop(s, src);
-	free(s->by_n);
+	if (s)
+		free(s->sources);
 	free(s);
 }
 
 static long long spent(const struct source *src, time_t now)
 {
-	const long long left = src->spent - (long long)(now - src->spent_at) * ADMISSION_CPU_RATE;
+	const long long rest = src->spent - (long long)(now - src->spent_at) * ADMISSION_CPU_RATE;
 
-	return left > 0 ? left : 0;
+	return rest > 0 ? rest : 0;
 }
 
 static bool is_punished(const struct source *src, time_t now)
@@ -164,12 +141,34 @@ static size_t known_most(const struct admission *s)
 	return s->config.most > 2 * PUNISHED_MOST ? (size_t)s->config.most / 2 : PUNISHED_MOST;
 }
 
-enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
-				     time_t now, struct guest **instead)
+/* The source that gives up a place when all are taken: the one with most, and of such the first;
+ * known ones that have no more than their half only where there is no other. */
+static const struct source *find_biggest(const struct admission *s, time_t now)
 {
-	const struct source *src = find(s, peer), *other = NULL;
+	const struct source *found = NULL;
+	bool found_spared = false;
+
+	for (const struct source *src = s->sources; src < s->sources + s->used; src++) {
+		const bool spared = src->known > now && src->n <= known_most(s);
+
+		if (src->n == 0 || (found && spared > found_spared))
+			continue;
+		if (!found || spared < found_spared || src->n > found->n ||
+		    (src->n == found->n && src->since < found->since)) {
+			found = src;
+			found_spared = spared;
+		}
+	}
+	return found;
+}
+
+enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
+				     time_t now, struct unauth **instead)
+{
+	const struct network net = network_of(s, peer);
+	const struct source *src = find(s, &net), *other;
 	const size_t n = src ? src->n : 0;
-	struct guest *oldest = src ? TAILQ_FIRST(&src->guests) : NULL;
+	struct unauth *oldest = src ? TAILQ_FIRST(&src->unauth) : NULL;
 
 	*instead = NULL;
 	if (n >= (size_t)s->config.most) {
@@ -180,19 +179,13 @@ enum admission_verdict admission_ask(struct admission *s, const struct address *
 	}
 	if (!full)
 		return ADMISSION_FREE;
-	/* The oldest of the one with most goes, of known ones last while they have no more than
-	 * theirs. */
-	for (size_t k = s->biggest; !other && k > 0; k--) {
-		TAILQ_FOREACH(other, &s->by_n[k], place)
-		if (other->known <= now || k > known_most(s))
-			break;
-	}
-	if (!other && s->biggest > 0)
-		other = TAILQ_FIRST(&s->by_n[s->biggest]);
-	/* Two that press alike do not push each other out in turns, nor a stranger a known one. */
+	other = find_biggest(s, now);
+	/* Evicted is only from a source with at least two more, so that two equal floods do not
+	 * evict each other for ever; for a newcomer without a penalty; and of a stranger for a
+	 * known one. */
 	if (other && (other->n > n + 1 || (n == 0 && !(src && is_punished(src, now))) ||
 		      (other->known <= now && n < known_most(s) && src->known > now)))
-		*instead = TAILQ_FIRST(&other->guests);
+		*instead = TAILQ_FIRST(&other->unauth);
 	return ADMISSION_FULL;
 }
 
@@ -204,51 +197,52 @@ static size_t most_served(const struct admission *s, const struct source *src, t
 				      : PUNISHED_MOST;
 }
 
-bool admission_start(struct admission *s, struct guest *g, time_t now, struct guest **instead)
+bool admission_start(struct admission *s, struct unauth *u, time_t now, struct unauth **instead)
 {
-	struct source *src = g->source;
-	struct guest *other;
+	struct source *src = u->source;
+	struct unauth *other;
 
 	*instead = NULL;
-	if (!src || g->started)
+	if (!src || u->started)
 		return true;
 	if (spent(src, now) > ADMISSION_CPU_AHEAD)
 		return false;
 	if (src->served < most_served(s, src, now)) {
-		g->started = now;
+		u->started = now;
 		src->served++;
 		return true;
 	}
-	TAILQ_FOREACH(other, &src->guests, of_source)
+	TAILQ_FOREACH(other, &src->unauth, of_source)
 	if (!*instead && other->started &&
 	    now - other->started >= (other->begun ? s->config.patience : s->config.idle_patience))
 		*instead = other;
 	return false;
 }
 
-void admission_enter(struct admission *s, struct guest *g, const struct address *peer, time_t now)
+void admission_enter(struct admission *s, struct unauth *u, const struct address *peer, time_t now)
 {
 	struct source *src = find_or_add(s, peer, now);
 
-	g->source = src;
-	g->started = 0;
-	TAILQ_INSERT_TAIL(&src->guests, g, of_source);
-	move(s, src, src->n + 1);
-	s->guests++;
+	u->source = src;
+	u->started = 0;
+	TAILQ_INSERT_TAIL(&src->unauth, u, of_source);
+	src->n++;
+	src->since = s->changes++;
+	s->unauth++;
 }
 
-void admission_leave(struct admission *s, struct guest *g, time_t now)
+void admission_leave(struct admission *s, struct unauth *u)
 {
-	struct source *src = g->source;
+	struct source *src = u->source;
 
 	if (!src)
 		return;
-	g->source = NULL;
-	src->served -= g->started != 0;
-	TAILQ_REMOVE(&src->guests, g, of_source);
-	s->guests--;
-	move(s, src, src->n - 1);
-	forget(s, now);
+	u->source = NULL;
+	src->served -= u->started != 0;
+	TAILQ_REMOVE(&src->unauth, u, of_source);
+	src->n--;
+	src->since = s->changes++;
+	s->unauth--;
 }
 
 static bool is_exempt(const struct admission *s, const struct address *peer)
@@ -267,13 +261,11 @@ void admission_punish(struct admission *s, const struct address *peer, int secon
 	src->until = (src->until > now ? src->until : now) + seconds;
 	if (src->until > now + s->config.max_penalty)
 		src->until = now + s->config.max_penalty;
-	forget(s, now);
 }
 
 void admission_welcome(struct admission *s, const struct address *peer, time_t now)
 {
 	find_or_add(s, peer, now)->known = now + ADMISSION_KNOWN;
-	forget(s, now);
 }
 
 void admission_spend(struct admission *s, const struct address *peer, unsigned ms, time_t now)
@@ -288,15 +280,18 @@ void admission_spend(struct admission *s, const struct address *peer, unsigned m
 	/* Remembered for as long as that matters, if not for its faults. */
 	if (src->until < now + src->spent / ADMISSION_CPU_RATE)
 		src->until = now + src->spent / ADMISSION_CPU_RATE;
-	forget(s, now);
 }
 
-size_t admission_guests(const struct admission *s)
+size_t admission_unauth(const struct admission *s)
 {
-	return s->guests;
+	return s->unauth;
 }
 
-size_t admission_count(const struct admission *s)
+size_t admission_count(const struct admission *s, time_t now)
 {
-	return s->count;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->used; i++)
+		n += !is_free(&s->sources[i], now);
+	return n;
 }

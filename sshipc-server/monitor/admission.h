@@ -15,25 +15,29 @@
 #include "address.h"
 #include "cidr.h"
 
-#define ADMISSION_REMEMBERED 4096 /* that failed, or logged in, and have no connection */
+/* Sources, with connections or only remembered because they failed or logged in: so many, or twice
+ * the room.  When all places are taken the longest without connections is forgotten first, of those
+ * where a login succeeded the last. */
+#define ADMISSION_REMEMBERED 4096
 
 struct admission;
 
 struct admission_config {
 	int prefix_v4, prefix_v6; /* bits that make a source */
 	int most;		  /* connections that are not logged in, of one source */
-	int patience;		  /* seconds in which one gives way only where the house is full */
+	int patience;		  /* seconds in which one gives way only where all is full */
 	int idle_patience;	  /* the same where it has not begun anything, and others wait */
 	int max_penalty; /* seconds that all faults of a source add up to; 0: none are kept */
 	const struct cidr_list *unpunished; /* whose faults and CPU are not kept */
+	int room;			    /* connections that are not logged in, of all sources */
 };
 
 /* One connection that is not logged in, a member of its owner. */
-struct guest {
-	TAILQ_ENTRY(guest) of_source; /* the oldest first */
-	struct source *source;	      /* NULL: not, or no longer, a guest */
-	time_t started;		      /* it is served; 0: it waits for that */
-	bool begun;		      /* the owner's to set: it has sent more than a banner */
+struct unauth {
+	TAILQ_ENTRY(unauth) of_source; /* the oldest first */
+	struct source *source;	       /* NULL: not, or no longer, counted here */
+	time_t started;		       /* it is served; 0: it waits for that */
+	bool begun;		       /* the owner's to set: it has sent more than a banner */
 	void *owner;
 };
 
@@ -53,25 +57,25 @@ enum admission_fault { /* and for how many seconds */
 };
 
 struct admission *admission_new(const struct admission_config *config);
-void admission_free(struct admission *s); /* all guests have left */
+void admission_free(struct admission *s); /* every connection has left */
 
-/* May one more come from peer?  full: there is room only if another goes.  *instead: the guest
- * whose place it takes and who must leave first, or NULL: of the source with most, and of a known
+/* May one more come from peer?  full: there is room only if another goes.  *instead: the connection
+ * whose place it takes and that must leave first, or NULL: of the source with most, and of a known
  * one (admission_welcome) with up to half of its share only where there is no other. */
 enum admission_verdict admission_ask(struct admission *s, const struct address *peer, bool full,
-				     time_t now, struct guest **instead);
+				     time_t now, struct unauth **instead);
 
-void admission_enter(struct admission *s, struct guest *g, const struct address *peer, time_t now);
-void admission_leave(struct admission *s, struct guest *g, time_t now); /* safe on none */
+void admission_enter(struct admission *s, struct unauth *u, const struct address *peer, time_t now);
+void admission_leave(struct admission *s, struct unauth *u); /* safe on none */
 
 /* May it be served from now on?  The first that asks is the first of its source.  False: it waits,
  * since its source failed or costs too much; true once *instead, if not NULL, has left.  True for
  * one that is served. */
-bool admission_start(struct admission *s, struct guest *g, time_t now, struct guest **instead);
+bool admission_start(struct admission *s, struct unauth *u, time_t now, struct unauth **instead);
 
 /* Faults add up, each by so many seconds (those of enum admission_fault, or another number; 0: it
- * is blameless); from 15 s on, and until that time has passed, the source has two guests served at
- * a time: one that fails again, and one beside it that shares the address. */
+ * is blameless); from 15 s on, and until that time has passed, the source has two connections
+ * served at a time: one that fails again, and one beside it that shares the address. */
 void admission_punish(struct admission *s, const struct address *peer, int seconds, time_t now);
 
 /* A login from there succeeded, or such a session ended: for ADMISSION_KNOWN seconds the source has
@@ -86,9 +90,10 @@ void admission_welcome(struct admission *s, const struct address *peer, time_t n
 enum { ADMISSION_CPU_RATE = 100, ADMISSION_CPU_AHEAD = 2000 };
 void admission_spend(struct admission *s, const struct address *peer, unsigned ms, time_t now);
 
-size_t admission_guests(const struct admission *s);
+/* Connections that are not logged in. */
+size_t admission_unauth(const struct admission *s);
 
-/* Those that have guests or are remembered. */
-size_t admission_count(const struct admission *s);
+/* Sources that have such connections or are remembered. */
+size_t admission_count(const struct admission *s, time_t now);
 
 #endif

@@ -87,7 +87,7 @@ static void give_status(const struct monitor_view *view, const struct reload *e,
 		evbuffer_add_printf(out, "%s\"%s\"", i ? "," : "",
 				    address_format(&view->at[i], text, sizeof(text)));
 	evbuffer_add_printf(out, "],\"sessions\":%zu,\"unauthenticated\":%zu", view->n_sessions,
-			    admission_guests(view->admission));
+			    admission_unauth(view->admission));
 	for (int i = 0; i < LIMITS; i++)
 		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"limits\":{",
 				    limit_name((enum limit)i), view->bitten[i]);

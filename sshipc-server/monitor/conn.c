@@ -72,9 +72,9 @@ void conn_kill(struct conn *c)
 	c->state = CONN_GONE;
 	opens_stop(c);
 	login_stop(c);
-	admission_leave(c->view->admission, &c->guest, loop_seconds());
+	admission_leave(c->view->admission, &c->unauth);
 	/* Who sent nothing, or a banner, is blameless: a balancer looks whether we are there. */
-	if (c->fault == ADMISSION_NO_LOGIN && !c->guest.begun)
+	if (c->fault == ADMISSION_NO_LOGIN && !c->unauth.begun)
 		c->fault = ADMISSION_BLAMELESS;
 	if (!c->use || c->fault == ADMISSION_CRASH)
 		admission_punish(c->view->admission, &c->from, c->fault, loop_seconds());
@@ -150,7 +150,7 @@ static void on_grace(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	c->fault = c->guest.begun ? ADMISSION_TOO_SLOW : ADMISSION_BLAMELESS;
+	c->fault = c->unauth.begun ? ADMISSION_TOO_SLOW : ADMISSION_BLAMELESS;
 	audit_limit(c, LIMIT_LOGIN_GRACE, "no login within %d seconds",
 		    c->view->settings->login_grace);
 	revoke_end(c, "login took too long");
@@ -186,8 +186,8 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	c->arg = arg;
 	c->since = c->active = loop_seconds();
 	c->fault = ADMISSION_NO_LOGIN;
-	c->guest.owner = c;
-	admission_enter(view->admission, &c->guest, from, c->since);
+	c->unauth.owner = c;
+	admission_enter(view->admission, &c->unauth, from, c->since);
 	audit_name(c);
 	peer_init(&c->peer, view->base, sock, &ops, c);
 	c->grace = loop_timer(view->base, on_grace, c);
@@ -241,7 +241,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			      ? ": it took 2 s of CPU before a login, which no honest client needs"
 			      : "");
 	/* Who began nothing could not have it work. */
-	if (!c->use && (c->guest.begun || !c->proof))
+	if (!c->use && (c->unauth.begun || !c->proof))
 		admission_spend(c->view->admission, &c->from, (unsigned)(cpu_us / 1000),
 				loop_seconds());
 	peer_exited(&c->peer);

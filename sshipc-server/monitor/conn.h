@@ -74,7 +74,7 @@ struct conn {
 	const struct hostkey *hostkey;
 	enum conn_state state;
 	bool ended; /* by us: a SIGKILL is no crash */
-	struct guest guest;
+	struct unauth unauth;
 	enum admission_fault fault;	 /* should it end before its login */
 	bool user_verified;		 /* by the token that signed the last login */
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the

@@ -113,7 +113,7 @@ const char *dispatch(struct conn *c, struct wire *w)
 		c->state = CONN_LOGIN; /* the spawner says that it forked when it gets to it */
 	if (c->state == CONN_ENDING && !(when & ENDING))
 		return NULL;
-	c->guest.begun |= known && !(when & ENDING) && type != WIRE_REFUSE;
+	c->unauth.begun |= known && !(when & ENDING) && type != WIRE_REFUSE;
 	if (!known)
 		return "unknown message";
 	if (!(when & (c->state != CONN_ENDING ? 1 << c->state : c->use ? UP : LOGIN)))

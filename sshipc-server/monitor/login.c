@@ -117,7 +117,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	keyuse_enter(c, &entry->key);
 	audit_name(c);
 	event_del(c->grace);
-	admission_leave(c->view->admission, &c->guest, loop_seconds());
+	admission_leave(c->view->admission, &c->unauth);
 	admission_welcome(c->view->admission, &c->from, loop_seconds());
 	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->client, 0}),
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,

@@ -75,7 +75,7 @@ static struct hostkey *make_hostkey(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	static const struct helper_user same_user = {0};
-	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL};
+	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
@@ -230,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hear(&peers[i]);
 		stop(&peers[i]);
 	}
-	EXPECT(view.n_sessions == 0 && admission_guests(view.admission) == 0 &&
+	EXPECT(view.n_sessions == 0 && admission_unauth(view.admission) == 0 &&
 	       LIST_EMPTY(&view.uses));
 	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
 		close(fd);

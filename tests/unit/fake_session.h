@@ -93,7 +93,7 @@ static inline void fake_allow(const char *lines)
 static inline int fake_set_up(int backlog)
 {
 	static const struct helper_user same_user = {0};
-	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL};
+	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = fake_settings.endpoints;
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
@@ -134,7 +134,7 @@ static inline int fake_set_up(int backlog)
 static inline void fake_tear_down(int listener)
 {
 	const bool clean = fake_view.n_sessions == 0 &&
-			   admission_guests(fake_view.admission) == 0 &&
+			   admission_unauth(fake_view.admission) == 0 &&
 			   LIST_EMPTY(&fake_view.uses);
 
 	dialler_free(fake_view.dialler);

@@ -12,15 +12,15 @@ enum { MOST = 6, IDLE = 2, PATIENCE = 3, ROOM = 8, START = 1000 };
 #define WAITS ((enum admission_verdict)(ADMISSION_TOO_MANY + 1))
 
 static struct admission *s;
-static struct guest guests[4 * ADMISSION_REMEMBERED];
+static struct unauth guests[4 * ADMISSION_REMEMBERED];
 static size_t n_guests, room = ROOM;
 static time_t now;
 static struct cidr_list unpunished;
 
 static void set_up_with(int v4, int v6, int max_penalty)
 {
-	const struct admission_config config = {v4,   v6,	   MOST,       PATIENCE,
-						IDLE, max_penalty, &unpunished};
+	const struct admission_config config = {v4,   v6,	   MOST,	PATIENCE,
+						IDLE, max_penalty, &unpunished, ROOM};
 
 	s = admission_new(&config);
 	cr_assert(s);
@@ -35,8 +35,8 @@ static void set_up(void)
 static void tear_down(void)
 {
 	for (size_t i = 0; i < n_guests; i++)
-		admission_leave(s, &guests[i], now);
-	cr_expect_eq(admission_guests(s), 0);
+		admission_leave(s, &guests[i]);
+	cr_expect_eq(admission_unauth(s), 0);
 	admission_free(s);
 }
 
@@ -52,12 +52,12 @@ static struct address peer(const char *host)
 
 /* One more from host where there is so much room, ADMISSION_FREE where it came in and is served:
  * then it is *in, and *instead who went for it. */
-static enum admission_verdict come(const char *host, struct guest **in, struct guest **instead)
+static enum admission_verdict come(const char *host, struct unauth **in, struct unauth **instead)
 {
 	const struct address a = peer(host);
-	struct guest *g = &guests[n_guests], *out;
+	struct unauth *g = &guests[n_guests], *out;
 	const enum admission_verdict v =
-	    admission_ask(s, &a, admission_guests(s) >= room, now, &out);
+	    admission_ask(s, &a, admission_unauth(s) >= room, now, &out);
 
 	if (instead)
 		*instead = out;
@@ -65,7 +65,7 @@ static enum admission_verdict come(const char *host, struct guest **in, struct g
 		return v;
 	cr_assert_lt(n_guests, sizeof(guests) / sizeof(guests[0]));
 	n_guests++;
-	admission_leave(s, out ? out : g, now);
+	admission_leave(s, out ? out : g);
 	admission_enter(s, g, &a, now);
 	if (in)
 		*in = g;
@@ -75,7 +75,7 @@ static enum admission_verdict come(const char *host, struct guest **in, struct g
 		*instead = out;
 	if (!out)
 		return WAITS;
-	admission_leave(s, out, now);
+	admission_leave(s, out);
 	cr_expect(admission_start(s, g, now, &out));
 	return ADMISSION_FREE;
 }
@@ -120,11 +120,12 @@ Test(admission, prefixes)
 		set_up_with(table[i].v4, table[i].v6, 600);
 		fill(table[i].a, 1);
 		fill(table[i].b, 1);
-		cr_expect_eq(admission_count(s), table[i].same ? 1 : 2, "%s and %s", table[i].a,
-			     table[i].b);
+		cr_expect_eq(admission_count(s, now), table[i].same ? 1 : 2, "%s and %s",
+			     table[i].a, table[i].b);
 		while (n_guests > 0)
-			admission_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(admission_count(s), 0, "%s is remembered for nothing", table[i].a);
+			admission_leave(s, &guests[--n_guests]);
+		cr_expect_eq(admission_count(s, now), 0, "%s is remembered for nothing",
+			     table[i].a);
 	}
 }
 
@@ -132,34 +133,34 @@ Test(admission, prefixes)
 Test(admission, a_source_has_its_share_of_cpu)
 {
 	const struct address a = peer("192.0.2.1");
-	struct guest *waiting = NULL;
+	struct unauth *waiting = NULL;
 	unsigned taken = 0;
 
 	admission_spend(s, &a, ADMISSION_CPU_AHEAD, now);
 	fill("192.0.2.1", 1);
 	admission_spend(s, &a, 1, now);
 	cr_expect_eq(come("192.0.2.1", &waiting, NULL), WAITS);
-	admission_leave(s, waiting, now);
+	admission_leave(s, waiting);
 	fill("192.0.2.2", 1);
 	for (int second = 0; second < 100; second++) {
 		now++;
 		while (come("192.0.2.1", NULL, NULL) == ADMISSION_FREE) {
 			taken++;
-			admission_leave(s, &guests[n_guests - 1], now);
+			admission_leave(s, &guests[n_guests - 1]);
 			admission_spend(s, &a, 50, now);
 		}
-		admission_leave(s, &guests[n_guests - 1], now);
+		admission_leave(s, &guests[n_guests - 1]);
 	}
 	cr_expect_eq(taken, 100 * ADMISSION_CPU_RATE / 50, "%u", taken);
 	now += ADMISSION_CPU_AHEAD / ADMISSION_CPU_RATE + 1;
 	for (size_t i = 0; i < n_guests; i++)
-		admission_leave(s, &guests[i], now);
-	cr_expect_eq(admission_count(s), 0, "what it spent is made up for");
+		admission_leave(s, &guests[i]);
+	cr_expect_eq(admission_count(s, now), 0, "what it spent is made up for");
 }
 
 Test(admission, one_source_has_its_share)
 {
-	struct guest *instead;
+	struct unauth *instead;
 
 	fill("192.0.2.1", MOST);
 	now += PATIENCE - 1;
@@ -171,7 +172,7 @@ Test(admission, one_source_has_its_share)
 	cr_expect_eq(instead, &guests[0]);
 	cr_expect_eq(come("192.0.2.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_eq(instead, &guests[1]);
-	admission_leave(s, &guests[3], now);
+	admission_leave(s, &guests[3]);
 	cr_expect_eq(come("192.0.2.1", NULL, &instead), ADMISSION_FREE);
 	cr_expect_null(instead);
 }
@@ -195,7 +196,7 @@ Test(admission, full_house)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		size_t first[5] = {0};
 		char host[32];
-		struct guest *instead;
+		struct unauth *instead;
 
 		n_guests = 0;
 		for (size_t k = 0; k < 4; k++) {
@@ -203,14 +204,14 @@ Test(admission, full_house)
 			first[k + 1] = n_guests;
 			fill(host, table[i].held[k]);
 		}
-		cr_assert_eq(admission_guests(s), ROOM, "%s", table[i].what);
+		cr_assert_eq(admission_unauth(s), ROOM, "%s", table[i].what);
 		cr_expect_eq(come(table[i].from, NULL, &instead),
 			     table[i].out ? ADMISSION_FREE : ADMISSION_FULL, "%s", table[i].what);
 		if (table[i].out)
 			cr_expect_eq(instead, &guests[first[table[i].out]], "%s", table[i].what);
-		cr_expect_eq(admission_guests(s), ROOM);
+		cr_expect_eq(admission_unauth(s), ROOM);
 		for (size_t k = 0; k < n_guests; k++)
-			admission_leave(s, &guests[k], now);
+			admission_leave(s, &guests[k]);
 	}
 }
 
@@ -218,7 +219,7 @@ Test(admission, full_house)
 Test(admission, as_many_sources_as_places)
 {
 	char host[32];
-	struct guest *instead;
+	struct unauth *instead;
 
 	for (size_t i = 0; i < ROOM; i++) {
 		snprintf(host, sizeof(host), "192.0.2.%zu", i + 1);
@@ -236,7 +237,7 @@ Test(admission, as_many_sources_as_places)
 Test(admission, full_without_guests)
 {
 	const struct address a = peer("192.0.2.1");
-	struct guest *instead;
+	struct unauth *instead;
 
 	cr_expect_eq(admission_ask(s, &a, true, now, &instead), ADMISSION_FULL);
 	cr_expect_null(instead);
@@ -245,7 +246,7 @@ Test(admission, full_without_guests)
 Test(admission, flood_leaves_room_for_a_quiet_one)
 {
 	char host[32];
-	struct guest *quiet = NULL, *instead;
+	struct unauth *quiet = NULL, *instead;
 	size_t refused = 0;
 
 	room = 24;
@@ -254,7 +255,7 @@ Test(admission, flood_leaves_room_for_a_quiet_one)
 			cr_expect_eq(come("127.0.0.1", &quiet, NULL), ADMISSION_FREE);
 		snprintf(host, sizeof(host), "127.0.0.%d", 2 + i % 8);
 		refused += come(host, NULL, &instead) != ADMISSION_FREE;
-		cr_expect_leq(admission_guests(s), room);
+		cr_expect_leq(admission_unauth(s), room);
 		cr_expect(!quiet || instead != quiet);
 	}
 	cr_expect_gt(refused, 3900, "%zu", refused);
@@ -283,7 +284,7 @@ Test(admission, penalties)
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		struct guest *first = NULL, *third = NULL, *instead;
+		struct unauth *first = NULL, *third = NULL, *instead;
 
 		punish("192.0.2.1", table[i].seconds, table[i].times);
 		now += table[i].later;
@@ -310,13 +311,13 @@ Test(admission, penalties)
 			cr_expect(!admission_start(s, third, now, &instead));
 			cr_expect_eq(instead, first, "%s", table[i].what);
 			first->begun = guests[n_guests - 3].begun = false;
-			admission_leave(s, first, now);
+			admission_leave(s, first);
 			cr_expect(admission_start(s, third, now, &instead), "%s", table[i].what);
 		}
 		now += 1000;
 		while (n_guests > 0)
-			admission_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(admission_count(s), 0, "%s is remembered", table[i].what);
+			admission_leave(s, &guests[--n_guests]);
+		cr_expect_eq(admission_count(s, now), 0, "%s is remembered", table[i].what);
 	}
 }
 
@@ -337,8 +338,8 @@ Test(admission, who_logged_in_is_known)
 		cr_expect_eq(come("192.0.2.1", NULL, NULL), WAITS, "%zu", i);
 		now += ADMISSION_KNOWN;
 		while (n_guests > 0)
-			admission_leave(s, &guests[--n_guests], now);
-		cr_expect_eq(admission_count(s), 0, "%zu is remembered", i);
+			admission_leave(s, &guests[--n_guests]);
+		cr_expect_eq(admission_count(s, now), 0, "%zu is remembered", i);
 	}
 }
 
@@ -347,7 +348,7 @@ Test(admission, who_logged_in_is_known)
 Test(admission, who_logged_in_is_not_pushed_out)
 {
 	const struct address known = peer("192.0.2.1");
-	struct guest *first = NULL, *instead;
+	struct unauth *first = NULL, *instead;
 	char host[32];
 
 	admission_welcome(s, &known, now);
@@ -372,7 +373,7 @@ Test(admission, who_logged_in_is_not_pushed_out)
 /* Where all are known the one with most goes, as ever. */
 Test(admission, a_house_full_of_known_ones)
 {
-	struct guest *instead;
+	struct unauth *instead;
 	char host[32];
 
 	for (size_t i = 0; i < ROOM; i++) {
@@ -397,7 +398,7 @@ Test(admission, unpunished)
 	cr_assert_eq(cidr_parse("192.0.2.0/24,!192.0.2.9", &unpunished, err, sizeof(err)), 0);
 	punish("192.0.2.1", ADMISSION_CRASH, 100);
 	admission_spend(s, &a, 100 * ADMISSION_CPU_AHEAD, now);
-	cr_expect_eq(admission_count(s), 0);
+	cr_expect_eq(admission_count(s, now), 0);
 	fill("192.0.2.1", MOST);
 	cr_expect_eq(come("192.0.2.1", NULL, NULL), ADMISSION_TOO_MANY);
 	punish("192.0.2.9", ADMISSION_CRASH, 100);
@@ -411,7 +412,7 @@ Test(admission, no_penalties)
 	admission_free(s);
 	set_up_with(32, 64, 0);
 	punish("192.0.2.1", ADMISSION_CRASH, 100);
-	cr_expect_eq(admission_count(s), 0);
+	cr_expect_eq(admission_count(s, now), 0);
 	fill("192.0.2.1", MOST);
 }
 
@@ -422,7 +423,7 @@ Test(admission, memory_has_an_end)
 	for (int i = 0; i < 3 * ADMISSION_REMEMBERED; i++) {
 		snprintf(host, sizeof(host), "2001:db8:%x:%x::1", i >> 8, i & 255);
 		punish(host, ADMISSION_CRASH, 1);
-		cr_assert_leq(admission_count(s), ADMISSION_REMEMBERED);
+		cr_assert_leq(admission_count(s, now), ADMISSION_REMEMBERED);
 	}
 	fill(host, 2);
 	cr_expect_eq(come(host, NULL, NULL), WAITS, "the newest are remembered");
@@ -432,7 +433,7 @@ Test(admission, memory_has_an_end)
 Test(admission, leaving_twice_is_leaving_once)
 {
 	fill("192.0.2.1", 2);
-	admission_leave(s, &guests[0], now);
-	admission_leave(s, &guests[0], now);
-	cr_expect_eq(admission_guests(s), 1);
+	admission_leave(s, &guests[0]);
+	admission_leave(s, &guests[0]);
+	cr_expect_eq(admission_unauth(s), 1);
 }

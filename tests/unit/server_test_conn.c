@@ -39,8 +39,8 @@ static void check_alone(const char *what)
 	struct wire w;
 
 	cr_expect_eq(fake_view.n_sessions, 1, "%s: %zu sessions", what, fake_view.n_sessions);
-	cr_expect_eq(admission_guests(fake_view.admission), 0, "%s: %zu unauthenticated", what,
-		     admission_guests(fake_view.admission));
+	cr_expect_eq(admission_unauth(fake_view.admission), 0, "%s: %zu unauthenticated", what,
+		     admission_unauth(fake_view.admission));
 	cr_expect_eq(fake_open(&bystander, 0x10001, "."), WIRE_OPENED, "%s", what);
 	fake_make_closed(&w, 0x10001);
 	fake_say(&bystander, &w);

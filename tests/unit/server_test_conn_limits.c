@@ -364,7 +364,7 @@ Test(conn_limits, penalties)
 	    {FOR_OTHERS, 50, false},   {FOR_ITS_OWN, 50, false}, {COSTLY, 1, true},
 	    {COSTLY_LOGIN, 20, false},
 	};
-	struct guest *instead;
+	struct unauth *instead;
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct fake there[3];
@@ -374,10 +374,10 @@ Test(conn_limits, penalties)
 		for (int k = 0; k < table[i].times; k++)
 			come_and_go(table[i].how, from);
 		for (size_t k = 0; k < 3; k++) {
-			struct guest *g;
+			struct unauth *g;
 
 			fake_start_from(&there[k], from);
-			g = &there[k].c->guest;
+			g = &there[k].c->unauth;
 			cr_expect_eq(
 			    admission_start(fake_view.admission, g, (time_t)seconds(), &instead),
 			    !table[i].punished || k < (table[i].how == COSTLY ? 0 : 2), "%zu, %zu",

@@ -65,7 +65,7 @@ Test(conn_replace, silent_one_makes_room)
 	start_wait(&old, &new);
 	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
 	cr_expect_eq(fake_heard(&old, &w), WIRE_END);
-	cr_expect_eq(admission_guests(fake_view.admission), 0);
+	cr_expect_eq(admission_unauth(fake_view.admission), 0);
 	fake_wait_end(&old);
 	fake_leave(&old);
 	fake_leave(&new);
@@ -117,7 +117,7 @@ Test(conn_replace, lies_while_waiting)
 		fake_say(&new, &w);
 		fake_poll();
 		cr_expect(new.closed, "lie %d", i);
-		cr_expect_eq(admission_guests(fake_view.admission), 0);
+		cr_expect_eq(admission_unauth(fake_view.admission), 0);
 		fake_leave(&new);
 		fake_leave(&old);
 	}
