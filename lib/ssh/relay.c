@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the session process and in the client: one channel and its socket.  libssh's callbacks and the
+ * socket's events only note what happened; relay_step, called by relays.c from the pass of the
+ * session's loop, acts on it.  No callback here may write to a channel, close or free one.
+ */
 #include "relay_internal.h"
 
 #include <errno.h>
@@ -11,28 +16,65 @@
 #include "loop.h"
 
 enum {
-	OVERRUN = 2 * 1024 * 1024 + 64 * 1024
-}; /* the largest window that any libssh grants, and slack */
+	OVERRUN = 2 * 1024 * 1024 + 64 * 1024, /* the largest window of any libssh, and slack */
+	FULL_SECONDS = 60,		       /* between two calls of full */
+};
 
-/* Callbacks leave their work for the pass. */
+static bool has_failed(const struct relay *r)
+{
+	return r->stats.end != RELAY_END_ORDERLY;
+}
+
+static void fail(struct relay *r, enum relay_end end)
+{
+	if (!has_failed(r))
+		r->stats.end = end;
+}
+
+bool relay_closed(const struct relay *r)
+{
+	return r->close == CLOSE_RECEIVED || r->close == CLOSE_BOTH;
+}
+
+/* ---- queues and the session's budget ---- */
+
+void relay_move(struct relay *r, enum place place)
+{
+	if (r->place != IDLE)
+		TAILQ_REMOVE(&r->rs->queues[r->place], r, queue);
+	r->place = place;
+	if (r->place != IDLE)
+		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);
+}
+
+/* Something happened, and the next pass is to deal with it. */
 static void mark(struct relay *r)
 {
-	if (r->place != READY && !r->awaiting)
-		relays_move(r, READY);
+	if (r->place != READY && r->place != PARKED)
+		relay_move(r, READY);
 	sshloop_kick(r->rs->loop);
 }
 
-/* ---- channel to socket ---- */
-
-static void fail(struct relay *r)
+/* What this relay holds for its socket, in libssh and here, against the session's budget. */
+static void account(struct relay *r)
 {
-	if (r->abort)
-		return;
-	r->abort = true;
-	r->stats.end = RELAY_END_SOCKET_ERROR;
+	const size_t now = r->held + r->out_len - r->out_pos;
+	struct relays *rs = r->rs;
+	bool full;
+
+	rs->held += now - r->counted;
+	r->counted = now;
+	full = rs->held > rs->limit;
+	if (full && (rs->full_at == 0 || loop_seconds() - rs->full_at >= FULL_SECONDS)) {
+		rs->full_at = loop_seconds();
+		rs->full(rs->arg, rs->held);
+	}
+	sshloop_pause(rs->loop, full);
 }
 
-/* Sends; how much went, or -1 after marking the relay failed. */
+/* ---- output: channel to socket ---- */
+
+/* Sends; how much went, or -1 after the relay has failed. */
 static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 {
 	size_t sent = 0;
@@ -48,7 +90,7 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 			break;
 		}
 		if (rc < 0) {
-			fail(r);
+			fail(r, RELAY_END_SOCKET_ERROR);
 			return -1;
 		}
 		sent += (size_t)rc;
@@ -59,22 +101,25 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 	return (ssize_t)sent;
 }
 
+/* Returns how much of it was taken; the rest stays in libssh's buffer and comes again with the next
+ * data.  Trap: libssh 0.10 takes data beyond the window that it granted, without bound; len, which
+ * is all that is in the buffer, shows it.  Trap: what is not taken of stderr data piles up. */
 static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
 		   int is_stderr, void *arg)
 {
 	struct relay *r = arg;
 	ssize_t n = 0;
 
-	if (is_stderr || r->abort || r->shut || r->one_way)
+	if (is_stderr || has_failed(r) || r->output == OUTPUT_CLOSED)
 		return (int)len;
 	if (len > OVERRUN) {
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
-	if (r->fd >= 0 && r->out_len == 0 && r->may_send && !r->pulling)
+	if (r->fd >= 0 && !r->out && r->may_send)
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
-	relays_account(r);
+	account(r);
 	if (n >= 0)
 		return (int)n;
 	mark(r);
@@ -88,16 +133,15 @@ static void drop_out(struct relay *r)
 	r->out_len = r->out_pos = 0;
 }
 
-/* No callback comes for what libssh holds: it is pulled whole, since a partial read would widen the
- * window. */
+/* Trap: libssh has no callback that offers again what on_data left, so it is read.  Trap: 0.10
+ * opens the window anew at each read, however little was read, so a slow reader's data would pile
+ * up: all of it is read at once.  Such a read of a buffer that is not empty polls nothing. */
 static void pull(struct relay *r)
 {
 	int n;
 
-	r->out = xmalloc(r->held);
-	r->pulling = true;
+	r->out = xmalloc(r->held); /* from here on on_data takes nothing */
 	n = ssh_channel_read_timeout(r->channel, r->out, (uint32_t)r->held, 0, 0);
-	r->pulling = false;
 	if (n <= 0) {
 		r->held = 0;
 		drop_out(r);
@@ -109,10 +153,10 @@ static void pull(struct relay *r)
 
 static void drain(struct relay *r)
 {
-	while (r->fd >= 0 && r->may_send && !r->abort && r->counted > 0) {
+	while (r->fd >= 0 && r->may_send && !has_failed(r) && r->counted > 0) {
 		ssize_t n;
 
-		if (r->out_len == 0)
+		if (!r->out)
 			pull(r);
 		n = push(r, r->out + r->out_pos, r->out_len - r->out_pos);
 		if (n < 0)
@@ -120,39 +164,45 @@ static void drain(struct relay *r)
 		r->out_pos += (size_t)n;
 		if (r->out_pos == r->out_len)
 			drop_out(r);
-		relays_account(r);
+		account(r);
 	}
-	/* EOF and CLOSE together, before our own EOF, are an abort. */
-	if (r->channel_eof && !r->shut && !r->abort && r->fd >= 0 && r->counted == 0 &&
-	    (!r->channel_closed || r->eof_sent)) {
-		r->shut = true;
+	/* Not where a CLOSE follows the EOF before our own: that is an abort, and the endpoint must
+	 * not take it for a clean end. */
+	if (r->output == OUTPUT_DRAINING && r->counted == 0 && r->fd >= 0 && !has_failed(r) &&
+	    (r->close == CLOSE_NONE || r->input == INPUT_EOF_SENT)) {
+		r->output = OUTPUT_CLOSED;
 		shutdown(r->fd, SHUT_WR);
 	}
 }
 
+/* Data may still be held: the socket's SHUT_WR waits for it. */
 static void on_eof(ssh_session session, ssh_channel channel, void *arg)
 {
 	struct relay *r = arg;
 
-	r->channel_eof = true;
+	if (r->output == OUTPUT_OPEN)
+		r->output = OUTPUT_DRAINING;
 	mark(r);
 }
 
+/* Trap: the channel must not be freed in its callback, and libssh answers no CLOSE by itself. */
 static void on_close(ssh_session session, ssh_channel channel, void *arg)
 {
 	struct relay *r = arg;
 
-	r->rs->closing += !r->channel_closed;
-	r->channel_closed = true;
-	r->closed_at = loop_seconds();
+	if (!relay_closed(r)) {
+		r->close = r->close == CLOSE_SENT ? CLOSE_BOTH : CLOSE_RECEIVED;
+		r->rs->closing++;
+		r->closed_at = loop_seconds();
+	}
 	mark(r);
 }
 
-/* ---- socket to channel ---- */
+/* ---- input: socket to channel ---- */
 
 bool relay_wants_read(const struct relay *r)
 {
-	return r->fd >= 0 && !r->socket_eof && !r->abort && !r->channel_closed;
+	return r->fd >= 0 && r->input == INPUT_OPEN && r->close == CLOSE_NONE && !has_failed(r);
 }
 
 static void arm_read(struct relay *r, bool on)
@@ -163,51 +213,53 @@ static void arm_read(struct relay *r, bool on)
 		event_del(r->readable);
 }
 
+/* One read of the socket, of at most want bytes, into the shared buffer: how many there were; 0
+ * after the end of file, an error, or nothing to read. */
+static size_t receive(struct relay *r, size_t want)
+{
+	const ssize_t rc = recv(r->fd, r->rs->buf, want, MSG_DONTWAIT);
+
+	/* A short read emptied the socket; epoll tells of the next byte. */
+	r->may_read = rc < 0 ? errno == EINTR : (size_t)rc == want;
+	if (rc < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		fail(r, RELAY_END_SOCKET_ERROR);
+	if (rc == 0) {
+		/* The tail is empty: it is written before anything else is read.  SSH_AGAIN means
+		 * that EOF is queued, and is no error. */
+		ssh_channel_send_eof(r->channel);
+		r->input = INPUT_EOF_SENT;
+	}
+	if (rc <= 0)
+		return 0;
+	r->stats.from_socket += (size_t)rc;
+	if (!r->one_way)
+		r->rs->total.from_socket += (size_t)rc;
+	return (size_t)rc;
+}
+
 /* One read and one write.  True: there may be more. */
 static bool serve_read(struct relay *r)
 {
 	const uint32_t window = ssh_channel_window_size(r->channel);
 	const size_t want = window < sshloop_chunk() ? window : sshloop_chunk();
+	const size_t n = r->tail_len > 0 ? r->tail_len : receive(r, want);
 	const uint8_t *p = r->tail_len > 0 ? r->tail : r->rs->buf;
-	size_t n = r->tail_len;
-	long took = 0;
+	uint8_t *rest = NULL;
+	long took;
 
-	if (n == 0) {
-		const ssize_t rc = recv(r->fd, r->rs->buf, want, MSG_DONTWAIT);
-
-		if (rc < 0) {
-			r->may_read = errno == EINTR;
-			if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-				fail(r);
-			return r->may_read;
-		}
-		if (rc == 0) {
-			r->socket_eof = true;
-			return false;
-		}
-		n = (size_t)rc;
-		r->stats.from_socket += n;
-		if (!r->one_way)
-			r->rs->total.from_socket += n;
-		/* A short read emptied the socket; epoll tells of the next byte. */
-		r->may_read = n == want;
-	}
+	if (n == 0)
+		return r->may_read;
 	took = sshloop_write(r->rs->loop, r->channel, p, n < want ? n : want);
 	if (took < 0) {
-		r->abort = true;
-		r->stats.end = RELAY_END_PEER_ABORT;
+		fail(r, RELAY_END_PEER_ABORT);
 		return false;
 	}
 	if ((size_t)took < n) {
-		uint8_t *rest = xmalloc(n - (size_t)took);
-
+		rest = xmalloc(n - (size_t)took);
 		memcpy(rest, p + took, n - (size_t)took);
-		free(r->tail);
-		r->tail = rest;
-	} else {
-		free(r->tail);
-		r->tail = NULL;
 	}
+	free(r->tail);
+	r->tail = rest;
 	r->tail_len = n - (size_t)took;
 	return r->tail_len > 0 || r->may_read;
 }
@@ -246,31 +298,31 @@ void relay_close_socket(struct relay *r, bool orderly)
 	r->fd = -1;
 	r->held = 0;
 	drop_out(r);
-	relays_account(r);
+	account(r);
 }
 
+/* Trap: with output pending ssh_channel_close sends only EOF at its first call, CLOSE at the
+ * second, and says that it is done at the third.  An EOF that travelled ahead of its CLOSE would
+ * reach the endpoint as a clean end: those of an abort go in one segment. */
 static void close_channel(struct relay *r)
 {
-	/* An EOF that travels ahead of its CLOSE would reach the endpoint as a clean end: both go
-	 * in one segment. */
-	if (r->abort)
+	if (has_failed(r))
 		sshloop_cork(r->rs->loop, true);
-	/* With output pending a close may need three calls: EOF, CLOSE, done. */
 	for (int i = 0; i < 3 && ssh_channel_close(r->channel) == SSH_AGAIN; i++)
 		;
-	if (r->abort)
+	if (has_failed(r))
 		sshloop_cork(r->rs->loop, false);
-	r->close_sent = r->eof_sent = true;
+	r->input = INPUT_EOF_SENT;
+	r->close = relay_closed(r) ? CLOSE_BOTH : CLOSE_SENT;
 }
 
 void relay_discard(struct relay *r)
 {
-	relays_move(r, IDLE);
+	relay_move(r, IDLE);
 	TAILQ_REMOVE(&r->rs->all, r, all);
-	r->rs->count--;
-	r->rs->closing -= r->channel_closed;
+	r->rs->closing -= relay_closed(r);
 	r->held = 0;
-	relays_account(r);
+	account(r);
 	ssh_remove_channel_callbacks(r->channel, &r->callbacks);
 	free(r->tail);
 	free(r);
@@ -278,64 +330,42 @@ void relay_discard(struct relay *r)
 
 void relay_finish(struct relay *r)
 {
-	ssh_channel channel = r->channel;
-
 	r->done(r->arg, &r->stats);
 	relay_discard(r);
-	ssh_channel_free(channel);
 }
 
-void relay_step(struct relay *r, bool turn)
+enum place relay_step(struct relay *r, bool turn)
 {
 	struct relays *rs = r->rs;
 	bool more = false;
 
-	relays_move(r, IDLE);
-	if (r->close_sent) {
-		/* A peer may take its time: a slow reader there closes when it has read all. */
-		if (r->channel_closed)
-			relay_finish(r);
-		return;
-	}
+	if (r->close == CLOSE_SENT) /* a peer may take its time: a slow reader reads all first */
+		return IDLE;
 	drain(r);
 	if (relay_wants_read(r) && (r->may_read || r->tail_len > 0)) {
 		if (ssh_channel_window_size(r->channel) == 0) {
 			arm_read(r, false);
-			relays_move(r, BLOCKED);
-			return;
+			return BLOCKED;
 		}
 		turn = turn || TAILQ_EMPTY(&rs->queues[WAITING]);
 		more = turn && sshloop_writable(rs->loop) ? serve_read(r) : true;
 	}
-	if (r->socket_eof && r->tail_len == 0 && !r->eof_sent && !r->channel_closed && !r->abort) {
-		ssh_channel_send_eof(r->channel);
-		r->eof_sent = true;
-	}
-	/* A CLOSE before our EOF is an abort; what came before it is still delivered as far as the
-	 * socket takes it. */
-	if (r->channel_closed && !r->eof_sent && !r->abort && (r->counted == 0 || r->fd < 0)) {
-		r->abort = true;
-		r->stats.end = r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_PEER_ABORT;
-	}
-	/* After our EOF it is as good as the peer's EOF. */
-	if (r->channel_closed && r->eof_sent && !r->channel_eof) {
-		r->channel_eof = true;
+	if (r->close == CLOSE_RECEIVED && r->input == INPUT_OPEN && (r->counted == 0 || r->fd < 0))
+		fail(r, r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_PEER_ABORT);
+	if (r->close == CLOSE_RECEIVED && r->input == INPUT_EOF_SENT && r->output == OUTPUT_OPEN) {
+		r->output = OUTPUT_DRAINING;
 		drain(r);
 	}
-	if (r->abort || (r->eof_sent && (r->shut || r->one_way))) {
-		relay_close_socket(r, !r->abort);
+	if (has_failed(r) || (r->input == INPUT_EOF_SENT && r->output == OUTPUT_CLOSED)) {
+		relay_close_socket(r, !has_failed(r));
 		close_channel(r);
-		relays_move(r, READY);
-		return;
+		return READY;
 	}
 	arm_read(r, !more);
-	if (r->place != IDLE)
-		return; /* a callback marked it meanwhile */
-	if (more)
-		relays_move(r, WAITING);
-	else if (r->channel_closed)
-		relays_move(r, DRAINING);
+	return more ? WAITING : r->close == CLOSE_RECEIVED ? EXPIRING : IDLE;
 }
+
+/* ---- life ---- */
 
 struct relay *relay_new(struct relays *rs, ssh_channel channel,
 			void (*done)(void *arg, const struct relay_stats *stats), void *arg)
@@ -355,45 +385,40 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
 	if (ssh_add_channel_callbacks(channel, &r->callbacks) != SSH_OK)
 		abort();
 	TAILQ_INSERT_TAIL(&rs->all, r, all);
-	rs->count++;
 	return r;
 }
 
 void relay_await(struct relay *r)
 {
-	r->awaiting = true;
-}
-
-bool relay_closed(const struct relay *r)
-{
-	return r->channel_closed;
+	relay_move(r, PARKED);
 }
 
 void relay_attach(struct relay *r, int fd, bool one_way)
 {
-	/* A close may have libssh read, and what that brings ask the monitor, who then has the
-	 * socket of this very relay. */
-	if (r->close_sent || r->abort) {
+	/* A close may have libssh read, and what that brings ask the monitor, whose answers may
+	 * include the socket of this very relay. */
+	if (r->close >= CLOSE_SENT || has_failed(r)) {
 		relay_reset_socket(fd);
 		return;
 	}
 	r->fd = fd;
 	r->one_way = one_way;
-	r->awaiting = false;
+	if (one_way)
+		r->output = OUTPUT_CLOSED;
 	r->may_send = true;
 	r->readable = loop_event(r->rs->base, fd, EV_READ | EV_PERSIST, on_readable, r);
 	r->writable = loop_event(r->rs->base, fd, EV_WRITE | EV_PERSIST, on_writable, r);
-	mark(r);
+	relay_move(r, READY);
+	sshloop_kick(r->rs->loop);
 }
 
 void relay_abort(struct relay *r)
 {
-	if (r->abort || r->close_sent)
+	if (has_failed(r) || r->close >= CLOSE_SENT)
 		return;
-	r->abort = true;
-	r->awaiting = false;
-	r->stats.end = r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_SOCKET_ERROR;
-	mark(r);
+	fail(r, r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_SOCKET_ERROR);
+	relay_move(r, READY);
+	sshloop_kick(r->rs->loop);
 }
 
 void relay_reset_socket(int fd)

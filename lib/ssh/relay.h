@@ -6,14 +6,49 @@
  * Owns the socket and the channel from relay_new on, backpressure, half-close, abort and fairness.
  * Used alike by server and client.
  *
- * Socket to channel: read only when the session can write and the channel's window is open, so
- * nothing is buffered here but the tail of a write that a rekey cut.  Channel to socket: sent
- * straight from libssh's buffer; what the socket does not take stays there and holds the window.
+ * Socket to channel: the socket is read only when the session can write and the channel's window is
+ * open, at most sshloop_chunk() bytes and never more than the window.  So nothing is kept but the
+ * tail of a write that a rekey cut.  Channel to socket: data goes from libssh's buffer straight to
+ * send(2); what the socket does not take stays in libssh and holds the window back.
  *
- * The ends (RFC 4254 section 5.3; half-close): end of file of either side is passed on after the
- * data before it.  Both ended: an orderly close. A socket error, or a CLOSE from the peer before
- * our own EOF, is an abort: EOF and CLOSE at once towards the channel, a reset towards a TCP socket
- * (it carries SO_LINGER {1,0} until an orderly end), a close towards a Unix one.
+ *   what is held                           bound
+ *   libssh's buffer of a channel           the window: 1.28 MB (0.10), 2 MiB (later); a peer that
+ *                                          sends 64 KiB more than 2 MiB into it ends the session
+ *                                          (0.10; later ones drop what is beyond the window)
+ *   taken from it, not yet by the socket   as much again
+ *   tail of a write                        one chunk
+ *   room that libssh keeps of a channel    the next power of two, 2 MiB (0.10) or 4 MiB (later),
+ *     whose reader was slow once           until the channel is closed
+ *   all channels of a session              limit of relays_new(); above it the session's socket is
+ *                                          neither read nor written for channels until a socket
+ *                                          takes something.  libssh's buffers double: such a
+ *                                          session uses about two and a half times that
+ *
+ * How a relay ends (RFC 4254 section 5.3).  "EOF" and "CLOSE" are the messages on the channel:
+ *
+ *   order of events                        to the channel     to the socket           relay_end
+ *   the socket ends first                  last bytes, EOF    goes on
+ *   the peer's EOF first                   goes on            held bytes, SHUT_WR
+ *   both, in either order                  CLOSE              linger off, close       ORDERLY
+ *   CLOSE after our EOF, no EOF before it  CLOSE              held bytes, SHUT_WR,    ORDERLY
+ *                                                             close
+ *   CLOSE before our EOF, also right       EOF, CLOSE         held bytes as far as    PEER_ABORT
+ *     behind an EOF                                           they are taken, reset
+ *   CLOSE, or relay_abort(), before there  EOF, CLOSE         a late socket is reset  NO_SOCKET
+ *     is a socket
+ *   the socket fails, or relay_abort()     EOF and CLOSE in   reset                   SOCKET_ERROR
+ *                                            one segment
+ *   a one-way socket ends                  EOF, CLOSE         close                   ORDERLY
+ *   the session ends                                          reset                   SESSION
+ *
+ * A TCP socket carries SO_LINGER {1,0} until an orderly end, so that close(2) resets it, by a crash
+ * too; the reset of a Unix socket is its close.  After our CLOSE a relay keeps its channel until
+ * the peer's CLOSE.  relay_internal.h has the states.
+ *
+ * Fairness: relays that have data for the session stand in one queue.  A turn is one read and one
+ * write of at most a chunk, then the next relay has its turn; service stops where the session's
+ * socket is full and goes on there.  The kernel holds at most 128 KiB of unsent data
+ * (TCP_NOTSENT_LOWAT), so a small answer waits behind no more than that.
  */
 #include <event2/event.h>
 #include <libssh/libssh.h>
@@ -32,7 +67,7 @@ struct relay_stats {
 };
 
 /* limit: bytes that all relays may hold for slow sockets before the session as a whole waits.  full
- * is told, at most once a minute, when it does. */
+ * is called, at most once a minute, when it does. */
 struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,
 			  void (*full)(void *arg, size_t held), void *arg);
 
@@ -42,8 +77,6 @@ void relays_free(struct relays *rs);
 /* To be called from the sshloop's pass: serves what is ready, round robin from where it stopped,
  * one write of sshloop_chunk() at most per channel and turn. */
 void relays_pass(struct relays *rs);
-
-size_t relays_count(const struct relays *rs); /* with those still waiting for the peer's CLOSE */
 
 /* Bytes of all relays, ended ones too, but not of those that are one way; end has no meaning. */
 const struct relay_stats *relays_total(const struct relays *rs);
@@ -59,8 +92,9 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
  * answer): its end is the end. */
 void relay_attach(struct relay *r, int fd, bool one_way);
 
-/* To be called after relay_new by who asked for the channel: until relay_attach nothing is done for
- * it, so that an answer which brought everything, the peer's CLOSE too, is seen as one. */
+/* To be called right after relay_new by whoever asked for the channel: until relay_attach nothing
+ * is done for it, so that an answer which brought everything, the peer's CLOSE too, is seen as one.
+ */
 void relay_await(struct relay *r);
 
 /* The peer has closed the channel. */

@@ -2,8 +2,22 @@
 #ifndef SSHIPC_RELAY_INTERNAL_H
 #define SSHIPC_RELAY_INTERNAL_H
 /*
- * What relay.c (one channel and its socket) and relays.c (whose turn it is, what all may hold)
- * share.
+ * What relay.c (one channel and its socket) has for relays.c (whose turn it is).  Calls go from
+ * relays.c to relay.c only.
+ *
+ *   input    OPEN      the socket's end of file: EOF is sent            -> EOF_SENT
+ *            OPEN      we send CLOSE, and with it EOF                   -> EOF_SENT
+ *   output   OPEN      the peer's EOF; its CLOSE, once our EOF is sent  -> DRAINING
+ *            OPEN      a one-way socket is attached                     -> CLOSED
+ *            DRAINING  the socket has taken all that was held: SHUT_WR  -> CLOSED
+ *   close    NONE      the peer's CLOSE                                 -> RECEIVED
+ *            NONE      input EOF_SENT and output CLOSED, or a failure:  -> SENT
+ *            RECEIVED    the socket is closed and our CLOSE is sent     -> BOTH
+ *            SENT      the peer's CLOSE                                 -> BOTH
+ *            BOTH      done is called, channel and relay are freed
+ *
+ * A failure is an end other than RELAY_END_ORDERLY in the relay's stats.  CLOSE received while
+ * input is OPEN is one, as soon as nothing is held for the socket.
  */
 #include <libssh/callbacks.h>
 #include <sys/queue.h>
@@ -11,30 +25,37 @@
 
 #include "relay.h"
 
-/* READY: something happened.  WAITING: has data for the session, in the order in which it will be
- * served.  BLOCKED: its window is closed.  DRAINING: the peer closed, the socket still takes what
- * it left. */
-enum place { IDLE, READY, WAITING, BLOCKED, DRAINING, PLACES };
+/* The queue in which a relay stands. */
+enum place {
+	IDLE,
+	PARKED,	  /* the channel is asked for and not attached: nothing is done yet */
+	READY,	  /* something happened */
+	WAITING,  /* has data for the session; in the order in which they will be served */
+	BLOCKED,  /* has data for the session, and the channel's window is closed */
+	EXPIRING, /* the peer closed; the socket has some time to take what was left */
+	PLACES
+};
 
 struct relay {
 	TAILQ_ENTRY(relay) all, queue;
-	enum place place; /* which queue it stands in */
+	enum place place;
 	struct relays *rs;
 	ssh_channel channel;
 	struct ssh_channel_callbacks_struct callbacks;
-	int fd;
+	enum { INPUT_OPEN, INPUT_EOF_SENT } input;			   /* socket to channel */
+	enum { OUTPUT_OPEN, OUTPUT_DRAINING, OUTPUT_CLOSED } output;	   /* channel to socket */
+	enum { CLOSE_NONE, CLOSE_RECEIVED, CLOSE_SENT, CLOSE_BOTH } close; /* of the channel */
+	int fd;			 /* -1: not attached, or closed */
+	bool may_read, may_send; /* the socket's readiness, as last seen */
+	bool one_way;
 	struct event *readable, *writable;
 	uint8_t *tail; /* read from the socket, not yet taken by the session */
 	size_t tail_len;
 	uint8_t *out; /* taken from libssh, not yet by the socket */
 	size_t out_pos, out_len;
 	size_t held;	/* in libssh's buffer of this channel */
-	size_t counted; /* of both, in the session's sum */
+	size_t counted; /* held and out together, as in the session's sum */
 	time_t closed_at;
-	bool may_read, may_send;   /* what the socket last told */
-	bool socket_eof, eof_sent; /* socket to channel */
-	bool channel_eof, shut;	   /* channel to socket */
-	bool channel_closed, abort, close_sent, pulling, one_way, awaiting;
 	struct relay_stats stats;
 	void (*done)(void *arg, const struct relay_stats *stats);
 	void *arg;
@@ -46,17 +67,21 @@ struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
-	size_t count, closing, held, limit;
+	size_t closing; /* channels that the peer has closed */
+	size_t held, limit;
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	time_t told_at;
-	uint8_t *buf; /* one read, shared: nothing stays in it between two relays */
+	time_t full_at; /* full was called last; 0: never */
+	uint8_t *buf;	/* one read, shared: nothing stays in it between two relays */
 };
 
-/* Everything that may happen next, in the order in which it may; turn: it is this relay's turn to
- * write.  The relay may be gone afterwards. */
-void relay_step(struct relay *r, bool turn);
+/* Puts it at the end of a queue. */
+void relay_move(struct relay *r, enum place place);
+
+/* Does everything that may happen next, in the order in which it may; turn: it is this relay's turn
+ * to write.  Returns the queue in which it belongs; CLOSE_BOTH was dealt with before. */
+enum place relay_step(struct relay *r, bool turn);
 
 /* Reads from the socket that can still matter. */
 bool relay_wants_read(const struct relay *r);
@@ -64,13 +89,7 @@ bool relay_wants_read(const struct relay *r);
 /* Closes the socket; not orderly: as a reset (TCP). */
 void relay_close_socket(struct relay *r, bool orderly);
 
-/* The end: reports and frees, the channel too. */
+/* Calls done and frees the relay; its channel stays. */
 void relay_finish(struct relay *r);
-
-/* Puts it at the end of a queue. */
-void relays_move(struct relay *r, enum place place);
-
-/* Compares what a relay holds with what was last told, for the session's budget. */
-void relays_account(struct relay *r);
 
 #endif

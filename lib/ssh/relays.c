@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the session process and in the client, from the pass of the session's loop: whose turn it is
+ * among the relays of one session.  What a turn does is relay.c's.
+ */
 #include "relay_internal.h"
 
 #include <stdlib.h>
@@ -7,40 +11,25 @@
 #include "loop.h"
 
 enum {
-	DRAIN_SECONDS = 60, /* for a socket to take what a closed channel left */
-	TURNS = 4,	    /* writes in one pass, then the other descriptors get theirs */
-	TELL_SECONDS = 60,  /* between two words about the budget */
-	CLOSING_MANY = 32,  /* channels that the peer has closed and we have not */
+	EXPIRE_SECONDS = 60, /* for a socket to take what a closed channel left */
+	TURNS = 4,	     /* writes in one pass, then the other descriptors get theirs */
+	CLOSING_MANY = 32,
 };
 
-void relays_move(struct relay *r, enum place place)
+static void serve(struct relay *r, bool turn)
 {
-	if (r->place != IDLE)
-		TAILQ_REMOVE(&r->rs->queues[r->place], r, queue);
-	r->place = place;
-	if (r->place != IDLE)
-		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);
-}
+	ssh_channel channel = r->channel;
+	enum place next;
 
-static void check_budget(struct relays *rs)
-{
-	const bool full = rs->held > rs->limit;
-
-	if (full && (rs->told_at == 0 || loop_seconds() - rs->told_at >= TELL_SECONDS)) {
-		rs->told_at = loop_seconds();
-		rs->full(rs->arg, rs->held);
+	relay_move(r, IDLE);
+	if (r->close == CLOSE_BOTH) {
+		relay_finish(r);
+		ssh_channel_free(channel);
+		return;
 	}
-	sshloop_pause(rs->loop, full);
-}
-
-/* What this relay holds for its socket, in libssh and here, against the session's budget. */
-void relays_account(struct relay *r)
-{
-	const size_t now = r->held + r->out_len - r->out_pos;
-
-	r->rs->held += now - r->counted;
-	r->counted = now;
-	check_budget(r->rs);
+	next = relay_step(r, turn);
+	if (r->place == IDLE) /* else a callback has found something more to do */
+		relay_move(r, next);
 }
 
 void relays_pass(struct relays *rs)
@@ -48,30 +37,30 @@ void relays_pass(struct relays *rs)
 	struct relay *r, *next;
 	int turns = 0;
 
-	/* A window may have opened; nothing tells but the look. */
+	/* libssh 0.10 has no callback for a window that opens. */
 	for (r = TAILQ_FIRST(&rs->queues[BLOCKED]); r; r = next) {
 		next = TAILQ_NEXT(r, queue);
 		if (ssh_channel_window_size(r->channel) > 0 || !relay_wants_read(r))
-			relays_move(r, READY);
+			relay_move(r, READY);
 	}
-	/* Each close has libssh read, and that may be more opens than one: closed channels would
-	 * pile up until there is no room for a new one. */
+	/* Trap: a close reads the session's socket.  A peer that opens and closes at full speed
+	 * would bring in more opens by it than it lets go, until there is no room for a channel:
+	 * reading is deferred while many channels close. */
 	while ((r = TAILQ_FIRST(&rs->queues[READY]))) {
-		sshloop_hush(rs->loop, rs->closing > CLOSING_MANY);
-		relay_step(r, false);
+		sshloop_defer_reads(rs->loop, rs->closing > CLOSING_MANY);
+		serve(r, false);
 	}
-	sshloop_hush(rs->loop, false);
+	sshloop_defer_reads(rs->loop, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
 		if (turns++ == TURNS) {
 			sshloop_yield(rs->loop);
 			break;
 		}
-		relay_step(r, true);
+		serve(r, true);
 	}
-	/* The peer has gone, and the socket does not take what it left. */
-	for (r = TAILQ_FIRST(&rs->queues[DRAINING]); r; r = next) {
+	for (r = TAILQ_FIRST(&rs->queues[EXPIRING]); r; r = next) {
 		next = TAILQ_NEXT(r, queue);
-		if (loop_seconds() - r->closed_at > DRAIN_SECONDS)
+		if (loop_seconds() - r->closed_at > EXPIRE_SECONDS)
 			relay_abort(r);
 	}
 }
@@ -100,19 +89,13 @@ void relays_free(struct relays *rs)
 	if (!rs)
 		return;
 	while ((r = TAILQ_FIRST(&rs->all))) {
-		if (!r->close_sent)
+		if (r->close < CLOSE_SENT)
 			r->stats.end = RELAY_END_SESSION;
 		relay_close_socket(r, false);
-		r->done(r->arg, &r->stats);
-		relay_discard(r); /* the session's end frees the channel */
+		relay_finish(r); /* the session's end frees the channel */
 	}
 	free(rs->buf);
 	free(rs);
-}
-
-size_t relays_count(const struct relays *rs)
-{
-	return rs->count;
 }
 
 const struct relay_stats *relays_total(const struct relays *rs)

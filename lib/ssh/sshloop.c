@@ -410,7 +410,7 @@ void sshloop_cork(struct sshloop *l, bool on)
 	setsockopt(l->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
 }
 
-void sshloop_hush(struct sshloop *l, bool on)
+void sshloop_defer_reads(struct sshloop *l, bool on)
 {
 	const int value = on ? HUSHED : 1;
 

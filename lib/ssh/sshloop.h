@@ -69,7 +69,7 @@ void sshloop_cork(struct sshloop *l, bool on);
 
 /* Until it is taken off, what libssh does beside writing finds input only where much waits (TCP).
  */
-void sshloop_hush(struct sshloop *l, bool on);
+void sshloop_defer_reads(struct sshloop *l, bool on);
 
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);

@@ -12,7 +12,8 @@
 /* The answer to an open may come while its channel is being closed. */
 Test(relay, a_socket_that_comes_too_late_is_closed)
 {
-	const struct relay ended[] = {{.close_sent = true, .fd = -1}, {.abort = true, .fd = -1}};
+	const struct relay ended[] = {{.close = CLOSE_SENT, .fd = -1},
+				      {.stats.end = RELAY_END_PEER_ABORT, .fd = -1}};
 	const size_t before = count_fds();
 
 	for (size_t i = 0; i < 2; i++) {

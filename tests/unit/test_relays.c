@@ -86,7 +86,7 @@ void sshloop_cork(struct sshloop *l, bool on)
 {
 }
 
-void sshloop_hush(struct sshloop *l, bool on)
+void sshloop_defer_reads(struct sshloop *l, bool on)
 {
 }
 
