@@ -5,6 +5,8 @@
  */
 #include <criterion/criterion.h>
 #include <event2/event.h>
+#include <event2/util.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,6 +29,13 @@ static struct event_base *base;
 static const char *failed;
 static bool paused;
 static size_t fds_before;
+static char said[64]; /* what was done with channels */
+static enum relay_end ended;
+
+static void say(const char *what)
+{
+	strncat(said, what, sizeof(said) - strlen(said) - 1);
+}
 
 static size_t number(ssh_channel channel)
 {
@@ -56,9 +65,29 @@ int ssh_remove_channel_callbacks(ssh_channel channel, ssh_channel_callbacks cb)
 	return SSH_OK;
 }
 
+/* What on_data did not take. */
+int ssh_channel_read_timeout(ssh_channel channel, void *dest, uint32_t count, int is_stderr,
+			     int timeout_ms)
+{
+	memcpy(dest, "data", count);
+	return (int)count;
+}
+
+int ssh_channel_send_eof(ssh_channel channel)
+{
+	say("EOF ");
+	return SSH_OK;
+}
+
 int ssh_channel_close(ssh_channel channel)
 {
+	say("CLOSE ");
 	return SSH_OK;
+}
+
+void ssh_channel_free(ssh_channel channel)
+{
+	say("free");
 }
 
 /* ---- the session's loop ---- */
@@ -109,6 +138,7 @@ void sshloop_fail(struct sshloop *l, const char *why)
 
 static void on_done(void *arg, const struct relay_stats *stats)
 {
+	ended = stats->end;
 }
 
 static void on_full(void *arg, size_t held)
@@ -246,4 +276,138 @@ Test(relays, a_session_that_holds_its_budget_is_not_read)
 	relays_pass(rs);
 	cr_expect_not(paused, "what an end gave back is not seen");
 	end(rs);
+}
+
+/* ---- ends ---- */
+
+/* One event each: a and A attach the socket (A: one way), s ends it, r resets it; d, e and c are
+ * the peer's data, EOF and CLOSE; x aborts. */
+static const struct order {
+	const char *events, *said;
+	enum relay_end end;
+	const char *socket; /* what its far end reads: data, an end of file (.), a reset (!) */
+} orders[] = {
+    {"a s e c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"a e s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"a d e s c", "EOF CLOSE free", RELAY_END_ORDERLY, "data."},
+    {"a s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"a s d c", "EOF CLOSE free", RELAY_END_ORDERLY, "data."},
+    {"a c", "CLOSE free", RELAY_END_PEER_ABORT, "!"},
+    {"a ec", "CLOSE free", RELAY_END_PEER_ABORT, "!"},
+    {"a dec", "CLOSE free", RELAY_END_PEER_ABORT, "data!"},
+    {"c", "CLOSE free", RELAY_END_NO_SOCKET, ""},
+    {"x c", "CLOSE free", RELAY_END_NO_SOCKET, ""},
+    {"xa c", "CLOSE free", RELAY_END_NO_SOCKET, "!"},
+    {"d a e s c", "EOF CLOSE free", RELAY_END_ORDERLY, "data."},
+    {"a r c", "CLOSE free", RELAY_END_SOCKET_ERROR, ""},
+    {"a x c", "CLOSE free", RELAY_END_SOCKET_ERROR, "!"},
+    {"A s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"A d s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"a s", "EOF ", RELAY_END_SESSION, "!"},
+    {"a s e", "EOF CLOSE ", RELAY_END_ORDERLY, "."},
+};
+
+static void reset(int fd)
+{
+	const struct linger now = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	close(fd);
+}
+
+/* A connected pair over TCP, whose near end carries a relay's SO_LINGER. */
+static void connect_pair(int pair[2])
+{
+	const struct linger now = {.l_onoff = 1};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	const int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	cr_assert_eq(bind(fd, (struct sockaddr *)&at, len), 0);
+	cr_assert_eq(listen(fd, 1), 0);
+	cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	pair[0] = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(pair[0], (struct sockaddr *)&at, len), 0);
+	pair[1] = accept(fd, NULL, NULL);
+	cr_assert_geq(pair[1], 0);
+	close(fd);
+	setsockopt(pair[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	evutil_make_socket_nonblocking(pair[0]);
+}
+
+static void happen(char event, const int pair[2])
+{
+	struct ssh_channel_callbacks_struct *cb = of[0].callbacks;
+	ssh_channel channel = (ssh_channel)(void *)&of[0].channel;
+	char data[] = "data";
+
+	switch (event) {
+	case 'a':
+	case 'A':
+		relay_attach(of[0].relay, pair[0], event == 'A');
+		break;
+	case 's':
+		shutdown(pair[1], SHUT_WR);
+		break;
+	case 'r':
+		reset(pair[1]);
+		break;
+	case 'd':
+		cb->channel_data_function(NULL, channel, data, 4, 0, cb->userdata);
+		break;
+	case 'e':
+		cb->channel_eof_function(NULL, channel, cb->userdata);
+		break;
+	case 'c':
+		cb->channel_close_function(NULL, channel, cb->userdata);
+		break;
+	case 'x':
+		relay_abort(of[0].relay);
+	}
+}
+
+static void read_far(int fd, char text[16])
+{
+	ssize_t n;
+
+	text[0] = '\0';
+	while ((n = recv(fd, text + strlen(text), 8, MSG_DONTWAIT)) > 0)
+		continue;
+	strcat(text, n == 0 ? "." : "!");
+}
+
+Test(relays, each_order_of_ends)
+{
+	for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
+		const struct order *o = &orders[i];
+		struct relays *rs = start();
+		char text[16];
+		int pair[2];
+
+		connect_pair(pair);
+		said[0] = '\0';
+		ended = RELAY_END_SESSION;
+		relay_discard(of[1].relay);
+		relay_discard(of[2].relay);
+		for (const char *e = o->events; *e; e++) {
+			happen(*e, pair);
+			/* Sockets are watched from the first pass on. */
+			for (int pass = 0; e[1] <= ' ' && pass < 2; pass++)
+				look(rs);
+		}
+		relays_pass(rs);
+		if (!strpbrk(o->events, "aA"))
+			close(pair[0]);
+		relays_free(rs);
+		cr_expect_str_eq(said, o->said, "%s: \"%s\"", o->events, said);
+		cr_expect_eq(ended, o->end, "%s: %s", o->events, relay_end_text(ended));
+		if (o->socket[0]) {
+			read_far(pair[1], text);
+			cr_expect_str_eq(text, o->socket, "%s: \"%s\"", o->events, text);
+		}
+		if (!strchr(o->events, 'r'))
+			close(pair[1]);
+		event_base_free(base);
+		cr_expect_eq(count_fds(), fds_before, "%s: descriptors leaked", o->events);
+	}
 }
