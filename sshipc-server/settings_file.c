@@ -227,11 +227,12 @@ static void on_endpoint(struct conf *c, config_setting_t *group, const char *val
 static void on_pending_from(struct conf *c, config_setting_t *setting, const char *value, void *arg)
 {
 	struct settings *s = arg;
-	char why[256];
+	const char *why = NULL;
 
 	if (s->pending_from.n > 0)
 		return;
-	if (cidr_parse(value, &s->pending_from, why, sizeof(why)) < 0)
+	why = cidr_parse(value, &s->pending_from);
+	if (why)
 		bad(c, setting, "pending_from", value, why);
 	else
 		s->pending_text = xstrdup(value);
@@ -242,9 +243,9 @@ static void on_unpunished(struct conf *c, config_setting_t *setting, const char 
 {
 	struct settings *s = arg;
 	struct cidr_list more = {.n = 0};
-	char why[256];
+	const char *why = cidr_parse(value, &more);
 
-	if (cidr_parse(value, &more, why, sizeof(why)) < 0) {
+	if (why) {
 		bad(c, setting, "unpunished", value, why);
 		return;
 	}
@@ -262,9 +263,9 @@ static void on_pending_until(struct conf *c, config_setting_t *setting, const ch
 			     void *arg)
 {
 	struct settings *s = arg;
-	const char *why = NULL;
+	const char *why = window_parse_time(value, &s->pending_until);
 
-	if (window_parse_time(value, &s->pending_until, &why) < 0)
+	if (why)
 		bad(c, setting, "pending_until", value, why);
 }
 

@@ -115,13 +115,10 @@ int address_split(const char *text, char host[ADDRESS_HOST], const char **port, 
 
 int address_parse_port(const char *text, uint16_t *port)
 {
-	size_t digits = strspn(text, "0123456789");
-	unsigned long v;
+	const size_t digits = strspn(text, "0123456789");
+	const unsigned long v = strtoul(text, NULL, 10);
 
-	if (digits == 0 || digits > 5 || text[digits])
-		return -1;
-	v = strtoul(text, NULL, 10);
-	if (v > UINT16_MAX)
+	if (digits == 0 || digits > 5 || text[digits] || v > UINT16_MAX)
 		return -1;
 	*port = (uint16_t)v;
 	return 0;
@@ -276,6 +273,14 @@ bool address_is_loopback(const struct address *a)
 	if (a->sa.ss_family == AF_INET)
 		return ntohl(IN4(a)->sin_addr.s_addr) >> 24 == 127;
 	return address_is_unix(a);
+}
+
+const uint8_t *address_host_bytes(const struct address *a, size_t *len)
+{
+	const bool v6 = a->sa.ss_family == AF_INET6;
+
+	*len = v6 ? 16 : a->sa.ss_family == AF_INET ? 4 : 0;
+	return v6 ? IN6(a)->sin6_addr.s6_addr : (const uint8_t *)&IN4(a)->sin_addr;
 }
 
 uint16_t address_port(const struct address *a)

@@ -62,6 +62,9 @@ bool address_equal(const struct address *a, const struct address *b);
 bool address_is_unix(const struct address *a);
 bool address_is_loopback(const struct address *a); /* 127/8, ::1 and every Unix address */
 uint16_t address_port(const struct address *a);	   /* host order; 0 for Unix */
+
+/* The host in network order, within a: *len is 4 or 16, or 0 for Unix. */
+const uint8_t *address_host_bytes(const struct address *a, size_t *len);
 void address_set_port(struct address *a, uint16_t port);
 
 /* What accept(2), getsockname(2), getaddrinfo(3) gave.  IPv4-mapped IPv6 is stored as IPv4. */

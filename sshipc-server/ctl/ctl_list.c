@@ -118,31 +118,27 @@ int ctl_list_revoke(const struct ctl *c, int argc, char **argv)
 
 /* ---- approve ---- */
 
-int ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX],
-		     char err[KEYLINE_ERROR])
+const char *ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX])
 {
 	const char *from = a->from ? a->from : "", *max = a->max_sessions ? a->max_sessions : "";
-	struct keyline k = {.blob = NULL};
+	const char *why = NULL;
+	struct keyline k;
 	bool same = false;
 	int n = snprintf(line, KEYLINE_MAX, "endpoint=\"%s\",name=\"%s\"%s%s%s%s%s %s", a->endpoint,
 			 a->name, *from ? ",from=\"" : "", from, *from ? "\"" : "",
 			 *max ? ",max-sessions=" : "", max, key);
 
-	snprintf(err, KEYLINE_ERROR, "an option's value is too long");
 	if (n < 0 || n >= KEYLINE_MAX)
-		return -1;
-	if (strlen(max) != strspn(max, "0123456789")) {
-		snprintf(err, KEYLINE_ERROR, "max-sessions: expected a number");
-		return -1;
-	}
-	if (keyline_parse(line, (size_t)n, &k, err) != 1)
-		return -1;
+		return "an option's value is too long";
+	if (strlen(max) != strspn(max, "0123456789"))
+		return "max-sessions: expected a number";
+	if (keyline_parse(line, (size_t)n, &k, &why) != 1)
+		return why;
 	/* A quote in a value could have brought options of its own. */
 	same = !strcmp(k.fingerprint, a->fingerprint) && !strcmp(k.endpoint, a->endpoint) &&
 	       !strcmp(k.name, a->name) && !strcmp(k.from_text ? k.from_text : "", from);
 	keyline_free(&k);
-	snprintf(err, KEYLINE_ERROR, "the line would not be what was asked for");
-	return same ? 0 : -1;
+	return same ? NULL : "the line would not be what was asked for";
 }
 
 /* The key of that fingerprint among the pending ones; "" for none. */
@@ -169,7 +165,8 @@ static bool has_endpoint(const struct settings *s, const char *name)
 
 static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)
 {
-	char key[KEYLINE_MAX], line[KEYLINE_MAX], err[KEYLINE_ERROR], *answer;
+	char key[KEYLINE_MAX], line[KEYLINE_MAX], *answer;
+	const char *why = NULL;
 	int code;
 
 	for (size_t i = 0; i < allowlist_count(rewrite_list(r)); i++)
@@ -189,8 +186,9 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 		return ctl_usage("%s is not pending: its owner has to try to log in from an "
 				 "address of pending_from first",
 				 a->fingerprint);
-	if (ctl_list_compose(a, key, line, err) < 0)
-		return ctl_usage("approve: %s", err);
+	why = ctl_list_compose(a, key, line);
+	if (why)
+		return ctl_usage("approve: %s", why);
 	rewrite_append(r, line);
 	code = write_list(r);
 	if (code == EX_OK)

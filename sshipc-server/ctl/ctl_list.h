@@ -16,9 +16,8 @@ struct approval {
 	const char *fingerprint, *endpoint, *name, *from, *max_sessions;
 };
 
-/* The line for key ("TYPE BASE64").  0, or -1 with err: it would not parse, or not as what was
+/* The line for key ("TYPE BASE64").  NULL, or the reason: it would not parse, or not as what was
  * asked for. */
-int ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX],
-		     char err[KEYLINE_ERROR]);
+const char *ctl_list_compose(const struct approval *a, const char *key, char line[KEYLINE_MAX]);
 
 #endif

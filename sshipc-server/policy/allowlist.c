@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor (start and reload.c), in -t, -T, --explain and in ctl (rewrite.c).  The only
+ * file of policy/ that opens one; it decides nothing about a login.  Everything that finds a fault
+ * returns its reason, and fault_at() alone adds FILE:LINE.
+ */
 #include "allowlist.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +19,10 @@
 #include "folders.h"
 #include "keyform.h"
 #include "policy.h"
+#include "reason.h"
 
 #define FILE_MAX  (64 << 20)
-#define FAULT_MAX (4096 + 1024)
+#define FAULT_MAX (4096 + REASON_MAX)
 #define TWICE_MAX 768
 
 struct allowlist {
@@ -40,95 +45,66 @@ struct load {
 };
 
 /* line 0: the file itself. */
-static void __attribute__((format(printf, 3, 4)))
-fault_at(struct load *l, unsigned line, const char *fmt, ...)
+static void fault_at(struct load *l, unsigned line, const char *why)
 {
-	char full[FAULT_MAX];
-	int n = line ? snprintf(full, sizeof(full), "%.4095s:%u: ", l->path, line)
-		     : snprintf(full, sizeof(full), "%.4095s: ", l->path);
-	va_list ap;
+	char text[FAULT_MAX], number[16] = "";
 
-	va_start(ap, fmt);
-	vsnprintf(full + n, sizeof(full) - (size_t)n, fmt, ap);
-	va_end(ap);
-	l->fault(l->arg, full);
+	if (line)
+		snprintf(number, sizeof(number), ":%u", line);
+	snprintf(text, sizeof(text), "%.4080s%s: %s", l->path, number, why);
+	l->fault(l->arg, text);
 	l->faults++;
 }
 
 static const struct endpoint *find_endpoint(const struct load *l, const char *name)
 {
-	for (size_t i = 0; i < l->n_endpoints; i++) {
+	for (size_t i = 0; name && i < l->n_endpoints; i++) {
 		if (!strcmp(l->endpoints[i].name, name))
 			return &l->endpoints[i];
 	}
 	return NULL;
 }
 
-/* The configured names, for a remedy. */
-static const char *endpoint_names(const struct load *l, char *buf, size_t size)
+static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 {
+	const char *named = e->key.endpoint[0] ? e->key.endpoint : NULL, *name = named;
+	char names[512] = "";
 	size_t len = 0;
 
-	buf[0] = '\0';
-	for (size_t i = 0; i < l->n_endpoints && len < size; i++)
-		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+	if (!named)
+		name = l->n_endpoints == 1 ? l->endpoints[0].name : l->default_endpoint;
+	e->endpoint = find_endpoint(l, name);
+	if (e->endpoint)
+		return NULL;
+	for (size_t i = 0; i < l->n_endpoints && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
 					l->endpoints[i].name);
-	return buf;
+	return named ? reasonf("no endpoint is named \"%s\", write one of: %s", named, names)
+		     : reasonf("the line names no endpoint, add endpoint=\"NAME\" (one of: %s) or "
+			       "set default in server.conf",
+			       names);
 }
 
-static const struct endpoint *choose_endpoint(struct load *l, const struct keyline *k)
-{
-	const struct endpoint *e = NULL;
-	char names[512];
-
-	if (k->endpoint[0])
-		e = find_endpoint(l, k->endpoint);
-	else if (l->n_endpoints == 1)
-		e = &l->endpoints[0];
-	else if (l->default_endpoint)
-		e = find_endpoint(l, l->default_endpoint);
-	if (e)
-		return e;
-	endpoint_names(l, names, sizeof(names));
-	if (k->endpoint[0])
-		fault_at(l, k->line, "no endpoint is named \"%s\", write one of: %s", k->endpoint,
-			 names);
-	else
-		fault_at(l, k->line,
-			 "the line names no endpoint, add endpoint=\"NAME\" (one of: %s) or set "
-			 "default in server.conf",
-			 names);
-	return NULL;
-}
-
-static int check_permitopen(struct load *l, const struct keyline *k, const struct endpoint *e)
+/* Of an entry with its endpoint. */
+static const char *check_endpoint(const struct keyline *k, const struct endpoint *e)
 {
 	char at[ADDRESS_TEXT];
 
+	address_format(&e->address, at, sizeof(at));
 	for (size_t i = 0; i < k->n_permitopen; i++) {
-		if (policy_permitopen_names(k->permitopen[i], e))
-			continue;
-		fault_at(
-		    l, k->line,
-		    "permitopen=\"%s\" does not name the key's endpoint %s (%s): remove the line, "
-		    "or, if the key may have that endpoint, this option",
-		    k->permitopen[i], e->name, address_format(&e->address, at, sizeof(at)));
-		return -1;
+		if (!policy_permitopen_names(k->permitopen[i], e))
+			return reasonf(
+			    "permitopen=\"%s\" does not name the key's endpoint %s (%s): "
+			    "remove the line, or, if the key may have that endpoint, "
+			    "this option",
+			    k->permitopen[i], e->name, at);
 	}
-	return 0;
-}
-
-/* Nothing leaves the loopback with such an address, and a Unix socket sees none. */
-static int check_source(struct load *l, const struct keyline *k, const struct endpoint *e)
-{
-	char at[ADDRESS_TEXT];
-
-	if (!k->source.len ||
-	    (e->address.sa.ss_family == AF_INET && address_is_loopback(&e->address)))
-		return 0;
-	fault_at(l, k->line, "source needs an endpoint at 127.x.y.z, and %s is %s; remove it",
-		 e->name, address_format(&e->address, at, sizeof(at)));
-	return -1;
+	/* Nothing leaves the loopback with such an address, and a Unix socket sees none. */
+	if (k->source.len &&
+	    (e->address.sa.ss_family != AF_INET || !address_is_loopback(&e->address)))
+		return reasonf("source needs an endpoint at 127.x.y.z, and %s is %s; remove it",
+			       e->name, at);
+	return NULL;
 }
 
 static void append(struct allowlist *list, const struct allow_entry *e)
@@ -143,20 +119,20 @@ static void append(struct allowlist *list, const struct allow_entry *e)
 static void read_line(struct load *l, const char *text, size_t len, unsigned line)
 {
 	struct allow_entry e = {.endpoint = NULL};
-	char err[KEYLINE_ERROR] = "";
-	int rc = keyline_parse(text, len, &e.key, err);
+	const char *why = NULL;
 
-	if (rc < 0)
-		fault_at(l, line, "%s", err);
-	if (rc != 1)
-		return;
-	e.key.line = line;
-	e.endpoint = choose_endpoint(l, &e.key);
-	if (e.endpoint && check_permitopen(l, &e.key, e.endpoint) == 0 &&
-	    check_source(l, &e.key, e.endpoint) == 0)
-		append(l->list, &e);
-	else
-		keyline_free(&e.key);
+	if (keyline_parse(text, len, &e.key, &why) == 1) {
+		e.key.line = line;
+		why = choose_endpoint(l, &e);
+		if (!why)
+			why = check_endpoint(&e.key, e.endpoint);
+		if (!why)
+			append(l->list, &e);
+		else
+			keyline_free(&e.key);
+	}
+	if (why)
+		fault_at(l, line, why);
 }
 
 static void read_lines(struct load *l, FILE *f)
@@ -174,14 +150,14 @@ static void read_lines(struct load *l, FILE *f)
 		line++;
 		/* Its lines would be faults, each with a piece of what may be a secret. */
 		if (form) {
-			fault_at(l, line, "%s", form);
+			fault_at(l, line, form);
 			break;
 		}
 		read_line(l, text, (size_t)n, line);
 	}
 	/* A list cut short by a failure must not pass for a whole one. */
 	if (ferror(f))
-		fault_at(l, 0, "%s", strerror(errno));
+		fault_at(l, 0, strerror(errno));
 	free(text);
 }
 
@@ -212,34 +188,43 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Whether what was opened can be read as the list: the reason why not. */
+static const char *check_file(const struct load *l, int fd, const struct stat *st)
+{
+	if (st->st_size > FILE_MAX)
+		return reasonf("larger than %d MiB", FILE_MAX >> 20);
+	if (st->st_nlink == 0 && folders_is_mount(l->path))
+		return "was replaced where it is mounted from, which is not seen here; mount it "
+		       "anew (a container: start it anew), best its folder, not the file";
+	return is_being_written(fd)
+		   ? "is open for writing by somebody; not read before that is done"
+		   : NULL;
+}
+
 static void read_file(struct load *l)
 {
-	char why[FOLDERS_ERROR];
+	char err[FOLDERS_ERROR];
+	const char *why = NULL;
 	struct stat st, after;
-	const int fd = folders_open(l->path, FOLDERS_STRICT, &st, why);
+	const int fd = folders_open(l->path, FOLDERS_STRICT, &st, err);
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (!f) {
-		/* access(2) is not governed by Landlock. */
-		fault_at(l, 0, "%s%s", why,
-			 strstr(why, strerror(EACCES)) &&
-				 faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
-			     ? "; if its links lead elsewhere than at the start: restart (Landlock)"
-			     : "");
-	} else if (st.st_size > FILE_MAX) {
-		fault_at(l, 0, "larger than %d MiB", FILE_MAX >> 20);
-	} else if (st.st_nlink == 0 && folders_is_mount(l->path)) {
-		fault_at(l, 0,
-			 "was replaced where it is mounted from, which is not seen here; "
-			 "mount it anew (a container: start it anew), best its folder, not the "
-			 "file");
-	} else if (is_being_written(fd)) {
-		fault_at(l, 0, "is open for writing by somebody; not read before that is done");
-	} else {
+	if (f)
+		why = check_file(l, fd, &st);
+	else /* access(2) is not governed by Landlock */
+		why = reasonf(
+		    "%s%s", err,
+		    strstr(err, strerror(EACCES)) &&
+			    faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
+			? "; if its links lead elsewhere than at the start: restart (Landlock)"
+			: "");
+	if (!why) {
 		read_lines(l, f);
 		if (fstat(fd, &after) < 0 || !is_same(&st, &after))
-			fault_at(l, 0, "changed while it was read");
+			why = "changed while it was read";
 	}
+	if (why)
+		fault_at(l, 0, why);
 	if (f)
 		fclose(f);
 	else if (fd >= 0)
@@ -277,8 +262,9 @@ static void fault_twice(struct load *l, const struct allow_entry *e,
 		snprintf(what, sizeof(what), "remove one");
 	else
 		keyline_merge(&first->key, &e->key, what, sizeof(what));
-	fault_at(l, e->key.line, "the key %s stands on line %u already, %s", e->key.fingerprint,
-		 first->key.line, what);
+	fault_at(l, e->key.line,
+		 reasonf("the key %s stands on line %u already, %s", e->key.fingerprint,
+			 first->key.line, what));
 }
 
 static void build_table(struct load *l)
@@ -331,10 +317,11 @@ static void check_sources(struct load *l)
 	qsort(claims, n, sizeof(*claims), compare_claims);
 	for (size_t i = 1; i < n; i++) {
 		if (address_equal(&claims[i].source, &claims[i - 1].source))
-			fault_at(l, claims[i].line,
-				 "source %s is that of the key on line %u, choose another",
-				 address_format_host(&claims[i].source, source, sizeof(source)),
-				 claims[i - 1].line);
+			fault_at(
+			    l, claims[i].line,
+			    reasonf("source %s is that of the key on line %u, choose another",
+				    address_format_host(&claims[i].source, source, sizeof(source)),
+				    claims[i - 1].line));
 	}
 	free(claims);
 }

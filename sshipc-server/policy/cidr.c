@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor (policy.c, admission's unpunished, pending_from) and in -t, -T, --explain and
+ * ctl.  Pure: it looks up no name and asks no interface.
+ */
 #include "cidr.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "log.h"
+#include "reason.h"
 
 #define ITEM_MAX    64 /* bytes of an item, with NUL: the longest IPv6 forms have 50 */
 #define MAPPED_BITS 96 /* of ::ffff:0:0 */
-
-/* The address in network order; its length, 0 for what is neither IPv4 nor IPv6. */
-static uint8_t bytes_of(const struct address *a, uint8_t bytes[16])
-{
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-
-	switch (a->sa.ss_family) {
-	case AF_INET:
-		memcpy(&in, &a->sa, sizeof(in));
-		memcpy(bytes, &in.sin_addr, 4);
-		return 4;
-	case AF_INET6:
-		memcpy(&in6, &a->sa, sizeof(in6));
-		memcpy(bytes, &in6.sin6_addr, 16);
-		return 16;
-	default:
-		return 0;
-	}
-}
 
 static bool bit(const uint8_t *bytes, unsigned i)
 {
@@ -60,7 +44,9 @@ static const char *parse_prefix(const char *text, bool mapped, struct cidr *c)
 static const char *parse_item(char *text, struct cidr *c)
 {
 	char *slash = strchr(text, '/');
+	const uint8_t *host = NULL;
 	struct address a;
+	size_t len = 0;
 
 	c->negated = *text == '!';
 	text += c->negated;
@@ -75,7 +61,9 @@ static const char *parse_item(char *text, struct cidr *c)
 			   ? "expected an IP address or ADDRESS/BITS in place of a pattern "
 			     "(192.168.0.0/16 for 192.168.*)"
 			   : "expected an IP address or ADDRESS/BITS";
-	c->len = bytes_of(&a, c->net);
+	host = address_host_bytes(&a, &len);
+	memcpy(c->net, host, len);
+	c->len = (uint8_t)len;
 	c->bits = (uint8_t)(8 * c->len);
 	return slash ? parse_prefix(slash + 1, c->len == 4 && strchr(text, ':'), c) : NULL;
 }
@@ -89,7 +77,7 @@ static size_t count_items(const char *text)
 	return n;
 }
 
-int cidr_parse(const char *text, struct cidr_list *out, char *err, size_t size)
+const char *cidr_parse(const char *text, struct cidr_list *out)
 {
 	struct cidr_list l = {.items = xcalloc(count_items(text), sizeof(*l.items))};
 	const char *why = NULL;
@@ -104,24 +92,22 @@ int cidr_parse(const char *text, struct cidr_list *out, char *err, size_t size)
 		snprintf(item, sizeof(item), "%.*s", (int)len, p);
 		why = parse_item(item, &l.items[l.n]);
 		if (why)
-			snprintf(err, size, "\"%s\": %s", log_escape(&shown, p, len), why);
+			why = reasonf("\"%s\": %s", log_escape(&shown, p, len), why);
 		else if (!l.items[l.n++].negated)
 			positive = true;
 		if (!p[len])
 			break;
 	}
-	if (!why && !positive) {
+	if (!why && !positive)
 		why = "every item is negated, which matches nobody; add what is meant";
-		snprintf(err, size, "%s", why);
-	}
 	if (why)
 		cidr_free(&l);
 	else
 		*out = l;
-	return why ? -1 : 0;
+	return why;
 }
 
-static bool item_matches(const struct cidr *c, const uint8_t *bytes, uint8_t len)
+static bool item_matches(const struct cidr *c, const uint8_t *bytes, size_t len)
 {
 	if (c->len != len)
 		return false;
@@ -134,8 +120,8 @@ static bool item_matches(const struct cidr *c, const uint8_t *bytes, uint8_t len
 
 bool cidr_matches(const struct cidr_list *l, const struct address *a)
 {
-	uint8_t bytes[16];
-	const uint8_t len = bytes_of(a, bytes);
+	size_t len = 0;
+	const uint8_t *bytes = address_host_bytes(a, &len);
 	bool found = false;
 
 	for (size_t i = 0; i < l->n; i++) {

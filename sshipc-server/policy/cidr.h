@@ -21,9 +21,9 @@ struct cidr_list {
 
 /* Parses IPv4 and IPv6 networks and plain addresses, separated by commas, '!' before what is not
  * meant.  IPv4-mapped IPv6 is taken as IPv4.  Refuses bits set behind a prefix, and a list of which
- * every item is negated: it would match nobody.  0, or -1 with err (size bytes) naming the item;
- * cidr_free it only after 0. */
-int cidr_parse(const char *text, struct cidr_list *out, char *err, size_t size);
+ * every item is negated: it would match nobody.  NULL, or the reason (reason.h), which names the
+ * item; cidr_free it only after NULL. */
+const char *cidr_parse(const char *text, struct cidr_list *out);
 
 /* As in sshd(8): at least one item matches, and no negated one does.  Scopes are not compared. */
 bool cidr_matches(const struct cidr_list *l, const struct address *a);

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the program that was started with --explain or -T, never in a server; called by start-up.
+ * It prints, and decides nothing: every "pass" is policy_ask()'s.
+ */
 #include "explain.h"
 
 #include <errno.h>
@@ -32,8 +36,8 @@ static int set_from(struct explain *q, const char *value, const char **errstr)
 
 static int set_at(struct explain *q, const char *value, const char **errstr)
 {
-	*errstr = "is given twice";
-	if (q->at || window_parse_time(value, &q->request.now, errstr) < 0)
+	*errstr = q->at ? "is given twice" : window_parse_time(value, &q->request.now);
+	if (*errstr)
 		return -1;
 	q->at = true;
 	return 0;
@@ -91,45 +95,44 @@ void explain_free(struct explain *q)
 
 /* ---- the answer ---- */
 
-static int key_fault(const char *path, const char *why)
+/* key is that of the line, unless there was one before. */
+static const char *read_key_line(const char *text, size_t len, struct keyline *key)
 {
-	fprintf(stderr, "%s: %s; expected one public key line, as in id.pub\n", path, why);
-	return -1;
+	const char *why = keyform_public_fault(text, len);
+	struct keyline k;
+
+	if (!why && keyline_parse(text, len - (text[len - 1] == '\n'), &k, &why) == 1) {
+		if (!key->blob) {
+			*key = k;
+			return NULL;
+		}
+		why = "there is more than one key";
+		keyline_free(&k);
+	}
+	return why;
 }
 
 /* 0: key holds the one key of the file. */
 static int read_key(const char *path, struct keyline *key)
 {
 	FILE *f = fopen(path, "re");
-	char *text = NULL, err[KEYLINE_ERROR] = "";
+	const char *why = NULL;
+	char *text = NULL;
 	size_t room = 0;
 	ssize_t n = 0;
 	int rc = 0;
 
-	while (f && rc == 0 && (n = getline(&text, &room, f)) > 0) {
-		struct keyline k;
-		const char *form = keyform_public_fault(text, (size_t)n);
-		const int got = keyline_parse(text, (size_t)n - (text[n - 1] == '\n'), &k, err);
-
-		if (form)
-			snprintf(err, sizeof(err), "%s", form);
-		if (got < 0 || (got == 1 && key->blob))
-			rc = key_fault(path, got < 0 ? err : "there is more than one key");
-		if (got == 1 && rc == 0)
-			*key = k;
-		else
-			keyline_free(&k);
-	}
-	if (!f || ferror(f)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		rc = -1;
-	} else if (rc == 0 && !key->blob) {
-		rc = key_fault(path, "there is no key");
-	}
+	while (f && !why && (n = getline(&text, &room, f)) > 0)
+		why = read_key_line(text, (size_t)n, key);
+	if (!f || ferror(f))
+		rc = fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	else if (why || !key->blob)
+		rc = fprintf(stderr, "%s: %s; expected one public key line, as in id.pub\n", path,
+			     why ? why : "there is no key");
 	free(text);
 	if (f)
 		fclose(f);
-	return rc;
+	return rc == 0 ? 0 : -1;
 }
 
 /* What a running server counts or does, and the policy does not ask. */

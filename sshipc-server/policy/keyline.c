@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, at a load of the allow list, and in -t, -T, --explain and ctl.  Called by
+ * allowlist.c for each line of the file, by explain.c for a public key and by ctl approve for the
+ * line that it composed.  Pure: it reads no file, knows no endpoint and logs nothing; a fault is a
+ * reason, to which the caller adds FILE:LINE.
+ */
 #include "keyline.h"
 
 #include <stdio.h>
@@ -7,16 +13,277 @@
 #include <strings.h>
 
 #include "alloc.h"
-#include "keyoption.h"
+#include "endpoint.h"
 #include "log.h"
+#include "reason.h"
 
 #define BLANK	   " \t"
+#define DIGITS	   "0123456789"
+#define NAME	   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS "-"
+#define VALUE_MAX  2048
 #define MERGED_MAX 512 /* bytes of options shown of two lines that are one */
+
+_Static_assert(KEYLINE_ENDPOINT == ENDPOINT_NAME, "an endpoint's name fits the entry");
 
 bool keyline_is_name_char(char c)
 {
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\';
 }
+
+/* ---- the options: what each sets ---- */
+
+enum form {
+	FLAG,
+	QUOTED,
+	REPEATED, /* quoted, and may stand several times */
+	NUMBER,	  /* the quotes may be missing */
+};
+
+struct option {
+	const char *name;
+	enum form form;
+	/* NULL or the reason.  Without it the option only takes away what nobody has here. */
+	const char *(*set)(struct keyline *k, const struct option *o, const char *value);
+	size_t at;	     /* of a member that set_flag or set_number sets */
+	const char *refused; /* why the option is a fault */
+};
+
+static const char *set_endpoint(struct keyline *k, const struct option *o, const char *value)
+{
+	const char *why = NULL;
+
+	if (endpoint_check_name(value, &why) == 0)
+		snprintf(k->endpoint, sizeof(k->endpoint), "%s", value);
+	return why;
+}
+
+static const char *set_name(struct keyline *k, const struct option *o, const char *value)
+{
+	size_t n = 0;
+
+	while (keyline_is_name_char(value[n]))
+		n++;
+	if (n == 0 || value[n] || n >= KEYLINE_NAME)
+		return reasonf("expected 1 to %d printable characters without blanks",
+			       KEYLINE_NAME - 1);
+	memcpy(k->name, value, n + 1);
+	return NULL;
+}
+
+static const char *add_permitopen(struct keyline *k, const struct option *o, const char *value)
+{
+	char host[ADDRESS_HOST];
+	const char *port_text = NULL, *why = NULL;
+	uint16_t port = 0;
+
+	if (k->n_permitopen == KEYLINE_PERMITOPEN)
+		return reasonf("at most %d of them", KEYLINE_PERMITOPEN);
+	if (address_split(value, host, &port_text, &why) < 0)
+		return why;
+	if (strcmp(port_text, "*") != 0 && (address_parse_port(port_text, &port) < 0 || port == 0))
+		return "the port is neither * nor a number from 1 to 65535";
+	k->permitopen[k->n_permitopen++] = xstrdup(value);
+	return NULL;
+}
+
+static const char *set_from(struct keyline *k, const struct option *o, const char *value)
+{
+	k->from_text = xstrdup(value);
+	return cidr_parse(value, &k->from);
+}
+
+static const char *set_expiry(struct keyline *k, const struct option *o, const char *value)
+{
+	return window_parse_expiry(value, &k->expires);
+}
+
+static const char *set_valid(struct keyline *k, const struct option *o, const char *value)
+{
+	k->valid_text = xstrdup(value);
+	return window_parse(value, &k->valid);
+}
+
+static const char *set_source(struct keyline *k, const struct option *o, const char *value)
+{
+	if (value[strspn(value, DIGITS ".")] || strncmp(value, "127.", 4) != 0 ||
+	    address_from_host(value, 0, &k->source) < 0)
+		return "expected an address 127.x.y.z";
+	if (!strcmp(value, "127.0.0.0") || !strcmp(value, "127.255.255.255"))
+		return reasonf("%s is no host's address", value);
+	return NULL;
+}
+
+static const char *set_number(struct keyline *k, const struct option *o, const char *value)
+{
+	uint16_t *number = (uint16_t *)((char *)k + o->at);
+
+	return address_parse_port(value, number) == 0 && *number > 0
+		   ? NULL
+		   : "expected a number from 1 to 65535";
+}
+
+static const char *set_flag(struct keyline *k, const struct option *o, const char *value)
+{
+	*(bool *)((char *)k + o->at) = true;
+	return NULL;
+}
+
+/* Sessions here run no program and have no listener, so nothing is left to take away. */
+static const char *add_no_effect(struct keyline *k, const struct option *o, const char *value)
+{
+	const size_t n = strlen(k->no_effect);
+
+	if (!strstr(k->no_effect, o->name))
+		snprintf(k->no_effect + n, sizeof(k->no_effect) - n, "%s%s", n ? ", " : "",
+			 o->name);
+	return NULL;
+}
+
+#define MEMBER(m) offsetof(struct keyline, m)
+#define NOT_OURS  "asks for what sshipc does not have; remove it"
+#define NO_CERTS  "is for certificates, which sshipc does not take; list each user's own key"
+
+static const struct option options[] = {
+    {"endpoint", QUOTED, set_endpoint, 0, NULL},
+    {"name", QUOTED, set_name, 0, NULL},
+    {"permitopen", REPEATED, add_permitopen, 0, NULL},
+    {"from", QUOTED, set_from, 0, NULL},
+    {"expiry-time", QUOTED, set_expiry, 0, NULL},
+    {"valid", QUOTED, set_valid, 0, NULL},
+    {"max-sessions", NUMBER, set_number, MEMBER(max_sessions), NULL},
+    {"max-channels", NUMBER, set_number, MEMBER(max_channels), NULL},
+    {"replace-old", FLAG, set_flag, MEMBER(replace_old), NULL},
+    {"source", QUOTED, set_source, 0, NULL},
+    {"verify-required", FLAG, set_flag, MEMBER(verify_required), NULL},
+    {"connect-as", QUOTED, NULL, 0, "is not built yet"},
+    /* of sshd(8) */
+    {"restrict", FLAG, NULL, 0, NULL},
+    {"port-forwarding", FLAG, NULL, 0, NULL},
+    {"no-agent-forwarding", FLAG, NULL, 0, NULL},
+    {"no-pty", FLAG, NULL, 0, NULL},
+    {"no-user-rc", FLAG, NULL, 0, NULL},
+    {"no-x11-forwarding", FLAG, NULL, 0, NULL},
+    {"command", QUOTED, add_no_effect, 0, NULL},
+    {"permitlisten", REPEATED, add_no_effect, 0, NULL},
+    {"no-port-forwarding", FLAG, NULL, 0, "denies all that sshipc gives; remove the line instead"},
+    {"environment", QUOTED, NULL, 0,
+     "sets variables of a program, and sshipc runs none; remove it"},
+    {"tunnel", QUOTED, NULL, 0, "is for tun devices, which sshipc does not have; remove it"},
+    {"no-touch-required", FLAG, NULL, 0,
+     "relaxes what holds for every security key: each login is confirmed by a touch; remove it, "
+     "and make the key anew if it was made with -O no-touch-required"},
+    {"pty", FLAG, NULL, 0, NOT_OURS},
+    {"user-rc", FLAG, NULL, 0, NOT_OURS},
+    {"agent-forwarding", FLAG, NULL, 0, NOT_OURS},
+    {"x11-forwarding", FLAG, NULL, 0, NOT_OURS},
+    {"cert-authority", FLAG, NULL, 0, NO_CERTS},
+    {"principals", QUOTED, NULL, 0, NO_CERTS},
+};
+
+#define N_OPTIONS (sizeof(options) / sizeof(*options))
+_Static_assert(N_OPTIONS <= 32, "the set of options seen is an uint32_t");
+
+/* Reads a value from its opening quote on.  As in sshd(8) only \" is an escape. */
+static const char *parse_value(const char **p, const struct option *o, char value[VALUE_MAX])
+{
+	const char *s = *p;
+	size_t n = 0;
+
+	if (o->form == NUMBER && *s != '"') {
+		n = strcspn(s, BLANK ",\"");
+		snprintf(value, VALUE_MAX, "%.*s", (int)n, s);
+		*p = s + n;
+		return NULL;
+	}
+	if (*s++ != '"')
+		return reasonf("the value of %s needs double quotes", o->name);
+	for (; *s != '"'; s++) {
+		if (s[0] == '\\' && s[1] == '"')
+			s++;
+		if (!*s)
+			return reasonf("the value of %s has no closing quote", o->name);
+		if (n == VALUE_MAX - 1)
+			return reasonf("the value of %s is too long", o->name);
+		value[n++] = *s;
+	}
+	value[n] = '\0';
+	*p = s + 1;
+	return NULL;
+}
+
+static const struct option *find_option(const char *name, size_t len)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (len == strlen(options[i].name) && !strncasecmp(name, options[i].name, len))
+			return &options[i];
+	}
+	return NULL;
+}
+
+static const char *unknown_option(const char *p)
+{
+	const size_t len = strcspn(p, BLANK ",=\"");
+	struct log_text text;
+
+	if (len == 0)
+		return "an option is missing its name (a stray comma or blank?)";
+	if (!keyline_holds_key(p))
+		return "unknown option, and no key on the line";
+	return reasonf("unknown option \"%.24s\"%s", log_escape(&text, p, len),
+		       len > 24 ? "..." : "");
+}
+
+static const char *parse_option(const char **p, struct keyline *k, uint32_t *seen)
+{
+	const size_t len = strspn(*p, NAME);
+	const struct option *o = find_option(*p, len);
+	const char *why = NULL;
+	char value[VALUE_MAX] = "";
+
+	if (!o)
+		return unknown_option(*p);
+	if (o->refused)
+		return reasonf("option %s %s", o->name, o->refused);
+	if ((*seen & 1U << (o - options)) && o->form != REPEATED)
+		return reasonf("option %s is repeated", o->name);
+	*seen |= 1U << (o - options);
+	*p += len;
+	if (o->form == FLAG && **p == '=')
+		return reasonf("option %s takes no value", o->name);
+	if (o->form != FLAG) {
+		if (*(*p)++ != '=')
+			return reasonf("option %s needs a value: %s=%s", o->name, o->name,
+				       o->form == NUMBER ? "N" : "\"...\"");
+		why = parse_value(p, o, value);
+		if (why)
+			return why;
+	}
+	why = o->set ? o->set(k, o, value) : NULL;
+	return why ? reasonf("%s: %s", o->name, why) : NULL;
+}
+
+/* *p is left at what follows the options and their blanks. */
+static const char *parse_options(const char **p, struct keyline *k)
+{
+	uint32_t seen = 0;
+
+	for (;; (*p)++) {
+		const char *why = parse_option(p, k, &seen);
+
+		if (why)
+			return why;
+		if (**p != ',')
+			break;
+	}
+	if (**p && !strchr(BLANK, **p))
+		return reasonf("expected a comma or a blank after an option, found \"%c\"", **p);
+	*p += strspn(*p, BLANK);
+	return k->replace_old && !k->max_sessions
+		   ? "replace-old has no meaning without max-sessions=N"
+		   : NULL;
+}
+
+/* ---- the line ---- */
 
 /* No option's name begins so; what does is meant as a key. */
 static bool looks_like_type(const char *word)
@@ -24,105 +291,105 @@ static bool looks_like_type(const char *word)
 	return !strncmp(word, "ssh-", 4) || !strncmp(word, "ecdsa-", 6) || !strncmp(word, "sk-", 3);
 }
 
-static int parse_key(const char **p, struct keyline *k, char *err)
+static const char *parse_key(const char **p, struct keyline *k)
 {
-	size_t type_len = strcspn(*p, BLANK), text_len = 0;
+	const size_t type_len = strcspn(*p, BLANK);
 	const char *text = *p + type_len + strspn(*p + type_len, BLANK), *why = NULL;
+	const size_t text_len = strcspn(text, BLANK);
 	struct log_text shown;
 	long n = 0;
 
 	if (type_len == 0)
-		return keyoption_fault(err, "no key follows the options");
+		return "no key follows the options";
 	log_escape(&shown, *p, type_len);
 	if (strstr(shown.s, "-cert-v01@"))
-		return keyoption_fault(err, "certificates are not supported");
-	if (!keyline_type_known(*p, type_len) && !keyline_holds_key(*p))
-		return keyoption_fault(err, "the key type is not supported, and no key follows it");
+		return "certificates are not supported";
 	if (!keyline_type_known(*p, type_len))
-		return keyoption_fault(err, "key type \"%s\" is not supported", shown.s);
-	text_len = strcspn(text, BLANK);
+		return keyline_holds_key(*p)
+			   ? reasonf("key type \"%s\" is not supported", shown.s)
+			   : "the key type is not supported, and no key follows it";
 	k->blob = xmalloc(KEYLINE_BLOB_MAX);
 	n = keyline_base64(text, text_len, k->blob, KEYLINE_BLOB_MAX);
 	if (n <= 0)
-		return keyoption_fault(err, "the key is cut, too long or not base64");
+		return "the key is cut, too long or not base64";
 	k->blob_len = (size_t)n;
 	if (keyline_check_blob(k->blob, k->blob_len, k->type, &why) < 0)
-		return keyoption_fault(err, "%s", why);
+		return why;
 	if (strlen(k->type) != type_len || memcmp(k->type, *p, type_len) != 0)
-		return keyoption_fault(err, "the line says %s, the key is %s", shown.s, k->type);
+		return reasonf("the line says %s, the key is %s", shown.s, k->type);
 	keyline_digest(k->blob, k->blob_len, k->digest);
 	keyline_fingerprint(k->digest, k->fingerprint);
 	*p = text + text_len;
-	return 0;
+	return NULL;
 }
 
-static int parse_comment(const char *comment, struct keyline *k, char *err)
+static const char *parse_comment(const char *comment, struct keyline *k)
 {
 	size_t n = 0;
 
 	/* Two lines run together by a missing newline: the second key would silently be lost. */
 	if (keyline_holds_key(comment))
-		return keyoption_fault(err,
-				       "the comment holds a second key (is a line end missing?)");
+		return "the comment holds a second key (is a line end missing?)";
 	comment += strspn(comment, BLANK);
 	if (k->name[0])
-		return 0;
+		return NULL;
 	for (; comment[n] && !strchr(BLANK, comment[n]) && n < KEYLINE_NAME - 1; n++)
 		k->name[n] = keyline_is_name_char(comment[n]) ? comment[n] : '?';
 	if (n == 0)
 		snprintf(k->name, sizeof(k->name), "%.16s", k->fingerprint);
-	return 0;
+	return NULL;
 }
 
-static int parse_line(const char *line, struct keyline *out, char *err)
+static const char *parse_line(const char *line, struct keyline *k)
 {
-	const char *p = line;
-	size_t n;
+	const char *p = line, *why = looks_like_type(p) ? NULL : parse_options(&p, k);
+	size_t n = (size_t)(p - line);
 
-	if (!looks_like_type(p) && keyoption_parse(&p, out, err) < 0)
-		return -1;
-	for (n = (size_t)(p - line); n > 0 && strchr(BLANK, line[n - 1]);)
+	while (n > 0 && strchr(BLANK, line[n - 1]))
 		n--;
-	out->options = xstrndup(line, n);
-	if (parse_key(&p, out, err) < 0)
-		return -1;
-	if (out->verify_required && strncmp(out->type, "sk-", 3) != 0)
-		return keyoption_fault(
-		    err, "verify-required needs a security key (sk-...), and this is %s",
-		    out->type);
-	return parse_comment(p, out, err);
+	k->options = xstrndup(line, n);
+	if (!why)
+		why = parse_key(&p, k);
+	if (!why && k->verify_required && strncmp(k->type, "sk-", 3) != 0)
+		why = reasonf("verify-required needs a security key (sk-...), and this is %s",
+			      k->type);
+	return why ? why : parse_comment(p, k);
 }
 
-int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KEYLINE_ERROR])
+static const char *check_bytes(const char *text, size_t len)
 {
-	char *line = NULL;
-	int rc = -1;
-
-	*out = (struct keyline){.blob = NULL};
 	if (len > KEYLINE_MAX)
-		return keyoption_fault(err, "the line is longer than %d bytes", KEYLINE_MAX);
+		return reasonf("the line is longer than %d bytes", KEYLINE_MAX);
 	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+		const unsigned char c = (unsigned char)text[i];
 
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return keyoption_fault(
-			    err, "byte %zu is the control byte 0x%02x%s", i + 1, c,
+			return reasonf(
+			    "byte %zu is the control byte 0x%02x%s", i + 1, c,
 			    c == '\r' ? " (a DOS line end? sed -i 's/\\r$//' FILE takes them off)"
 				      : "");
 	}
 	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		return keyoption_fault(
-		    err, "a byte order mark; take it off with: sed -i 's/^\\xef\\xbb\\xbf//' FILE");
-	while (len && strchr(BLANK, *text)) {
+		return "a byte order mark; take it off with: sed -i 's/^\\xef\\xbb\\xbf//' FILE";
+	return NULL;
+}
+
+int keyline_parse(const char *text, size_t len, struct keyline *out, const char **errstr)
+{
+	char *line = NULL;
+
+	*out = (struct keyline){.blob = NULL};
+	*errstr = check_bytes(text, len);
+	if (*errstr)
+		return -1;
+	for (; len && strchr(BLANK, *text); len--)
 		text++;
-		len--;
-	}
 	if (len == 0 || *text == '#')
 		return 0;
 	line = xstrndup(text, len);
-	rc = parse_line(line, out, err);
+	*errstr = parse_line(line, out);
 	free(line);
-	if (rc == 0)
+	if (!*errstr)
 		return 1;
 	keyline_free(out);
 	return -1;
@@ -160,19 +427,17 @@ enum relation { MISSING, SAME, OTHER };
 
 /* Of an option of len bytes to those of another line.  Of what may be repeated each value counts.
  */
-static enum relation find_option(const char *options, const char *o, size_t len)
+static enum relation compare_option(const char *others, const char *o, size_t len)
 {
 	const size_t name = strcspn(o, "=,");
-	const bool repeats = !strncasecmp(o, "permit", 6);
 
-	for (const char *p = options; *p; p = option_end(p) + (*option_end(p) == ',')) {
-		const size_t n = (size_t)(option_end(p) - p);
-
+	for (const char *p = others, *end; *p; p = end + (*end == ',')) {
+		end = option_end(p);
 		if (strcspn(p, "=,") != name || strncasecmp(p, o, name) != 0)
 			continue;
-		if (n == len && memcmp(p + name, o + name, len - name) == 0)
+		if ((size_t)(end - p) == len && memcmp(p + name, o + name, len - name) == 0)
 			return SAME;
-		if (!repeats)
+		if (find_option(o, name)->form != REPEATED)
 			return OTHER;
 	}
 	return MISSING;
@@ -180,26 +445,24 @@ static enum relation find_option(const char *options, const char *o, size_t len)
 
 void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, size_t size)
 {
-	char options[MERGED_MAX];
-	size_t used = (size_t)snprintf(options, sizeof(options), "%s", a->options);
+	char merged[MERGED_MAX];
+	size_t used = (size_t)snprintf(merged, sizeof(merged), "%s", a->options);
 
 	for (const char *p = b->options, *end; *p; p = end + (*end == ',')) {
+		const char *comma = used ? "," : "";
+		enum relation relation;
+
 		end = option_end(p);
-		switch (find_option(a->options, p, (size_t)(end - p))) {
-		case OTHER:
+		relation = compare_option(a->options, p, (size_t)(end - p));
+		if (relation == OTHER) {
 			snprintf(out, size, "they differ in %.*s: keep the line that is meant",
 				 (int)strcspn(p, "=,"), p);
 			return;
-		case MISSING:
-			if (used < sizeof(options))
-				used +=
-				    (size_t)snprintf(options + used, sizeof(options) - used,
-						     "%s%.*s", used ? "," : "", (int)(end - p), p);
-			break;
-		case SAME:
-			break;
 		}
+		if (relation == MISSING && used < sizeof(merged))
+			used += (size_t)snprintf(merged + used, sizeof(merged) - used, "%s%.*s",
+						 comma, (int)(end - p), p);
 	}
-	snprintf(out, size, "write one line: %s%s%s%s AAAA... %s", options,
-		 used < sizeof(options) ? "" : "...", used ? " " : "", a->type, a->name);
+	snprintf(out, size, "write one line: %s%s%s%s AAAA... %s", merged,
+		 used < sizeof(merged) ? "" : "...", used ? " " : "", a->type, a->name);
 }

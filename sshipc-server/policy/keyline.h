@@ -18,7 +18,6 @@
 #define KEYLINE_MAX	   16384 /* longest line taken */
 #define KEYLINE_PERMITOPEN 16	 /* permitopen values a line may carry */
 #define KEYLINE_ENDPOINT   33	 /* endpoint name with NUL */
-#define KEYLINE_ERROR	   256
 
 struct keyline {
 	/* name="..." (printable ASCII without blank, '"' and '\\'); else the comment's first word
@@ -47,9 +46,9 @@ struct keyline {
 
 /*
  * Parses one line without its newline.  1: out holds an entry (keyline_free it).  0: blank or
- * comment.  -1: a fault, err says which, out holds nothing.  Option names are case-insensitive as
- * in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty, no-user-rc,
- * no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
+ * comment.  -1: a fault, *errstr is the reason (reason.h), out holds nothing.  Option names are
+ * case-insensitive as in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty,
+ * no-user-rc, no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
  *   - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
  * parse or lacks its quotes (max-sessions and max-channels need none); replace-old without
  * max-sessions; verify-required with a key that is no token's (sk-)
@@ -62,7 +61,7 @@ struct keyline {
  *   - a comment that holds a second key; NUL or control bytes but tab, also in a comment line; a
  * line over KEYLINE_MAX
  */
-int keyline_parse(const char *text, size_t len, struct keyline *out, char err[KEYLINE_ERROR]);
+int keyline_parse(const char *text, size_t len, struct keyline *out, const char **errstr);
 
 void keyline_free(struct keyline *k);
 

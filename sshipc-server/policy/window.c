@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor (policy.c, and reload's timer for the next change) and in -t, -T, --explain
+ * and ctl.  Pure: it never asks what time it is.
+ */
 #include "window.h"
 
 #include <stdio.h>
@@ -10,59 +14,36 @@
 /* A period that a skipped hour swallows is missed once: then two weeks pass. */
 #define HORIZON (15 * 24 * 60 * 60)
 
-/* n digits, which the caller has seen to be there. */
-static int number(const char **p, int n)
-{
-	int v = 0;
-
-	while (n--)
-		v = 10 * v + *(*p)++ - '0';
-	return v;
-}
-
 /* Both mktime and timegm take February 30th for some day in March. */
-static int to_time(struct tm *tm, bool utc, time_t *at, const char **errstr)
+static const char *to_time(struct tm *tm, bool utc, time_t *at)
 {
 	struct tm real = *tm;
 
 	*at = timegm(&real);
 	if (real.tm_mon != tm->tm_mon || real.tm_mday != tm->tm_mday ||
-	    real.tm_hour != tm->tm_hour || real.tm_min != tm->tm_min || real.tm_sec != tm->tm_sec) {
-		*errstr = "there is no such date or time of day";
-		return -1;
-	}
+	    real.tm_hour != tm->tm_hour || real.tm_min != tm->tm_min || real.tm_sec != tm->tm_sec)
+		return "there is no such date or time of day";
 	if (!utc)
 		*at = mktime(tm);
-	if (*at > 0)
-		return 0;
-	*errstr = "that is before 1970";
-	return -1;
+	return *at > 0 ? NULL : "that is before 1970";
 }
 
-int window_parse_expiry(const char *text, time_t *at, const char **errstr)
+const char *window_parse_expiry(const char *text, time_t *at)
 {
 	struct tm tm = {.tm_isdst = -1};
 	const size_t n = strspn(text, DIGITS);
 	const bool utc = text[n] == 'Z';
-	const char *p = text;
 
-	if ((n != 8 && n != 12 && n != 14) || text[n + utc]) {
-		*errstr = "expected YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, then Z if it is UTC";
-		return -1;
-	}
-	tm.tm_year = number(&p, 4) - 1900;
-	tm.tm_mon = number(&p, 2) - 1;
-	tm.tm_mday = number(&p, 2);
-	if (n > 8) {
-		tm.tm_hour = number(&p, 2);
-		tm.tm_min = number(&p, 2);
-	}
-	if (n > 12)
-		tm.tm_sec = number(&p, 2);
-	return to_time(&tm, utc, at, errstr);
+	if ((n != 8 && n != 12 && n != 14) || text[n + utc])
+		return "expected YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS, then Z if it is UTC";
+	sscanf(text, "%4d%2d%2d%2d%2d%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+	       &tm.tm_min, &tm.tm_sec);
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	return to_time(&tm, utc, at);
 }
 
-int window_parse_time(const char *text, time_t *at, const char **errstr)
+const char *window_parse_time(const char *text, time_t *at)
 {
 	static const char form[] = "0000-00-00 00:00:00";
 	char compact[16] = "";
@@ -76,12 +57,10 @@ int window_parse_time(const char *text, time_t *at, const char **errstr)
 		if (digit)
 			compact[n++] = text[i];
 	}
-	if ((i == strlen(form) || i == strlen(form) - 3) && (!text[i] || !strcmp(text + i, "Z"))) {
-		snprintf(compact + n, sizeof(compact) - n, "%s", text + i);
-		return window_parse_expiry(compact, at, errstr);
-	}
-	*errstr = "expected YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS, then Z if it is UTC";
-	return -1;
+	if ((i != strlen(form) && i != strlen(form) - 3) || (text[i] && strcmp(text + i, "Z") != 0))
+		return "expected YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS, then Z if it is UTC";
+	snprintf(compact + n, sizeof(compact) - n, "%s", text + i);
+	return window_parse_expiry(compact, at);
 }
 
 static int parse_day(const char **p, unsigned *day)
@@ -120,54 +99,47 @@ static int parse_days(const char **p, uint8_t *days)
 
 static int parse_clock(const char **p, uint16_t *minutes)
 {
-	int hour = 0, minute = 0;
+	unsigned hour = 0, minute = 0;
 
 	if (strspn(*p, DIGITS) != 2 || (*p)[2] != ':' || strspn(*p + 3, DIGITS) != 2)
 		return -1;
-	hour = number(p, 2);
-	(*p)++;
-	minute = number(p, 2);
+	sscanf(*p, "%u:%u", &hour, &minute);
+	*p += strlen("HH:MM");
 	*minutes = (uint16_t)(60 * hour + minute);
 	return minute < 60 && *minutes <= DAY_MINUTES ? 0 : -1;
 }
 
-static int parse_period(const char **p, struct window_period *w, const char **errstr)
+static const char *parse_period(const char **p, struct window_period *w)
 {
-	if (parse_days(p, &w->days) < 0 || **p != ' ') {
-		*errstr = "expected DAYS HH:MM-HH:MM, where DAYS are like Mon-Fri,Sun";
-		return -1;
-	}
+	if (parse_days(p, &w->days) < 0 || **p != ' ')
+		return "expected DAYS HH:MM-HH:MM, where DAYS are like Mon-Fri,Sun";
 	*p += strspn(*p, " ");
-	*errstr = "expected a time as HH:MM-HH:MM, from 00:00 to 24:00";
 	if (parse_clock(p, &w->start) < 0 || w->start == DAY_MINUTES || *(*p)++ != '-' ||
 	    parse_clock(p, &w->end) < 0)
-		return -1;
-	*errstr = "a period starts when it ends; the whole day is 00:00-24:00";
-	return w->start == w->end ? -1 : 0;
+		return "expected a time as HH:MM-HH:MM, from 00:00 to 24:00";
+	return w->start == w->end ? "a period starts when it ends; the whole day is 00:00-24:00"
+				  : NULL;
 }
 
-int window_parse(const char *text, struct window *out, const char **errstr)
+const char *window_parse(const char *text, struct window *out)
 {
-	const char *p = text;
+	const char *p = text, *why = NULL;
 
 	*out = (struct window){.n = 0};
 	for (;; p++) {
-		if (out->n == WINDOW_PERIODS) {
-			*errstr = "there are too many periods";
-			return -1;
-		}
+		if (out->n == WINDOW_PERIODS)
+			return "there are too many periods";
 		p += strspn(p, " ");
-		if (parse_period(&p, &out->periods[out->n++], errstr) < 0)
-			return -1;
+		why = parse_period(&p, &out->periods[out->n++]);
+		if (why)
+			return why;
 		if (*p != ';')
 			break;
 	}
 	out->utc = *p == 'Z';
-	if (!p[out->utc])
-		return 0;
-	*errstr = p[out->utc] == ';' ? "Z stands once, at the end, and makes all periods UTC"
-				     : "expected ';' and another period, Z, or nothing";
-	return -1;
+	return !p[out->utc]	    ? NULL
+	       : p[out->utc] == ';' ? "Z stands once, at the end, and makes all periods UTC"
+				    : "expected ';' and another period, Z, or nothing";
 }
 
 static struct tm wall_clock(const struct window *w, time_t t)

@@ -24,17 +24,16 @@ struct window {
 	bool utc;
 };
 
-/* "YYYYMMDD[HHMM[SS]][Z]", Z for UTC.  0, or -1 with *errstr (static). */
-int window_parse_expiry(const char *text, time_t *at, const char **errstr);
+/* "YYYYMMDD[HHMM[SS]][Z]", Z for UTC.  NULL, or the reason (static), as for all parsers here. */
+const char *window_parse_expiry(const char *text, time_t *at);
 
 /* The same as people write it: "YYYY-MM-DD HH:MM[:SS][Z]". */
-int window_parse_time(const char *text, time_t *at, const char **errstr);
+const char *window_parse_time(const char *text, time_t *at);
 
 /* "DAYS HH:MM-HH:MM[;...][Z]": DAYS of Mon..Sun, with ranges (also over the weekend's end) and
  * commas; start included, end (up to 24:00) not.  An end before its start is that of the next day;
- * the period belongs to the day on which it starts.  One Z at the very end makes all of it UTC.  0,
- * or -1 with *errstr (static). */
-int window_parse(const char *text, struct window *out, const char **errstr);
+ * the period belongs to the day on which it starts.  One Z at the very end makes all of it UTC. */
+const char *window_parse(const char *text, struct window *out);
 
 /* True where t lies in a period, by the clock on the wall: an hour that the clock repeats counts
  * twice, one that it skips not at all. */

@@ -57,10 +57,10 @@ Test(keyline, good)
 {
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
 		struct keyline k;
-		char err[KEYLINE_ERROR] = "";
+		const char *why = NULL;
 
-		cr_expect_eq(keyline_parse(good[i].line, strlen(good[i].line), &k, err), 1,
-			     "%s: %s", good[i].line, err);
+		cr_expect_eq(keyline_parse(good[i].line, strlen(good[i].line), &k, &why), 1,
+			     "%s: %s", good[i].line, why);
 		cr_expect_str_eq(k.name, good[i].name);
 		cr_expect_str_eq(k.endpoint, good[i].endpoint);
 		cr_expect_str_eq(k.type, good[i].type);
@@ -75,10 +75,10 @@ Test(keyline, entry_holds_the_key)
 	const char *line = "permitopen=\"127.0.0.1:4565\",endpoint=\"e\" " KEY_ED " me";
 	uint8_t blob[64], digest[KEYLINE_DIGEST];
 	struct keyline k;
-	char err[KEYLINE_ERROR];
+	const char *why = NULL;
 	long n = keyline_base64(BLOB_ED, strlen(BLOB_ED), blob, sizeof(blob));
 
-	cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1);
+	cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1);
 	keyline_digest(blob, (size_t)n, digest);
 	cr_expect_str_eq(k.permitopen[0], "127.0.0.1:4565");
 	cr_expect_str_eq(k.fingerprint, FP_ED);
@@ -120,12 +120,13 @@ static const struct {
 Test(keyline, conditions)
 {
 	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
-		char line[1024], err[KEYLINE_ERROR] = "", source[ADDRESS_TEXT];
+		const char *why = NULL;
+		char line[1024], source[ADDRESS_TEXT];
 		const char *options = conditions[i].options;
 		struct keyline k;
 
 		snprintf(line, sizeof(line), "%s " KEY_ED " me", options);
-		cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1, "%s: %s", line, err);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1, "%s: %s", line, why);
 		cr_expect_str_eq(k.from_text ? k.from_text : "", conditions[i].from, "%s", options);
 		cr_expect_eq(k.from.n > 0, *conditions[i].from != '\0', "%s", options);
 		cr_expect_str_eq(k.valid_text ? k.valid_text : "", conditions[i].valid, "%s",
@@ -161,11 +162,12 @@ Test(keyline, no_effect)
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
-		char line[1024], err[KEYLINE_ERROR] = "";
+		const char *why = NULL;
+		char line[1024];
 		struct keyline k;
 
 		snprintf(line, sizeof(line), "%s \t" KEY_SK_ED " me", table[i].options);
-		cr_assert_eq(keyline_parse(line, strlen(line), &k, err), 1, "%s: %s", line, err);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1, "%s: %s", line, why);
 		cr_expect_str_eq(k.no_effect, table[i].no_effect);
 		cr_expect_eq(k.verify_required, table[i].verify_required);
 		cr_expect_str_eq(k.options, table[i].options);
@@ -196,15 +198,16 @@ Test(keyline, merge)
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		struct keyline k[2];
-		char line[1024], err[KEYLINE_ERROR] = "", out[768];
+		const char *why = NULL;
+		char line[1024], out[768];
 
 		for (int j = 0; j < 2; j++) {
 			const char *options = j ? table[i].b : table[i].a;
 
 			snprintf(line, sizeof(line), "%s%s" KEY_ED " me", options,
 				 *options ? " " : "");
-			cr_assert_eq(keyline_parse(line, strlen(line), &k[j], err), 1, "%s: %s",
-				     line, err);
+			cr_assert_eq(keyline_parse(line, strlen(line), &k[j], &why), 1, "%s: %s",
+				     line, why);
 		}
 		keyline_merge(&k[0], &k[1], out, sizeof(out));
 		cr_expect_str_eq(out, table[i].out);
@@ -220,14 +223,15 @@ Test(keyline, merge)
 
 Test(keyline, merge_of_long_ones)
 {
-	char line[4096], err[KEYLINE_ERROR] = "", out[768];
+	const char *why = NULL;
+	char line[4096], out[768];
 	struct keyline k[2];
 
 	for (int i = 0; i < 2; i++) {
 		snprintf(line, sizeof(line),
 			 "permitopen=\"%c%s:1\",permitopen=\"%cb:2\" " KEY_ED " me", 'a' + i,
 			 &(N63 N63 N63 N63)[1] /* at most 255 */, 'a' + i);
-		cr_assert_eq(keyline_parse(line, strlen(line), &k[i], err), 1, "%s", err);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k[i], &why), 1, "%s", why);
 	}
 	keyline_merge(&k[0], &k[1], out, sizeof(out));
 	cr_expect(strstr(out, "... ssh-ed25519 AAAA... me") && strstr(out, "permitopen=\"a2"), "%s",
@@ -243,9 +247,10 @@ Test(keyline, no_entry)
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		struct keyline k;
-		char err[KEYLINE_ERROR];
+		const char *why = NULL;
 
-		cr_expect_eq(keyline_parse(lines[i], strlen(lines[i]), &k, err), 0, "%s", lines[i]);
+		cr_expect_eq(keyline_parse(lines[i], strlen(lines[i]), &k, &why), 0, "%s",
+			     lines[i]);
 		cr_expect_null(k.blob);
 	}
 }
@@ -441,12 +446,12 @@ Test(keyline, bad)
 {
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		struct keyline k;
-		char err[KEYLINE_ERROR] = "";
+		const char *why = NULL;
 
-		cr_expect_eq(keyline_parse(bad[i].line, strlen(bad[i].line), &k, err), -1, "%s",
+		cr_expect_eq(keyline_parse(bad[i].line, strlen(bad[i].line), &k, &why), -1, "%s",
 			     bad[i].line);
-		cr_expect(strstr(err, bad[i].because), "%s: \"%s\" does not say: %s", bad[i].line,
-			  err, bad[i].because);
+		cr_expect(why && strstr(why, bad[i].because), "%s: \"%s\" does not say: %s",
+			  bad[i].line, why, bad[i].because);
 		cr_expect_null(k.blob);
 		cr_expect_eq(k.n_permitopen, 0);
 	}
@@ -456,19 +461,20 @@ Test(keyline, nul_and_length)
 {
 	static const char nul[] = KEY_ED " me\0you";
 	struct keyline k;
-	char err[KEYLINE_ERROR], *line = malloc(KEYLINE_MAX + 1);
+	const char *why = NULL;
+	char *line = malloc(KEYLINE_MAX + 1);
 
 	cr_assert(line);
-	cr_expect_eq(keyline_parse(nul, sizeof(nul) - 1, &k, err), -1);
-	cr_expect(strstr(err, "0x00"));
-	cr_expect_eq(keyline_parse("\0", 1, &k, err), -1);
+	cr_expect_eq(keyline_parse(nul, sizeof(nul) - 1, &k, &why), -1);
+	cr_expect(why && strstr(why, "0x00"));
+	cr_expect_eq(keyline_parse("\0", 1, &k, &why), -1);
 
 	memset(line, 'x', KEYLINE_MAX + 1);
 	memcpy(line, KEY_ED " ", strlen(KEY_ED " "));
-	cr_expect_eq(keyline_parse(line, KEYLINE_MAX, &k, err), 1, "the longest line");
+	cr_expect_eq(keyline_parse(line, KEYLINE_MAX, &k, &why), 1, "the longest line");
 	keyline_free(&k);
-	cr_expect_eq(keyline_parse(line, KEYLINE_MAX + 1, &k, err), -1);
-	cr_expect(strstr(err, "longer than"));
+	cr_expect_eq(keyline_parse(line, KEYLINE_MAX + 1, &k, &why), -1);
+	cr_expect(why && strstr(why, "longer than"));
 	free(line);
 }
 
@@ -483,13 +489,14 @@ Test(keyline, every_cut)
 
 	for (size_t n = 1; n < sizeof(line); n++) {
 		struct keyline k;
-		char err[KEYLINE_ERROR] = "", *cut = malloc(n);
+		const char *why = NULL;
+		char *cut = malloc(n);
 		bool whole = n >= sizeof(line) - sizeof(" me"); /* the comment may be missing */
 
 		cr_assert(cut);
 		memcpy(cut, line, n);
-		cr_expect_eq(keyline_parse(cut, n, &k, err), whole ? 1 : -1, "cut to %zu: %s", n,
-			     err);
+		cr_expect_eq(keyline_parse(cut, n, &k, &why), whole ? 1 : -1, "cut to %zu: %s", n,
+			     why);
 		keyline_free(&k);
 		free(cut);
 	}

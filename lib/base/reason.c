@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every program, for parsers that say why they refuse a value.  It reports nothing itself:
+ * who called the parser knows the file and the line.
+ */
+#include "reason.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *reasonf(const char *fmt, ...)
+{
+	static char kept[REASON_MAX];
+	char text[REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return strcpy(kept, text);
+}
