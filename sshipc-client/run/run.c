@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -32,8 +32,6 @@ struct run {
 	int pipe;  /* to the other process, until it is a command */
 	int other; /* its pidfd */
 	struct event *over;
-	void (*ended)(void *arg);
-	void *arg;
 	char dir[PATH_BYTES - 20]; /* of the private socket; "": none */
 	struct spec spec;	   /* the private listener */
 };
@@ -69,7 +67,7 @@ struct run *run_split(const struct settings *s)
 	pid_t between = -1;
 
 	r->s = s;
-	r->other = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	r->other = pidfd_open(getpid(), 0);
 	if (r->other < 0)
 		log_msg(LOG_ERR,
 			"run mode needs the system call pidfd_open, which is refused here; "
@@ -95,18 +93,9 @@ struct run *run_split(const struct settings *s)
 
 /* ---- the process of the tunnel ---- */
 
-static void on_over(evutil_socket_t fd, short what, void *arg)
+void run_watch(struct run *r, struct event_base *base, event_callback_fn ended, void *arg)
 {
-	struct run *r = arg;
-
-	r->ended(r->arg);
-}
-
-void run_watch(struct run *r, struct event_base *base, void (*ended)(void *arg), void *arg)
-{
-	r->ended = ended;
-	r->arg = arg;
-	r->over = loop_watch(base, r->other, EV_READ, on_over, r);
+	r->over = loop_watch(base, r->other, EV_READ, ended, arg);
 }
 
 /* In a folder that is ours alone, and that nobody can put another in the place of; a short one, if
@@ -276,7 +265,7 @@ void run_free(struct run *r, int code)
 	if (!r)
 		return;
 	if (r->pipe < 0)
-		syscall(SYS_pidfd_send_signal, r->other, SIGTERM, NULL, 0);
+		pidfd_send_signal(r->other, SIGTERM, NULL, 0);
 	else if (write(r->pipe, &byte, 1) != 1)
 		log_msg(LOG_DEBUG, "nobody waits for the exit code");
 	loop_drop(r->over);

@@ -16,7 +16,7 @@ struct run;
 struct run *run_split(const struct settings *s);
 
 /* ended is called when the other process has ended, whatever it was by then. */
-void run_watch(struct run *r, struct event_base *base, void (*ended)(void *arg), void *arg);
+void run_watch(struct run *r, struct event_base *base, event_callback_fn ended, void *arg);
 
 /* The link is up: has COMMAND started with the variables for the first of *listeners; where it is
  * NULL, makes a private one.  status: what .status told, may be NULL.  From here on we are in a

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process with --stdio, started by client.c once the link is up: two threads
+ * copy, since stdin and stdout must stay blocking, and the loop carries their socket.  The threads
+ * may touch nothing but their descriptors: they have no lock, and libssh is the loop's.
+ */
 #include "stdio_relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,24 +21,25 @@
 #include "log.h"
 #include "loop.h"
 
-/* What the threads tell, added up: the errno that ended either, and that stdout has all. */
-#define STDOUT_ERROR(error) ((uint64_t)(error))
-#define STDIN_ERROR(error)  ((uint64_t)(error) << 16)
-#define DRAINED		    (1ULL << 32)
-
 struct stdio {
 	struct opening_watch watch;
-	enum opening_end end;
-	bool ended, drained, reported;
-	struct event *told;
+	struct event *results;
+	/* The end is reported once the channel has ended and stdout has all that came from it. */
+	enum { CARRYING, CHANNEL_ENDED, DRAINED, REPORTED } state;
+	enum opening_end end; /* from CHANNEL_ENDED on */
 };
 
-/* What the threads know. */
+/* What a thread says of its descriptor: the errno that ended the copying, or 0 for all of it. */
+struct result {
+	int fd, error;
+};
+
+/* What the threads work with. */
 struct copies {
-	int socket, told_fd;
+	int socket, results;
 };
 
-/* To the end, or with errno. */
+/* Copies up to the end of file, or fails with errno. */
 static enum { WHOLE, UNREAD, UNWRITTEN } copy(int from, int to)
 {
 	char buf[65536];
@@ -48,19 +52,22 @@ static enum { WHOLE, UNREAD, UNWRITTEN } copy(int from, int to)
 	return n < 0 ? UNREAD : WHOLE;
 }
 
-static void tell(const struct copies *c, uint64_t what)
+static void send_result(const struct copies *c, int fd, int error)
 {
-	while (write(c->told_fd, &what, sizeof(what)) < 0 && errno == EINTR)
-		continue;
+	const struct result r = {fd, error};
+
+	/* The pipe has room for more than the two results, and no signal is this thread's. */
+	if (write(c->results, &r, sizeof(r)) < 0)
+		return;
 }
 
-/* What could not be read to its end must not look whole to the endpoint. */
+/* Where stdin could not be read to its end, the endpoint must not see an orderly end of file. */
 static void *copy_up(void *arg)
 {
 	const struct copies *c = arg;
 
 	if (copy(STDIN_FILENO, c->socket) == UNREAD)
-		tell(c, STDIN_ERROR(errno));
+		send_result(c, STDIN_FILENO, errno);
 	else
 		shutdown(c->socket, SHUT_WR);
 	return NULL;
@@ -69,53 +76,51 @@ static void *copy_up(void *arg)
 static void *copy_down(void *arg)
 {
 	const struct copies *c = arg;
-	const uint64_t what =
-	    copy(c->socket, STDOUT_FILENO) == UNWRITTEN ? STDOUT_ERROR(errno) : DRAINED;
+	const int error = copy(c->socket, STDOUT_FILENO) == UNWRITTEN ? errno : 0;
 
 	if (confine_null(STDOUT_FILENO) < 0) /* its reader waits for the end */
 		close(STDOUT_FILENO);
-	tell(c, what);
+	send_result(c, STDOUT_FILENO, error);
 	return NULL;
 }
 
-static void report(struct stdio *s)
+static void report(struct stdio *s, enum opening_end end)
 {
-	if (s->reported || !s->ended || !(s->drained || s->end == OPENING_REFUSED))
+	if (s->state == REPORTED)
 		return;
-	s->reported = true;
-	s->watch.ended(s->watch.arg, s->end);
+	s->state = REPORTED;
+	s->watch.ended(s->watch.arg, end);
 }
 
 static void on_ended(void *arg, enum opening_end end)
 {
 	struct stdio *s = arg;
 
-	s->ended = true;
 	s->end = end;
-	report(s);
+	if (s->state == DRAINED || end == OPENING_REFUSED)
+		report(s, end);
+	else if (s->state == CARRYING)
+		s->state = CHANNEL_ENDED;
 }
 
-static void on_told(evutil_socket_t fd, short what, void *arg)
+static void on_result(evutil_socket_t fd, short what, void *arg)
 {
 	struct stdio *s = arg;
-	uint64_t told = STDOUT_ERROR(EIO);
-	int in, out;
+	struct result r = {STDOUT_FILENO, EIO};
 
-	if (read(fd, &told, sizeof(told)) == sizeof(told))
-		s->drained = s->drained || told >= DRAINED;
-	out = (int)(told & 0xffff);
-	in = (int)(told >> 16 & 0xffff);
-	if (out == 0 && in == 0) {
-		report(s);
-		return;
+	if (read(fd, &r, sizeof(r)) != sizeof(r) || r.error != 0) {
+		log_msg(LOG_ERR, "%s: %s", r.fd == STDOUT_FILENO ? "stdout" : "stdin",
+			r.fd == STDOUT_FILENO && r.error == EPIPE ? "nobody reads it any more"
+								  : strerror(r.error));
+		report(s, OPENING_ABORTED);
+	} else if (s->state == CHANNEL_ENDED) {
+		report(s, s->end);
+	} else if (s->state == CARRYING) {
+		s->state = DRAINED;
 	}
-	s->drained = true;
-	log_msg(LOG_ERR, "%s: %s", out ? "stdout" : "stdin",
-		out == EPIPE ? "nobody reads it any more" : strerror(out ? out : in));
-	on_ended(s, OPENING_ABORTED);
 }
 
-/* No signal is theirs. */
+/* The threads are born with all signals blocked: signals are the loop's. */
 static int start_threads(struct copies *c)
 {
 	pthread_t up, down;
@@ -137,16 +142,16 @@ struct stdio *stdio_start(struct event_base *base, struct link *l, const struct 
 {
 	struct stdio *s = xcalloc(1, sizeof(*s));
 	const struct opening_watch ours = {on_ended, s};
-	/* Outlives all else, as the threads may. */
+	/* Static: the threads may go on until the process ends. */
 	static struct copies copies;
-	int pair[2];
+	int pair[2], results[2];
 
 	s->watch = *watch;
-	copies.told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (copies.told_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+	if (pipe2(results, O_CLOEXEC) != 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
-	copies.socket = pair[0];
-	s->told = loop_watch(base, copies.told_fd, EV_READ | EV_PERSIST, on_told, s);
+	copies = (struct copies){.socket = pair[0], .results = results[1]};
+	s->results = loop_watch(base, results[0], EV_READ | EV_PERSIST, on_result, s);
 	if (start_threads(&copies) != 0)
 		goto fail;
 	link_open(l, to, pair[1], "stdin", &ours);
@@ -160,6 +165,6 @@ void stdio_free(struct stdio *s)
 {
 	if (!s)
 		return;
-	loop_drop(s->told);
+	loop_drop(s->results);
 	free(s);
 }

@@ -36,7 +36,15 @@ struct client {
 	struct stdio *stdio;
 	struct run *run;
 	FILE *ready_out; /* --ready-fd */
-	bool ready, started, leaving, refused;
+	/* In this order, each at most once.  RUNNING, LEAVING: run mode only; REFUSED: --stdio
+	 * only. */
+	enum {
+		CONNECTING, /* not logged in yet */
+		READY,	    /* logged in, announced; COMMAND or --stdio is being started */
+		RUNNING,    /* COMMAND was started */
+		REFUSED,    /* the server refused the open: .status will say for which reason */
+		LEAVING,    /* COMMAND has ended, what it sent is still on its way */
+	} state;
 	int exit_code;
 };
 
@@ -84,7 +92,7 @@ static void on_stdio_ended(void *arg, enum opening_end end)
 	struct client *c = arg;
 
 	if (end == OPENING_REFUSED && link_is_sshipc(c->link))
-		c->refused = true;
+		c->state = REFUSED;
 	else
 		stop(c, end == OPENING_ORDERLY ? EX_OK : EX_UNAVAILABLE);
 }
@@ -129,19 +137,19 @@ static void start_command(struct client *c, const char *status)
 	}
 }
 
-/* What it had sent is on its way as if it had sent it to the endpoint itself. */
-static void on_command_ended(void *arg)
+/* What COMMAND sent before its end still reaches the endpoint, as without a tunnel. */
+static void on_command_ended(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
 	const struct timeval linger = {.tv_sec = LINGER_SECONDS};
 
-	if (c->started)
+	if (c->state == RUNNING)
 		listeners_stop(c->listeners);
-	if (!c->started || link_idle(c->link)) {
+	if (c->state != RUNNING || link_idle(c->link)) {
 		stop(c, EX_OK);
 		return;
 	}
-	c->leaving = true;
+	c->state = LEAVING;
 	event_base_loopexit(c->base, &linger);
 }
 
@@ -156,12 +164,12 @@ static void on_told(void *arg, const char *status, const char *fault)
 {
 	struct client *c = arg;
 
-	if (c->refused)
+	if (c->state == REFUSED)
 		stop(c, status ? refusal_code(status) : EX_UNAVAILABLE);
-	if (c->run && !c->started && fault) {
+	if (c->run && c->state < RUNNING && fault) {
 		stop(c, EX_UNAVAILABLE);
-	} else if (c->run && !c->started) {
-		c->started = true;
+	} else if (c->run && c->state < RUNNING) {
+		c->state = RUNNING;
 		start_command(c, status);
 	}
 }
@@ -171,17 +179,17 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	struct client *c = arg;
 
 	states_event(c->states, c->link, event, text);
-	if (event == LINK_UP && !c->ready) {
-		c->ready = true;
+	if (event == LINK_UP && c->state == CONNECTING) {
+		c->state = READY;
 		if (c->s->stdio)
 			start_stdio(c);
 		else if (!c->run)
 			tell_ready(c, text);
 	}
-	/* It is one connection: who started it tries again. */
-	if (event == LINK_DOWN && c->s->stdio && (!c->stdio || c->refused))
+	/* --stdio is for one connection, which a reconnect would not bring back. */
+	if (event == LINK_DOWN && c->s->stdio && c->state != READY)
 		stop(c, EX_UNAVAILABLE);
-	if (event == LINK_IDLE && c->leaving)
+	if (event == LINK_IDLE && c->state == LEAVING)
 		stop(c, EX_OK);
 }
 
@@ -196,7 +204,7 @@ static void reload(struct client *c)
 	static struct settings fresh;
 	bool sound;
 
-	notify_reloading(c->notify);
+	notify_send(c->notify, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)loop_us());
 	sound = settings_read(c->s->argc, c->s->argv, &fresh) < 0;
 	settings_free(&fresh);
 	if (sound) {
@@ -206,7 +214,7 @@ static void reload(struct client *c)
 	}
 	log_msg(LOG_ERR, "SIGHUP: the settings as they are now are faulty; going on with the old "
 			 "ones");
-	if (c->ready)
+	if (c->state != CONNECTING)
 		notify_send(c->notify, "READY=1");
 }
 
@@ -286,10 +294,11 @@ int client_run(const struct settings *s, struct run *run)
 		watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
 		event_base_dispatch(c.base);
 	}
-	/* The signal that ended a question has its say. */
+	/* A signal ended the wait for an answer: the exit code is its handler's, which has to run.
+	 */
 	if (tty_interrupted())
 		event_base_loop(c.base, EVLOOP_NONBLOCK);
-	code = c.exit_code; /* what is cut off now has no say */
+	code = c.exit_code; /* errors of the shutdown do not change it */
 	if (code != CLIENT_AGAIN)
 		notify_send(c.notify, "STOPPING=1");
 	listeners_free(c.listeners);

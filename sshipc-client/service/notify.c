@@ -69,11 +69,6 @@ struct notify *notify_new(struct event_base *base)
 	return n;
 }
 
-void notify_reloading(struct notify *n)
-{
-	notify_send(n, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)loop_us());
-}
-
 void notify_free(struct notify *n)
 {
 	if (!n)

@@ -12,12 +12,9 @@ struct notify;
  * twice in that time that the loop turns. */
 struct notify *notify_new(struct event_base *base);
 
-/* "READY=1", "STATUS=...", lines of them.  Nothing for NULL; a manager that does not listen is not
- * waited for. */
+/* "READY=1", "STATUS=...", lines of them; "RELOADING=1" with "MONOTONIC_USEC=", which "READY=1"
+ * ends. Nothing for NULL; a manager that does not listen is not waited for. */
 void notify_send(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* "RELOADING=1", which wants the time with it; "READY=1" ends it. */
-void notify_reloading(struct notify *n);
 
 void notify_free(struct notify *n);
 
