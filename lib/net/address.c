@@ -266,6 +266,11 @@ bool address_is_unix(const struct address *a)
 	return a->sa.ss_family == AF_UNIX;
 }
 
+const char *address_path(const struct address *a)
+{
+	return address_is_unix(a) && UN(a)->sun_path[0] ? UN(a)->sun_path : NULL;
+}
+
 bool address_is_loopback(const struct address *a)
 {
 	if (a->sa.ss_family == AF_INET6)

@@ -60,6 +60,7 @@ const char *address_format_host(const struct address *a, char *buf, size_t size)
 bool address_equal(const struct address *a, const struct address *b);
 
 bool address_is_unix(const struct address *a);
+const char *address_path(const struct address *a); /* NULL: no socket in the file system */
 bool address_is_loopback(const struct address *a); /* 127/8, ::1 and every Unix address */
 uint16_t address_port(const struct address *a);	   /* host order; 0 for Unix */
 
@@ -104,8 +105,7 @@ struct listening {
 
 /* What the owner of a Unix listener may wish: -1 (mode, uid, gid) leaves the default. */
 struct listen_perm {
-	int mode;
-	int64_t uid, gid;
+	int64_t mode, uid, gid;
 };
 
 /* Binds and listens.  perm may be NULL.  TCP: SO_REUSEADDR; "*" is dual stack where IPv6 exists,
@@ -120,16 +120,8 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 /* Has this machine the address, whatever the port? */
 bool address_is_here(const struct address *a);
 
-/* Would address_listen find this address free?  Only looks: connects to nobody (an IPC daemon takes
- * every connect for a client), replaces nothing, leaves nothing behind.  0, or -1 with err: cause
- * and remedy. */
-int address_look(const struct address *a, char *err, size_t size);
-
 /* False for a Unix path that leads to our socket no more: it was removed or replaced. */
 bool listening_in_place(const struct listening *l);
-
-/* Is there anything at its Unix path? */
-bool listening_in_the_way(const struct listening *l);
 
 /* Closes it; unlinks a Unix path only while it is still our inode.  Safe on a closed one. */
 void listening_close(struct listening *l);

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The listening half of address.h. */
+/*
+ * The listening half of address.h, in the monitor and in the client, at their start and when a
+ * path is bound again.  It may neither take a path from a living program nor follow a folder that
+ * is moved meanwhile: what it changes it changes by descriptors.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -12,17 +16,6 @@
 #include "address.h"
 #include "folders.h"
 #include "log.h"
-
-#define WHY_SIZE  FOLDERS_ERROR
-#define LISTENING 0x10000 /* in /proc/net/unix: __SO_ACCEPTCON */
-
-/* NULL for anything but a socket in the file system. */
-static const char *unix_path(const struct address *a)
-{
-	const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
-
-	return address_is_unix(a) && un->sun_path[0] ? un->sun_path : NULL;
-}
 
 const char *address_describe_peer(int fd, char *buf, size_t size)
 {
@@ -105,17 +98,6 @@ static int clear_stale(int folder, const char *name, char *why, size_t size)
 out:
 	close(there);
 	return rc;
-}
-
-/* Whom our clients would reach.  A service's own folder, as /run/postgresql, is a choice that an
- * administrator may make; one that everybody can write is none. */
-static int check_folders(const char *path, bool warn, char why[FOLDERS_ERROR])
-{
-	if (folders_check(path, FOLDERS_SHARED, why) != 0)
-		return errno == EPERM ? -1 : 0; /* bind(2) has a word for the others */
-	if (warn && folders_check(path, FOLDERS_PRIVATE_GROUP, why) != 0)
-		log_msg(LOG_WARNING, "%s: another socket can be put in its place: %s", path, why);
-	return 0;
 }
 
 static int bound_socket(const struct address *a)
@@ -209,7 +191,10 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 			 "%s (a link-local address needs its interface: [fe80::1%%eth0]:PORT)",
 			 cause);
 	else if (errno == ENOENT && address_is_unix(a))
-		snprintf(why, size, "%s (the socket's folder is not there)", cause);
+		snprintf(why, size,
+			 "%s (the socket's folder is not there); make that folder, writable for "
+			 "uid %u",
+			 cause, geteuid());
 	else if (errno == EACCES && !address_is_unix(a))
 		snprintf(why, size, "%s (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 			 cause);
@@ -220,15 +205,15 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size)
 {
-	const char *path = unix_path(a), *name = NULL;
-	char text[ADDRESS_TEXT], why[WHY_SIZE] = "";
+	const char *path = address_path(a), *name = NULL;
+	char text[ADDRESS_TEXT], why[FOLDERS_ERROR] = "";
 	struct sockaddr_storage ss = {0};
 	socklen_t len = sizeof(ss);
 	int folder = -1, rc = -1;
 
 	*out = (struct listening){.fd = -1, .at = *a};
-	if (path && check_folders(path, true, why) < 0)
-		goto out;
+	if (path && folders_check(path, FOLDERS_SHARED, why) != 0 && errno == EPERM)
+		goto out; /* bind(2) reports all other faults of the way */
 	if (path && (folder = open_folder(path, &name)) < 0) {
 		explain_bind(a, why, sizeof(why));
 		goto out;
@@ -244,6 +229,10 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 		goto out;
 	}
 	address_from_sockaddr(&out->at, (struct sockaddr *)&ss, len);
+	/* A service's own folder, as /run/postgresql, is a choice that an administrator may make.
+	 */
+	if (path && folders_check(path, FOLDERS_PRIVATE_GROUP, why) != 0)
+		log_msg(LOG_WARNING, "%s: another socket can be put in its place: %s", path, why);
 	rc = 0;
 out:
 	if (folder >= 0)
@@ -253,71 +242,6 @@ out:
 		snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
 	}
 	return rc;
-}
-
-/* By the inode: a path has many spellings. */
-static bool somebody_listens(const struct stat *wanted)
-{
-	FILE *f = fopen("/proc/net/unix", "re");
-	char line[512], path[256];
-	unsigned flags = 0;
-	struct stat st;
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f))
-		found = sscanf(line, "%*s %*s %*s %x %*s %*s %*s %255[^\n]", &flags, path) == 2 &&
-			(flags & LISTENING) && path[0] == '/' && stat(path, &st) == 0 &&
-			st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
-	if (f)
-		fclose(f);
-	return found;
-}
-
-static int look_at_path(const char *path, char *why, size_t size)
-{
-	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	struct stat st;
-	const bool there = lstat(path, &st) == 0;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	*strrchr(folder, '/') = '\0';
-	if (access(folder[0] ? folder : "/", W_OK | X_OK) < 0)
-		snprintf(why, size, "%s: %s; make that folder, writable for uid %u", folder,
-			 strerror(errno), geteuid());
-	else if (check_folders(path, false, why) < 0)
-		return -1;
-	else if (there && !S_ISSOCK(st.st_mode))
-		snprintf(why, size, "exists and is not a socket; move it away");
-	else if (there && somebody_listens(&st))
-		snprintf(why, size,
-			 "a program listens there; end it (\"ss -lxp src %s\" shows which), or "
-			 "choose another path",
-			 path);
-	else
-		return 0;
-	return -1;
-}
-
-int address_look(const struct address *a, char *err, size_t size)
-{
-	const char *path = unix_path(a);
-	char text[ADDRESS_TEXT], why[WHY_SIZE], cause[WHY_SIZE / 2];
-	int fd = -1;
-
-	if (path && look_at_path(path, why, sizeof(why)) == 0)
-		return 0;
-	if (!path) {
-		fd = bound_or_ipv4(a);
-		if (fd >= 0) {
-			close(fd);
-			return 0;
-		}
-		explain_bind(a, cause, sizeof(cause));
-		snprintf(why, sizeof(why), "%s; end the program that has it, or choose another%s",
-			 cause, address_is_unix(a) ? " name" : ", port 0 for any that is free");
-	}
-	snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
-	return -1;
 }
 
 /* Of a path that we bound: one that we were given may be anywhere. */
@@ -331,21 +255,14 @@ static bool is_ours(const struct listening *l, int folder, const char *name)
 
 bool listening_in_place(const struct listening *l)
 {
-	const char *path = unix_path(&l->at);
+	const char *path = address_path(&l->at);
 
 	return !path || !l->ino || is_ours(l, AT_FDCWD, path);
 }
 
-bool listening_in_the_way(const struct listening *l)
-{
-	struct stat st;
-
-	return lstat(unix_path(&l->at), &st) == 0;
-}
-
 void listening_close(struct listening *l)
 {
-	const char *path = unix_path(&l->at), *name = NULL;
+	const char *path = address_path(&l->at), *name = NULL;
 	int folder = -1;
 
 	if (l->fd < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "available.h"
 #include "beside.h"
 
 void surroundings_listeners(struct report *r, const struct settings *s)
@@ -20,7 +21,7 @@ void surroundings_listeners(struct report *r, const struct settings *s)
 		looked_at++;
 		if (spec_is_left_out(&s->specs[i]))
 			continue;
-		if (address_look(&s->specs[i].listen, err, sizeof(err)) < 0 &&
+		if (available_check(&s->specs[i].listen, err, sizeof(err)) < 0 &&
 		    !beside_listens(&s->specs[i].listen, own)) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;

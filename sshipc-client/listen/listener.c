@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "activation.h"
@@ -145,13 +146,13 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
  * daemon takes every connect for a client. */
 static int bind_again(struct listener *l, char *err, size_t size)
 {
-	if (listening_in_the_way(&l->at)) {
-		snprintf(err, size, "%s: something else is there now; move it away", l->local);
-		return -1;
-	}
-	return address_look(&l->spec->listen, err, size) < 0
-		   ? -1
-		   : address_listen(&l->spec->listen, SOMAXCONN, &l->spec->perm, &l->at, err, size);
+	struct stat st;
+
+	if (lstat(address_path(&l->at.at), &st) != 0)
+		return address_listen(&l->spec->listen, SOMAXCONN, &l->spec->perm, &l->at, err,
+				      size);
+	snprintf(err, size, "%s: something else is there now; move it away", l->local);
+	return -1;
 }
 
 /* Its path may have been removed, by a cleaner of /tmp or with its folder, or have been taken.  Who

@@ -33,14 +33,6 @@ static const struct variable {
 
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
-/* NULL: it has none. */
-static const char *path_of(const struct address *at)
-{
-	const char *path = ((const struct sockaddr_un *)&at->sa)->sun_path;
-
-	return address_is_unix(at) && path[0] ? path : NULL;
-}
-
 static int put_host(FILE *out, const struct address *at)
 {
 	char host[ADDRESS_TEXT];
@@ -53,7 +45,7 @@ static int put_host(FILE *out, const struct address *at)
 
 static int put_port(FILE *out, const struct address *at)
 {
-	const char *path = path_of(at), *name = path ? strstr(path, "/.s.PGSQL.") : NULL;
+	const char *path = address_path(at), *name = path ? strstr(path, "/.s.PGSQL.") : NULL;
 
 	if (name)
 		fputs(name + 10, out);
@@ -66,7 +58,7 @@ static int put_port(FILE *out, const struct address *at)
 
 static int put_path(FILE *out, const struct address *at)
 {
-	const char *path = path_of(at);
+	const char *path = address_path(at);
 
 	if (path)
 		fputs(path, out);
@@ -75,7 +67,7 @@ static int put_path(FILE *out, const struct address *at)
 
 static int put_dir(FILE *out, const struct address *at)
 {
-	const char *path = path_of(at);
+	const char *path = address_path(at);
 
 	if (path)
 		fprintf(out, "%.*s", (int)(strrchr(path, '/') - path), path);
@@ -93,7 +85,7 @@ static int put_addr(FILE *out, const struct address *at)
 
 static int put_dbus(FILE *out, const struct address *at)
 {
-	const char *path = path_of(at);
+	const char *path = address_path(at);
 
 	if (path || address_is_unix(at)) {
 		fputs(path ? "unix:path=" : "unix:abstract=", out);

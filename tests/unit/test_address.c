@@ -467,47 +467,6 @@ Test(address, unix_stale_is_replaced_live_is_not, .init = make_dir, .fini = remo
 	listening_close(&l);
 }
 
-static void expect_look(const char *text, const char *says)
-{
-	struct address a;
-	const char *why;
-	char err[1024] = "";
-
-	cr_assert_eq(address_parse(text, 0, &a, &why), 0);
-	cr_expect_eq(address_look(&a, err, sizeof(err)), says ? -1 : 0, "%s: %s", text, err);
-	cr_expect(!says || strstr(err, says), "%s: %s", text, err);
-}
-
-Test(address, look_changes_nothing, .init = make_dir, .fini = remove_dir)
-{
-	char text[ADDRESS_TEXT], name[64];
-	struct listening l = listen_on(path, 5, NULL);
-	struct stat st;
-
-	expect_look(path, "a program listens there; ");
-	cr_expect_eq(accept(l.fd, NULL, NULL), -1, "it connected");
-	close(l.fd); /* as a crash would */
-	expect_look(path, NULL);
-	cr_expect_eq(lstat(path, &st), 0, "the stale one is left alone");
-	unlink(path);
-	expect_look(path, NULL);
-	cr_expect_eq(lstat(path, &st), -1, "nothing is left behind");
-	close(open(path, O_CREAT | O_WRONLY, 0600));
-	expect_look(path, "not a socket; ");
-	unlink(path);
-	expect_look("/nonexistent/s", "/nonexistent: No such file or directory; ");
-
-	l = listen_on("127.0.0.1:0", 5, NULL);
-	expect_look(address_format(&l.at, text, sizeof(text)), "Address already in use");
-	listening_close(&l);
-	expect_look(text, NULL);
-	snprintf(name, sizeof(name), "@sshipc-look-%d", (int)getpid());
-	expect_look(name, NULL);
-	l = listen_on(name, 5, NULL);
-	expect_look(name, "choose another name");
-	listening_close(&l);
-}
-
 Test(address, unix_full_backlog, .init = make_dir, .fini = remove_dir)
 {
 	struct listening l = listen_on(path, 0, NULL);
