@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process while it reads its settings; the doctor and run mode ask it for
+ * words about a destination.  It opens no socket and asks no name server: a host that is a name
+ * stays one.
+ */
 #include "spec.h"
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,15 +101,12 @@ int destination_parse(const char *text, struct destination *out, const char **er
 		*errstr = "whose home ~ is there the server does not say: write the path from / on";
 		return -1;
 	}
-	if (!strchr(text, ':') && text[0] != '/') {
-		out->kind = DESTINATION_NAME;
-		if (endpoint_check_name(text, errstr) < 0)
-			return -1;
-	} else {
-		if (endpoint_check_alias(text, errstr) < 0)
-			return -1;
-		out->kind = text[0] == '/' ? DESTINATION_UNIX : DESTINATION_TCP;
-	}
+	out->kind = text[0] == '/'	? DESTINATION_UNIX
+		    : strchr(text, ':') ? DESTINATION_TCP
+					: DESTINATION_NAME;
+	if (out->kind == DESTINATION_NAME ? endpoint_check_name(text, errstr) < 0
+					  : endpoint_check_alias(text, errstr) < 0)
+		return -1;
 	if (out->kind != DESTINATION_TCP) {
 		snprintf(out->host, sizeof(out->host), "%s", text);
 		return 0;
@@ -123,125 +124,74 @@ static void set_default(struct destination *out, const struct address *listen)
 		address_format_host(listen, out->host, sizeof(out->host));
 }
 
-static int parse_number(const char *text, int base, unsigned long max, unsigned long *out)
+/* mode=, owner= and group= are of a socket's file, and given once each; the others are of any Unix
+ * socket, and repeatable. */
+enum option { MODE, OWNER, GROUP, ALLOW_UID, ALLOW_GID, N_OPTIONS };
+
+static const struct {
+	const char *name, *expected;
+} options[N_OPTIONS] = {
+    [MODE] = {"mode=", "mode= takes an octal number up to 0777"},
+    [OWNER] = {"owner=", "owner= takes a user that exists, or a uid"},
+    [GROUP] = {"group=", "group= takes a group that exists, or a gid"},
+    [ALLOW_UID] = {"allow-uid=", "allow-uid= takes a user that exists, or a uid, at most 16 times"},
+    [ALLOW_GID] = {"allow-gid=",
+		   "allow-gid= takes a group that exists, or a gid, at most 16 times"},
+};
+
+/* -1: neither a name that the system knows nor a number. */
+static int64_t parse_value(enum option o, const char *text)
 {
+	const struct passwd *pw = o == OWNER || o == ALLOW_UID ? getpwnam(text) : NULL;
+	const struct group *gr = o == GROUP || o == ALLOW_GID ? getgrnam(text) : NULL;
 	char *end = NULL;
-
-	/* strtoul would take blanks and a sign. */
-	if (text[0] < '0' || text[0] > '9' || strlen(text) > 10)
-		return -1;
-	*out = strtoul(text, &end, base);
-	return *end || *out > max ? -1 : 0;
-}
-
-static int parse_mode(const char *text, struct spec *s)
-{
-	unsigned long v = 0;
-
-	if (parse_number(text, 8, 0777, &v) < 0)
-		return -1;
-	s->perm.mode = (int)v;
-	return 0;
-}
-
-/* -1: neither a name nor a number. */
-static int64_t parse_user(const char *text)
-{
-	const struct passwd *pw = getpwnam(text);
-	unsigned long v = 0;
+	int64_t v;
 
 	if (pw)
 		return pw->pw_uid;
-	return parse_number(text, 10, UINT32_MAX - 1, &v) < 0 ? -1 : (int64_t)v;
-}
-
-static int64_t parse_group(const char *text)
-{
-	const struct group *gr = getgrnam(text);
-	unsigned long v = 0;
-
 	if (gr)
 		return gr->gr_gid;
-	return parse_number(text, 10, UINT32_MAX - 1, &v) < 0 ? -1 : (int64_t)v;
-}
-
-static int set_owner(const char *text, struct spec *s)
-{
-	s->perm.uid = parse_user(text);
-	return s->perm.uid < 0 ? -1 : 0;
-}
-
-static int set_group(const char *text, struct spec *s)
-{
-	s->perm.gid = parse_group(text);
-	return s->perm.gid < 0 ? -1 : 0;
-}
-
-static int add_id(int64_t id, uint32_t ids[CALLER_IDS], size_t *n)
-{
-	if (id < 0 || *n == CALLER_IDS)
+	/* strtoll would take blanks and a sign. */
+	if (text[0] < '0' || text[0] > '9' || strlen(text) > 10)
 		return -1;
-	ids[(*n)++] = (uint32_t)id;
-	return 0;
+	v = strtoll(text, &end, o == MODE ? 8 : 10);
+	return *end || v > (o == MODE ? 0777 : UINT32_MAX - 1) ? -1 : v;
 }
 
-static int allow_uid(const char *text, struct spec *s)
+static int parse_option(const char *option, struct spec *s, const char **errstr)
 {
-	return add_id(parse_user(text), s->callers.uids, &s->callers.n_uids);
-}
+	int64_t *const once[] = {&s->perm.mode, &s->perm.uid, &s->perm.gid};
+	uint32_t *ids = s->callers.uids;
+	size_t *n = &s->callers.n_uids;
+	unsigned o = 0;
+	int64_t v;
 
-static int allow_gid(const char *text, struct spec *s)
-{
-	return add_id(parse_group(text), s->callers.gids, &s->callers.n_gids);
-}
-
-static const struct {
-	const char *name;
-	int (*parse)(const char *text, struct spec *s);
-	const char *expected;
-	bool repeatable; /* and for a socket without a file, too */
-} options[] = {
-    {"mode=", parse_mode, "mode= takes an octal number up to 0777", false},
-    {"owner=", set_owner, "owner= takes a user that exists, or a uid", false},
-    {"group=", set_group, "group= takes a group that exists, or a gid", false},
-    {"allow-uid=", allow_uid, "allow-uid= takes a user that exists, or a uid, at most 16 times",
-     true},
-    {"allow-gid=", allow_gid, "allow-gid= takes a group that exists, or a gid, at most 16 times",
-     true},
-};
-
-#define N_OPTIONS (sizeof(options) / sizeof(*options))
-
-static int parse_option(const char *option, bool seen[N_OPTIONS], struct spec *s,
-			const char **errstr)
-{
-	size_t i = 0;
-
-	while (i < N_OPTIONS && strncmp(option, options[i].name, strlen(options[i].name)) != 0)
-		i++;
-	if (i == N_OPTIONS)
-		*errstr =
-		    "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
-	else if (seen[i] && !options[i].repeatable)
-		*errstr = "a listener option is given twice";
-	else if (!options[i].repeatable && !strchr("/~", s->text[0]))
-		*errstr = "only a listener with a path has mode=, owner= and group=";
-	else if (seen[i] = true, options[i].parse(option + strlen(options[i].name), s) < 0)
-		*errstr = options[i].expected;
-	else
+	while (o < N_OPTIONS && strncmp(option, options[o].name, strlen(options[o].name)) != 0)
+		o++;
+	*errstr = "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
+	if (o == N_OPTIONS)
+		return -1;
+	*errstr = "only a listener with a path has mode=, owner= and group=";
+	if (o <= GROUP && !strchr("/~", s->text[0]))
+		return -1;
+	*errstr = "a listener option is given twice";
+	if (o <= GROUP && *once[o] >= 0)
+		return -1;
+	*errstr = options[o].expected;
+	v = parse_value(o, option + strlen(options[o].name));
+	if (v < 0)
+		return -1;
+	if (o <= GROUP) {
+		*once[o] = v;
 		return 0;
-	return -1;
-}
-
-/* text is written to. */
-static int parse_options(char *text, struct spec *s, const char **errstr)
-{
-	bool seen[N_OPTIONS] = {false};
-
-	for (char *option = strsep(&text, ","); option; option = strsep(&text, ",")) {
-		if (parse_option(option, seen, s, errstr) < 0)
-			return -1;
 	}
+	if (o == ALLOW_GID) {
+		ids = s->callers.gids;
+		n = &s->callers.n_gids;
+	}
+	if (*n == CALLER_IDS)
+		return -1;
+	ids[(*n)++] = (uint32_t)v;
 	return 0;
 }
 
@@ -281,7 +231,7 @@ static int parse_where(char *text, struct spec *out, char **rest, const char **e
 /* text is written to. */
 static int parse(char *text, struct spec *out, const char **errstr)
 {
-	char *comma = cut(text, ','), *rest = NULL;
+	char *options_text = cut(text, ','), *rest = NULL, *option;
 
 	if (parse_where(text, out, &rest, errstr) < 0 ||
 	    (rest && rest[0] == '/' && unescape(rest, errstr) < 0))
@@ -294,11 +244,14 @@ static int parse(char *text, struct spec *out, const char **errstr)
 	}
 	if (!rest && !out->inherited)
 		set_default(&out->to, &out->listen);
-	if (comma && !address_is_unix(&out->listen) && !out->inherited) {
+	if (options_text && !address_is_unix(&out->listen) && !out->inherited) {
 		*errstr = "only a Unix socket has listener options: a path, @name or fd:NAME";
 		return -1;
 	}
-	return comma ? parse_options(comma, out, errstr) : 0;
+	while ((option = strsep(&options_text, ",")))
+		if (parse_option(option, out, errstr) < 0)
+			return -1;
+	return 0;
 }
 
 int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size)
