@@ -5,32 +5,46 @@
 #include "verdict.h"
 
 static const struct {
-	const char *reason, *remedy;
+	const char *code, *reason, *remedy;
 } texts[] = {
-    [POLICY_GRANT] = {"granted", "nothing to do"},
-    [POLICY_GRANT_STATUS] = {"granted: the status answer", "nothing to do"},
-    [POLICY_NO_KEY] = {"the key is not in the allow list",
+    [POLICY_GRANT] = {"", "granted", "nothing to do"},
+    [POLICY_GRANT_STATUS] = {"", "granted: the status answer", "nothing to do"},
+    [POLICY_NO_KEY] = {"", "the key is not in the allow list",
 		       "add the key's public line to the allow list"},
     [POLICY_WRONG_DESTINATION] =
-	{"the destination is not this key's endpoint",
+	{"destination", "the destination is not this key's endpoint",
 	 "ask for the endpoint's name or address, or add the destination to its accept list"},
-    [POLICY_BAD_DESTINATION] = {"the destination is empty, too long or holds control bytes",
+    [POLICY_BAD_DESTINATION] = {"malformed",
+				"the destination is empty, too long or holds control bytes",
 				"correct the destination at the client"},
     [POLICY_WRONG_TYPE] =
-	{"sshipc forwards to one endpoint and does nothing else",
+	{"type", "sshipc forwards to one endpoint and does nothing else",
 	 "use -L or -W at the client, without a shell, command, agent, X11, -R or -D"},
-    [POLICY_NO_ENDPOINT] = {"the key's endpoint is no longer configured",
+    [POLICY_NO_ENDPOINT] = {"no-endpoint", "the key's endpoint is no longer configured",
 			    "configure the endpoint or name another in the key's line"},
-    [POLICY_SOURCE_NOT_ALLOWED] = {"the key is not allowed from this address",
+    [POLICY_SOURCE_NOT_ALLOWED] = {"source", "the key is not allowed from this address",
 				   "add the address to from in the key's line, or come from "
 				   "one that is there"},
-    [POLICY_EXPIRED] = {"the key has expired", "put a later expiry-time into the key's line"},
-    [POLICY_OUTSIDE_WINDOW] = {"the key is not valid at this time",
+    [POLICY_EXPIRED] = {"expired", "the key has expired",
+			"put a later expiry-time into the key's line"},
+    [POLICY_OUTSIDE_WINDOW] = {"window", "the key is not valid at this time",
 			       "wait for a period of valid in the key's line, or widen it"},
     [POLICY_USER_NOT_VERIFIED] =
-	{"the security key did not verify its user (verify-required)",
+	{"verification", "the security key did not verify its user (verify-required)",
 	 "make a key that asks for its PIN or a finger: ssh-keygen -t ed25519-sk -O "
 	 "verify-required"},
+    [POLICY_NOT_TOUCHED] =
+	{"touch", "the security key was not touched",
+	 "its owner must confirm each login; use a key made without no-touch-required"},
+    [POLICY_MAX_SESSIONS] =
+	{"sessions", "the key has as many sessions as it may (max-sessions)",
+	 "end another session of this key, or set a larger max-sessions in its line"},
+    [POLICY_MAX_CHANNELS] = {"channels", "the key has as many channels as it may (max-channels)",
+			     "close one, or raise max-channels in its line"},
+    [POLICY_MAX_DIALS] = {"dials", "as many dials are under way as may be (max_dials)",
+			  "see why its endpoint takes no connections, or raise max_dials"},
+    [POLICY_DIAL_FAILED] = {"endpoint", "the endpoint refuses", "is its daemon running?"},
+    [POLICY_OTHER] = {"other", "another reason", "the server says why; its log has more"},
 };
 
 const char *policy_reason(enum policy_verdict verdict)
@@ -41,4 +55,9 @@ const char *policy_reason(enum policy_verdict verdict)
 const char *policy_remedy(enum policy_verdict verdict)
 {
 	return texts[verdict].remedy;
+}
+
+const char *policy_code(enum policy_verdict verdict)
+{
+	return texts[verdict].code;
 }

@@ -2,8 +2,13 @@
 #ifndef SSHIPC_VERDICT_H
 #define SSHIPC_VERDICT_H
 /*
- * What the policy can answer, and the words for it.  The server decides with it (policy.h) and says
- * the words; the client knows the same words when it reads them in a banner.
+ * Why a key is refused: the one list of reasons, with their words, which both programs have.  The
+ * server decides (policy.h) and says the words; the code that travels with them tells the client
+ * which reason it is, so that it never reads the words.
+ *
+ * A code stands in brackets at the end of a USERAUTH_BANNER's line, "[sshipc:expired]", and without
+ * them in .status (last_refusal_code).  Only the owner of a listed key, who proved to have it, is
+ * ever told one.  Codes stay as they are: people write rules for them.
  */
 enum policy_verdict {
 	POLICY_GRANT,
@@ -17,10 +22,21 @@ enum policy_verdict {
 	POLICY_EXPIRED,
 	POLICY_OUTSIDE_WINDOW,
 	POLICY_USER_NOT_VERIFIED,
+	/* From here on the monitor refuses what the policy grants. */
+	POLICY_NOT_TOUCHED,  /* the security key that signed */
+	POLICY_MAX_SESSIONS, /* of the key's line */
+	POLICY_MAX_CHANNELS, /* of the key's line */
+	POLICY_MAX_DIALS,    /* of the server */
+	POLICY_DIAL_FAILED,  /* the endpoint's own refusal */
+	POLICY_OTHER,	     /* the last one: a code of a later server */
 };
 
 /* One phrase for the log: what failed; and what to do about it.  Static. */
 const char *policy_reason(enum policy_verdict verdict);
 const char *policy_remedy(enum policy_verdict verdict);
+
+/* The code, of lower case letters and "-"; "" for what is granted and for POLICY_NO_KEY, of which
+ * nobody is told. */
+const char *policy_code(enum policy_verdict verdict);
 
 #endif

@@ -25,7 +25,7 @@ static void give_who(const struct monitor_view *view, struct evbuffer *out)
 	{
 		if (!c->use || evbuffer_get_length(out) > CONTROL_ANSWER)
 			continue;
-		status_put(c, c->last_refusal, out);
+		status_put(c, &c->last_refusal, out);
 		n++;
 	}
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
@@ -52,7 +52,7 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 	{
 		if (c->state != CONN_UP || !is_meant(c, r->whom))
 			continue;
-		status_put(c, c->last_refusal, out);
+		status_put(c, &c->last_refusal, out);
 		revoke_dismiss(c, r->uid);
 		n++;
 	}

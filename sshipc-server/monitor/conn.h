@@ -26,6 +26,12 @@ struct channel {
 	time_t opened;
 };
 
+/* Of an open or a request. */
+struct refusal {
+	enum policy_verdict verdict;
+	char text[512]; /* "": none yet */
+};
+
 /* What one key has open.  Shared by its sessions, freed with the last. */
 struct key_use {
 	LIST_ENTRY(key_use) entry;
@@ -37,8 +43,8 @@ struct key_use {
 	char fingerprint[KEYLINE_FINGERPRINT];
 	size_t sessions; /* each until its process is gone */
 	size_t channels, dials;
-	char last_refusal[512]; /* that of any of its sessions; "": none */
-	struct conn *waiter;	/* a login that waits for an older session to be given up */
+	struct refusal last_refusal; /* that of any of its sessions */
+	struct conn *waiter;	     /* a login that waits for an older session to be given up */
 };
 
 /* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
@@ -93,7 +99,7 @@ struct conn {
 	char client[640];		     /* user and version that it claims */
 	char version[LOG_ESCAPED];	     /* the latter, escaped */
 	char why[128];			     /* it was ended, for a summary */
-	char last_refusal[512];		     /* of an open or a request; "": none */
+	struct refusal last_refusal;
 	unsigned counts[LOGIN_COUNTS];
 	const struct left *left; /* how far it says that it came; NULL: it did not say */
 	char last_words[640];	 /* escaped: what its peer sent first, and why it ended */
@@ -159,7 +165,7 @@ struct evbuffer;
 
 /* What its key's owner, and an administrator, may know of one that is logged in: one JSON object
  * and a newline.  last_refusal: its own, or the key's. */
-void status_put(const struct conn *c, const char *last_refusal, struct evbuffer *out);
+void status_put(const struct conn *c, const struct refusal *last_refusal, struct evbuffer *out);
 
 /* That in a socket, whose other end is returned: connected, complete, never blocking.  -1 with
  * errno. */
@@ -180,7 +186,7 @@ enum heard opens_on_closed(struct conn *c, struct wire *w);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
 void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		  const char *reason, const char *remedy);
+		  enum policy_verdict verdict);
 
 /* Nothing is dialled for it any more, and what is under way is given up. */
 void opens_stop(struct conn *c);

@@ -35,7 +35,7 @@ static enum heard on_refuse(struct conn *c, struct wire *w)
 		return HEARD_WRONG;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->use) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
-		opens_refuse(c, w, 0, &r, policy_reason(verdict), policy_remedy(verdict));
+		opens_refuse(c, w, 0, &r, verdict);
 		return HEARD;
 	}
 	log_escape(&what, r.host, r.host_len);

@@ -128,15 +128,24 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 
-/* A listed key's owner may know why. */
+static const char *remedy(const struct conn *c, enum policy_verdict verdict)
+{
+	return verdict == POLICY_USER_NOT_VERIFIED && !c->proof
+		   ? "with this libssh no login's signature is seen (sshipc-server --version), so "
+		     "verify-required cannot be granted; remove it, or use another libssh"
+		   : policy_remedy(verdict);
+}
+
+/* A listed key's owner may know why.  more: what stands behind the reason. */
 static void deny(struct conn *c, const struct allow_entry *entry, const char *fingerprint,
-		 const char *reason, const char *remedy)
+		 enum policy_verdict verdict, const char *more)
 {
 	struct wire w;
-	char text[256] = "", what[512];
+	char text[256] = "", reason[128], what[512];
 
 	c->fault = ADMISSION_REFUSED;
 	snprintf(c->refused_key, sizeof(c->refused_key), "%s", entry ? fingerprint : "");
+	snprintf(reason, sizeof(reason), "%s%s", policy_reason(verdict), more);
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (audit_may_log(c, "login-refused", what))
@@ -144,23 +153,13 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 			  LOG_FIELDS({"key", entry ? entry->key.name : "", 0},
 				     {"fingerprint", fingerprint, 0}, {"client", c->client, 0},
 				     {"reason", reason, 0}),
-			  "%s; %s; %s", what, c->client, remedy);
+			  "%s; %s; %s", what, c->client, remedy(c, verdict));
 	if (entry)
-		snprintf(text, sizeof(text), "%s (session %u)", reason, (unsigned)c->id);
+		snprintf(text, sizeof(text), "%s (session %u) [sshipc:%s]", reason, (unsigned)c->id,
+			 policy_code(verdict));
 	wire_start(&w, WIRE_DENY);
 	wire_put_text(&w, text);
 	peer_send(&c->peer, &w);
-}
-
-static const char full_remedy[] =
-    "end another session of this key, or set a larger max-sessions in its line";
-
-static const char *remedy(const struct conn *c, enum policy_verdict verdict)
-{
-	return verdict == POLICY_USER_NOT_VERIFIED && !c->proof
-		   ? "with this libssh no login's signature is seen (sshipc-server --version), so "
-		     "verify-required cannot be granted; remove it, or use another libssh"
-		   : policy_remedy(verdict);
 }
 
 /* Who showed no life makes room, unless another one is ending: NULL. */
@@ -193,7 +192,7 @@ static bool decide_again(struct conn *c, struct key_use *u)
 	size_t max;
 
 	if (verdict != POLICY_GRANT) {
-		deny(c, entry, u->fingerprint, policy_reason(verdict), remedy(c, verdict));
+		deny(c, entry, u->fingerprint, verdict, "");
 		return true;
 	}
 	max = keyuse_most_sessions(c->view, &entry->key);
@@ -209,9 +208,7 @@ static bool decide_again(struct conn *c, struct key_use *u)
 	if (u->sessions < max)
 		grant(c, entry);
 	else
-		deny(c, entry, u->fingerprint,
-		     "the key has as many sessions as it may (max-sessions), and none has gone",
-		     full_remedy);
+		deny(c, entry, u->fingerprint, POLICY_MAX_SESSIONS, ", and none has gone");
 	return true;
 }
 
@@ -283,8 +280,7 @@ static enum signature_verdict proved(struct conn *c, const struct allow_entry *e
 		return SIGNATURE_GOOD;
 	verdict = signing_check(c, key, user, s);
 	if (verdict == SIGNATURE_NO_TOUCH)
-		deny(c, entry, fingerprint, "the security key was not touched",
-		     "its owner must confirm each login; use a key made without no-touch-required");
+		deny(c, entry, fingerprint, POLICY_NOT_TOUCHED, "");
 	return verdict;
 }
 
@@ -324,7 +320,7 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 	if (!entry)
 		remember(c, &key, &name, fingerprint);
 	if (verdict != POLICY_GRANT) {
-		deny(c, entry, fingerprint, policy_reason(verdict), remedy(c, verdict));
+		deny(c, entry, fingerprint, verdict, "");
 		return HEARD;
 	}
 	use = keyuse_find(c->view, entry->key.digest);
@@ -333,8 +329,7 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 	else if (!use->waiter && (entry->key.replace_old || one_is_ending(use)))
 		wait_for_others(c, use, entry->key.replace_old);
 	else
-		deny(c, entry, fingerprint, "the key has as many sessions as it may (max-sessions)",
-		     full_remedy);
+		deny(c, entry, fingerprint, POLICY_MAX_SESSIONS, "");
 	return HEARD;
 }
 

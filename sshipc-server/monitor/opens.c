@@ -97,15 +97,16 @@ void opens_release_all(struct conn *c)
 
 static void answer(struct channel *ch);
 
-static void __attribute__((format(printf, 2, 3)))
-remember_refusal(struct conn *c, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+remember_refusal(struct conn *c, enum policy_verdict verdict, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(c->last_refusal, sizeof(c->last_refusal), fmt, ap);
+	vsnprintf(c->last_refusal.text, sizeof(c->last_refusal.text), fmt, ap);
 	va_end(ap);
-	memcpy(c->use->last_refusal, c->last_refusal, sizeof(c->last_refusal));
+	c->last_refusal.verdict = verdict;
+	c->use->last_refusal = c->last_refusal;
 }
 
 static const char *remedy(int error)
@@ -121,12 +122,13 @@ static void tell_failed(const struct channel *ch)
 	struct conn *c = ch->c;
 	char at[ADDRESS_TEXT];
 
-	remember_refusal(c, "endpoint %s: %s", c->endpoint->name, strerror(ch->error));
-	if (audit_may_log(c, "channel-failed", c->last_refusal))
+	remember_refusal(c, POLICY_DIAL_FAILED, "endpoint %s: %s", c->endpoint->name,
+			 strerror(ch->error));
+	if (audit_may_log(c, "channel-failed", c->last_refusal.text))
 		audit_log(
 		    c, LOG_WARNING, "channel-failed",
 		    LOG_FIELDS({"channel", NULL, ch->id >> 16}, {"reason", strerror(ch->error), 0}),
-		    "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal,
+		    "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal.text,
 		    address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
@@ -245,7 +247,7 @@ static const char *action_text(enum policy_action action)
 }
 
 void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
-		  const char *reason, const char *remedy)
+		  enum policy_verdict verdict)
 {
 	const bool direct =
 	    r->action == POLICY_DIRECT_TCPIP || r->action == POLICY_DIRECT_STREAMLOCAL;
@@ -255,37 +257,35 @@ void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct poli
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	c->n_refused++;
-	remember_refusal(c, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
-			 log_escape(&host, r->host, r->host_len), port, reason);
-	if (audit_may_log(c, "channel-refused", c->last_refusal))
+	remember_refusal(c, verdict, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
+			 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
+	if (audit_may_log(c, "channel-refused", c->last_refusal.text))
 		audit_log(c, LOG_NOTICE, "channel-refused",
 			  LOG_FIELDS({"type", action_text(r->action), 0},
 				     {"destination", host.s, 0}, {"port", NULL, r->port},
-				     {"reason", reason, 0}),
-			  "refused %s (key %s); %s", c->last_refusal, c->use->fingerprint, remedy);
+				     {"reason", policy_reason(verdict), 0}),
+			  "refused %s (key %s); %s", c->last_refusal.text, c->use->fingerprint,
+			  policy_remedy(verdict));
 	if (id == 0)
 		return;
 	wire_start(w, WIRE_REFUSED);
 	wire_put_u32(w, id);
-	wire_put_text(w, reason);
+	wire_put_text(w, policy_reason(verdict));
 	peer_send(&c->peer, w);
 }
 
-/* Why a granted open is refused all the same; NULL: it is not. */
-static const char *no_room(struct conn *c, const char **remedy)
+/* What the policy grants may be refused all the same. */
+static enum policy_verdict has_room(struct conn *c)
 {
 	const struct monitor_view *view = c->view;
 
-	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels) {
-		*remedy = "close one, or raise max-channels in its line";
-		return "the key has as many channels as it may (max-channels)";
-	}
+	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels)
+		return POLICY_MAX_CHANNELS;
 	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials)
-		return NULL;
+		return POLICY_GRANT;
 	audit_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for its key, and %zu in all",
 		    c->use->dials, view->n_dials);
-	*remedy = "see why its endpoint takes no connections, or raise max_dials";
-	return "as many dials are under way as may be (max_dials)";
+	return POLICY_MAX_DIALS;
 }
 
 enum heard opens_on_open(struct conn *c, struct wire *w)
@@ -298,7 +298,6 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 	struct log_text host, origin;
 	size_t n_origin;
 	const void *o;
-	const char *reason, *remedy;
 	enum policy_verdict verdict;
 
 	r.host = wire_get_bytes(w, &r.host_len, 512);
@@ -312,16 +311,13 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 	c->active = loop_seconds();
 	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
-	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
-		opens_refuse(c, w, id, &r, policy_reason(verdict), policy_remedy(verdict));
-		return HEARD;
-	}
 	/* The last slot is there for .status alone. */
 	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
 		return HEARD_WRONG;
-	reason = verdict == POLICY_GRANT ? no_room(c, &remedy) : NULL;
-	if (reason) {
-		opens_refuse(c, w, id, &r, reason, remedy);
+	if (verdict == POLICY_GRANT)
+		verdict = has_room(c);
+	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
+		opens_refuse(c, w, id, &r, verdict);
 		return HEARD;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));

@@ -73,7 +73,7 @@ static const char *limit_text(unsigned limit, char buf[8])
 	return buf;
 }
 
-void status_put(const struct conn *c, const char *last_refusal, struct evbuffer *out)
+void status_put(const struct conn *c, const struct refusal *last_refusal, struct evbuffer *out)
 {
 	static const struct keyline no_more = {.max_sessions = 0};
 	const struct keyline *k = c->entry ? &c->entry->key : &no_more;
@@ -104,7 +104,8 @@ void status_put(const struct conn *c, const char *last_refusal, struct evbuffer 
 	status_put_text(out, "},", "source", address_format_host(&c->from, source, sizeof(source)));
 	evbuffer_add_printf(out, ",\"source_port\":%u", address_port(&c->from));
 	status_put_text(out, ",", "client", c->version);
-	status_put_text(out, ",", "last_refusal", last_refusal);
+	status_put_text(out, ",", "last_refusal", last_refusal->text);
+	status_put_text(out, ",", "last_refusal_code", policy_code(last_refusal->verdict));
 	evbuffer_add_printf(out, "}\n");
 }
 
@@ -117,7 +118,7 @@ int status_socket(const struct conn *c)
 		return -1;
 	out = evbuffer_new();
 	/* Who asks on a connection of its own, as stock ssh does, means the one before. */
-	status_put(c, c->last_refusal[0] ? c->last_refusal : c->use->last_refusal, out);
+	status_put(c, c->last_refusal.text[0] ? &c->last_refusal : &c->use->last_refusal, out);
 	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
 	evbuffer_write(out, pair[1]);
 	close(pair[1]);

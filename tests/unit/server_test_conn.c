@@ -541,11 +541,14 @@ Test(conn, limits_of_a_key)
 {
 	struct fake f[3];
 	struct wire w;
+	char text[256];
 
 	fake_log_in(&f[0], BLOB_P521);
 	fake_log_in(&f[1], BLOB_P521);
 	fake_start(&f[2]);
 	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &w), WIRE_DENY);
+	wire_get_text(&w, text, sizeof(text));
+	cr_expect_str_eq(strrchr(text, '['), "[sshipc:sessions]", "%s", text);
 	/* over all its sessions; the status answer counts, but is always given */
 	cr_expect_eq(fake_open(&f[0], 0x10001, "here"), WIRE_OPENED);
 	cr_expect_eq(fake_open(&f[0], 0x10002, "."), WIRE_OPENED);

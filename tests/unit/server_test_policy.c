@@ -356,14 +356,6 @@ Test(policy, any_bytes, .init = make_all, .fini = free_all)
 	}
 }
 
-Test(policy, texts)
-{
-	for (int v = POLICY_GRANT; v <= POLICY_USER_NOT_VERIFIED; v++) {
-		cr_expect(policy_reason((enum policy_verdict)v));
-		cr_expect(policy_remedy((enum policy_verdict)v));
-	}
-}
-
 Test(policy, permitopen, .init = make_all, .fini = free_all)
 {
 	static const struct {

@@ -107,7 +107,7 @@ Test(status, the_whole_answer)
 	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null,"
 	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
 	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"client\":\"SSH-2.0-x\","
-	    "\"last_refusal\":null}\n";
+	    "\"last_refusal\":null,\"last_refusal_code\":null}\n";
 	const char *got = answer();
 
 	cr_expect_eq(strncmp(got, before, strlen(before)), 0, "%s", got);
@@ -152,11 +152,14 @@ Test(status, nasty_texts_are_escaped)
 		const char *got;
 
 		snprintf(use.name, sizeof(use.name), "%s", nasty[i].text);
-		snprintf(use.last_refusal, sizeof(use.last_refusal), "%s", nasty[i].text);
+		snprintf(use.last_refusal.text, sizeof(use.last_refusal.text), "%s", nasty[i].text);
+		use.last_refusal.verdict = POLICY_WRONG_DESTINATION;
 		got = answer();
 		snprintf(want, sizeof(want), "\"key\":{\"name\":\"%s\",", nasty[i].json);
 		cr_expect(strstr(got, want), "%zu: %s", i, got);
-		snprintf(want, sizeof(want), "\"last_refusal\":\"%s\"}\n", nasty[i].json);
+		snprintf(want, sizeof(want),
+			 "\"last_refusal\":\"%s\",\"last_refusal_code\":\"destination\"}\n",
+			 nasty[i].json);
 		cr_expect(strstr(got, want), "%zu: %s", i, got);
 	}
 }
@@ -164,7 +167,8 @@ Test(status, nasty_texts_are_escaped)
 /* Everything as long as it gets. */
 Test(status, long_texts_are_whole)
 {
-	memset(use.last_refusal, 1, sizeof(use.last_refusal) - 1);
+	memset(use.last_refusal.text, 1, sizeof(use.last_refusal.text) - 1);
+	use.last_refusal.verdict = POLICY_USER_NOT_VERIFIED;
 	memset(use.name, 1, KEYLINE_NAME - 1);
 	memset(endpoint->name, 'e', ENDPOINT_NAME - 1);
 	memset(use.fingerprint, 'f', KEYLINE_FINGERPRINT - 1);
@@ -173,7 +177,7 @@ Test(status, long_texts_are_whole)
 	conn.n_channels = use.channels = SIZE_MAX;
 	conn.to_endpoint = conn.from_endpoint = UINT64_MAX;
 	dial = (struct dial_record){.at = 1, .error = EPROTONOSUPPORT};
-	cr_expect(strstr(answer(), "\\u0001\"}\n"));
+	cr_expect(strstr(answer(), "\\u0001\",\"last_refusal_code\":\"verification\"}\n"));
 }
 
 Test(status, the_last_dial)
