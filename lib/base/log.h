@@ -54,7 +54,7 @@ struct log_field {
 /* Fields in braces, ended as log_event wants them. */
 #define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {NULL, NULL, 0}})
 
-/* The same, for an event of the audit schema (DESIGN.md): JSON lines carry "event" and the fields,
+/* The same, for an event (sshipc-server(8), EVENTS): JSON lines carry "event" and the fields,
  * human ones the text alone, which should say the same. */
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
 	       ...) __attribute__((format(printf, 4, 5)));

@@ -19,7 +19,7 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 void findings_denied(struct report *r, const struct identity *identity, const char *why,
 		     const char *own);
 
-/* .status answered (DESIGN.md section 4): source, validity, and, unless the listeners'
+/* .status answered (sshipc-server(8)): source, validity, and, unless the listeners'
  * destinations are to be opened (SETTINGS_CHECK_CONNECT), the endpoint.  0 with its kind, or -1. */
 int findings_status(struct report *r, const struct settings *s, const char *status,
 		    enum endpoint_kind *kind);

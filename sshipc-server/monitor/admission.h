@@ -6,6 +6,33 @@
  * whom, and who has failed so often that his are served two at a time.  Knows of no session that is
  * logged in.  A source is a network: all addresses that share its prefix.  Times are monotonic
  * seconds, as the caller says.
+ *
+ * A connection is accepted at once and decided upon at once: refusing it costs an accept and a
+ * close, so a flood does not fill the backlog.  The rules, in this order:
+ *
+ * 1. A source that has its share (most) is refused, unless the oldest connection that it has is
+ * older than patience: that one goes.  So a client that shares an address with silent connections
+ * gets in, and a flood from there makes no more than its share in that time.
+ *
+ * 2. Where all places are taken, the oldest connection of the source that has most goes, if that
+ * source has at least two more than the newcomer's, or the newcomer's has none.  So eight strangers
+ * cannot keep a ninth out, and do not push each other out in turns.  A source from where a login
+ * succeeded within a day is the last whose connections go, while it has no more than half of its
+ * share, and up to there takes the place of one that is not known so.
+ *
+ * 3. A source that failed (its penalty is 15 s or more) has two connections served at a time, or
+ * half of its share where a login from there succeeded within a day; the others wait in the order
+ * in which they came, and none is refused for it.  Of those that are served the oldest goes while
+ * another waits, if it has begun no key exchange within idle_patience, or no login succeeded within
+ * patience; so each of those that rule 1 takes has its turn.  A connection that sent nothing, or a
+ * banner, or was ended by rule 2, is blameless.
+ *
+ * 4. What the connections of a source cost without a login adds up, as the kernel tells at their
+ * end: none of a source that is ahead of its rate is served until that is made up for.  Connections
+ * that began no key exchange are not counted.
+ *
+ * A source of the unpunished ones, as balancers and proxies are, has neither penalty nor rate of
+ * CPU; rules 1 and 2 hold for it, too, or one client behind a balancer could take all places.
  */
 #include <stdbool.h>
 #include <stddef.h>

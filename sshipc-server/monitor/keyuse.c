@@ -2,6 +2,15 @@
 /*
  * Runs in the monitor: what one key has open, over all its sessions, and the login that waits for
  * one of them.  Called by login.c, status.c and conn.c; sends nothing.
+ *
+ * max-sessions and max-channels count over all sessions of a key, each until its process is gone; a
+ * login that finds no room while one is ending waits for that end.  With replace-old a login that
+ * finds no room waits: each older session gets CHECK, sends a keepalive request, and says ALIVE at
+ * the peer's next byte (at once where it is not reading).  When all have answered, one has gone, or
+ * 3 s are over, the login is decided anew with all that is in force then: if there is still no
+ * room, the oldest session that said nothing is ended, and the login waits up to 1.5 s more for its
+ * end; if all live, the login is refused.  One login of a key waits at a time; login_grace goes on
+ * meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>

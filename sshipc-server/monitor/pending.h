@@ -4,6 +4,10 @@
 /*
  * Keys that are in no list but whose owners proved to have them, from where that is allowed for
  * now: remembered for an administrator to approve, never granted anything.
+ *
+ * Where pending_from has the peer's address, until pending_until, the owner of an unlisted key is
+ * asked for a signature; a key whose signature verifies is remembered, in memory only, and its
+ * login denied as ever.
  */
 #include <stdbool.h>
 #include <time.h>

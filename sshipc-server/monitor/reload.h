@@ -4,6 +4,29 @@
 /*
  * The allow list in force: loaded anew on request and when its file changes, swapped whole or not
  * at all; and the clock.  Says when running sessions must be judged again; judges none itself.
+ *
+ * The list is read whole; any fault leaves the old one in force, in the log and in "ctl status".  A
+ * file that somebody has open for writing is not read, since a writer that truncates and pauses
+ * would else revoke everybody: the kernel tells by a read lease (F_SETLEASE), taken and given back.
+ * A file that changed while it was read is a fault, too.  The list is loaded upon SIGHUP, by "ctl
+ * reload", and by the watch (watch.h): 100 ms after the first event, not the last, so that a busy
+ * folder does not put it off; that is time for a writer that renames and then sets the mode.  An
+ * overflow of inotify counts as an event.  Every 2 s the file is looked at by its path, for what is
+ * not reported (a network file system, a mount): a file that is another or was changed is loaded
+ * once it has been the same for 10 s, since nothing may say there that a writer is done.
+ *
+ * What cannot be followed is said.  A list that is a mount of its own shows what is written into
+ * it, never a file that replaces it where it comes from: that is a warning at the start, and a
+ * fault once it has happened (the file has no name left).  Under Landlock a link may come to lead
+ * elsewhere beneath its own folder (releases, Kubernetes' "..data"), but not into another folder:
+ * that is a line at the start, and a fault with "restart" then.
+ *
+ * After a load each session that is logged in is asked what a login is asked (revoke.c).  The clock
+ * has one timer (timerfd, CLOCK_REALTIME, cancelled where the clock is set): it stands at the first
+ * moment at which expiry-time or valid changes the verdict on a session, and is set anew at each
+ * load and at a login whose moment comes before all others.  When it comes, or the clock is set,
+ * all are judged.  A moment that has come is judged before the timer is set again, so none is
+ * missed.
  */
 #include <event2/event.h>
 #include <stdbool.h>

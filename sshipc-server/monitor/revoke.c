@@ -2,6 +2,12 @@
 /*
  * Runs in the monitor: who is told to end.  Running sessions are judged anew when the list or the
  * clock has changed (monitor.c), who ends all at the end; login.c, conn.c and answers.c end one.
+ *
+ * Judging: each session that is logged in is asked what a login is asked: policy_decide() with the
+ * line that its key has now, its address, and the time.  A session ends whose key is off the list,
+ * whose line refuses it, or has another endpoint; the log has the reason, the peer gets it with its
+ * DISCONNECT, and dials under way are cancelled.  All others keep their channels, with the new
+ * line's conditions and limits; sessions above a lowered max-sessions stay.
  */
 #include "conn.h"
 

@@ -4,6 +4,11 @@
 /*
  * A file and the whole way to it: each folder, each link.  Says that something has changed; what it
  * is, its reader sees.
+ *
+ * By inotify, on each folder of the way, through its links, for the one name that the way has
+ * there: CLOSE_WRITE, MOVED_TO, MOVED_FROM, CREATE, DELETE, ATTRIB; on those folders themselves (a
+ * mode, a move); and on the file, which a container may have as a mount: CLOSE_WRITE, ATTRIB.  Not
+ * each write is told, only that a writer is done.
  */
 #include <event2/event.h>
 #include <stdbool.h>
