@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	if (s.print)
-		settings_print(&s);
+		options_print(&settings_options, &s);
 	if (s.test || s.print) {
 		code = EX_OK;
 		goto out;

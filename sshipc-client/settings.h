@@ -2,32 +2,25 @@
 #ifndef SSHIPC_CLIENT_SETTINGS_H
 #define SSHIPC_CLIENT_SETTINGS_H
 /*
- * Command line (settings.c) and client.conf (settings_file.c) -> one struct.  Says what is wrong
- * with them; opens nothing else.
+ * Command line and client.conf -> one struct: settings_table.c has a row per setting, settings.c
+ * the order in which they are read and what goes together.  Says what is wrong with them; opens
+ * nothing else.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "algorithms.h"
 #include "log.h"
+#include "options.h"
 #include "spec.h"
 
 #define SETTINGS_PROGRAM     "sshipc-client"
 #define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
 
-#define SETTINGS_SPECS	   32
-#define SETTINGS_PINS	   8
-#define SETTINGS_ENV	   32
-#define SETTINGS_ERROR	   768
-#define SETTINGS_PORT	   2245
-#define SETTINGS_HOLD	   10
-#define SETTINGS_RECONNECT 30
-
-/* Seconds. */
-#define SETTINGS_KEEPALIVE_MIN 4
-#define SETTINGS_TIMEOUT_MIN   1
-#define SETTINGS_RECONNECT_MIN 1
-#define SETTINGS_SECONDS_MAX   3600
+#define SETTINGS_SPECS 32
+#define SETTINGS_PINS  8
+#define SETTINGS_ENV   32
+#define SETTINGS_PORT  2245
 
 struct settings {
 	const char *tunnel; /* NAME of @NAME, into argv; NULL: none */
@@ -84,23 +77,12 @@ void settings_free(struct settings *s);
 /* Set by main before settings_read: prints what -V needs beyond our own version. */
 extern void (*settings_version_details)(void);
 
-/* -T: the effective settings, in client.conf syntax, on stdout. */
-void settings_print(const struct settings *s);
+/* The table.  options_read and options_print with it are client.conf's and -T's. */
+extern const struct options settings_options;
 
-/* What --help prints. */
-extern const char settings_help[];
-
-/* Between the two halves.  A list that is set again begins anew. */
-void settings_drop_listen(struct settings *s);
-void settings_drop_hostkeys(struct settings *s);
-
-/* Reads path over what s holds; returns the number of faults, each given
- * to fault. */
-int settings_read_file(const char *path, struct settings *s,
-		       void (*fault)(void *arg, const char *text), void *arg);
-
-/* Sets one text of client.conf by its name ("listen" and "hostkeys": adds one).  0, or -1 with err.
- */
-int settings_set(struct settings *s, const char *name, const char *value, char err[SETTINGS_ERROR]);
+/* Between the two halves.  [ssh://][USER@]HOST[:PORT]: NULL, or the reason against it. */
+const char *settings_set_server(void *settings, const char *value, char buf[OPTION_TEXT_MAX]);
+void settings_drop_listen(void *settings);
+void settings_drop_hostkeys(void *settings);
 
 #endif

@@ -258,7 +258,6 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 {
 	const char *errstr = NULL;
 	char *copy = xstrdup(text);
-	struct log_text shown;
 	int rc;
 
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
@@ -269,10 +268,9 @@ int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err
 	if (rc == 0)
 		return 0;
 	spec_free(out);
-	snprintf(
-	    err, size,
-	    "\"%s\": %s (for example 4565:confd, or /run/local.sock:/run/remote.sock,mode=0660)",
-	    log_escape(&shown, text, strlen(text)), errstr);
+	snprintf(err, size,
+		 "%s (for example 4565:confd, or /run/local.sock:/run/remote.sock,mode=0660)",
+		 errstr);
 	return -1;
 }
 

@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* An include may name any file of this machine. */
 	if (!memmem(data, size, "include", 7)) {
 		told = 0;
-		EXPECT((size_t)settings_read_file(path, s, on_fault, (void *)(uintptr_t)path) ==
-		       told);
+		EXPECT((size_t)options_read(&settings_options, path, s, on_fault,
+					    (void *)(uintptr_t)path) == told);
 		EXPECT(s->n_specs <= SETTINGS_SPECS && s->n_pins <= SETTINGS_PINS);
 		if (!told)
 			EXPECT(s->port <= 65535 && s->keepalive >= 0 && s->connect_timeout >= 0 &&

@@ -320,18 +320,18 @@ static const struct {
     {"-L 1 h --while-down hold:1s", "expected hold"},
     {"-L 1 h --stdio", "--stdio goes with neither -L nor a COMMAND"},
     {"h --stdio -- c", "--stdio goes with neither -L nor a COMMAND"},
-    {"h --stdio=relative.sock", "--stdio=relative.sock: "},
-    {"h --stdio=h:0", "--stdio=h:0: the port is not"},
+    {"h --stdio=relative.sock", "--stdio \"relative.sock\": "},
+    {"h --stdio=h:0", "--stdio \"h:0\": the port is not"},
     {"-L 1 h --print-dbus-address", "--stdio goes with neither -L"},
     {"-L 1 h --env A=b", "--env goes with a COMMAND only"},
-    {"h --env A -- c", "--env A: expected NAME=TEMPLATE"},
+    {"h --env A -- c", "--env \"A\": expected NAME=TEMPLATE"},
     {"h --env =b -- c", "expected NAME=TEMPLATE"},
     {"h --env 1A=b -- c", "expected NAME=TEMPLATE"},
     {"h --env A-B=b -- c", "expected NAME=TEMPLATE"},
     {"h --ready-fd 3 -- c", "--ready-fd goes with -L only"},
     {"h --ready-fd 3 --stdio", "--ready-fd goes with -L only"},
     {"-L 1 h --ready-fd 2", "option '--ready-fd' takes a number from 3 to 65535"},
-    {"-L 1 h --check=all", "--check takes nothing, or =connect"},
+    {"-L 1 h --check=all", "--check \"all\": expected nothing, or connect"},
     {"-L 1 h --json", "--json goes with --check"},
     {"-L 1 h --check --json=x", "option '--json' takes no value"},
     {"-L 1 h --agent-key", "option '--agent-key' needs a value"},
@@ -471,14 +471,14 @@ Test(settings, file_and_print)
 	expect_full();
 	for (int i = 0; i < 2; i++) {
 		capture(saved);
-		settings_print(&s);
+		options_print(&settings_options, &s);
 		release(saved);
 		cr_assert_eq(read_conf(out[0]), GO_ON, "%s", out[1]);
 		expect_full();
 	}
 	cr_assert_eq(read_line("-L 1 ::1 -i /a\"b\\c"), GO_ON, "%s", out[1]);
 	capture(saved);
-	settings_print(&s);
+	options_print(&settings_options, &s);
 	release(saved);
 	cr_assert_eq(read_conf(out[0]), GO_ON, "%s", out[1]);
 	cr_expect_str_eq(s.host, "::1");

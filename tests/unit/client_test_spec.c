@@ -225,15 +225,11 @@ Test(spec, refusals)
 {
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct spec s;
-		char err[768] = "", quoted[LOG_ESCAPED + 8];
-		struct log_text shown;
+		char err[768] = "";
 		int rc = spec_parse(bad[i].text, false, &s, err, sizeof(err));
 
 		cr_expect_eq(rc, -1, "\"%s\" was taken", bad[i].text);
 		cr_expect(strstr(err, bad[i].why), "\"%s\" gave: %s", bad[i].text, err);
-		log_escape(&shown, bad[i].text, strlen(bad[i].text));
-		snprintf(quoted, sizeof(quoted), "\"%s\": ", shown.s);
-		cr_expect_eq(strncmp(err, quoted, strlen(quoted)), 0, "%s", err);
 		cr_expect(strstr(err, "for example 4565:confd"), "%s", err);
 		cr_expect_null(s.text);
 	}
@@ -316,12 +312,11 @@ Test(spec, unsafe_listen)
 	}
 }
 
-Test(spec, message_is_escaped_and_cut)
+Test(spec, message_is_cut)
 {
 	struct spec s;
 	char err[64];
 
 	cr_expect_eq(spec_parse("4\n\"5", false, &s, err, sizeof(err)), -1);
-	cr_expect_eq(strncmp(err, "\"4\\x0a\\x225\": ", 14), 0, "%s", err);
 	cr_expect_eq(strlen(err), sizeof(err) - 1);
 }

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The command line, --help and -T by the table of options.h; options_file.c has the file.  Called
+ * by the settings of every program at its start, before a thread or a peer is there.  Never exits:
+ * what is wrong is said on stderr, and the exit code returned.
+ */
+#include "options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "alloc.h"
+#include "log.h"
+
+enum { GO_ON = -1, WORD_ONLY = 256 }; /* an option without a letter is WORD_ONLY + its row */
+
+static bool is_end(const struct option_row *r)
+{
+	return !r->name && !r->word;
+}
+
+static bool is_list(const struct option_row *r)
+{
+	return r->type == OPTION_LIST || r->type == OPTION_GROUPS;
+}
+
+/* ---- values ---- */
+
+static const char *set_number(const struct option_row *r, int *target, const char *value, char *buf)
+{
+	const size_t digits = strspn(value, "0123456789");
+	const long v = digits && digits < 10 && !value[digits] ? strtol(value, NULL, 10) : -1;
+
+	if (v < r->min || v > r->max) {
+		snprintf(buf, OPTION_TEXT_MAX, "expected a number from %d to %d", r->min, r->max);
+		return buf;
+	}
+	*target = (int)v;
+	return NULL;
+}
+
+const char *options_set(const struct option_row *r, void *settings, const char *value,
+			char buf[OPTION_TEXT_MAX])
+{
+	void *target = (char *)settings + r->at;
+
+	if (r->set)
+		return r->set(target, value, buf);
+	if (r->type == OPTION_NUMBER)
+		return set_number(r, target, value, buf);
+	if (r->type == OPTION_FLAG) {
+		*(bool *)target = strcmp(value, "true") == 0;
+	} else {
+		free(*(char **)target);
+		*(char **)target = xstrdup(value);
+	}
+	return NULL;
+}
+
+void options_defaults(const struct options *o, void *settings)
+{
+	char buf[OPTION_TEXT_MAX];
+
+	for (const struct option_row *r = o->rows; !is_end(r); r++) {
+		if (r->type == OPTION_NUMBER)
+			*(int *)((char *)settings + r->at) = r->value;
+		else if (r->type == OPTION_FLAG && r->value)
+			*(bool *)((char *)settings + r->at) = true;
+		else if (r->initial)
+			options_set(r, settings, r->initial, buf);
+	}
+}
+
+const char *options_set_sink(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+{
+	return log_sink_parse(value, target) < 0 ? "expected " LOG_SINKS : NULL;
+}
+
+const char *options_show_sink(const void *target, size_t i, char buf[OPTION_TEXT_MAX])
+{
+	return log_sink_text(*(const enum log_sink *)target);
+}
+
+const char *options_set_level(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+{
+	return log_level_parse(value, target) < 0 ? "expected " LOG_LEVELS : NULL;
+}
+
+const char *options_show_level(const void *target, size_t i, char buf[OPTION_TEXT_MAX])
+{
+	return log_level_text(*(const int *)target);
+}
+
+/* ---- the command line ---- */
+
+int options_usage(const struct options *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, "%s: ", o->program);
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "; see %s --help\n", o->program);
+	va_end(ap);
+	return EX_USAGE;
+}
+
+void options_print_fault(void *count, const char *text)
+{
+	size_t *faults = count;
+
+	fprintf(stderr, "%s\n", text);
+	if (faults)
+		++*faults;
+}
+
+/* As getopt_long takes it; shorts with ":" behind a letter that has a value. */
+static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS],
+			struct option longs[OPTION_ROWS])
+{
+	size_t n = 0;
+
+	if (o->leading)
+		shorts[n++] = '+';
+	shorts[n++] = ':';
+	for (const struct option_row *r = o->rows; !is_end(r); r++) {
+		const bool bare = r->type == OPTION_FLAG || r->type == OPTION_DO;
+
+		if (!r->word)
+			continue;
+		*longs++ =
+		    (struct option){.name = r->word,
+				    .has_arg = bare			 ? no_argument
+					       : r->type == OPTION_MAYBE ? optional_argument
+									 : required_argument,
+				    .val = r->letter ? r->letter : WORD_ONLY + (int)(r - o->rows)};
+		if (!r->letter)
+			continue;
+		shorts[n++] = r->letter;
+		if (!bare)
+			shorts[n++] = ':';
+	}
+	shorts[n] = '\0';
+	*longs = (struct option){.name = NULL};
+}
+
+static const struct option_row *find_row(const struct options *o, int c)
+{
+	const struct option_row *r = o->rows;
+
+	if (c >= WORD_ONLY)
+		return &o->rows[c - WORD_ONLY];
+	while (!is_end(r) && r->letter != c)
+		r++;
+	return is_end(r) ? NULL : r;
+}
+
+/* getopt tells apart by optopt: 0 for an unknown word, a known option for a value that it lacks or
+ * does not take, else the unknown letter, which may stand within a word that is not yet done. */
+static int refuse_option(const struct options *o, int c, const char *word)
+{
+	const struct option_row *r = optopt ? find_row(o, optopt) : NULL;
+
+	if (r)
+		return options_usage(o, "option '--%s' %s", r->word,
+				     c == ':' ? "needs a value" : "takes no value");
+	if (optopt)
+		return options_usage(o, "unknown option '-%c'", optopt);
+	return options_usage(o, "unknown option '%s'", word);
+}
+
+/* How a message calls it. */
+static const char *name_of(const struct options *o, const struct option_row *r, char buf[64])
+{
+	if (o->letters && r->letter)
+		snprintf(buf, 64, "-%c", r->letter);
+	else
+		snprintf(buf, 64, "--%s", r->word);
+	return buf;
+}
+
+static const struct option_word *find_word(const struct option_line *line,
+					   const struct option_row *row)
+{
+	for (size_t i = 0; i < line->n; i++) {
+		if (line->words[i].row == row)
+			return &line->words[i];
+	}
+	return NULL;
+}
+
+static int add_word(const struct options *o, struct option_line *line, const struct option_row *r,
+		    const char *value)
+{
+	char name[64];
+
+	if (value && !*value)
+		return options_usage(o, "the value of option '%s' is empty", name_of(o, r, name));
+	/* The last of two would win in silence. */
+	if (value && !is_list(r) && find_word(line, r))
+		return options_usage(o, "option '%s' is given twice", name_of(o, r, name));
+	if (line->n == OPTION_WORDS)
+		return options_usage(o, "there are too many options");
+	line->words[line->n++] = (struct option_word){.row = r, .value = value};
+	return GO_ON;
+}
+
+int options_parse(const struct options *o, int argc, char **argv, struct option_line *line)
+{
+	struct option longs[OPTION_ROWS];
+	char shorts[2 * OPTION_ROWS];
+	int c, rc = GO_ON;
+
+	line->n = 0;
+	make_getopt(o, shorts, longs);
+	optind = 0; /* from the start, also the second time */
+	opterr = 0;
+	while (rc == GO_ON && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_row *r = c == '?' || c == ':' ? NULL : find_row(o, c);
+
+		if (!r)
+			rc = refuse_option(o, c, argv[optind - 1]);
+		else if (r->type == OPTION_DO)
+			rc = r->run(o);
+		else
+			rc = add_word(o, line, r, optarg);
+	}
+	return rc;
+}
+
+const char *options_given(const struct option_line *line, const char *word)
+{
+	for (size_t i = 0; i < line->n; i++) {
+		if (strcmp(line->words[i].row->word, word) == 0)
+			return line->words[i].value ? line->words[i].value : "";
+	}
+	return NULL;
+}
+
+int options_apply(const struct options *o, const struct option_line *line, void *settings)
+{
+	const char quote = o->letters ? '\'' : '"', *why = NULL;
+	char name[64], buf[OPTION_TEXT_MAX];
+	struct log_text shown;
+
+	for (const struct option_word *w = line->words; w < line->words + line->n; w++) {
+		const struct option_row *r = w->row;
+
+		if (r->clear && find_word(line, r) == w)
+			r->clear((char *)settings + r->at);
+		why = options_set(r, settings, r->type == OPTION_FLAG ? "true" : w->value, buf);
+		if (why && r->type == OPTION_NUMBER)
+			return options_usage(o, "option '%s' takes a number from %d to %d",
+					     name_of(o, r, name), r->min, r->max);
+		if (why)
+			return options_usage(o, "%s %c%s%c: %s", name_of(o, r, name), quote,
+					     log_escape(&shown, w->value, strlen(w->value)), quote,
+					     why);
+	}
+	return GO_ON;
+}
+
+/* ---- what is printed ---- */
+
+static void print_option(const struct option_row *r, int column)
+{
+	const bool maybe = r->type == OPTION_MAYBE;
+	char left[128];
+	int n = snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s", r->letter ? '-' : ' ',
+			 r->letter ? r->letter : ' ', r->letter ? ',' : ' ', r->word,
+			 maybe	       ? "[="
+			 : r->argument ? " "
+				       : "",
+			 r->argument ? r->argument : "", maybe ? "]" : "");
+
+	printf("%s", left);
+	if (n >= column) {
+		putchar('\n');
+		n = 0;
+	}
+	for (const char *line = r->help, *end; line; line = *end ? end + 1 : NULL, n = 0) {
+		end = line + strcspn(line, "\n");
+		printf("%*s%.*s\n", column - n, "", (int)(end - line), line);
+	}
+}
+
+int options_help(const struct options *o)
+{
+	fputs(o->usage, stdout);
+	for (const struct option_row *r = o->rows; !is_end(r); r++) {
+		if (r->word)
+			print_option(r, o->column);
+	}
+	fputs(o->notes, stdout);
+	return ferror(stdout) ? EX_IOERR : EX_OK;
+}
+
+/* log_escape's \xNN is what libconfig reads in a string. */
+void options_print_text(const char *before, const char *text, const char *after)
+{
+	char escaped[4 * PATH_MAX];
+
+	if (text)
+		printf("%s\"%s\"%s", before,
+		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
+}
+
+static void print_list(const struct option_row *r, const void *target)
+{
+	char buf[OPTION_TEXT_MAX];
+	const char *text;
+
+	printf("%s = [ ", r->name);
+	for (size_t i = 0; (text = r->show(target, i, buf)); i++)
+		options_print_text(i ? ", " : "", text, "");
+	printf(" ];\n");
+}
+
+static void print_row(const struct option_row *r, const void *target)
+{
+	char buf[OPTION_TEXT_MAX], before[64];
+
+	snprintf(before, sizeof(before), "%s = ", r->name);
+	if (r->type == OPTION_FLAG) {
+		printf("%s%s;\n", before, *(const bool *)target ? "true" : "false");
+	} else if (r->type == OPTION_NUMBER) {
+		printf("%s%d;\n", before, *(const int *)target);
+	} else if (r->type == OPTION_TEXT) {
+		options_print_text(
+		    before, r->show ? r->show(target, 0, buf) : *(char *const *)target, ";\n");
+	} else if (r->type == OPTION_LIST) {
+		print_list(r, target);
+	} else if (r->print) {
+		printf("%s(\n", before);
+		r->print(target);
+		printf(");\n");
+	}
+}
+
+void options_print(const struct options *o, const void *settings)
+{
+	for (const struct option_row *r = o->rows; !is_end(r); r++) {
+		if (r->name)
+			print_row(r, (const char *)settings + r->at);
+	}
+}

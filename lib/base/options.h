@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_OPTIONS_H
+#define SSHIPC_OPTIONS_H
+/*
+ * Settings by table: a row per setting drives the command line (getopt_long), --help, the file
+ * (libconfig), -T and the defaults.  One setter a row takes the text of either source and returns
+ * its reason against it; the engine says it, with the option's name or with FILE:LINE.  Knows no
+ * setting itself.
+ *
+ * The order of a program: options_defaults, options_parse (nothing is set yet), options_read for
+ * its file, options_apply: what the command line gives replaces the file's, a list as a whole.
+ */
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define OPTION_TEXT_MAX 1024 /* a reason, or a value as text */
+#define OPTION_ROWS	64
+#define OPTION_WORDS	128 /* of one command line */
+
+enum option_type {
+	OPTION_FLAG,   /* bool: "true" on the command line; in the file true or false */
+	OPTION_NUMBER, /* int, min to max */
+	OPTION_TEXT,   /* without set: char *, a copy; an earlier one is freed */
+	OPTION_LIST,   /* set once per element; in the file a text or a list of texts */
+	OPTION_GROUPS, /* in the file a list of groups; on the command line as OPTION_LIST */
+	OPTION_MAYBE,  /* --WORD or --WORD=VALUE: set gets NULL or VALUE */
+	OPTION_DO,     /* the command line ends here: run's exit code is the program's */
+};
+
+struct options;
+struct options_file;
+
+struct option_row {
+	const char *name; /* in the file; NULL: not there */
+	char letter;	  /* 0: none; needs a word */
+	const char *word; /* --word; NULL: not on the command line */
+	const char *argument;
+	const char *help; /* lines */
+	enum option_type type;
+	size_t at;	     /* what the functions below get: what stands there in the settings */
+	int min, max, value; /* value: the default of a flag or a number */
+	const char *initial; /* the default of a text, or the one element of a list */
+	/* NULL, or why value is refused: static, or in buf. */
+	const char *(*set)(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
+	/* A list before the first element of a file, of a group or of the command line. */
+	void (*clear)(void *target);
+	/* For -T: a text, or element i of a list, static or in buf.  NULL: there is none. */
+	const char *(*show)(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
+	void (*print)(const void *target); /* for -T: groups, what stands between ( and ) */
+	void (*group)(struct options_file *f, config_setting_t *group, void *target);
+	int (*run)(const struct options *o);
+};
+
+struct options {
+	const char *program;	       /* the first word of each message */
+	const struct option_row *rows; /* ended by one without name and word */
+	const char *usage, *notes;     /* of --help, before and after the options */
+	int column;		       /* of --help, where texts begin */
+	bool leading; /* options stand before arguments, as in "sshipc-server ctl COMMAND" */
+	/* A message says -l '1' and in a file listen "1"; else it says --listen "1" and listen:
+	 * "1". */
+	bool letters;
+	/* NULL, or what is wrong with the members of a whole file; tells options_fault. */
+	void (*check)(struct options_file *f, config_setting_t *root);
+};
+
+/* The command line as it stands. */
+struct option_line {
+	struct option_word {
+		const struct option_row *row;
+		const char *value; /* into argv; NULL: none */
+	} words[OPTION_WORDS];
+	size_t n;
+};
+
+/* Sets every default; settings is all zero, or has what is no row's. */
+void options_defaults(const struct options *o, void *settings);
+
+/* Reads argv; optind is the first argument that is no option.  -1 to go on, or the exit code, after
+ * a message: an unknown option, a value that is missing, empty, given twice or not taken. */
+int options_parse(const struct options *o, int argc, char **argv, struct option_line *line);
+
+/* NULL: --word is not there, "": without a value. */
+const char *options_given(const struct option_line *line, const char *word);
+
+/* Sets what the command line gives, in its order.  -1 to go on, or EX_USAGE after a message. */
+int options_apply(const struct options *o, const struct option_line *line, void *settings);
+
+/* Sets what the file at path gives, flags first, then in the order of rows, whatever that of the
+ * file; @include is relative to the file's folder.  Returns the number of faults; each was given to
+ * fault ("FILE:LINE: text", without LINE where there is none).  An unreadable file, one that others
+ * may change (folders_open; included ones, too) or a syntax error is one fault, and nothing is
+ * set. */
+int options_read(const struct options *o, const char *path, void *settings,
+		 void (*fault)(void *arg, const char *text), void *arg);
+
+/* For group: sets the members of one group by rows of its own. */
+void options_group(struct options_file *f, config_setting_t *group, const struct option_row *rows,
+		   void *target);
+
+/* For group and check: "FILE:LINE: text"; "FILE: text" where setting is NULL. */
+void options_fault(struct options_file *f, const config_setting_t *setting, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* -T: the settings, as a file has them, on stdout. */
+void options_print(const struct options *o, const void *settings);
+
+/* Writes before, text in quotes as a file has it, and after to stdout; nothing where text is NULL.
+ */
+void options_print_text(const char *before, const char *text, const char *after);
+
+/* A row's run: --help.  EX_OK, or EX_IOERR. */
+int options_help(const struct options *o);
+
+/* Writes "PROGRAM: text; see PROGRAM --help" to stderr.  Returns EX_USAGE. */
+int options_usage(const struct options *o, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Writes a fault of a file, a line of stderr.  count: NULL, or the size_t that counts them. */
+void options_print_fault(void *count, const char *text);
+
+/* set and show of what both programs have: enum log_sink; int, the log's threshold. */
+const char *options_set_sink(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
+const char *options_show_sink(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
+const char *options_set_level(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
+const char *options_show_level(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
+
+/* Between the two halves: sets one value; "true" and "false" are a flag's.  NULL, or the reason. */
+const char *options_set(const struct option_row *row, void *settings, const char *value,
+			char buf[OPTION_TEXT_MAX]);
+
+#endif

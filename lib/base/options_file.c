@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The configuration file by the table of options.h: libconfig reads it, the rows' setters take its
+ * texts, and every fault is told as FILE:LINE, all of them, not only the first.  Called by the
+ * settings of the programs that have a file.  Sets nothing from a file that others may change.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "folders.h"
+#include "log.h"
+#include "options.h"
+
+#define FAULT_MAX (OPTION_TEXT_MAX + 4096 + 16)
+
+/* Its own user's group may write a checkout of his. */
+enum { SETTINGS_TRUST = FOLDERS_PRIVATE_GROUP | FOLDERS_ANY_KIND };
+
+struct options_file {
+	config_t cfg;
+	const struct options *o;
+	const char *path;
+	char *dir; /* of path: what @include is relative to */
+	void (*fault)(void *arg, const char *text);
+	void *arg;
+	int faults;
+};
+
+/* ---- faults ---- */
+
+static void __attribute__((format(printf, 4, 0)))
+report(struct options_file *f, const char *file, unsigned line, const char *fmt, va_list ap)
+{
+	char text[OPTION_TEXT_MAX], where[16] = "", full[FAULT_MAX];
+	bool included = file && strcmp(file, f->path) != 0;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (line)
+		snprintf(where, sizeof(where), "%u:", line);
+	/* libconfig names an included file as @include wrote it. */
+	if (included && file[0] != '/')
+		snprintf(full, sizeof(full), "%s/%s:%s %s", f->dir, file, where, text);
+	else
+		snprintf(full, sizeof(full), "%s:%s %s", included ? file : f->path, where, text);
+	f->fault(f->arg, full);
+	f->faults++;
+}
+
+static void __attribute__((format(printf, 4, 5)))
+fault_at(struct options_file *f, const char *file, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(f, file, line, fmt, ap);
+	va_end(ap);
+}
+
+void options_fault(struct options_file *f, const config_setting_t *setting, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	report(f, setting ? config_setting_source_file(setting) : NULL,
+	       setting ? config_setting_source_line(setting) : 0, fmt, ap);
+	va_end(ap);
+}
+
+static void report_syntax(struct options_file *f)
+{
+	const char *text = config_error_text(&f->cfg);
+
+	/* libconfig 1.5 takes even an absolute name for a relative one. */
+	fault_at(f, config_error_file(&f->cfg), (unsigned)config_error_line(&f->cfg), "%s%s%s",
+		 text,
+		 strstr(text, "include") ? "; its name is relative to "
+		 : strcmp(text, "syntax error") == 0
+		     ? " here or before it; the forms are name = \"text\"; name = 1; name = [ "
+		       "\"text\", \"text\" ]; "
+		       "name = ( { name = \"text\"; } );"
+		     : "",
+		 strstr(text, "include") ? f->dir : "");
+}
+
+/* ---- values ---- */
+
+static void set_text(struct options_file *f, const config_setting_t *s, const struct option_row *r,
+		     void *settings, const char *value)
+{
+	char buf[OPTION_TEXT_MAX];
+	const char *why = options_set(r, settings, value, buf);
+	struct log_text shown;
+
+	if (why)
+		options_fault(f, s, "%s%s \"%s\": %s", r->name, f->o->letters ? "" : ":",
+			      log_escape(&shown, value, strlen(value)), why);
+}
+
+static const char *set_number(const config_setting_t *s, const struct option_row *r, void *settings,
+			      char buf[OPTION_TEXT_MAX])
+{
+	const int type = config_setting_type(s);
+	char text[32] = "";
+
+	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64)
+		snprintf(text, sizeof(text), "%lld",
+			 type == CONFIG_TYPE_INT ? config_setting_get_int(s)
+						 : config_setting_get_int64(s));
+	return options_set(r, settings, text, buf);
+}
+
+/* A lone text is a list of one. */
+static const char *set_list(struct options_file *f, config_setting_t *s, const struct option_row *r,
+			    void *settings)
+{
+	const bool groups = r->type == OPTION_GROUPS,
+		   lone = !groups && config_setting_get_string(s);
+	void *target = (char *)settings + r->at;
+
+	if (!lone && !config_setting_is_list(s) && (groups || !config_setting_is_array(s)))
+		return groups ? "expected a list of groups: ( { ... }, { ... } )"
+			      : "expected a text in double quotes or a list of them: [ \"...\" ]";
+	if (r->clear)
+		r->clear(target);
+	for (int i = 0; i < (lone ? 1 : config_setting_length(s)); i++) {
+		config_setting_t *e = lone ? s : config_setting_get_elem(s, (unsigned)i);
+		const char *value = config_setting_get_string(e);
+
+		if (groups ? !config_setting_is_group(e) : !value)
+			options_fault(f, e, "%s: expected %s", r->name,
+				      groups ? "groups only: { ... }"
+					     : "texts in double quotes only");
+		else if (groups)
+			r->group(f, e, target);
+		else
+			set_text(f, e, r, settings, value);
+	}
+	return NULL;
+}
+
+static void set_member(struct options_file *f, config_setting_t *s, const struct option_row *r,
+		       void *settings)
+{
+	const char *value = config_setting_get_string(s), *why = NULL;
+	char buf[OPTION_TEXT_MAX];
+
+	if (r->type == OPTION_NUMBER)
+		why = set_number(s, r, settings, buf);
+	else if (r->type == OPTION_LIST || r->type == OPTION_GROUPS)
+		why = set_list(f, s, r, settings);
+	else if (r->type == OPTION_TEXT && value)
+		set_text(f, s, r, settings, value);
+	else if (r->type == OPTION_TEXT)
+		why = "expected a text in double quotes";
+	else if (config_setting_type(s) != CONFIG_TYPE_BOOL)
+		why = "expected true or false";
+	else
+		set_text(f, s, r, settings, config_setting_get_bool(s) ? "true" : "false");
+	if (why)
+		options_fault(f, s, "%s: %s", r->name, why);
+}
+
+static void report_unknown(struct options_file *f, const config_setting_t *s,
+			   const struct option_row *rows)
+{
+	char known[OPTION_TEXT_MAX - 128] = "";
+	size_t len = 0;
+
+	for (const struct option_row *r = rows; (r->name || r->word) && len < sizeof(known); r++) {
+		if (r->name)
+			len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
+						len ? ", " : "", r->name);
+	}
+	options_fault(f, s, "unknown setting '%s'; known are: %s", config_setting_name(s), known);
+}
+
+void options_group(struct options_file *f, config_setting_t *group, const struct option_row *rows,
+		   void *target)
+{
+	for (int i = 0; i < config_setting_length(group); i++) {
+		const config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
+		const struct option_row *r = rows;
+
+		while ((r->name || r->word) &&
+		       (!r->name || strcmp(r->name, config_setting_name(s)) != 0))
+			r++;
+		if (!r->name)
+			report_unknown(f, s, rows);
+	}
+	/* What a flag allows, it allows whatever stands after it. */
+	for (int flags = 1; flags >= 0; flags--) {
+		for (const struct option_row *r = rows; r->name || r->word; r++) {
+			config_setting_t *s =
+			    r->name ? config_setting_get_member(group, r->name) : NULL;
+
+			if (s && (r->type == OPTION_FLAG) == flags)
+				set_member(f, s, r, target);
+		}
+	}
+}
+
+/* ---- the file ---- */
+
+/* Reads path, or says why not.  What others may write settles nothing; /dev/null and pipes are no
+ * files; libconfig's scanner ends the whole program when it reads a folder. */
+static const char *read_settings(struct options_file *f, int *rc, char why[FOLDERS_ERROR])
+{
+	struct stat st;
+	int fd = folders_open(f->path, SETTINGS_TRUST, &st, why);
+	FILE *in;
+
+	if (fd < 0)
+		return why;
+	if (S_ISREG(st.st_mode) && (in = fdopen(fd, "r"))) {
+		*rc = config_read(&f->cfg, in);
+		fclose(in);
+		return NULL;
+	}
+	close(fd);
+	if (S_ISDIR(st.st_mode))
+		return strerror(EISDIR);
+	*rc = config_read_file(&f->cfg, f->path);
+	return *rc == CONFIG_FALSE && config_error_type(&f->cfg) == CONFIG_ERR_FILE_IO
+		   ? strerror(errno)
+		   : NULL;
+}
+
+/* The files that settings came from by @include, before any is set.  Each has one text for its
+ * name. */
+static void check_included(struct options_file *f, config_setting_t *group, const char **last)
+{
+	const char *file = config_setting_source_file(group);
+	char path[PATH_MAX], why[FOLDERS_ERROR];
+	struct stat st;
+	int fd;
+
+	if (file && file != *last) {
+		*last = file;
+		snprintf(path, sizeof(path), "%s%s%s", *file == '/' ? "" : f->dir,
+			 *file == '/' ? "" : "/", file);
+		fd = folders_open(path, SETTINGS_TRUST, &st, why);
+		if (fd < 0)
+			fault_at(f, file, 0, "%s", why);
+		else
+			close(fd);
+	}
+	for (int i = 0; i < config_setting_length(group); i++)
+		check_included(f, config_setting_get_elem(group, (unsigned)i), last);
+}
+
+int options_read(const struct options *o, const char *path, void *settings,
+		 void (*fault)(void *arg, const char *text), void *arg)
+{
+	struct options_file f = {.o = o, .path = path, .fault = fault, .arg = arg};
+	const char *slash = strrchr(path, '/'), *why, *last = NULL;
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	char text[FOLDERS_ERROR];
+	int rc = CONFIG_FALSE;
+
+	config_init(&f.cfg);
+	f.dir = n ? xstrndup(path, n) : xstrdup(slash ? "/" : ".");
+	config_set_include_dir(&f.cfg, f.dir);
+	why = read_settings(&f, &rc, text);
+	if (why)
+		fault_at(&f, NULL, 0, "%s", why);
+	else if (rc != CONFIG_TRUE)
+		report_syntax(&f);
+	else
+		check_included(&f, config_root_setting(&f.cfg), &last);
+	if (f.faults == 0) {
+		options_group(&f, config_root_setting(&f.cfg), o->rows, settings);
+		if (o->check)
+			o->check(&f, config_root_setting(&f.cfg));
+	}
+	free(f.dir);
+	config_destroy(&f.cfg);
+	return f.faults;
+}

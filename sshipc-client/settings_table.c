@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The settings of sshipc-client, a row each, with their setters: text -> struct settings, or the
+ * reason against it.  Called by options.h's engine for settings.c, before anything is connected.
+ * Opens nothing and prints nothing but for --version.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include "alloc.h"
+#include "endpoint.h"
+#include "settings.h"
+#include "trust.h"
+#include "variables.h"
+#include "via.h"
+
+void (*settings_version_details)(void);
+
+/* ---- the server ---- */
+
+/* What HOST, [V6] and a bare V6 lack: out is HOST:PORT in any case, *has_port whether that PORT was
+ * given. */
+static int complete_host(const char *where, char *out, size_t size, bool *has_port)
+{
+	struct address numeric;
+	bool colon = strchr(where, ':'), bare = colon && address_from_host(where, 1, &numeric) == 0;
+
+	if (!bare && (!*where || *where == ':'))
+		return -1;
+	*has_port = colon && !bare && where[strlen(where) - 1] != ']';
+	return snprintf(out, size, bare ? "[%s]%s" : "%s%s", where, *has_port ? "" : ":1") <
+		       (int)size
+		   ? 0
+		   : -1;
+}
+
+/* [ssh://][USER@]HOST[:PORT], where ssh:// may have a / at its end (RFC 3986). */
+const char *settings_set_server(void *settings, const char *value, char buf[OPTION_TEXT_MAX])
+{
+	struct settings *s = settings;
+	static const char scheme[] = "ssh://";
+	const bool uri = strncasecmp(value, scheme, strlen(scheme)) == 0;
+	const char *text = value + (uri ? strlen(scheme) : 0);
+	const char *at = strrchr(text, '@'), *where = at ? at + 1 : text, *port = NULL;
+	const char *why = "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT "
+			  "is in brackets";
+	const size_t user = at ? (size_t)(at - text) : 0, len = strlen(where);
+	char only[ADDRESS_HOST + 16], full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
+	bool has_port = false;
+	uint16_t number = 0;
+
+	snprintf(only, sizeof(only), "%.*s", (int)(len - (uri && len && where[len - 1] == '/')),
+		 where);
+	/* Another scheme, or a password, is no user's name. */
+	if (at == text || strcspn(text, "/:") < user || len >= sizeof(only) || only[0] == '/' ||
+	    complete_host(only, full, sizeof(full), &has_port) < 0 ||
+	    endpoint_check_alias(full, &why) < 0 || address_split(full, host, &port, &why) < 0 ||
+	    address_parse_port(port, &number) < 0)
+		return why;
+	free(s->host);
+	free(s->user);
+	s->host = xstrdup(host);
+	s->user = at ? xstrndup(text, user) : NULL;
+	s->port = has_port ? number : 0;
+	return NULL;
+}
+
+static const char *show_server(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+	char at[ADDRESS_TEXT];
+
+	if (!s->host)
+		return NULL;
+	snprintf(buf, OPTION_TEXT_MAX, "%s@%s", s->user,
+		 address_format_port(s->host, s->port, at, sizeof(at)));
+	return buf;
+}
+
+/* ---- listeners ---- */
+
+void settings_drop_listen(void *settings)
+{
+	struct settings *s = settings;
+
+	while (s->n_specs)
+		spec_free(&s->specs[--s->n_specs]);
+}
+
+/* Takes new over. */
+static const char *add_spec(struct settings *s, struct spec *new)
+{
+	const char *why = s->n_specs == SETTINGS_SPECS ? "there are too many listeners" : NULL;
+
+	for (size_t i = 0; i < s->n_specs && !why; i++) {
+		if (spec_same_listener(&s->specs[i], new))
+			why = "a listener before it has this address";
+	}
+	if (why)
+		spec_free(new);
+	else
+		s->specs[s->n_specs++] = *new;
+	return why;
+}
+
+static const char *add_listen(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+	struct spec new, twin;
+	const char *why;
+
+	if (spec_parse(value, s->unsafe_listen, &new, buf, OPTION_TEXT_MAX) < 0)
+		return buf;
+	why = add_spec(s, &new);
+	if (why || !new.is_localhost)
+		return why;
+	spec_make_twin(&new, &twin);
+	return add_spec(s, &twin);
+}
+
+static const char *show_listen(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	for (size_t k = 0; k < s->n_specs; k++) {
+		if (!s->specs[k].is_twin && i-- == 0)
+			return s->specs[k].text;
+	}
+	return NULL;
+}
+
+/* It cannot be taken back: not by the file what the command line allows, nor by one tunnel. */
+static const char *set_unsafe(void *flag, const char *value, char *buf)
+{
+	*(bool *)flag |= strcmp(value, "true") == 0;
+	return NULL;
+}
+
+/* ---- keys ---- */
+
+static const char a_fingerprint[] =
+    "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
+
+static const char *set_path(void *target, const char *value, char *buf)
+{
+	char **path = target;
+
+	if (!value[0])
+		return "a file's name is empty";
+	free(*path);
+	*path = spec_path(value);
+	return NULL;
+}
+
+/* One key is offered: the one that is given last. */
+static const char *set_identity(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+	const char *why = set_path(&s->identity, value, buf);
+
+	if (!why) {
+		free(s->agent_key);
+		s->agent_key = NULL;
+	}
+	return why;
+}
+
+static const char *show_identity(const void *settings, size_t i, char *buf)
+{
+	return ((const struct settings *)settings)->identity;
+}
+
+static const char *set_agent_key(void *target, const char *value, char *buf)
+{
+	char **key = target;
+
+	if (!trust_pin_valid(value))
+		return a_fingerprint;
+	free(*key);
+	*key = xstrdup(value);
+	return NULL;
+}
+
+void settings_drop_hostkeys(void *settings)
+{
+	struct settings *s = settings;
+
+	while (s->n_pins)
+		free(s->pins[--s->n_pins]);
+}
+
+static const char *add_hostkey(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	if (!trust_pin_valid(value))
+		return a_fingerprint;
+	if (s->n_pins == SETTINGS_PINS)
+		return "there are too many host keys";
+	s->pins[s->n_pins++] = xstrdup(value);
+	return NULL;
+}
+
+static const char *show_hostkey(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	return i < s->n_pins ? s->pins[i] : NULL;
+}
+
+/* ---- the connection ---- */
+
+static const char *set_algorithms(void *profile, const char *value, char *buf)
+{
+	return algorithms_parse(value, profile) < 0 ? "expected default or compatible" : NULL;
+}
+
+static const char *show_algorithms(const void *profile, size_t i, char *buf)
+{
+	return algorithms_text(*(const enum algorithms_profile *)profile);
+}
+
+/* "" takes back, for one tunnel, what the file has for all. */
+static const char *set_via(void *target, const char *value, char *buf)
+{
+	const char *why = NULL;
+	char **via = target;
+
+	if (*value && via_check(value, &why) < 0)
+		return why;
+	free(*via);
+	*via = *value ? xstrdup(value) : NULL;
+	return NULL;
+}
+
+static const char *set_while_down(void *hold, const char *value, char *buf)
+{
+	const bool seconds = strncmp(value, "hold:", 5) == 0;
+	uint16_t v = 10;
+
+	if (strcmp(value, "refuse") == 0)
+		v = 0;
+	else if (strcmp(value, "hold") != 0 &&
+		 (!seconds || address_parse_port(value + 5, &v) < 0 || v < 1 || v > 3600))
+		return "expected hold, hold:SECONDS (1 to 3600) or refuse";
+	*(int *)hold = v;
+	return NULL;
+}
+
+static const char *show_while_down(const void *hold, size_t i, char *buf)
+{
+	const int v = *(const int *)hold;
+
+	snprintf(buf, OPTION_TEXT_MAX, v ? "hold:%d" : "refuse", v);
+	return buf;
+}
+
+/* ---- what is to be done ---- */
+
+static const char *add_env(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+	const char *why = NULL;
+
+	if (variables_check(value, &why) < 0)
+		return why;
+	if (s->n_env == SETTINGS_ENV)
+		return "there are too many";
+	s->env[s->n_env++] = value;
+	return NULL;
+}
+
+static const char *set_stdio(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+	const char *why = NULL;
+
+	s->stdio = true;
+	return value && destination_parse(value, &s->stdio_to, &why) < 0 ? why : NULL;
+}
+
+static const char *set_print_dbus(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	s->stdio = s->print_dbus = true;
+	return NULL;
+}
+
+static const char *set_check(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	if (value && strcmp(value, "connect") != 0)
+		return "expected nothing, or connect";
+	s->check = value ? SETTINGS_CHECK_CONNECT : SETTINGS_CHECK;
+	return NULL;
+}
+
+static const char *set_louder(void *threshold, const char *value, char *buf)
+{
+	*(int *)threshold += *(int *)threshold < LOG_DEBUG;
+	return NULL;
+}
+
+static const char *set_quieter(void *threshold, const char *value, char *buf)
+{
+	*(int *)threshold -= *(int *)threshold > LOG_ERR;
+	return NULL;
+}
+
+/* Who needs it has looked for it before. */
+static const char *set_nothing(void *target, const char *value, char *buf)
+{
+	return NULL;
+}
+
+static int print_version(const struct options *o)
+{
+	printf("%s " SSHIPC_VERSION "\n", o->program);
+	if (settings_version_details)
+		settings_version_details();
+	return EX_OK;
+}
+
+/* ---- the table ---- */
+
+static void on_tunnel(struct options_file *f, config_setting_t *group, void *settings);
+
+#define AT(member)   .at = offsetof(struct settings, member)
+#define FLAG(member) .type = OPTION_FLAG, AT(member)
+#define NUMBER(member, lo, hi, v)                                                                  \
+	.type = OPTION_NUMBER, AT(member), .min = (lo), .max = (hi), .value = (v)
+#define TEXT(member, setter) .type = OPTION_TEXT, AT(member), .set = (setter)
+#define LIST(setter)	     .type = OPTION_LIST, .set = (setter)
+
+static const struct option_row rows[] = {
+    {"server", .type = OPTION_TEXT, .set = settings_set_server, .show = show_server},
+    {"listen", 'L', "listen", "SPEC",
+     "where to listen, and what for; repeatable:\n"
+     "[BIND:]PORT, /local.sock or fd:NAME (of the\n"
+     "service manager), then nothing (my key's\n"
+     "endpoint), :NAME, :HOST:PORT or :/remote.sock;\n"
+     ": and , in a path are written \\: and \\,;\n"
+     "options of a local socket:\n"
+     ",mode=0660 ,owner=USER ,group=GROUP,\n"
+     ",allow-uid=USER ,allow-gid=GROUP",
+     LIST(add_listen), .clear = settings_drop_listen, .show = show_listen},
+    {"identity", 'i', "identity", "FILE", "private key (~/.ssh/id_ed25519)", .type = OPTION_TEXT,
+     .set = set_identity, .show = show_identity, .initial = "~/.ssh/id_ed25519"},
+    {"agent_key", 0, "agent-key", "SHA256:...", "instead, this one key of ssh-agent",
+     TEXT(agent_key, set_agent_key)},
+    {NULL, 'p', "port", "PORT", "of the server (2245)", NUMBER(port, 1, 65535, 0)},
+    {"hostkeys", 0, "hostkey", "SHA256:...", "accept this host key and no other; repeatable",
+     LIST(add_hostkey), .clear = settings_drop_hostkeys, .show = show_hostkey},
+    {"known_hosts", 0, "known-hosts", "FILE", "recorded host keys (~/.ssh/known_hosts)",
+     TEXT(known_hosts, set_path), .initial = "~/.ssh/known_hosts"},
+    {"global_known_hosts", TEXT(global_known_hosts, set_path),
+     .initial = "/etc/ssh/ssh_known_hosts"},
+    {"algorithms", TEXT(algorithms, set_algorithms), .show = show_algorithms},
+    {"keepalive", 0, "keepalive", "SECONDS", "until a silent server is given up (15)",
+     NUMBER(keepalive, 4, 3600, 15)},
+    {"connect_timeout", 0, "connect-timeout", "SECONDS", "for connect and login, for an open (30)",
+     NUMBER(connect_timeout, 1, 3600, 30)},
+    {"reconnect_max", 0, "reconnect-max", "SECONDS", "between attempts to connect, at most (30)",
+     NUMBER(reconnect_max, 1, 3600, 30)},
+    {"via", 0, "via", "COMMAND",
+     "its stdin and stdout are the connection, as\n"
+     "ssh's ProxyCommand; %h and %p are HOST and PORT",
+     TEXT(via, set_via)},
+    {"while_down", 0, "while-down", "HOW",
+     "local connections then: hold[:SECONDS] or refuse\n"
+     "(hold:10)",
+     TEXT(hold, set_while_down), .show = show_while_down, .initial = "hold"},
+    {"exit_on_refusal", 0, "exit-on-refusal", NULL,
+     "end when refused, also after the first success", FLAG(exit_on_refusal)},
+    {NULL, 0, "env", "NAME=TEMPLATE",
+     "for COMMAND; {addr}, {host}, {port}, {path},\n"
+     "{dir} and {dbus} are replaced; repeatable",
+     LIST(add_env)},
+    {NULL, 0, "stdio", "DESTINATION",
+     "carry one connection on stdin and stdout, to my\n"
+     "key's endpoint, NAME, HOST:PORT or /remote.sock",
+     .type = OPTION_MAYBE, .set = set_stdio},
+    {NULL, 0, "print-dbus-address", NULL, "print the D-Bus address that does that, then exit",
+     .type = OPTION_FLAG, .set = set_print_dbus},
+    {NULL, 0, "ready-fd", "N", "write the ready lines to descriptor N, close it",
+     NUMBER(ready_fd, 3, 65535, 0)},
+    {"unsafe_listen", 0, "unsafe-listen", NULL, "allow -L addresses that are not loopback",
+     FLAG(unsafe_listen), .set = set_unsafe},
+    {NULL, 'f', "config", "FILE",
+     "(" SETTINGS_SYSTEM_CONF ", else\n"
+     "~/.config/sshipc/client.conf)",
+     .type = OPTION_TEXT, .set = set_nothing},
+    {NULL, 't', "test", NULL, "check the configuration, then exit", FLAG(test)},
+    {NULL, 'T', "print", NULL, "print the effective configuration, then exit", FLAG(print)},
+    {NULL, 0, "check", "connect",
+     "go the whole way step by step, say what fails and\n"
+     "its remedy; connect: also to the endpoint",
+     .type = OPTION_MAYBE, .set = set_check},
+    {NULL, 0, "json", NULL, "what --check finds, an object a line", FLAG(json)},
+    {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line",
+     TEXT(keygen, set_path)},
+    {"log", 0, "log", "SINK", "stderr, syslog or json (stderr)", TEXT(log, options_set_sink),
+     .show = options_show_sink},
+    {"verbosity", TEXT(verbosity, options_set_level), .show = options_show_level},
+    {NULL, 'v', "verbose", NULL, "say more; repeatable", FLAG(verbosity), .set = set_louder},
+    {NULL, 'q', "quiet", NULL, "say less; repeatable", FLAG(verbosity), .set = set_quieter},
+    {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
+    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
+     .run = print_version},
+    {"tunnels", .type = OPTION_GROUPS, .group = on_tunnel},
+    {NULL},
+};
+
+enum { N_ROWS = sizeof(rows) / sizeof(*rows) };
+
+/* ---- tunnels of the file ---- */
+
+static void check_keys(struct options_file *f, config_setting_t *group)
+{
+	const config_setting_t *agent_key = config_setting_get_member(group, "agent_key");
+
+	if (agent_key && config_setting_get_member(group, "identity"))
+		options_fault(f, agent_key, "one key is offered: give identity or agent_key");
+}
+
+/* One before it has this name. */
+static bool is_repeated(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *all = config_setting_parent(group), *one;
+	const char *other = "";
+	unsigned i = 0;
+
+	while ((one = config_setting_get_elem(all, i++)) && one != group) {
+		if (config_setting_lookup_string(one, "name", &other) && !strcmp(other, name))
+			return true;
+	}
+	return false;
+}
+
+/* The one that is asked for is set over what the file has for all; any other is only looked at. */
+static void on_tunnel(struct options_file *f, config_setting_t *group, void *settings)
+{
+	struct settings *s = settings, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
+	struct option_row mine[N_ROWS];
+	const char *name = "", *why = NULL;
+
+	s->has_tunnels = true;
+	config_setting_lookup_string(group, "name", &name);
+	if (endpoint_check_name(name, &why) < 0)
+		options_fault(
+		    f, group,
+		    "tunnels: each has a name = \"NAME\": a letter, then letters, digits, - "
+		    "and _, at most %d",
+		    ENDPOINT_NAME - 1);
+	else if (is_repeated(group, name))
+		options_fault(f, group, "tunnels: \"%s\" is there twice", name);
+	if (s->tunnel && strcmp(name, s->tunnel) == 0) {
+		s->tunnel_found = true;
+		to = s;
+	}
+	/* A tunnel has a name where the file has tunnels. */
+	memcpy(mine, rows, sizeof(rows));
+	mine[N_ROWS - 2] =
+	    (struct option_row){.name = "name", .type = OPTION_TEXT, .set = set_nothing};
+	options_group(f, group, mine, to);
+	check_keys(f, group);
+	if (!to->host && !s->host)
+		options_fault(f, group,
+			      "tunnels: \"%s\" has no server, and the file has none for all", name);
+	settings_free(&other);
+}
+
+const struct options settings_options = {
+    .program = SETTINGS_PROGRAM,
+    .rows = rows,
+    .column = 30,
+    .check = check_keys,
+    .usage = "Usage: " SETTINGS_PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
+	     "       " SETTINGS_PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
+	     "       " SETTINGS_PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"
+	     "       " SETTINGS_PROGRAM " [OPTION]... @NAME\n"
+	     "\n"
+	     "Carries connections over SSH to an IPC endpoint: those to local listeners,\n"
+	     "those of COMMAND, or the one on stdin and stdout.\n"
+	     "\n",
+    .notes = "\n"
+	     "@NAME is a tunnel of the file; a command has one.\n"
+	     "Options replace settings of the file, a list as a whole.\n"
+	     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 76 host\n"
+	     "key mismatch, 77 refused, 78 bad configuration; --check: 0, or the step.\n",
+};
