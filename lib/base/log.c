@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every process, called from anywhere but a signal handler and a second thread; a session's
+ * lines go to its monitor by log_redirect.  It may not wait for a reader of the log, and writes no
+ * byte that could pass for a line's end or steer a terminal.
+ */
 #include "log.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TEXT_MAX   2048		  /* a message as formatted */
@@ -28,42 +31,6 @@ static struct {
 	unsigned lost; /* lines that their reader left no room for */
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
-
-static const char lost_lines[] = "%u lines of this log were lost: nobody read it";
-
-/* A bounded string that is cut between pieces, never within one, and keeps room for a mark. */
-struct text {
-	char *s;
-	size_t size, len, mark; /* mark: the longest len that leaves room for "..." */
-	bool full;
-};
-
-static struct text text_start(char *out, size_t size)
-{
-	out[0] = '\0';
-	return (struct text){.s = out, .size = size};
-}
-
-static void text_add(struct text *t, const char *piece, size_t n)
-{
-	if (t->full || n >= t->size - t->len) {
-		t->full = true;
-		return;
-	}
-	memcpy(t->s + t->len, piece, n);
-	t->len += n;
-	t->s[t->len] = '\0';
-	if (t->len + sizeof("...") <= t->size)
-		t->mark = t->len;
-}
-
-static void text_add_code(struct text *t, bool json, unsigned v)
-{
-	char hex[8];
-
-	snprintf(hex, sizeof(hex), json ? "\\u%04x" : "\\x%02x", v & 0xffff);
-	text_add(t, hex, strlen(hex));
-}
 
 /* Length of the UTF-8 character at s (RFC 3629: shortest form, no surrogates), 0 when there is
  * none. */
@@ -95,28 +62,39 @@ static bool is_control(const unsigned char *s, size_t len)
 
 enum how { CLEAN, ASCII, JSON };
 
+/* Cuts between pieces, never within one; ASCII then ends in "...". */
 static size_t escape(char *out, size_t size, const void *text, size_t len, enum how how)
 {
 	const unsigned char *s = text;
-	struct text t = text_start(out, size);
-	size_t n;
+	size_t used = 0, mark = 0, n; /* mark: the most that leaves room for "..." */
 
-	for (size_t i = 0; i < len && !t.full; i += n) {
+	out[0] = '\0';
+	for (size_t i = 0; i < len; i += n) {
 		const size_t whole = how == ASCII ? s[i] < 0x80 : utf8_length(s + i, len - i);
 		const bool plain = whole && !is_control(s + i, whole);
+		const bool quoted = how != CLEAN && (s[i] == '"' || s[i] == '\\');
+		char piece[8] = "";
 
-		n = how == JSON && whole ? whole : plain ? whole : 1;
-		if (plain && (how == CLEAN || (s[i] != '"' && s[i] != '\\')))
-			text_add(&t, (const char *)s + i, n);
+		n = plain || (how == JSON && whole) ? whole : 1;
+		if (plain && !quoted)
+			memcpy(piece, s + i, n);
 		else if (plain && how == JSON)
-			text_add(&t, (const char[]){'\\', (char)s[i]}, 2);
-		else /* The second byte of a C1 character is its code. */
-			text_add_code(&t, how == JSON,
-				      how == JSON && !whole ? 0xfffd : s[i + n - 1]);
+			snprintf(piece, sizeof(piece), "\\%c", s[i]);
+		else if (how == JSON) /* the second byte of a C1 character is its code */
+			snprintf(piece, sizeof(piece), "\\u%04x", whole ? s[i + n - 1] : 0xfffd);
+		else
+			snprintf(piece, sizeof(piece), "\\x%02x", s[i]);
+		if (strlen(piece) >= size - used) {
+			if (how == ASCII)
+				memcpy(out + mark, "...", sizeof("..."));
+			break;
+		}
+		strcpy(out + used, piece);
+		used += strlen(piece);
+		if (used + sizeof("...") <= size)
+			mark = used;
 	}
-	if (t.full && how == ASCII)
-		memcpy(out + t.mark, "...", sizeof("..."));
-	return t.len;
+	return used;
 }
 
 const char *log_clean(char *out, size_t size, const char *text, size_t len)
@@ -216,6 +194,14 @@ int log_level_parse(const char *text, int *threshold)
 	return i < 0 ? -1 : 0;
 }
 
+const char *log_time(char at[LOG_TIME], time_t t)
+{
+	struct tm tm;
+
+	strftime(at, LOG_TIME, "%FT%TZ", gmtime_r(&t, &tm));
+	return at;
+}
+
 const char *log_sink_text(enum log_sink sink)
 {
 	return sinks[sink];
@@ -226,56 +212,49 @@ const char *log_level_text(int threshold)
 	return levels[threshold];
 }
 
-/* ,"name":"text" or ,"name":number for each; a field that does not fit is left out whole. */
-static size_t format_fields(char *out, size_t size, const struct log_field *fields)
+/* ,"name":"text" or ,"name":number; 0 where it does not fit: it is left out whole. */
+static size_t format_field(char *out, size_t size, const struct log_field *f)
 {
 	char value[FIELD_MAX];
-	size_t used = 0;
 	int n;
 
-	for (const struct log_field *f = fields; f && f->name; f++) {
-		if (f->text) {
-			log_json_escape(value, sizeof(value), f->text, strlen(f->text));
-			n = snprintf(out + used, size - used, ",\"%s\":\"%s\"", f->name, value);
-		} else {
-			n = snprintf(out + used, size - used, ",\"%s\":%llu", f->name,
-				     (unsigned long long)f->number);
-		}
-		if (n < 0 || (size_t)n >= size - used)
-			break;
-		used += (size_t)n;
+	if (f->text) {
+		log_json_escape(value, sizeof(value), f->text, strlen(f->text));
+		n = snprintf(out, size, ",\"%s\":\"%s\"", f->name, value);
+	} else {
+		n = snprintf(out, size, ",\"%s\":%llu", f->name, (unsigned long long)f->number);
 	}
-	out[used] = '\0';
-	return used;
+	if ((size_t)n < size)
+		return (size_t)n;
+	out[0] = '\0';
+	return 0;
 }
 
 static int format_json(char *out, size_t size, int priority, const char *event,
 		       const struct log_field *fields, const char *text)
 {
-	static const char *const priorities[] = {"emerg",   "alert",  "crit", "err",
-						 "warning", "notice", "info", "debug"};
-	const struct log_field name[] = {{"event", event, 0}, {NULL, NULL, 0}};
-	char msg[6 * TEXT_MAX], more[FIELDS_MAX], day[32];
-	struct timespec now = {0};
-	struct tm tm;
-	size_t n;
+	char msg[6 * TEXT_MAX], more[FIELDS_MAX] = "", at[LOG_TIME];
+	const int level = priority & LOG_PRIMASK;
+	struct timespec now;
+	size_t n = 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	log_json_escape(msg, sizeof(msg), text, strlen(text));
-	n = format_fields(more, sizeof(more), event ? name : NULL);
-	format_fields(more + n, sizeof(more) - n, fields);
-	return snprintf(out, size,
-			"{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
-			"\"msg\":\"%s\"}\n",
-			day, now.tv_nsec / 1000000, priorities[priority & LOG_PRIMASK],
-			state.program, (int)getpid(), more, msg);
+	if (event)
+		n = format_field(more, sizeof(more), &(const struct log_field){"event", event, 0});
+	for (const struct log_field *f = fields; f && f->name; f++)
+		n += format_field(more + n, sizeof(more) - n, f);
+	return snprintf(
+	    out, size,
+	    "{\"time\":\"%.19s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
+	    "\"msg\":\"%s\"}\n",
+	    log_time(at, now.tv_sec), now.tv_nsec / 1000000,
+	    level == LOG_ERR ? "err" : levels[level], state.program, (int)getpid(), more, msg);
 }
 
-/* Who does not read must not hold us up.  A pipe or socket that poll calls writable takes a line of
- * up to PIPE_BUF bytes at once; its descriptor is shared with others, so it stays a blocking one.
- */
+/* A reader that is slow or stopped must not stop us.  A pipe or socket that poll calls writable
+ * takes a line of up to PIPE_BUF bytes at once; the descriptor is shared with others, so it stays a
+ * blocking one. */
 static bool has_room(void)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -301,51 +280,28 @@ static bool send_syslog(int priority, const char *text)
 		send(state.syslog, line, (size_t)n, MSG_NOSIGNAL) >= 0);
 }
 
-/* What was lost is told before the line that goes through again. */
-static void write_syslog(int priority, const char *text)
-{
-	char told[80];
-
-	snprintf(told, sizeof(told), lost_lines, state.lost);
-	if (state.lost > 0 && send_syslog(LOG_WARNING, told))
-		state.lost = 0;
-	if (state.lost > 0 || !send_syslog(priority, text))
-		state.lost++;
-}
-
-/* "2026-11-29T14:41:05+01:00": RFC 3339 wants a colon in the offset, strftime writes none. */
-static const char *local_time(char at[32])
+/* "2026-11-29T14:41:05+01:00" (RFC 3339, whose colon in the offset strftime does not write). */
+static const char *local_time(char at[LOG_TIME])
 {
 	const time_t now = time(NULL);
 	struct tm tm;
-	const size_t n = strftime(at, 31, "%FT%T%z", localtime_r(&now, &tm));
+	const size_t n = strftime(at, LOG_TIME, "%FT%T", localtime_r(&now, &tm));
+	const unsigned minutes = (unsigned)labs(tm.tm_gmtoff) / 60;
 
-	if (n > 2) {
-		at[n + 1] = '\0';
-		at[n] = at[n - 1];
-		at[n - 1] = at[n - 2];
-		at[n - 2] = ':';
-	}
+	snprintf(at + n, LOG_TIME - n, "%c%02u:%02u", tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60,
+		 minutes % 60);
 	return at;
 }
 
-static void write_line(int priority, const char *event, const struct log_field *fields,
-		       const char *text)
+/* False: stderr has no room for a line. */
+static bool write_stderr(int priority, const char *event, const struct log_field *fields,
+			 const char *text)
 {
-	char line[LINE_MAX], at[32];
+	char line[LINE_MAX], at[LOG_TIME];
 	int n = 0;
 
-	if (state.lost > 0 && has_room()) {
-		char told[80];
-
-		snprintf(told, sizeof(told), lost_lines, state.lost);
-		state.lost = 0;
-		write_line(LOG_WARNING, NULL, NULL, told);
-	}
-	if (!has_room()) {
-		state.lost++;
-		return;
-	}
+	if (!has_room())
+		return false;
 	if (state.journal)
 		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
 	if (state.sink == LOG_SINK_JSON)
@@ -354,9 +310,29 @@ static void write_line(int priority, const char *event, const struct log_field *
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
 			      state.journal ? "" : local_time(at), state.journal ? "" : " ",
 			      state.program, text);
-	/* Nobody could be told that the log itself is gone. */
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;
+	/* Of a write that fails, as on a full disk, there is nobody to tell. */
+	return write(STDERR_FILENO, line, (size_t)n) != 0;
+}
+
+static bool write_line(int priority, const char *event, const struct log_field *fields,
+		       const char *text)
+{
+	return state.sink == LOG_SINK_SYSLOG ? send_syslog(priority, text)
+					     : write_stderr(priority, event, fields, text);
+}
+
+/* Lines that found no room are counted, and the count is written before the next line that does. */
+static void write_or_count(int priority, const char *event, const struct log_field *fields,
+			   const char *text)
+{
+	char count[80];
+
+	snprintf(count, sizeof(count), "%u lines of this log were lost: nobody read it",
+		 state.lost);
+	if (state.lost > 0 && write_line(LOG_WARNING, NULL, NULL, count))
+		state.lost = 0;
+	if (state.lost > 0 || !write_line(priority, event, fields, text))
+		state.lost++;
 }
 
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
@@ -377,10 +353,8 @@ void log_event(int priority, const char *event, const struct log_field *fields, 
 		log_clean(text, sizeof(text), raw, strlen(raw));
 		if (state.redirect)
 			state.redirect(priority, text);
-		else if (state.sink == LOG_SINK_SYSLOG)
-			write_syslog(priority, text);
 		else
-			write_line(priority, event, fields, text);
+			write_or_count(priority, event, fields, text);
 	}
 	errno = saved;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <syslog.h>
+#include <time.h>
 
 enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_JSON };
 
@@ -58,6 +59,10 @@ struct log_field {
  * human ones the text alone, which should say the same. */
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
 	       ...) __attribute__((format(printf, 4, 5)));
+
+/* "2026-11-29T13:41:05Z" (RFC 3339, UTC).  Returns at. */
+#define LOG_TIME 32
+const char *log_time(char at[LOG_TIME], time_t t);
 
 /* Escapes len bytes of peer text into buf: printable ASCII but '"' and '\\' as it is, everything
  * else as \xNN; cut to fit.  Returns buf->s. */

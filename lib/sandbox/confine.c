@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every process at its start, before it reads a peer's first byte: each takes away what it
+ * will not need.  Nothing here gives anything back, and nothing reports success that was not
+ * verified; the caller ends the process where a call fails.
+ */
 #include "confine.h"
 
 #include <dirent.h>
@@ -23,7 +28,7 @@
 
 #include "sanitized.h"
 
-/* Descriptors that are gone through by number where nothing tells which there are. */
+/* So many descriptors are tried by number where neither close_range nor /proc can be had. */
 enum { TRIED_BLINDLY = 16384 };
 
 bool confine_is_sanitized(void)
@@ -134,7 +139,7 @@ static int let_go_from(int lowest, unsigned flags)
 	struct dirent *e;
 	DIR *dir;
 
-	if (syscall(SYS_close_range, (unsigned)lowest, ~0U, flags) == 0)
+	if (close_range((unsigned)lowest, ~0U, (int)flags) == 0)
 		return 0;
 	dir = opendir("/proc/self/fd");
 	while (dir && (e = readdir(dir))) {

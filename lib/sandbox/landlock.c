@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, by the rules of landlock_rules.c, and in the spawner, whose sessions inherit
+ * what it gave up.  It may not ask for a right that this kernel does not know: such a list is
+ * refused as a whole.
+ */
 #include "landlock.h"
 
 #include <errno.h>

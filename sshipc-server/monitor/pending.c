@@ -112,11 +112,10 @@ size_t pending_count(const struct pending *p)
 const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEXT])
 {
 	char type[KEYLINE_TYPE], fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT], user[512],
-	    when[32];
+	    when[LOG_TIME];
 	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8];
 	const char *errstr = NULL;
 	const struct key *k;
-	struct tm tm;
 
 	if (i >= p->n)
 		return NULL;
@@ -124,13 +123,11 @@ const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEX
 	keyline_check_blob(k->blob, k->len, type, &errstr);
 	keyline_fingerprint(k->digest, fingerprint);
 	EVP_EncodeBlock((unsigned char *)base64, k->blob, (int)k->len);
-	gmtime_r(&k->at, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	log_json_escape(user, sizeof(user), k->user, strlen(k->user));
 	snprintf(buf, PENDING_TEXT,
 		 "{\"fingerprint\":\"%s\",\"address\":\"%s\",\"user\":\"%s\",\"time\":\"%s\","
 		 "\"key\":\"%s %s\"}",
-		 fingerprint, address_format_host(&k->source, source, sizeof(source)), user, when,
-		 type, base64);
+		 fingerprint, address_format_host(&k->source, source, sizeof(source)), user,
+		 log_time(when, k->at), type, base64);
 	return buf;
 }

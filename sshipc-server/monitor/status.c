@@ -77,12 +77,10 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 {
 	static const struct keyline no_more = {.max_sessions = 0};
 	const struct keyline *k = c->entry ? &c->entry->key : &no_more;
-	char source[ADDRESS_TEXT], expires[32] = "", limits[2][8];
-	struct tm tm;
+	char source[ADDRESS_TEXT], expires[LOG_TIME] = "", limits[2][8];
 
 	if (k->expires != 0)
-		strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ",
-			 gmtime_r(&k->expires, &tm));
+		log_time(expires, k->expires);
 	evbuffer_add_printf(
 	    out,
 	    "{\"version\":\"%s\",\"connection\":%" PRIu32
