@@ -12,6 +12,7 @@
 #include "client.h"
 #include "confine.h"
 #include "dbus.h"
+#include "io.h"
 #include "keyblob.h"
 #include "keyfile.h"
 #include "selftest.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 {
 	static struct settings s;
 	struct run *run = NULL;
+	bool printing = true;
 	int code;
 
 	if (confine_open_stdio() != 0)
@@ -96,6 +98,8 @@ int main(int argc, char **argv)
 		code = EX_OSERR;
 		goto out;
 	}
+	/* Whoever read "ready" may be gone long before a tunnel ends. */
+	printing = s.check;
 	code = carry(&s, run);
 	if (code == CLIENT_AGAIN) {
 		watchdog_stop();
@@ -105,5 +109,5 @@ int main(int argc, char **argv)
 	}
 out:
 	settings_free(&s);
-	return code;
+	return printing ? io_finish_stdout("sshipc-client", code) : code;
 }

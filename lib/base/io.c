@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* After a call that failed: may it be made again?  Whoever started us may have left O_NONBLOCK on.
@@ -53,4 +56,14 @@ int io_write_all(int fd, const char *p, size_t n)
 		n -= rc > 0 ? (size_t)rc : 0;
 	}
 	return 0;
+}
+
+int io_finish_stdout(const char *program, int code)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "%s: standard output: %s\n", program,
+		errno ? strerror(errno) : "not all of it was written");
+	return code ? code : EX_IOERR;
 }

@@ -17,4 +17,8 @@ ssize_t io_read_all(int fd, char *buf, size_t size);
 /* All n bytes: 0, or -1 with errno. */
 int io_write_all(int fd, const char *p, size_t n);
 
+/* For the end of a program that prints.  Returns code; where not all that was printed could be
+ * written, says so on stderr and returns EX_IOERR in place of 0. */
+int io_finish_stdout(const char *program, int code);
+
 #endif

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs as `sshipc-server ctl`, called by main.c: its options, and the table of its commands.  It
+ * talks to no server itself (ask.c) and changes no list (ctl_list.c).
+ */
 #include "ctl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,143 +12,21 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "ask.h"
 #include "control.h"
 #include "ctl_list.h"
 #include "ctl_print.h"
 #include "json.h"
 #include "option.h"
 
-#define PROGRAM CTL_PROGRAM
+#define PROGRAM ASK_PROGRAM
 
-enum { PATIENCE_SECONDS = 15 }; /* twenty may be before us */
-
-/* ---- asking ---- */
-
-static int say(int code, const char *path, const char *why)
-{
-	fprintf(stderr, PROGRAM ": %s: %s\n", path, why);
-	return code;
-}
-
-static int connect_to(const char *path, int *code)
-{
-	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
-	struct ucred server = {.uid = 0};
-	socklen_t len = sizeof(server);
-	struct address at;
-	const char *why = NULL;
-	char text[256];
-	int fd;
-
-	*code = EX_USAGE;
-	if (settings_check_control(path, &why) != 0 || address_parse(path, 0, &at, &why) != 0) {
-		say(EX_USAGE, path, why);
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	}
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&at.sa, at.len) != 0) {
-		const bool forbidden = errno == EACCES || errno == EPERM;
-
-		*code = forbidden ? EX_NOPERM : EX_UNAVAILABLE;
-		snprintf(text, sizeof(text), "%s: %s%s",
-			 forbidden ? "not allowed" : "no server here", strerror(errno),
-			 forbidden ? "; only root and the server's own user are"
-				   : "; it has a control socket when started with --control");
-	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len) == 0 && geteuid() != 0 &&
-		   geteuid() != server.uid) {
-		*code = EX_NOPERM;
-		snprintf(text, sizeof(text), "not allowed: only root and uid %u are",
-			 (unsigned)server.uid);
-	} else {
-		return fd;
-	}
-	say(*code, path, text);
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-/* Everything up to the end; NULL when that does not come, or is too far. */
-static char *receive(int fd)
-{
-	char *text = NULL, part[65536];
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-	ssize_t n = 0;
-
-	if (!f)
-		return NULL;
-	while (ftell(f) <= 2 * CONTROL_ANSWER && (n = recv(fd, part, sizeof(part), 0)) > 0)
-		fwrite(part, 1, (size_t)n, f);
-	if (fclose(f) == 0 && n == 0)
-		return text;
-	free(text);
-	return NULL;
-}
-
-/* Lines of what a terminal shows as it is: a server of another user may be anybody's. */
-static bool is_clean(const char *text)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	for (size_t i = 0; s[i]; i++)
-		if ((s[i] < ' ' && s[i] != '\n') || s[i] == 0x7f ||
-		    (s[i] == 0xc2 && s[i + 1] >= 0x80 && s[i + 1] < 0xa0))
-			return false;
-	return true;
-}
-
-static const char *last_line(const char *text)
-{
-	const char *p = text + strlen(text);
-
-	if (p == text || *--p != '\n')
-		return "";
-	while (p > text && p[-1] != '\n')
-		p--;
-	return p;
-}
-
-char *ctl_ask(const struct ctl *c, const char *request, int refused, int *code)
-{
-	struct control_request parsed;
-	const char *why = NULL, *verdict;
-	char *text = NULL, line[CONTROL_REQUEST + 1], error[2048];
-	int fd, n;
-
-	if (control_parse(request, strlen(request), &parsed, &why) != 0) {
-		*code = ctl_usage("%s", why);
-		return NULL;
-	}
-	if (!*c->path) {
-		*code = say(EX_UNAVAILABLE, "no control socket",
-			    "the server has none without --control or control");
-		return NULL;
-	}
-	fd = connect_to(c->path, code);
-	if (fd < 0)
-		return NULL;
-	n = snprintf(line, sizeof(line), "%s\n", request);
-	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
-		text = receive(fd);
-	close(fd);
-	*code = EX_UNAVAILABLE;
-	verdict = text ? last_line(text) : "";
-	if (strncmp(verdict, "{\"ok\":true", 10) == 0 && is_clean(text)) {
-		*code = EX_OK;
-		return text;
-	}
-	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
-		*code = say(refused, c->path, json_value(verdict, "error", error, sizeof(error)));
-	else
-		say(EX_UNAVAILABLE, c->path, "the server did not answer as it should");
-	free(text);
-	return NULL;
-}
+struct command {
+	const char *name;
+	/* argv[0] is the name.  Returns the exit code. */
+	int (*run)(const struct ctl *c, int argc, char **argv);
+	const char *help; /* lines for --help, the arguments first */
+};
 
 /* ---- commands ---- */
 
@@ -156,14 +37,14 @@ static int show(const struct ctl *c, int argc, char **argv, void (*print)(char *
 	int code;
 
 	if (argc > 1 + json)
-		return ctl_usage(
+		return ask_usage(
 		    "%s: unexpected argument '%s'%s", argv[0], argv[1 + json],
 		    argv[1 + json][0] == '-' ? "; other options stand before the command" : "");
-	answer = ctl_ask(c, argv[0], EX_UNAVAILABLE, &code);
+	answer = ask_server(c, argv[0], EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;
 	if (json)
-		fwrite(answer, 1, (size_t)(last_line(answer) - answer), stdout);
+		fwrite(answer, 1, (size_t)(ask_verdict(answer) - answer), stdout);
 	else
 		print(answer);
 	free(answer);
@@ -191,9 +72,9 @@ static int run_kill(const struct ctl *c, int argc, char **argv)
 	int code;
 
 	if (argc != 2)
-		return ctl_usage("kill takes one session id, key name or fingerprint");
+		return ask_usage("kill takes one session id, key name or fingerprint");
 	snprintf(request, sizeof(request), "kill %s", argv[1]);
-	answer = ctl_ask(c, request, EX_USAGE, &code);
+	answer = ask_server(c, request, EX_USAGE, &code);
 	if (answer)
 		ctl_print_ended(answer);
 	free(answer);
@@ -206,15 +87,16 @@ static int run_reload(const struct ctl *c, int argc, char **argv)
 	int code;
 
 	if (argc > 1)
-		return ctl_usage("reload: unexpected argument '%s'", argv[1]);
-	answer = ctl_ask(c, "reload", EX_CONFIG, &code);
+		return ask_usage("reload: unexpected argument '%s'", argv[1]);
+	answer = ask_server(c, "reload", EX_CONFIG, &code);
 	if (answer)
-		printf("%s\n", json_value(last_line(answer), "summary", summary, sizeof(summary)));
+		printf("%s\n",
+		       json_value(ask_verdict(answer), "summary", summary, sizeof(summary)));
 	free(answer);
 	return code;
 }
 
-static const struct ctl_command commands[] = {
+static const struct command commands[] = {
     {"who", run_who,
      "  who [--json]            the sessions; bytes are as the session counts them\n"},
     {"kill", run_kill,
@@ -264,11 +146,11 @@ static int add_endpoint(struct settings *s, const char *value)
 	const char *why = NULL;
 
 	if (endpoint_parse(value, &e, &why) < 0)
-		return ctl_usage("-e '%s': %s", value, why);
+		return ask_usage("-e '%s': %s", value, why);
 	if (settings_add_endpoint(s, &e, &why) == 0)
 		return -1;
 	endpoint_free(&e);
-	return ctl_usage("-e '%s': %s", value, why);
+	return ask_usage("-e '%s': %s", value, why);
 }
 
 /* -1 to go on, or the exit code. */
@@ -278,7 +160,7 @@ static int set_option(struct ctl *c, int o, const char **config)
 	const bool others = c->path || s->allowlist || s->n_endpoints;
 
 	if (*config || (o == 'f' && others) || (o == 'c' && c->path) || (o == 'a' && s->allowlist))
-		return ctl_usage(
+		return ask_usage(
 		    "--control, -a and -f stand once, and -f not together with others");
 	if (o == 'e')
 		return add_endpoint(s, optarg);
@@ -333,14 +215,12 @@ int ctl_main(int argc, char **argv)
 	int code = read_options(&c, argc, argv);
 
 	if (code < 0 && optind == argc)
-		code = ctl_usage("a command is missing");
+		code = ask_usage("a command is missing");
 	for (size_t i = 0; code < 0 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[optind], commands[i].name) == 0)
 			code = commands[i].run(&c, argc - optind, argv + optind);
 	if (code < 0)
-		code = ctl_usage("unknown command '%s'", argv[optind]);
-	if (fflush(stdout) != 0 && code == EX_OK)
-		code = EX_IOERR;
+		code = ask_usage("unknown command '%s'", argv[optind]);
 	settings_free(&c.settings);
 	return code;
 }

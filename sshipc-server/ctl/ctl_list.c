@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in `sshipc-server ctl approve` and `ctl revoke`, with their caller's rights; called by
+ * ctl.c. The list is changed through rewrite.c alone, and no key is added that the server does not
+ * name as pending.
+ */
 #include "ctl_list.h"
 
 #include <stdio.h>
@@ -24,7 +29,7 @@ static struct rewrite *open_list(const struct ctl *c, int *code)
 
 	*code = EX_USAGE;
 	if (!c->settings.allowlist || !c->settings.n_endpoints) {
-		ctl_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
+		ask_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
 		return NULL;
 	}
 	r = rewrite_open(&c->settings, option_print_fault, NULL, &unwritable);
@@ -47,7 +52,7 @@ static int tell_server(const struct ctl *c)
 {
 	char summary[2048];
 	int code = EX_OK;
-	char *answer = ctl_ask(c, "reload", EX_CONFIG, &code);
+	char *answer = ask_server(c, "reload", EX_CONFIG, &code);
 
 	if (answer)
 		printf("reload: %s\n", json_value(answer, "summary", summary, sizeof(summary)));
@@ -90,10 +95,10 @@ static int remove_lines(struct rewrite *r, const char *whom)
 			n++;
 		}
 	if (n == 0)
-		return ctl_usage("%s has no key '%s'", rewrite_path(r), whom);
+		return ask_usage("%s has no key '%s'", rewrite_path(r), whom);
 	if (n > 1 && !is_fingerprint(whom)) {
 		print_lines(stderr, r, whom, "");
-		return ctl_usage("'%s' names %zu keys: give the fingerprint", whom, n);
+		return ask_usage("'%s' names %zu keys: give the fingerprint", whom, n);
 	}
 	code = write_list(r);
 	if (code == EX_OK)
@@ -107,7 +112,7 @@ int ctl_list_revoke(const struct ctl *c, int argc, char **argv)
 	int code;
 
 	if (argc != 2 || !*argv[1])
-		return ctl_usage("revoke takes one fingerprint or key name");
+		return ask_usage("revoke takes one fingerprint or key name");
 	r = open_list(c, &code);
 	if (!r)
 		return code;
@@ -172,23 +177,23 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 	for (size_t i = 0; i < allowlist_count(rewrite_list(r)); i++)
 		if (is_meant(&allowlist_get(rewrite_list(r), i)->key, a->fingerprint)) {
 			print_lines(stderr, r, a->fingerprint, "");
-			return ctl_usage("%s is in the list already", a->fingerprint);
+			return ask_usage("%s is in the list already", a->fingerprint);
 		}
 	if (!has_endpoint(&c->settings, a->endpoint))
-		return ctl_usage("approve: no endpoint is named '%s'; ctl status has their names",
+		return ask_usage("approve: no endpoint is named '%s'; ctl status has their names",
 				 a->endpoint);
-	answer = ctl_ask(c, "pending", EX_UNAVAILABLE, &code);
+	answer = ask_server(c, "pending", EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;
 	find_pending(answer, a->fingerprint, key);
 	free(answer);
 	if (!key[0])
-		return ctl_usage("%s is not pending: its owner has to try to log in from an "
+		return ask_usage("%s is not pending: its owner has to try to log in from an "
 				 "address of pending_from first",
 				 a->fingerprint);
 	why = ctl_list_compose(a, key, line);
 	if (why)
-		return ctl_usage("approve: %s", why);
+		return ask_usage("approve: %s", why);
 	rewrite_append(r, line);
 	code = write_list(r);
 	if (code == EX_OK)
@@ -204,26 +209,27 @@ static int read_approval(struct approval *a, int argc, char **argv)
 					      {"from", required_argument, NULL, 'f'},
 					      {"max-sessions", required_argument, NULL, 'm'},
 					      {NULL, 0, NULL, 0}};
-	int o;
+	int o, i = 0;
 
 	optind = 0; /* from the start: ctl's own options were read before */
-	while ((o = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, ":", longs, &i)) != -1) {
 		const char **value = o == 'e'	? &a->endpoint
 				     : o == 'n' ? &a->name
 				     : o == 'f' ? &a->from
 						: &a->max_sessions;
 
 		if (o == ':' || o == '?')
-			return option_refused(CTL_PROGRAM, longs, o, argv[optind - 1]);
+			return option_refused(ASK_PROGRAM, longs, o, argv[optind - 1]);
 		if (*value || !*optarg)
-			return ctl_usage("approve: an option is empty or stands twice");
+			return ask_usage("approve: --%s is %s", longs[i].name,
+					 *value ? "given twice" : "empty");
 		*value = optarg;
 	}
 	if (optind + 1 != argc || !is_fingerprint(argv[optind]))
-		return ctl_usage("approve takes one fingerprint, " FINGERPRINT_PREFIX
+		return ask_usage("approve takes one fingerprint, " FINGERPRINT_PREFIX
 				 "... as ctl pending shows it");
 	if (!a->endpoint || !a->name)
-		return ctl_usage("approve needs --endpoint and --name");
+		return ask_usage("approve needs --endpoint and --name");
 	a->fingerprint = argv[optind];
 	return -1;
 }

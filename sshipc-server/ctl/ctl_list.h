@@ -5,7 +5,7 @@
  * The commands of ctl about the allow list.  Its file is changed here, with the caller's rights
  * (rewrite.h); the server is only asked which keys are pending, and told to reload.
  */
-#include "ctl.h"
+#include "ask.h"
 #include "keyline.h"
 
 int ctl_list_approve(const struct ctl *c, int argc, char **argv);

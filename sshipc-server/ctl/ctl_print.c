@@ -10,10 +10,14 @@
 #include <string.h>
 
 #include "address.h"
-#include "ctl.h"
 #include "json.h"
 
 #define CELL 320
+
+static const char *plural(const char *number)
+{
+	return strcmp(number, "1") == 0 ? "" : "s";
+}
 
 static void format_age(char *text, size_t size)
 {
@@ -175,7 +179,7 @@ static void print_limits(const char *p)
 		p = json_copy(p + 1, name, sizeof(name));
 		p = json_copy(p + 1, n, sizeof(n));
 		if (strcmp(n, "0") != 0)
-			printf("%-12s  %s was reached %s times\n", "limit", name, n);
+			printf("%-12s  %s was reached %s time%s\n", "limit", name, n, plural(n));
 	}
 }
 
@@ -197,17 +201,17 @@ void ctl_print_status(char *answer)
 	       json_value(answer, "sessions", text, sizeof(text)),
 	       json_value(answer, "unauthenticated", more, sizeof(more)));
 	print_limits(json_find(answer, "limits"));
-	printf("%-12s  %s, %s keys in force\n", "allow list",
-	       json_value(answer, "allowlist", text, sizeof(text)),
-	       json_value(answer, "keys", more, sizeof(more)));
+	json_value(answer, "keys", more, sizeof(more));
+	printf("%-12s  %s, %s key%s in force\n", "allow list",
+	       json_value(answer, "allowlist", text, sizeof(text)), more, plural(more));
 	if (strcmp(json_value(answer, "fault", text, sizeof(text)), "-") != 0)
 		printf("%-12s  the file is NOT in force: %s\n", "", text);
 	json_value(answer, "pending", more, sizeof(more));
 	if (strcmp(json_value(answer, "pending_open", text, sizeof(text)), "true") == 0)
-		printf("%-12s  %s keys; OPEN: unknown keys are remembered (pending_from)\n",
-		       "pending", more);
+		printf("%-12s  %s key%s; OPEN: unknown keys are remembered (pending_from)\n",
+		       "pending", more, plural(more));
 	else if (strcmp(more, "0") != 0)
-		printf("%-12s  %s keys; closed by pending_until\n", "pending", more);
+		printf("%-12s  %s key%s; closed by pending_until\n", "pending", more, plural(more));
 	for (p = json_first(json_find(answer, "endpoints")); p; p = json_next(p))
 		print_endpoint(p);
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in `sshipc-server ctl`, called by ctl_list.c alone: the only code that writes the allow
+ * list. Each step leaves the old list or the new one, whole.
+ */
 #include "rewrite.h"
 
 #include <errno.h>

@@ -60,6 +60,8 @@ static void note_held(struct reload *e)
 int reload_now(struct reload *e, char *summary, size_t size)
 {
 	struct allowlist *old = e->list, *list;
+	const size_t n = allowlist_count(old);
+	const char *plural = n == 1 ? "" : "s";
 
 	e->fault[0] = '\0';
 	if (e->watch)
@@ -68,12 +70,12 @@ int reload_now(struct reload *e, char *summary, size_t size)
 			      e->s->default_endpoint, keep_fault, e);
 	note_held(e);
 	if (!list) {
-		snprintf(summary, size, "not loaded, the old list of %zu keys stays in force: %s",
-			 allowlist_count(old), e->fault);
+		snprintf(summary, size, "not loaded, the old list of %zu key%s stays in force: %s",
+			 n, plural, e->fault);
 		log_event(LOG_ERR, "reload-refused",
-			  LOG_FIELDS({"keys", NULL, allowlist_count(old)}, {"reason", e->fault, 0}),
-			  "%s: not loaded, the old list of %zu keys stays in force",
-			  e->s->allowlist, allowlist_count(old));
+			  LOG_FIELDS({"keys", NULL, n}, {"reason", e->fault, 0}),
+			  "%s: not loaded, the old list of %zu key%s stays in force",
+			  e->s->allowlist, n, plural);
 		return -1;
 	}
 	e->list = list;
@@ -113,9 +115,10 @@ static void say_held(struct reload *e)
 	e->held_said = now + age;
 	log_msg(
 	    LOG_WARNING,
-	    "%s: somebody has it open for writing for %lld s now: the old list of %zu keys stays "
+	    "%s: somebody has it open for writing for %lld s now: the old list of %zu key%s stays "
 	    "in force until it is closed; \"fuser -v %s\" shows who",
-	    e->s->allowlist, (long long)age, allowlist_count(e->list), e->s->allowlist);
+	    e->s->allowlist, (long long)age, allowlist_count(e->list),
+	    allowlist_count(e->list) == 1 ? "" : "s", e->s->allowlist);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)

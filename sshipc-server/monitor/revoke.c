@@ -119,9 +119,9 @@ void revoke_judge(struct monitor_view *view, const struct allowlist *list, const
 		else
 			kept += c->state == CONN_UP;
 	}
-	snprintf(summary, size, "%zu keys; %zu session%s closed%s%s; %zu left untouched",
-		 allowlist_count(list), closed, closed == 1 ? "" : "s", closed ? ": " : "", names,
-		 kept);
+	snprintf(summary, size, "%zu key%s; %zu session%s closed%s%s; %zu left untouched",
+		 allowlist_count(list), allowlist_count(list) == 1 ? "" : "s", closed,
+		 closed == 1 ? "" : "s", closed ? ": " : "", names, kept);
 	if (closed > 0 || strcmp(event, "reload") == 0)
 		log_event(LOG_NOTICE, event,
 			  LOG_FIELDS({"keys", NULL, allowlist_count(list)},

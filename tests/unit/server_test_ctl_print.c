@@ -66,3 +66,20 @@ Test(ctl_print, each_endpoint_of_the_status)
 				"endpoint      a, /a; last dial: connected, ago 5s\n"
 				"endpoint      b, /b; last dial: none yet\n");
 }
+
+Test(ctl_print, one_of_each)
+{
+	char answer[] = "{\"limits\":{\"max_opens\":1},\"pending\":1,\"pending_open\":true,"
+			"\"keys\":1,\"allowlist\":\"/l\"}\n{\"ok\":true}\n";
+
+	cr_redirect_stdout();
+	ctl_print_status(answer);
+	fflush(stdout);
+	cr_assert_stdout_eq_str(
+	    "version       -\n"
+	    "uptime        0s\n"
+	    "sessions      -, - of them not logged in\n"
+	    "limit         max_opens was reached 1 time\n"
+	    "allow list    /l, 1 key in force\n"
+	    "pending       1 key; OPEN: unknown keys are remembered (pending_from)\n");
+}

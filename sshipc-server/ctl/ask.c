@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in `sshipc-server ctl`, called by its commands.  It is the only file of ctl/ that talks to a
+ * server, with its caller's rights, and it trusts no answer with a terminal.
+ */
+#include "ask.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "json.h"
+
+enum { PATIENCE_SECONDS = 15 }; /* twenty may be before us */
+
+static int say(int code, const char *path, const char *why)
+{
+	fprintf(stderr, ASK_PROGRAM ": %s: %s\n", path, why);
+	return code;
+}
+
+static int connect_to(const char *path, int *code)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+	struct ucred server = {.uid = 0};
+	socklen_t len = sizeof(server);
+	struct address at;
+	const char *why = NULL;
+	char text[256];
+	int fd;
+
+	*code = EX_USAGE;
+	if (settings_check_control(path, &why) != 0 || address_parse(path, 0, &at, &why) != 0) {
+		say(EX_USAGE, path, why);
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	}
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&at.sa, at.len) != 0) {
+		const bool forbidden = errno == EACCES || errno == EPERM;
+
+		*code = forbidden ? EX_NOPERM : EX_UNAVAILABLE;
+		snprintf(text, sizeof(text), "%s: %s%s",
+			 forbidden ? "not allowed" : "no server here", strerror(errno),
+			 forbidden ? "; only root and the server's own user are"
+				   : "; it has a control socket when started with --control");
+	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len) == 0 && geteuid() != 0 &&
+		   geteuid() != server.uid) {
+		*code = EX_NOPERM;
+		snprintf(text, sizeof(text), "not allowed: only root and uid %u are",
+			 (unsigned)server.uid);
+	} else {
+		return fd;
+	}
+	say(*code, path, text);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Everything up to the end; NULL when that does not come, or is too far. */
+static char *receive(int fd)
+{
+	char *text = NULL, part[65536];
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	ssize_t n = 0;
+
+	if (!f)
+		return NULL;
+	while (ftell(f) <= 2 * CONTROL_ANSWER && (n = recv(fd, part, sizeof(part), 0)) > 0)
+		fwrite(part, 1, (size_t)n, f);
+	if (fclose(f) == 0 && n == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Lines of what a terminal shows as it is: a server of another user may be anybody's. */
+static bool is_clean(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; s[i]; i++)
+		if ((s[i] < ' ' && s[i] != '\n') || s[i] == 0x7f ||
+		    (s[i] == 0xc2 && s[i + 1] >= 0x80 && s[i + 1] < 0xa0))
+			return false;
+	return true;
+}
+
+const char *ask_verdict(const char *text)
+{
+	const char *p = text + strlen(text);
+
+	if (p == text || *--p != '\n')
+		return "";
+	while (p > text && p[-1] != '\n')
+		p--;
+	return p;
+}
+
+char *ask_server(const struct ctl *c, const char *request, int refused, int *code)
+{
+	struct control_request parsed;
+	const char *why = NULL, *verdict;
+	char *text = NULL, line[CONTROL_REQUEST + 1], error[2048];
+	int fd, n;
+
+	if (control_parse(request, strlen(request), &parsed, &why) != 0) {
+		*code = ask_usage("%s", why);
+		return NULL;
+	}
+	if (!*c->path) {
+		*code = say(EX_UNAVAILABLE, "no control socket",
+			    "the server has none without --control or control");
+		return NULL;
+	}
+	fd = connect_to(c->path, code);
+	if (fd < 0)
+		return NULL;
+	n = snprintf(line, sizeof(line), "%s\n", request);
+	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
+		text = receive(fd);
+	close(fd);
+	*code = EX_UNAVAILABLE;
+	verdict = text ? ask_verdict(text) : "";
+	if (strncmp(verdict, "{\"ok\":true", 10) == 0 && is_clean(text)) {
+		*code = EX_OK;
+		return text;
+	}
+	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
+		*code = say(refused, c->path, json_value(verdict, "error", error, sizeof(error)));
+	else
+		say(EX_UNAVAILABLE, c->path, "the server did not answer as it should");
+	free(text);
+	return NULL;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the process that becomes the monitor, called by main.c: settings, host keys, user,
+ * session program and allow list in this order, each fault named; then the loop, or, with -t and
+ * -T, the end.  What it has loaded is only read from then on.
+ */
+#include "start.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+
+#include "alloc.h"
+#include "confine.h"
+#include "control.h"
+#include "keyfile.h"
+#include "loop.h"
+#include "monitor.h"
+#include "option.h"
+#include "session_program.h"
+#include "settings.h"
+#include "spawner.h"
+
+struct start {
+	struct settings s;
+	struct hostkey *hostkeys[SETTINGS_HOSTKEYS];
+	struct helper_user user;
+	struct session_program program;
+	struct allowlist *list;
+	size_t faults;
+};
+
+/* ---- what only prints ---- */
+
+static void print_version_details(void)
+{
+	struct session_program program;
+	const struct helper_user user = {.demote = false}; /* it is run as we are */
+	char err[SESSION_PROGRAM_ERROR];
+
+	if (session_program_open(&program, &user, err) == 0)
+		fputs(program.details, stdout);
+	else
+		printf("%s\n", err);
+}
+
+static int generate_hostkey(const char *path)
+{
+	char fingerprint[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
+
+	if (keyfile_generate(path, "sshipc-server", fingerprint, NULL, 0, err) != 0) {
+		fprintf(stderr, "sshipc-server: %s\n", err);
+		return EX_CANTCREAT;
+	}
+	printf("%s: Ed25519 host key %s\nclients trust it with: sshipc-client --hostkey %s ...\n",
+	       path, fingerprint, fingerprint);
+	return EX_OK;
+}
+
+static void load_list(struct start *st)
+{
+	st->list = allowlist_load(st->s.allowlist, st->s.endpoints, st->s.n_endpoints,
+				  st->s.default_endpoint, option_print_fault, &st->faults);
+}
+
+static int explain(struct start *st)
+{
+	load_list(st);
+	return st->list ? explain_answer(&st->s.explain, st->s.allowlist, st->list) : EX_CONFIG;
+}
+
+/* ---- what is loaded and checked ---- */
+
+static void load_hostkeys(struct start *st)
+{
+	char err[KEYFILE_ERROR];
+
+	/* They are in memory from here on. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	for (size_t i = 0; i < st->s.n_hostkeys; i++)
+		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys[i], err)))
+			option_print_fault(&st->faults, err);
+	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
+	 * not allow it. */
+	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
+		log_msg(LOG_DEBUG,
+			"private host keys may be written to swap space: %s; raise ulimit -l "
+			"(LimitMEMLOCK=)",
+			strerror(errno));
+}
+
+/* What would end a start, or have a client find another key than it knows. */
+static void check(struct start *st)
+{
+	struct settings *s = &st->s;
+	char err[CONTROL_ERROR];
+	const char *why = NULL;
+
+	if (helper_user_find(s->user, &st->user, &why) != 0) {
+		snprintf(err, sizeof(err), "%s: user %s: %s",
+			 s->config ? s->config : "sshipc-server",
+			 s->user ? s->user : "sshipc or nobody", why);
+		option_print_fault(&st->faults, err);
+	} else if (st->user.demote && !s->user) {
+		s->user = xstrdup(st->user.name);
+	}
+	st->user.debug = s->unsafe_no_sandbox;
+	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
+		option_print_fault(&st->faults, err);
+	for (size_t i = 1; i < s->n_hostkeys; i++)
+		for (size_t j = 0; st->hostkeys[i] && j < i; j++) {
+			if (!st->hostkeys[j] ||
+			    !hostkey_same_type(st->hostkeys[i], st->hostkeys[j]))
+				continue;
+			snprintf(
+			    err, sizeof(err),
+			    "%s: a host key of the type of %s, of which clients would see one; "
+			    "remove one",
+			    s->hostkeys[i], s->hostkeys[j]);
+			option_print_fault(&st->faults, err);
+		}
+}
+
+/* EX_OK, or the exit code of a start, each fault said. */
+static int load(struct start *st, bool only_check)
+{
+	/* Whoever only checks runs the session's program as himself. */
+	const struct helper_user as_we_are = {.demote = false, .debug = st->s.unsafe_no_sandbox};
+	char err[SESSION_PROGRAM_ERROR];
+	int unfit = 0;
+
+	load_hostkeys(st);
+	check(st);
+	if (st->faults == 0 && !only_check && helper_check(&st->user, err, sizeof(err)) != 0) {
+		log_msg(LOG_ERR, "%s", err);
+		return EX_OSERR;
+	}
+	if (st->faults == 0)
+		unfit =
+		    session_program_open(&st->program, only_check ? &as_we_are : &st->user, err);
+	if (unfit)
+		option_print_fault(&st->faults, err);
+	/* Without endpoints every good line would be a fault. */
+	if (st->s.allowlist && st->s.n_endpoints > 0)
+		load_list(st);
+	return unfit ? unfit : st->faults > 0 || st->s.faulty || !st->list ? EX_CONFIG : EX_OK;
+}
+
+/* ---- the server ---- */
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	if (sig == SIGHUP) {
+		monitor_reload(arg);
+		return;
+	}
+	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
+	monitor_stop(arg);
+}
+
+/* What an administrator should know of the server that starts. */
+static void warn(const struct settings *s, const struct allowlist *list)
+{
+	char text[ADDRESS_TEXT > WINDOW_TEXT ? ADDRESS_TEXT : WINDOW_TEXT];
+
+	if (allowlist_count(list) == 0)
+		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
+			s->allowlist);
+	if (s->pending_from.n > 0)
+		log_msg(LOG_WARNING,
+			"unknown keys from pending_from are remembered for approval until %s (they "
+			"are granted nothing)",
+			window_format_time(s->pending_until, text));
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		const struct address *at = &s->endpoints[i].address;
+
+		if (!address_is_unix(at) && !address_is_loopback(at))
+			log_msg(LOG_WARNING,
+				"endpoint %s (%s) is not on loopback: everything is in plain text "
+				"from here on (unsafe_endpoint)",
+				s->endpoints[i].name, address_format(at, text, sizeof(text)));
+	}
+	if (s->unsafe_no_sandbox)
+		log_msg(LOG_WARNING, "--unsafe-no-sandbox: monitor and sessions run WITHOUT "
+				     "confinement; never serve others like this");
+}
+
+/* Takes over the list. */
+static int run(struct start *st)
+{
+	const struct spawner_setup setup = {&st->s, &st->user, &st->program, st->hostkeys,
+					    st->s.n_hostkeys};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	struct event *events[3] = {NULL};
+	struct event_base *base = loop_new();
+	struct allowlist *list = st->list;
+	struct monitor *m;
+	int code;
+
+	st->list = NULL;
+	m = monitor_new(base, &setup, list, &code);
+	if (m) {
+		for (size_t i = 0; i < 3; i++)
+			events[i] =
+			    loop_watch(base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, m);
+		warn(&st->s, list);
+		event_base_dispatch(base);
+		code = monitor_exit_code(m);
+		for (size_t i = 0; i < 3; i++)
+			event_free(events[i]);
+		monitor_free(m);
+	}
+	event_base_free(base);
+	return code;
+}
+
+static int check_or_run(struct start *st)
+{
+	const struct settings *s = &st->s;
+	const bool only_check = s->test || s->print;
+	int code;
+
+	log_init("sshipc-server", s->log, s->verbosity);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
+	confine_raise_nofile();
+	code = load(st, only_check);
+	if (code == EX_OK && s->test && allowlist_count(st->list) == 0)
+		fprintf(stderr, "%s is empty: every login is refused\n", s->allowlist);
+	if (s->print && st->list) {
+		settings_print(s);
+		explain_access(st->list);
+	}
+	return code == EX_OK && !only_check ? run(st) : code;
+}
+
+int start_main(int argc, char **argv)
+{
+	static struct start st;
+	int code;
+
+	settings_version_details = print_version_details;
+	code = settings_read(argc, argv, &st.s);
+	if (code < 0)
+		code = st.s.generate_hostkey ? generate_hostkey(st.s.generate_hostkey)
+		       : st.s.explain.wanted ? explain(&st)
+					     : check_or_run(&st);
+	for (size_t i = 0; i < SETTINGS_HOSTKEYS; i++)
+		hostkey_free(st.hostkeys[i]);
+	allowlist_free(st.list);
+	settings_free(&st.s);
+	return code;
+}
