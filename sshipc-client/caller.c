@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process for each connection that a Unix listener accepts.  It asks the
+ * kernel alone, never /proc: a pid may be another process's by now.  What cannot be found out is
+ * refused.
+ */
 #include "caller.h"
 
 #include <stdlib.h>
@@ -21,7 +26,7 @@ static bool has_group(const struct caller_rules *rules, int fd)
 	gid_t *groups = NULL;
 	bool found = false;
 
-	/* The first call tells the size. */
+	/* The first call fails, and sets len to the size that is needed. */
 	getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len);
 	groups = xmalloc(len + sizeof(*groups));
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)

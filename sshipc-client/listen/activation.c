@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client while listener.c opens its listeners.  It may not close or change what the
+ * service manager handed over, and takes no socket whose other end could be another machine.
+ */
 #include "activation.h"
 
 #include <errno.h>
@@ -17,10 +21,11 @@ static int number(const char *text)
 	return text && address_parse_port(text, &v) == 0 ? v : -1;
 }
 
-/* A duplicate is what we listen on: who starts anew finds the original. */
+/* Which descriptors were taken.  Listeners get duplicates: a client that executes itself anew at
+ * SIGHUP finds the originals again. */
 static uint64_t taken;
 
-static int find(const char *name, uint64_t but)
+static int find(const char *name)
 {
 	const char *names = getenv("LISTEN_FDNAMES"), *pid = getenv("LISTEN_PID");
 	const int n = number(getenv("LISTEN_FDS"));
@@ -30,15 +35,16 @@ static int find(const char *name, uint64_t but)
 	for (int fd = FIRST; fd < FIRST + n && fd < 64; fd++) {
 		const size_t len = names ? strcspn(names, ":") : 0;
 
-		if (!(but & 1ULL << fd) && (number(name) == fd || (names && strlen(name) == len &&
-								   strncmp(names, name, len) == 0)))
+		if (!(taken & 1ULL << fd) &&
+		    (number(name) == fd ||
+		     (names && strlen(name) == len && strncmp(names, name, len) == 0)))
 			return fd;
 		names = names && names[len] ? names + len + 1 : NULL;
 	}
 	return -1;
 }
 
-static const char *judge(int fd, bool unsafe_listen, struct address *at)
+static const char *check(int fd, bool unsafe_listen, struct address *at)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa), int_len = sizeof(int);
@@ -61,8 +67,8 @@ static const char none[] = "the service manager handed over no such socket (LIST
 int activation_take(const char *name, bool unsafe_listen, struct listening *out, char *err,
 		    size_t size)
 {
-	const int fd = find(name, taken);
-	const char *why = fd < 0 ? none : judge(fd, unsafe_listen, &out->at);
+	const int fd = find(name);
+	const char *why = fd < 0 ? none : check(fd, unsafe_listen, &out->at);
 
 	out->fd = -1;
 	if (!why) {

@@ -21,37 +21,37 @@
 #include "loop.h"
 
 enum {
-	ACCEPT_BURST = 64, /* then the other events have their turn */
-	SAY_EVERY = 60,	   /* seconds */
+	ACCEPT_BURST = 64, /* connections, before other events have their turn */
+	WARN_EVERY = 60,   /* seconds */
 	PAUSE_MS = 1000,   /* when descriptors run out */
-	RESERVE = 16,	   /* of them, for the way to the server */
-	LOOK_MS = 2000,	   /* whether the paths still lead to us */
+	RESERVE = 16,	   /* descriptors, for the connection to the server */
+	CHECK_MS = 2000,   /* do the paths still lead to our sockets? */
 };
 
 struct listener {
 	struct listeners *all;
 	const struct spec *spec;
 	struct listening at;
-	struct event *event; /* NULL: its path was taken away, it is not bound */
+	struct event *event; /* NULL: its path was removed or replaced, it is not bound */
 	char local[ADDRESS_TEXT];
 };
 
 struct listeners {
 	struct link *link;
-	struct event *resume, *look;
-	int most; /* descriptors from here on are the reserve */
-	time_t said;
+	struct event *resume, *check;
+	int most;      /* descriptors from this number on are the reserve */
+	time_t warned; /* of the pause, last; 0: never */
 	size_t n;
 	struct listener each[];
 };
 
-/* Out of descriptors: the listeners would stay readable and spin. */
+/* Without free descriptors the listeners would stay readable, and the loop would spin. */
 static void pause_all(struct listeners *ls, const char *cause)
 {
 	const time_t now = loop_seconds();
 
-	if (!ls->said || now - ls->said >= SAY_EVERY) {
-		ls->said = now;
+	if (!ls->warned || now - ls->warned >= WARN_EVERY) {
+		ls->warned = now;
 		log_msg(LOG_WARNING, "no more connections for now: %s", cause);
 	}
 	for (size_t i = 0; i < ls->n; i++) {
@@ -117,8 +117,7 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 		} else if (starved) {
 			pause_all(l->all, strerror(errno));
 		}
-		/* Whatever else it is (the peer has left already, a signal) says nothing of the
-		 * next one. */
+		/* Other errors (the caller has closed already, a signal) are of this call only. */
 		return;
 	}
 }
@@ -129,7 +128,7 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 	struct address at = spec->listen;
 
 	l->spec = spec;
-	if (spec->is_twin) /* of the one before it, whose port may be the kernel's choice */
+	if (spec->is_twin) /* the listener before it may have a port that the kernel chose */
 		address_set_port(&at, address_port(&l[-1].at.at));
 	if (spec->inherited
 		? activation_take(spec->inherited, spec->unsafe_listen, &l->at, err, sizeof(err))
@@ -142,7 +141,7 @@ static int open_one(struct event_base *base, struct listener *l, const struct sp
 	return 0;
 }
 
-/* Only where nothing is in the way: whether a socket there is dead only a connect tells, and an IPC
+/* Only where the path is free: whether a socket there is dead only a connect would show, and an IPC
  * daemon takes every connect for a client. */
 static int bind_again(struct listener *l, char *err, size_t size)
 {
@@ -155,11 +154,11 @@ static int bind_again(struct listener *l, char *err, size_t size)
 	return -1;
 }
 
-/* Its path may have been removed, by a cleaner of /tmp or with its folder, or have been taken.  Who
- * connected before is not lost. */
-static void look_after(struct listener *l)
+/* The path may have been removed, by a cleaner of /tmp or with its folder, or replaced. Connections
+ * that are in the backlog of the old socket are accepted first. */
+static void check_path(struct listener *l)
 {
-	struct event_base *base = event_get_base(l->all->look);
+	struct event_base *base = event_get_base(l->all->check);
 	char err[3 * ADDRESS_TEXT];
 	const bool first = l->event;
 
@@ -188,12 +187,12 @@ static void look_after(struct listener *l)
 		l->local);
 }
 
-static void look_after_all(evutil_socket_t fd, short what, void *arg)
+static void check_paths(evutil_socket_t fd, short what, void *arg)
 {
 	struct listeners *ls = arg;
 
 	for (size_t i = 0; i < ls->n; i++)
-		look_after(&ls->each[i]);
+		check_path(&ls->each[i]);
 }
 
 struct listeners *listeners_open(struct event_base *base, const struct spec *specs, size_t n)
@@ -210,7 +209,7 @@ struct listeners *listeners_open(struct event_base *base, const struct spec *spe
 		ls->each[i].at.fd = -1;
 	}
 	ls->resume = loop_timer(base, resume_all, ls);
-	ls->look = loop_event(base, -1, EV_PERSIST, look_after_all, ls);
+	ls->check = loop_event(base, -1, EV_PERSIST, check_paths, ls);
 	for (size_t i = 0; i < n; i++) {
 		if (spec_is_left_out(&specs[i]))
 			continue;
@@ -229,7 +228,7 @@ void listeners_start(struct listeners *ls, struct link *l)
 	resume_all(-1, 0, ls);
 	for (size_t i = 0; i < ls->n; i++) {
 		if (ls->each[i].at.ino)
-			loop_after(ls->look, LOOK_MS);
+			loop_after(ls->check, CHECK_MS);
 	}
 }
 
@@ -245,7 +244,7 @@ void listeners_stop(struct listeners *ls)
 		listening_close(&l->at);
 	}
 	event_del(ls->resume);
-	event_del(ls->look);
+	event_del(ls->check);
 }
 
 const struct address *listeners_address(const struct listeners *ls, size_t i)
@@ -273,6 +272,6 @@ void listeners_free(struct listeners *ls)
 		listening_close(&ls->each[i].at);
 	}
 	event_free(ls->resume);
-	event_free(ls->look);
+	event_free(ls->check);
 	free(ls);
 }

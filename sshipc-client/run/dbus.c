@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client for --print-dbus-address, and in run mode for the {dbus} of a variable.  It
+ * knows how an address is written and nothing of the protocol behind it.
+ */
 #include "dbus.h"
 
 #include <limits.h>
@@ -26,7 +30,7 @@ int dbus_unixexec(FILE *out, char *const *argv)
 	path[n] = '\0';
 	fputs("unixexec:path=", out);
 	dbus_escape(out, path);
-	/* getopt_long(3) takes beginnings too. */
+	/* getopt_long(3) takes an abbreviation of --stdio, too. */
 	for (char *const *word = argv + 1; *word; word++)
 		stdio = stdio || strncmp(*word, "--st", 4) == 0;
 	if (!stdio)

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in both processes of run mode: run_split is called by main.c before anything is opened, the
+ * rest by client.c in the process of the tunnel.  The other process may do nothing but wait and
+ * become COMMAND: it opens no connection and never has a key.
+ */
 #include "run.h"
 
 #include <errno.h>
@@ -22,14 +27,14 @@
 #include "tty.h"
 #include "variables.h"
 
-/* What the waiting process reads: GO and the variables, or an exit code. */
+/* The waiting process reads one byte: GO, which the variables follow, or its exit code. */
 enum { GO = 255 };
 
 enum { PATH_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) };
 
 struct run {
 	const struct settings *s;
-	int pipe;  /* to the other process, until it is a command */
+	int pipe;  /* to the other process; -1: it has become COMMAND */
 	int other; /* its pidfd */
 	struct event *over;
 	char dir[PATH_BYTES - 20]; /* of the private socket; "": none */
@@ -49,7 +54,7 @@ static void __attribute__((noreturn)) become_command(int from, char **command)
 		fprintf(stderr, "sshipc-client: the process of the tunnel died\n");
 	if (word != GO)
 		_exit(word == EOF ? EX_SOFTWARE : word);
-	/* putenv(3) keeps what it gets; without '=' it takes away. */
+	/* putenv(3) keeps the string itself; one without '=' removes the variable. */
 	while (getdelim(&variable, &size, '\0', in) > 0) {
 		putenv(variable);
 		variable = NULL;
@@ -82,7 +87,7 @@ struct run *run_split(const struct settings *s)
 		waitpid(between, NULL, 0);
 		become_command(ends[0], s->command);
 	}
-	/* A command that waits for all its children must not find us among them. */
+	/* A COMMAND that waits for all its children must not find this process among them. */
 	if (fork() != 0)
 		_exit(0);
 	close(ends[0]);
@@ -98,8 +103,8 @@ void run_watch(struct run *r, struct event_base *base, event_callback_fn ended, 
 	r->over = loop_watch(base, r->other, EV_READ, ended, arg);
 }
 
-/* In a folder that is ours alone, and that nobody can put another in the place of; a short one, if
- * need be: a socket's path has few bytes. */
+/* Makes a folder that only its user can enter and nobody else can replace.  A long place is left
+ * out: a socket's path has few bytes. */
 static int make_path(struct run *r, const char *name, char *path, size_t size)
 {
 	const char *places[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
@@ -138,8 +143,8 @@ static struct listeners *listen_privately(struct run *r, struct event_base *base
 	return listeners_open(base, &r->spec, 1);
 }
 
-/* ncs_cli and confd_cli take the address of an audit's "ssh from" there.  A login that brought the
- * user here knows better. */
+/* ncs_cli and confd_cli read the "ssh from" of their audit log there.  Where the user has logged in
+ * to this machine by ssh, the variable that is set already is the better one. */
 static void write_ssh_connection(const struct run *r, FILE *out, const struct link *l)
 {
 	struct sockaddr_storage sa[2];
@@ -191,7 +196,8 @@ static int write_variables(struct run *r, FILE *out, const struct address *at,
 	return rc;
 }
 
-/* Away from the terminal and the process group, and from the pipes that its readers wait for. */
+/* Leaves the terminal and the process group, and closes the pipes: their readers wait for COMMAND's
+ * end of file, not for this process's. */
 static void detach(void)
 {
 	setsid();
@@ -249,7 +255,7 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 		abort();
 	if (rc == 0) {
 		detach();
-		/* Whom it does not reach has ended, and that will be noticed. */
+		/* A write fails only where the other process has ended: run_watch sees that. */
 		io_write_all(r->pipe, message, size);
 		close(r->pipe);
 		r->pipe = -1;

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in run mode, in the process of the tunnel, once the endpoint's kind is known; the settings
+ * use it to check --env.  It writes assignments and may not change an environment: that is done in
+ * the process that becomes COMMAND.
+ */
 #include "variables.h"
 
 #include <stdlib.h>
@@ -7,9 +12,9 @@
 
 #include "dbus.h"
 
-/* The most specific variable of a program wins over the one that we set: NSO's path over its port,
- * PostgreSQL's numeric address over its host.  So all of a kind are taken away before some are set,
- * and where none can be, nothing leads to another endpoint than ours. */
+/* A program prefers its most specific variable: NSO's path to its port, PostgreSQL's numeric
+ * address to its host.  So all variables of a kind are unset before some are set, and where none
+ * can be set, none leads to another endpoint. */
 static const struct variable {
 	enum endpoint_kind kind;
 	enum { NEVER, TCP, UNIX, EITHER } listener;
@@ -33,78 +38,54 @@ static const struct variable {
 
 #define N_VARIABLES (sizeof(variables) / sizeof(*variables))
 
-static int put_host(FILE *out, const struct address *at)
+enum placeholder { ADDR, HOST, PORT, PATH, DIRECTORY, DBUS, N_PLACEHOLDERS };
+
+static const char *const placeholders[N_PLACEHOLDERS] = {
+    [ADDR] = "{addr}", [HOST] = "{host}",     [PORT] = "{port}",
+    [PATH] = "{path}", [DIRECTORY] = "{dir}", [DBUS] = "{dbus}"};
+
+/* False: the listener has no such part. */
+static bool put(FILE *out, enum placeholder what, const struct address *at)
 {
-	char host[ADDRESS_TEXT];
-
-	if (address_is_unix(at))
-		return -1;
-	fputs(address_format_host(at, host, sizeof(host)), out);
-	return 0;
-}
-
-static int put_port(FILE *out, const struct address *at)
-{
-	const char *path = address_path(at), *name = path ? strstr(path, "/.s.PGSQL.") : NULL;
-
-	if (name)
-		fputs(name + 10, out);
-	else if (!address_is_unix(at))
-		fprintf(out, "%u", address_port(at));
-	else
-		return -1;
-	return 0;
-}
-
-static int put_path(FILE *out, const struct address *at)
-{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&at->sa;
 	const char *path = address_path(at);
-
-	if (path)
-		fputs(path, out);
-	return path ? 0 : -1;
-}
-
-static int put_dir(FILE *out, const struct address *at)
-{
-	const char *path = address_path(at);
-
-	if (path)
-		fprintf(out, "%.*s", (int)(strrchr(path, '/') - path), path);
-	return path ? 0 : -1;
-}
-
-static int put_addr(FILE *out, const struct address *at)
-{
+	const char *number = path ? strstr(path, "/.s.PGSQL.") : NULL;
+	const bool tcp = !address_is_unix(at);
 	char text[ADDRESS_TEXT];
 
-	if (put_path(out, at) < 0)
-		fputs(address_format(at, text, sizeof(text)), out);
-	return 0;
-}
-
-static int put_dbus(FILE *out, const struct address *at)
-{
-	const char *path = address_path(at);
-
-	if (path || address_is_unix(at)) {
-		fputs(path ? "unix:path=" : "unix:abstract=", out);
-		dbus_escape(out, path ? path : ((const struct sockaddr_un *)&at->sa)->sun_path + 1);
-		return 0;
+	switch (what) {
+	case ADDR:
+		fputs(path ? path : address_format(at, text, sizeof(text)), out);
+		return true;
+	case HOST:
+		fputs(tcp ? address_format_host(at, text, sizeof(text)) : "", out);
+		return tcp;
+	case PORT:
+		if (tcp)
+			fprintf(out, "%u", address_port(at));
+		else if (number)
+			fputs(number + strlen("/.s.PGSQL."), out);
+		return tcp || number;
+	case PATH:
+		fputs(path ? path : "", out);
+		return path;
+	case DIRECTORY:
+		fprintf(out, "%.*s", path ? (int)(strrchr(path, '/') - path) : 0, path ? path : "");
+		return path;
+	case DBUS:
+		if (tcp) {
+			address_format_host(at, text, sizeof(text));
+			fprintf(out, "tcp:host=%s,port=%u", text, address_port(at));
+		} else {
+			fputs(path ? "unix:path=" : "unix:abstract=", out);
+			dbus_escape(out, path ? path : un->sun_path + 1);
+		}
+		return true;
+	case N_PLACEHOLDERS:
+		break;
 	}
-	fputs("tcp:host=", out);
-	put_host(out, at);
-	fprintf(out, ",port=%u", address_port(at));
-	return 0;
+	return false;
 }
-
-static const struct {
-	const char *name;
-	int (*put)(FILE *out, const struct address *at);
-} placeholders[] = {{"{addr}", put_addr}, {"{host}", put_host}, {"{port}", put_port},
-		    {"{path}", put_path}, {"{dir}", put_dir},	{"{dbus}", put_dbus}};
-
-#define N_PLACEHOLDERS (sizeof(placeholders) / sizeof(*placeholders))
 
 int variables_check(const char *assignment, const char **errstr)
 {
@@ -141,17 +122,17 @@ char *variables_expand(const char *assignment, const struct address *at)
 	if (!out)
 		abort();
 	while (*assignment) {
-		size_t i = 0;
+		unsigned i = 0;
 
 		while (i < N_PLACEHOLDERS &&
-		       strncmp(assignment, placeholders[i].name, strlen(placeholders[i].name)) != 0)
+		       strncmp(assignment, placeholders[i], strlen(placeholders[i])) != 0)
 			i++;
 		if (i == N_PLACEHOLDERS) {
 			fputc(*assignment++, out);
 			continue;
 		}
-		complete = placeholders[i].put(out, at) == 0 && complete;
-		assignment += strlen(placeholders[i].name);
+		complete = put(out, i, at) && complete;
+		assignment += strlen(placeholders[i]);
 	}
 	if (fclose(out) != 0)
 		abort();

@@ -19,7 +19,7 @@
 #include "tty.h"
 #include "watchdog.h"
 
-enum { LINGER_SECONDS = 10 }; /* for what a command left on its way when it ended */
+enum { LINGER_SECONDS = 10 }; /* for the bytes that are still on their way when COMMAND ends */
 
 static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -64,7 +64,8 @@ static void announce(struct client *c, FILE *out, const char *server)
 		fprintf(out, "ready: %s via %s\n", text, server);
 }
 
-/* Its reader sees the end; its number stays taken, as a new start is told of it again. */
+/* The reader sees end of file.  The number stays taken: a client that executes itself anew finds
+ * --ready-fd in its arguments again. */
 static void end_ready_out(FILE *out)
 {
 	if (fflush(out) != 0)
@@ -86,7 +87,7 @@ static void tell_ready(struct client *c, const char *server)
 
 /* ---- stdio ---- */
 
-/* A refused open is the key's affair or the endpoint's: .status, asked meanwhile, tells. */
+/* Whether the key or the endpoint is the reason for a refused open, the answer of .status says. */
 static void on_stdio_ended(void *arg, enum opening_end end)
 {
 	struct client *c = arg;
@@ -130,7 +131,7 @@ static void start_command(struct client *c, const char *status)
 		return;
 	}
 	listeners_start(c->listeners, c->link);
-	/* Who ends a whole group ends the command, and that is our sign. */
+	/* A signal to the whole process group ends COMMAND, and its end ends this process. */
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		event_del(c->signals[i]);
 		signal(signals[i], SIG_IGN);
@@ -198,7 +199,8 @@ static void on_refused(void *arg, int exit_code, const char *why)
 	stop(arg, exit_code);
 }
 
-/* Faulty settings change nothing; what else a start needs, the new one finds out. */
+/* Faulty settings change nothing.  Whatever else may fail at a start, the re-executed client
+ * reports. */
 static void reload(struct client *c)
 {
 	static struct settings fresh;
@@ -227,15 +229,16 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	/* A command that was never started, or a connection cut off, is none that did well; nor is
-	 * who was asked and gave up. */
+	/* Where COMMAND was not started, a connection was cut off or a prompt was interrupted, the
+	 * exit code must not be that of a success. */
 	stop(c, c->run || c->s->stdio || tty_interrupted() ? 128 + (int)sig : EX_OK);
 }
 
 /* ---- life ---- */
 
-/* Is it ours to take?  nohup(1) has SIGHUP ignored: only a service manager's has a meaning then. */
-static bool takes(int sig, const struct notify *n)
+/* nohup(1) starts a program with SIGHUP ignored; under a service manager it means a reload even so.
+ */
+static bool is_handled(int sig, const struct notify *n)
 {
 	struct sigaction now;
 
@@ -254,7 +257,7 @@ static int start(struct client *c)
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		c->signals[i] =
 		    loop_event(c->base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, c);
-		if (takes(signals[i], c->notify))
+		if (is_handled(signals[i], c->notify))
 			event_add(c->signals[i], NULL);
 	}
 	if (c->run)

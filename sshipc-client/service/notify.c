@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process under a service manager, called by client.c and by its own timer.
+ * It may not wait for the manager, and is silent where there is none.
+ */
 #include "notify.h"
 
 #include <stdarg.h>
