@@ -213,16 +213,6 @@ static const char *show_hostkey(const void *settings, size_t i, char *buf)
 
 /* ---- the connection ---- */
 
-static const char *set_algorithms(void *profile, const char *value, char *buf)
-{
-	return algorithms_parse(value, profile) < 0 ? "expected default or compatible" : NULL;
-}
-
-static const char *show_algorithms(const void *profile, size_t i, char *buf)
-{
-	return algorithms_text(*(const enum algorithms_profile *)profile);
-}
-
 /* "" takes back, for one tunnel, what the file has for all. */
 static const char *set_via(void *target, const char *value, char *buf)
 {
@@ -300,18 +290,6 @@ static const char *set_check(void *settings, const char *value, char *buf)
 	return NULL;
 }
 
-static const char *set_louder(void *threshold, const char *value, char *buf)
-{
-	*(int *)threshold += *(int *)threshold < LOG_DEBUG;
-	return NULL;
-}
-
-static const char *set_quieter(void *threshold, const char *value, char *buf)
-{
-	*(int *)threshold -= *(int *)threshold > LOG_ERR;
-	return NULL;
-}
-
 /* Who needs it has looked for it before. */
 static const char *set_nothing(void *target, const char *value, char *buf)
 {
@@ -330,12 +308,14 @@ static int print_version(const struct options *o)
 
 static void on_tunnel(struct options_file *f, config_setting_t *group, void *settings);
 
-#define AT(member)   .at = offsetof(struct settings, member)
-#define FLAG(member) .type = OPTION_FLAG, AT(member)
-#define NUMBER(member, lo, hi, v)                                                                  \
-	.type = OPTION_NUMBER, AT(member), .min = (lo), .max = (hi), .value = (v)
-#define TEXT(member, setter) .type = OPTION_TEXT, AT(member), .set = (setter)
-#define LIST(setter)	     .type = OPTION_LIST, .set = (setter)
+#define AT(member)		    .at = offsetof(struct settings, member)
+#define FLAG(member)		    .type = OPTION_FLAG, AT(member)
+#define RANGE(t, member, lo, hi, v) .type = (t), AT(member), .min = (lo), .max = (hi), .value = (v)
+#define NUMBER(member, ...)	    RANGE(OPTION_NUMBER, member, __VA_ARGS__)
+#define WORD(member, all, ...)	    RANGE(OPTION_WORD, member, __VA_ARGS__), .words = (all)
+#define STEP(member, ...)	    RANGE(OPTION_STEP, member, __VA_ARGS__)
+#define TEXT(member, setter)	    .type = OPTION_TEXT, AT(member), .set = (setter)
+#define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 
 static const struct option_row rows[] = {
     {"server", .type = OPTION_TEXT, .set = settings_set_server, .show = show_server},
@@ -360,7 +340,7 @@ static const struct option_row rows[] = {
      TEXT(known_hosts, set_path), .initial = "~/.ssh/known_hosts"},
     {"global_known_hosts", TEXT(global_known_hosts, set_path),
      .initial = "/etc/ssh/ssh_known_hosts"},
-    {"algorithms", TEXT(algorithms, set_algorithms), .show = show_algorithms},
+    {"algorithms", WORD(algorithms, ALGORITHMS_WORDS, 0, ALGORITHMS_COMPATIBLE, 0)},
     {"keepalive", 0, "keepalive", "SECONDS", "until a silent server is given up (15)",
      NUMBER(keepalive, 4, 3600, 15)},
     {"connect_timeout", 0, "connect-timeout", "SECONDS", "for connect and login, for an open (30)",
@@ -404,11 +384,11 @@ static const struct option_row rows[] = {
     {NULL, 0, "json", NULL, "what --check finds, an object a line", FLAG(json)},
     {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line",
      TEXT(keygen, set_path)},
-    {"log", 0, "log", "SINK", "stderr, syslog or json (stderr)", TEXT(log, options_set_sink),
-     .show = options_show_sink},
-    {"verbosity", TEXT(verbosity, options_set_level), .show = options_show_level},
-    {NULL, 'v', "verbose", NULL, "say more; repeatable", FLAG(verbosity), .set = set_louder},
-    {NULL, 'q', "quiet", NULL, "say less; repeatable", FLAG(verbosity), .set = set_quieter},
+    {"log", 0, "log", "SINK", "stderr, syslog or json (stderr)",
+     WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)},
+    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
+    {NULL, 'v', "verbose", NULL, "say more; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, 1)},
+    {NULL, 'q', "quiet", NULL, "say less; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, -1)},
     {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
     {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
      .run = print_version},

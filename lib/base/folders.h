@@ -5,13 +5,6 @@
  * The way to a file: each folder on it and each symbolic link, one step after the other, by
  * descriptors, so that what was looked at is what is opened.  Who may write a folder may put
  * another file, an older one even, in the place of ours.
- *
- * Who asks for what: the allow list and host keys are strict.  Settings, and the client's key and
- * known_hosts, let a group pass that has its owner's name and nobody else in it; the client's key
- * and known_hosts, where we are root, also one other user, whose files they are (as with ssh(1),
- * that user can use and change them anyway, but no third one can).  A remedy is only named where it
- * works: not chmod where the file is another's or the file system cannot be written.  Pipes and
- * devices can be settings.
  */
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -158,14 +158,14 @@ void log_redirect(void (*sink)(int priority, const char *text))
 	state.redirect = sink;
 }
 
-static const char *const sinks[] = {
+const char *const log_sinks[] = {
     [LOG_SINK_STDERR] = "stderr", [LOG_SINK_SYSLOG] = "syslog", [LOG_SINK_JSON] = "json"};
 
-static const char *const levels[] = {[LOG_ERR] = "error",
-				     [LOG_WARNING] = "warning",
-				     [LOG_NOTICE] = "notice",
-				     [LOG_INFO] = "info",
-				     [LOG_DEBUG] = "debug"};
+const char *const log_levels[] = {[LOG_ERR] = "error",
+				  [LOG_WARNING] = "warning",
+				  [LOG_NOTICE] = "notice",
+				  [LOG_INFO] = "info",
+				  [LOG_DEBUG] = "debug"};
 
 static int find(const char *text, const char *const *names, size_t n)
 {
@@ -178,7 +178,7 @@ static int find(const char *text, const char *const *names, size_t n)
 
 int log_sink_parse(const char *text, enum log_sink *sink)
 {
-	int i = find(text, sinks, sizeof(sinks) / sizeof(*sinks));
+	int i = find(text, log_sinks, sizeof(log_sinks) / sizeof(*log_sinks));
 
 	if (i >= 0)
 		*sink = (enum log_sink)i;
@@ -187,7 +187,7 @@ int log_sink_parse(const char *text, enum log_sink *sink)
 
 int log_level_parse(const char *text, int *threshold)
 {
-	int i = find(text, levels, sizeof(levels) / sizeof(*levels));
+	int i = find(text, log_levels, sizeof(log_levels) / sizeof(*log_levels));
 
 	if (i >= 0)
 		*threshold = i;
@@ -204,12 +204,12 @@ const char *log_time(char at[LOG_TIME], time_t t)
 
 const char *log_sink_text(enum log_sink sink)
 {
-	return sinks[sink];
+	return log_sinks[sink];
 }
 
 const char *log_level_text(int threshold)
 {
-	return levels[threshold];
+	return log_levels[threshold];
 }
 
 /* ,"name":"text" or ,"name":number; 0 where it does not fit: it is left out whole. */
@@ -249,7 +249,7 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 	    "{\"time\":\"%.19s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
 	    "\"msg\":\"%s\"}\n",
 	    log_time(at, now.tv_sec), now.tv_nsec / 1000000,
-	    level == LOG_ERR ? "err" : levels[level], state.program, (int)getpid(), more, msg);
+	    level == LOG_ERR ? "err" : log_levels[level], state.program, (int)getpid(), more, msg);
 }
 
 /* A reader that is slow or stopped must not stop us.  A pipe or socket that poll calls writable

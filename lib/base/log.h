@@ -28,7 +28,10 @@ void log_init(const char *program, enum log_sink sink, int threshold);
  * no file to write to. */
 void log_redirect(void (*sink)(int priority, const char *text));
 
-/* The names of sinks and levels in settings; -1 for one that there is not. */
+/* The words for sinks and, from LOG_ERR to LOG_DEBUG, for thresholds. */
+extern const char *const log_sinks[], *const log_levels[];
+
+/* The same in settings; -1 for one that there is not. */
 #define LOG_SINKS  "stderr, syslog or json"
 #define LOG_LEVELS "error, warning, notice, info or debug"
 int log_sink_parse(const char *text, enum log_sink *sink);

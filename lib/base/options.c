@@ -29,6 +29,12 @@ static bool is_list(const struct option_row *r)
 	return r->type == OPTION_LIST || r->type == OPTION_GROUPS;
 }
 
+/* On the command line it has no value. */
+static bool is_bare(const struct option_row *r)
+{
+	return r->type == OPTION_FLAG || r->type == OPTION_STEP || r->type == OPTION_DO;
+}
+
 /* ---- values ---- */
 
 static const char *set_number(const struct option_row *r, int *target, const char *value, char *buf)
@@ -44,6 +50,23 @@ static const char *set_number(const struct option_row *r, int *target, const cha
 	return NULL;
 }
 
+static const char *set_word(const struct option_row *r, int *target, const char *value, char *buf)
+{
+	int n = snprintf(buf, OPTION_TEXT_MAX, "expected ");
+
+	for (int i = r->min; i <= r->max; i++) {
+		if (strcmp(r->words[i], value) == 0) {
+			*target = i;
+			return NULL;
+		}
+		n += snprintf(buf + n, OPTION_TEXT_MAX - (size_t)n, "%s%s", r->words[i],
+			      i == r->max	? ""
+			      : i == r->max - 1 ? " or "
+						: ", ");
+	}
+	return buf;
+}
+
 const char *options_set(const struct option_row *r, void *settings, const char *value,
 			char buf[OPTION_TEXT_MAX])
 {
@@ -53,8 +76,12 @@ const char *options_set(const struct option_row *r, void *settings, const char *
 		return r->set(target, value, buf);
 	if (r->type == OPTION_NUMBER)
 		return set_number(r, target, value, buf);
+	if (r->type == OPTION_WORD)
+		return set_word(r, target, value, buf);
 	if (r->type == OPTION_FLAG) {
 		*(bool *)target = strcmp(value, "true") == 0;
+	} else if (r->type == OPTION_STEP) {
+		*(int *)target += r->value;
 	} else {
 		free(*(char **)target);
 		*(char **)target = xstrdup(value);
@@ -67,33 +94,13 @@ void options_defaults(const struct options *o, void *settings)
 	char buf[OPTION_TEXT_MAX];
 
 	for (const struct option_row *r = o->rows; !is_end(r); r++) {
-		if (r->type == OPTION_NUMBER)
+		if (r->type == OPTION_NUMBER || r->type == OPTION_WORD)
 			*(int *)((char *)settings + r->at) = r->value;
 		else if (r->type == OPTION_FLAG && r->value)
 			*(bool *)((char *)settings + r->at) = true;
 		else if (r->initial)
 			options_set(r, settings, r->initial, buf);
 	}
-}
-
-const char *options_set_sink(void *target, const char *value, char buf[OPTION_TEXT_MAX])
-{
-	return log_sink_parse(value, target) < 0 ? "expected " LOG_SINKS : NULL;
-}
-
-const char *options_show_sink(const void *target, size_t i, char buf[OPTION_TEXT_MAX])
-{
-	return log_sink_text(*(const enum log_sink *)target);
-}
-
-const char *options_set_level(void *target, const char *value, char buf[OPTION_TEXT_MAX])
-{
-	return log_level_parse(value, target) < 0 ? "expected " LOG_LEVELS : NULL;
-}
-
-const char *options_show_level(const void *target, size_t i, char buf[OPTION_TEXT_MAX])
-{
-	return log_level_text(*(const int *)target);
 }
 
 /* ---- the command line ---- */
@@ -123,29 +130,17 @@ void options_print_fault(void *count, const char *text)
 static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS],
 			struct option longs[OPTION_ROWS])
 {
-	size_t n = 0;
-
-	if (o->leading)
-		shorts[n++] = '+';
-	shorts[n++] = ':';
+	shorts += sprintf(shorts, o->leading ? "+:" : ":");
 	for (const struct option_row *r = o->rows; !is_end(r); r++) {
-		const bool bare = r->type == OPTION_FLAG || r->type == OPTION_DO;
+		const bool bare = is_bare(r);
 
-		if (!r->word)
-			continue;
-		*longs++ =
-		    (struct option){.name = r->word,
-				    .has_arg = bare			 ? no_argument
-					       : r->type == OPTION_MAYBE ? optional_argument
-									 : required_argument,
-				    .val = r->letter ? r->letter : WORD_ONLY + (int)(r - o->rows)};
-		if (!r->letter)
-			continue;
-		shorts[n++] = r->letter;
-		if (!bare)
-			shorts[n++] = ':';
+		if (r->word)
+			*longs++ = (struct option){.name = r->word,
+						   .has_arg = !bare + (r->type == OPTION_MAYBE),
+						   .val = WORD_ONLY + (int)(r - o->rows)};
+		if (r->letter)
+			shorts += sprintf(shorts, bare ? "%c" : "%c:", r->letter);
 	}
-	shorts[n] = '\0';
 	*longs = (struct option){.name = NULL};
 }
 
@@ -184,14 +179,20 @@ static const char *name_of(const struct options *o, const struct option_row *r, 
 	return buf;
 }
 
-static const struct option_word *find_word(const struct option_line *line,
-					   const struct option_row *row)
+static const struct option_word *find_word(const struct option_line *line, const char *word)
 {
 	for (size_t i = 0; i < line->n; i++) {
-		if (line->words[i].row == row)
+		if (strcmp(line->words[i].row->word, word) == 0)
 			return &line->words[i];
 	}
 	return NULL;
+}
+
+const char *options_given(const struct option_line *line, const char *word)
+{
+	const struct option_word *w = find_word(line, word);
+
+	return w && !w->value ? "" : w ? w->value : NULL;
 }
 
 static int add_word(const struct options *o, struct option_line *line, const struct option_row *r,
@@ -202,7 +203,7 @@ static int add_word(const struct options *o, struct option_line *line, const str
 	if (value && !*value)
 		return options_usage(o, "the value of option '%s' is empty", name_of(o, r, name));
 	/* The last of two would win in silence. */
-	if (value && !is_list(r) && find_word(line, r))
+	if (value && !is_list(r) && find_word(line, r->word))
 		return options_usage(o, "option '%s' is given twice", name_of(o, r, name));
 	if (line->n == OPTION_WORDS)
 		return options_usage(o, "there are too many options");
@@ -233,15 +234,6 @@ int options_parse(const struct options *o, int argc, char **argv, struct option_
 	return rc;
 }
 
-const char *options_given(const struct option_line *line, const char *word)
-{
-	for (size_t i = 0; i < line->n; i++) {
-		if (strcmp(line->words[i].row->word, word) == 0)
-			return line->words[i].value ? line->words[i].value : "";
-	}
-	return NULL;
-}
-
 int options_apply(const struct options *o, const struct option_line *line, void *settings)
 {
 	const char quote = o->letters ? '\'' : '"', *why = NULL;
@@ -251,9 +243,9 @@ int options_apply(const struct options *o, const struct option_line *line, void 
 	for (const struct option_word *w = line->words; w < line->words + line->n; w++) {
 		const struct option_row *r = w->row;
 
-		if (r->clear && find_word(line, r) == w)
+		if (r->clear && find_word(line, r->word) == w)
 			r->clear((char *)settings + r->at);
-		why = options_set(r, settings, r->type == OPTION_FLAG ? "true" : w->value, buf);
+		why = options_set(r, settings, is_bare(r) ? "true" : w->value, buf);
 		if (why && r->type == OPTION_NUMBER)
 			return options_usage(o, "option '%s' takes a number from %d to %d",
 					     name_of(o, r, name), r->min, r->max);
@@ -262,6 +254,12 @@ int options_apply(const struct options *o, const struct option_line *line, void 
 					     log_escape(&shown, w->value, strlen(w->value)), quote,
 					     why);
 	}
+	for (const struct option_row *r = o->rows; !is_end(r); r++) {
+		int *v = (int *)(void *)((char *)settings + r->at);
+
+		if (r->type == OPTION_STEP)
+			*v = *v < r->min ? r->min : *v > r->max ? r->max : *v;
+	}
 	return GO_ON;
 }
 
@@ -269,16 +267,11 @@ int options_apply(const struct options *o, const struct option_line *line, void 
 
 static void print_option(const struct option_row *r, int column)
 {
-	const bool maybe = r->type == OPTION_MAYBE;
-	char left[128];
-	int n = snprintf(left, sizeof(left), "  %c%c%c --%s%s%s%s", r->letter ? '-' : ' ',
-			 r->letter ? r->letter : ' ', r->letter ? ',' : ' ', r->word,
-			 maybe	       ? "[="
-			 : r->argument ? " "
-				       : "",
-			 r->argument ? r->argument : "", maybe ? "]" : "");
+	int n =
+	    r->letter ? printf("  -%c, --%s", r->letter, r->word) : printf("      --%s", r->word);
 
-	printf("%s", left);
+	if (r->argument)
+		n += printf(r->type == OPTION_MAYBE ? "[=%s]" : " %s", r->argument);
 	if (n >= column) {
 		putchar('\n');
 		n = 0;
@@ -297,7 +290,7 @@ int options_help(const struct options *o)
 			print_option(r, o->column);
 	}
 	fputs(o->notes, stdout);
-	return ferror(stdout) ? EX_IOERR : EX_OK;
+	return EX_OK;
 }
 
 /* log_escape's \xNN is what libconfig reads in a string. */
@@ -310,35 +303,30 @@ void options_print_text(const char *before, const char *text, const char *after)
 		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
 }
 
-static void print_list(const struct option_row *r, const void *target)
+static void print_row(const struct option_row *r, const void *target)
 {
 	char buf[OPTION_TEXT_MAX];
 	const char *text;
 
-	printf("%s = [ ", r->name);
-	for (size_t i = 0; (text = r->show(target, i, buf)); i++)
-		options_print_text(i ? ", " : "", text, "");
-	printf(" ];\n");
-}
-
-static void print_row(const struct option_row *r, const void *target)
-{
-	char buf[OPTION_TEXT_MAX], before[64];
-
-	snprintf(before, sizeof(before), "%s = ", r->name);
 	if (r->type == OPTION_FLAG) {
-		printf("%s%s;\n", before, *(const bool *)target ? "true" : "false");
+		printf("%s = %s;\n", r->name, *(const bool *)target ? "true" : "false");
 	} else if (r->type == OPTION_NUMBER) {
-		printf("%s%d;\n", before, *(const int *)target);
-	} else if (r->type == OPTION_TEXT) {
-		options_print_text(
-		    before, r->show ? r->show(target, 0, buf) : *(char *const *)target, ";\n");
+		printf("%s = %d;\n", r->name, *(const int *)target);
+	} else if (r->type == OPTION_WORD) {
+		printf("%s = \"%s\";\n", r->name, r->words[*(const int *)target]);
 	} else if (r->type == OPTION_LIST) {
-		print_list(r, target);
+		printf("%s = [ ", r->name);
+		for (size_t i = 0; (text = r->show(target, i, buf)); i++)
+			options_print_text(i ? ", " : "", text, "");
+		printf(" ];\n");
 	} else if (r->print) {
-		printf("%s(\n", before);
+		printf("%s = (\n", r->name);
 		r->print(target);
 		printf(");\n");
+	} else if (r->type == OPTION_TEXT &&
+		   (text = r->show ? r->show(target, 0, buf) : *(char *const *)target)) {
+		printf("%s = ", r->name);
+		options_print_text("", text, ";\n");
 	}
 }
 

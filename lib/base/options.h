@@ -21,6 +21,8 @@
 enum option_type {
 	OPTION_FLAG,   /* bool: "true" on the command line; in the file true or false */
 	OPTION_NUMBER, /* int, min to max */
+	OPTION_WORD,   /* int or an enum: words[min] to words[max] */
+	OPTION_STEP,   /* int: each time value is added; in the end it is min to max */
 	OPTION_TEXT,   /* without set: char *, a copy; an earlier one is freed */
 	OPTION_LIST,   /* set once per element; in the file a text or a list of texts */
 	OPTION_GROUPS, /* in the file a list of groups; on the command line as OPTION_LIST */
@@ -39,7 +41,8 @@ struct option_row {
 	const char *help; /* lines */
 	enum option_type type;
 	size_t at;	     /* what the functions below get: what stands there in the settings */
-	int min, max, value; /* value: the default of a flag or a number */
+	int min, max, value; /* value: the default of a flag, a number or a word */
+	const char *const *words;
 	const char *initial; /* the default of a text, or the one element of a list */
 	/* NULL, or why value is refused: static, or in buf. */
 	const char *(*set)(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
@@ -110,7 +113,7 @@ void options_print(const struct options *o, const void *settings);
  */
 void options_print_text(const char *before, const char *text, const char *after);
 
-/* A row's run: --help.  EX_OK, or EX_IOERR. */
+/* A row's run: --help.  EX_OK. */
 int options_help(const struct options *o);
 
 /* Writes "PROGRAM: text; see PROGRAM --help" to stderr.  Returns EX_USAGE. */
@@ -119,12 +122,6 @@ int options_usage(const struct options *o, const char *fmt, ...)
 
 /* Writes a fault of a file, a line of stderr.  count: NULL, or the size_t that counts them. */
 void options_print_fault(void *count, const char *text);
-
-/* set and show of what both programs have: enum log_sink; int, the log's threshold. */
-const char *options_set_sink(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
-const char *options_show_sink(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
-const char *options_set_level(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
-const char *options_show_level(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
 
 /* Between the two halves: sets one value; "true" and "false" are a flag's.  NULL, or the reason. */
 const char *options_set(const struct option_row *row, void *settings, const char *value,

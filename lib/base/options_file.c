@@ -35,13 +35,11 @@ struct options_file {
 
 /* ---- faults ---- */
 
-static void __attribute__((format(printf, 4, 0)))
-report(struct options_file *f, const char *file, unsigned line, const char *fmt, va_list ap)
+static void report(struct options_file *f, const char *file, unsigned line, const char *text)
 {
-	char text[OPTION_TEXT_MAX], where[16] = "", full[FAULT_MAX];
-	bool included = file && strcmp(file, f->path) != 0;
+	const bool included = file && strcmp(file, f->path) != 0;
+	char where[16] = "", full[FAULT_MAX];
 
-	vsnprintf(text, sizeof(text), fmt, ap);
 	if (line)
 		snprintf(where, sizeof(where), "%u:", line);
 	/* libconfig names an included file as @include wrote it. */
@@ -53,40 +51,33 @@ report(struct options_file *f, const char *file, unsigned line, const char *fmt,
 	f->faults++;
 }
 
-static void __attribute__((format(printf, 4, 5)))
-fault_at(struct options_file *f, const char *file, unsigned line, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	report(f, file, line, fmt, ap);
-	va_end(ap);
-}
-
 void options_fault(struct options_file *f, const config_setting_t *setting, const char *fmt, ...)
 {
+	char text[OPTION_TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	report(f, setting ? config_setting_source_file(setting) : NULL,
-	       setting ? config_setting_source_line(setting) : 0, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	report(f, setting ? config_setting_source_file(setting) : NULL,
+	       setting ? config_setting_source_line(setting) : 0, text);
 }
 
 static void report_syntax(struct options_file *f)
 {
-	const char *text = config_error_text(&f->cfg);
+	const char *error = config_error_text(&f->cfg);
+	const bool include = strstr(error, "include");
+	char text[OPTION_TEXT_MAX];
 
 	/* libconfig 1.5 takes even an absolute name for a relative one. */
-	fault_at(f, config_error_file(&f->cfg), (unsigned)config_error_line(&f->cfg), "%s%s%s",
-		 text,
-		 strstr(text, "include") ? "; its name is relative to "
-		 : strcmp(text, "syntax error") == 0
+	snprintf(text, sizeof(text), "%s%s%s", error,
+		 include ? "; its name is relative to "
+		 : strcmp(error, "syntax error") == 0
 		     ? " here or before it; the forms are name = \"text\"; name = 1; name = [ "
-		       "\"text\", \"text\" ]; "
-		       "name = ( { name = \"text\"; } );"
+		       "\"text\", \"text\" ]; name = ( { name = \"text\"; } );"
 		     : "",
-		 strstr(text, "include") ? f->dir : "");
+		 include ? f->dir : "");
+	report(f, config_error_file(&f->cfg), (unsigned)config_error_line(&f->cfg), text);
 }
 
 /* ---- values ---- */
@@ -155,9 +146,9 @@ static void set_member(struct options_file *f, config_setting_t *s, const struct
 		why = set_number(s, r, settings, buf);
 	else if (r->type == OPTION_LIST || r->type == OPTION_GROUPS)
 		why = set_list(f, s, r, settings);
-	else if (r->type == OPTION_TEXT && value)
+	else if (r->type != OPTION_FLAG && value)
 		set_text(f, s, r, settings, value);
-	else if (r->type == OPTION_TEXT)
+	else if (r->type != OPTION_FLAG)
 		why = "expected a text in double quotes";
 	else if (config_setting_type(s) != CONFIG_TYPE_BOOL)
 		why = "expected true or false";
@@ -247,7 +238,7 @@ static void check_included(struct options_file *f, config_setting_t *group, cons
 			 *file == '/' ? "" : "/", file);
 		fd = folders_open(path, SETTINGS_TRUST, &st, why);
 		if (fd < 0)
-			fault_at(f, file, 0, "%s", why);
+			report(f, file, 0, why);
 		else
 			close(fd);
 	}
@@ -269,7 +260,7 @@ int options_read(const struct options *o, const char *path, void *settings,
 	config_set_include_dir(&f.cfg, f.dir);
 	why = read_settings(&f, &rc, text);
 	if (why)
-		fault_at(&f, NULL, 0, "%s", why);
+		report(&f, NULL, 0, why);
 	else if (rc != CONFIG_TRUE)
 		report_syntax(&f);
 	else

@@ -11,6 +11,9 @@ enum algorithms_profile {
 	ALGORITHMS_COMPATIBLE,
 };
 
+/* The words for them. */
+#define ALGORITHMS_WORDS ((const char *const[]){"default", "compatible"})
+
 /* "default" or "compatible"; -1 for anything else. */
 int algorithms_parse(const char *text, enum algorithms_profile *profile);
 const char *algorithms_text(enum algorithms_profile profile);

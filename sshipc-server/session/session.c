@@ -287,7 +287,7 @@ static void check_alive(struct session *s)
 		sshloop_probe(s->loop);
 	}
 	if (s->alive == ASKED &&
-	    (sshloop_is_suspended(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
+	    (sshloop_deaf(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
 		s->alive = NOT_ASKED;
 		wire_start(&s->broker.out, WIRE_ALIVE);
 		session_tell(s);

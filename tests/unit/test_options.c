@@ -21,7 +21,7 @@ static int count;
 
 static struct settings {
 	bool on, sticky;
-	int number, louder;
+	int number, level, louder;
 	char *text;
 	char list[8], one[8], groups[8], maybe[8];
 } s;
@@ -132,13 +132,9 @@ static const char *set_sticky(void *target, const char *value, char buf[OPTION_T
 	return NULL;
 }
 
-static const char *set_louder(void *target, const char *value, char buf[OPTION_TEXT_MAX])
-{
-	++*(int *)target;
-	return NULL;
-}
-
 #define AT(member) .at = offsetof(struct settings, member)
+
+static const char *const levels[] = {"none", "low", "middle", "high"};
 
 static const struct option_row rows[] = {
     {"on", 0, "on", NULL, "a flag", OPTION_FLAG, AT(on), .value = 1},
@@ -150,7 +146,9 @@ static const struct option_row rows[] = {
     {"groups", 'g', "groups", "GROUP", "groups", OPTION_GROUPS, AT(groups), .set = hear,
      .clear = forget, .group = hear_group, .print = print_groups},
     {NULL, 0, "maybe", "X", "perhaps", OPTION_MAYBE, AT(maybe), .set = set_maybe},
-    {NULL, 'v', "verbose", NULL, "louder", OPTION_FLAG, AT(louder), .set = set_louder},
+    {"level", 0, "level", "WORD", "a word", OPTION_WORD, AT(level), 1, 3, 2, levels},
+    {NULL, 'q', "quiet", NULL, "quieter", OPTION_STEP, AT(louder), 0, 3, -1},
+    {NULL, 'v', "verbose", NULL, "louder", OPTION_STEP, AT(louder), 0, 3, 1},
     {"sticky", 0, "sticky", NULL, "kept", OPTION_FLAG, AT(sticky), .set = set_sticky},
     {NULL, 'h', "help", NULL, "this", OPTION_DO, .run = options_help},
     {NULL, 'x', "now", NULL, "the end", OPTION_DO, .run = end_here},
@@ -188,10 +186,10 @@ static int read_text(const char *content)
 Test(options, typed_values)
 {
 	cr_assert_eq(read_text(""), 0);
-	cr_expect(s.on && s.number == 7, "the defaults");
+	cr_expect(s.on && s.number == 7 && s.level == 2, "the defaults");
 	cr_expect_str_eq(s.text, "start");
-	cr_assert_eq(read_text("on = false; number = 10; text = \"a\";"), 0);
-	cr_expect(!s.on && s.number == 10);
+	cr_assert_eq(read_text("on = false; number = 10; text = \"a\"; level = \"high\";"), 0);
+	cr_expect(!s.on && s.number == 10 && s.level == 3);
 	cr_expect_str_eq(s.text, "a");
 	cr_assert_eq(read_text("number = 1L;"), 0);
 	cr_expect_eq(s.number, 1);
@@ -226,7 +224,7 @@ Test(options, handlers)
 	}
 }
 
-#define KNOWN "known are: on, number, text, list, one, groups, sticky\n"
+#define KNOWN "known are: on, number, text, list, one, groups, level, sticky\n"
 
 static const struct {
 	const char *content, *faults;
@@ -240,6 +238,8 @@ static const struct {
     {"number = 2.0;", "a.conf:1: number: expected a number from 1 to 10\n"},
     {"number = \"2\";", "a.conf:1: number: expected a number from 1 to 10\n"},
     {"number = true;", "a.conf:1: number: expected a number from 1 to 10\n"},
+    {"level = 1;", "a.conf:1: level: expected a text in double quotes\n"},
+    {"level = \"none\";", "a.conf:1: level: \"none\": expected low, middle or high\n"},
     {"text = 1;", "a.conf:1: text: expected a text in double quotes\n"},
     {"text = [ \"a\" ];", "a.conf:1: text: expected a text in double quotes\n"},
     {"one = [ \"a\" ];", "a.conf:1: one: expected a text in double quotes\n"},
@@ -436,8 +436,8 @@ static int words(const char *text)
 
 Test(options, line_sets)
 {
-	cr_expect_eq(words("-n 2 --text=a -vv --verbose --sticky"), -1, "%s", printed);
-	cr_expect(s.number == 2 && s.louder == 3 && s.sticky && s.on);
+	cr_expect_eq(words("-n 2 --text=a -vv --verbose --sticky --level low"), -1, "%s", printed);
+	cr_expect(s.number == 2 && s.louder == 3 && s.level == 1 && s.sticky && s.on);
 	cr_expect_str_eq(s.text, "a");
 	cr_expect_str_eq(printed, "");
 	cr_expect_str_eq(options_given(&line, "number"), "2");
@@ -445,6 +445,11 @@ Test(options, line_sets)
 	cr_expect_null(options_given(&line, "list"));
 	cr_expect_eq(words("--num 3"), -1, "an unambiguous beginning");
 	cr_expect_eq(s.number, 3);
+	/* What is counted has its ends in the end. */
+	cr_expect_eq(words("-vvvvvqq"), -1);
+	cr_expect_eq(s.louder, 3);
+	cr_expect_eq(words("-q -v -q"), -1);
+	cr_expect_eq(s.louder, 0);
 	cr_expect_eq(words("a -n 4 b"), 102, "arguments stand anywhere");
 	cr_expect_eq(s.number, 4);
 }
@@ -494,6 +499,8 @@ static const struct {
     {"-n 0x1", "option '--number' takes a number from 1 to 10"},
     {"-n 4294967297", "option '--number' takes a number from 1 to 10"},
     {"-n 18446744073709551617", "option '--number' takes a number from 1 to 10"},
+    {"--level none", "--level \"none\": expected low, middle or high"},
+    {"--level 1", "--level \"1\": expected low, middle or high"},
     {"-l a -l bad", "--list \"bad\": it is bad"},
     {"-g bad", "--groups \"bad\": it is bad"},
     {"--maybe=bad", "--maybe \"bad\": it is bad"},
@@ -537,7 +544,7 @@ Test(options, too_many_words)
 	for (int i = 0; i < OPTION_WORDS; i++)
 		strcat(text, "-v ");
 	cr_expect_eq(words(text), -1);
-	cr_expect_eq(s.louder, OPTION_WORDS);
+	cr_expect_eq(s.louder, 3);
 	strcat(text, "-v");
 	cr_expect_eq(words(text), 64);
 	cr_expect_str_eq(printed, "test: there are too many options; see test --help\n");
@@ -559,6 +566,8 @@ Test(options, done_at_once)
 				  "                        of lines\n"
 				  "  -g, --groups GROUP    groups\n"
 				  "      --maybe[=X]       perhaps\n"
+				  "      --level WORD      a word\n"
+				  "  -q, --quiet           quieter\n"
 				  "  -v, --verbose         louder\n"
 				  "      --sticky          kept\n"
 				  "  -h, --help            this\n"
@@ -578,7 +587,7 @@ Test(options, printed_as_a_file)
 	cr_expect_eq(capture(print, "", &table), 0);
 	cr_expect_str_eq(printed, "on = true;\nnumber = 7;\ntext = \"start\";\n"
 				  "list = [ \"list 0\", \"list 1\" ];\none = \"one\";\n"
-				  "groups = (\n\t{ }\n);\nsticky = false;\n");
+				  "groups = (\n\t{ }\n);\nlevel = \"middle\";\nsticky = false;\n");
 	snprintf(s.one, sizeof(s.one), "%s", "a\"\n\\");
 	free(s.text);
 	s.text = NULL;
@@ -587,28 +596,4 @@ Test(options, printed_as_a_file)
 	cr_expect_null(strstr(printed, "text = "), "%s", printed);
 	cr_expect_eq(read_text("one = \"a\\x22\\x0a\\x5c\";\n"), 0);
 	cr_expect_str_eq(heard, "one=a\"\n\\ ");
-}
-
-static const struct {
-	const char *value;
-	bool taken;
-} sinks[] = {{"json", true}, {"syslog", true}, {"stderr", true}, {"file", false}, {"", false}};
-
-Test(options, of_both_programs)
-{
-	char buf[OPTION_TEXT_MAX];
-	enum log_sink sink;
-	int level;
-
-	for (size_t i = 0; i < sizeof(sinks) / sizeof(*sinks); i++) {
-		const char *why = options_set_sink(&sink, sinks[i].value, buf);
-
-		cr_expect_eq(!why, sinks[i].taken, "%s", sinks[i].value);
-		if (!why)
-			cr_expect_str_eq(options_show_sink(&sink, 0, buf), sinks[i].value);
-	}
-	cr_expect_null(options_set_level(&level, "warning", buf));
-	cr_expect_eq(level, LOG_WARNING);
-	cr_expect_str_eq(options_show_level(&level, 0, buf), "warning");
-	cr_expect_str_eq(options_set_level(&level, "loud", buf), "expected " LOG_LEVELS);
 }
