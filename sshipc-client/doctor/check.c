@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The process of --check, called by main.c in place of the client: one attempt of a link, whose
+ * events are the steps.  It listens on nothing, and writes to stdout only, by report.c.
+ */
 #include "check.h"
 
 #include <signal.h>
@@ -11,13 +15,11 @@
 
 #include "beside.h"
 #include "findings.h"
-#include "json.h"
 #include "link.h"
+#include "local.h"
 #include "loop.h"
 #include "resolve.h"
 #include "states.h"
-#include "surroundings.h"
-#include "verdict.h"
 #include "watchdog.h"
 
 enum {
@@ -50,27 +52,23 @@ static void stop(struct doctor *d)
 	event_base_loopbreak(d->base);
 }
 
-static void on_refused(void *arg, int exit_code, const char *why)
+static void on_refused(void *arg, const struct link_refusal *refusal)
 {
 	struct doctor *d = arg;
 	char own[BESIDE_TEXT];
 
-	if (exit_code == EX_NOPERM) {
+	if (refusal->exit_code == EX_NOPERM) {
 		const bool beside =
 		    d->server.len > 0 && beside_connects(&d->server, link_fd(d->link), own);
 
-		findings_denied(d->report, d->identity, why, beside ? own : NULL);
-	} else if (exit_code == EX_USAGE) {
+		findings_denied(d->report, d->identity, refusal, beside ? own : NULL);
+	} else if (refusal->exit_code == EX_USAGE) {
 		report_pass(d->report, REPORT_LOGIN, "the server knows %s",
 			    identity_name(d->identity));
 		report_fail(d->report, REPORT_PERMITTED, "name the destination, as there", "%s",
-			    why);
+			    refusal->cause);
 	} else {
-		report_fail(d->report, d->step,
-			    strstr(why, "; ") ? NULL
-					      : "compare it with what ssh-keygen -lf prints on the "
-						"server; if that is right, --hostkey SHA256:...",
-			    "%s", why);
+		report_fail(d->report, d->step, NULL, "%s", refusal->cause);
 	}
 	stop(d);
 }
@@ -128,30 +126,25 @@ static void open_next(struct doctor *d)
 
 /* Of the last one: refused for its destination, or a dial that failed, or one that goes on: a dial
  * that takes its time is granted before its end is known. */
-static void look_at_dial(struct doctor *d, const char *status)
+static void look_at_dial(struct doctor *d, const struct status *st)
 {
 	const time_t elapsed = time(NULL) - d->since;
-	char endpoint[ENDPOINT_NAME], result[128], age[24], refusal[256], dialled[64],
-	    to[DESTINATION_HOST + 16];
+	char to[DESTINATION_HOST + 16];
 
-	json_value(status, "endpoint.name", endpoint, sizeof(endpoint));
-	json_value(status, "endpoint.last_dial.result", result, sizeof(result));
-	json_value(status, "endpoint.last_dial.age_seconds", age, sizeof(age));
-	json_value(status, "last_refusal", refusal, sizeof(refusal));
-	snprintf(dialled, sizeof(dialled), "endpoint %s: ", endpoint);
-	if (!d->granted && strncmp(refusal, dialled, strlen(dialled)) != 0) {
-		report_fail(
-		    d->report, REPORT_PERMITTED, policy_remedy(POLICY_WRONG_DESTINATION), "%s: %s",
-		    destination_format(destination(d, d->opened - 1), to, sizeof(to)), refusal);
+	if (!d->granted && st->refused_for != POLICY_DIAL_FAILED) {
+		report_fail(d->report, REPORT_PERMITTED,
+			    policy_remedy(st->refused_for ? st->refused_for : POLICY_OTHER),
+			    "%s: %s",
+			    destination_format(destination(d, d->opened - 1), to, sizeof(to)),
+			    st->refusal[0] ? st->refusal : "the server refused the channel");
 		stop(d);
-	} else if (d->granted && (age[0] == '-' || strtol(age, NULL, 10) > elapsed) &&
+	} else if (d->granted && (st->dial_age < 0 || st->dial_age > elapsed) &&
 		   elapsed <= d->dial_seconds) {
 		loop_after(d->pause, ASK_MS);
-	} else if (d->granted && strcmp(result, "connected") == 0) {
+	} else if (d->granted && strcmp(st->dial, "connected") == 0) {
 		open_next(d);
 	} else {
-		report_pass(d->report, REPORT_PERMITTED, "endpoint %s", endpoint);
-		findings_absent(d->report, endpoint, result);
+		findings_dial_failed(d->report, st);
 		stop(d);
 	}
 }
@@ -173,8 +166,6 @@ static void on_foreign(struct doctor *d)
 	static const char only[] = "not an sshipc-server: only --check=connect tells";
 	char to[DESTINATION_HOST + 16];
 
-	report_pass(d->report, REPORT_SOURCE, "the server let us in");
-	report_pass(d->report, REPORT_VALIDITY, "the server let us in");
 	if (d->s->check == SETTINGS_CHECK_CONNECT && d->opened > 0 && !d->granted)
 		report_fail(d->report, REPORT_PERMITTED,
 			    "the log of that server names the reason: a rule of it, or nobody "
@@ -190,14 +181,15 @@ static void on_foreign(struct doctor *d)
 	stop(d);
 }
 
-static void on_told(void *arg, const char *status, const char *fault)
+static void on_told(void *arg, const struct status *status, const char *fault)
 {
 	struct doctor *d = arg;
-	char seconds[16];
 
-	if (fault) {
+	if (!status) {
 		report_pass(d->report, REPORT_SOURCE, "the server let us in");
 		report_pass(d->report, REPORT_VALIDITY, "the server let us in");
+	}
+	if (fault) {
 		report_fail(
 		    d->report, d->step,
 		    "is that the server, and a version of it that still works? sshipc-server "
@@ -209,9 +201,11 @@ static void on_told(void *arg, const char *status, const char *fault)
 	} else if (d->opened > 0) {
 		look_at_dial(d, status);
 	} else {
-		if (json_value(status, "dial_timeout_seconds", seconds, sizeof(seconds))[0] != '-')
-			d->dial_seconds = 1 + strtol(seconds, NULL, 10);
-		d->knows_kind = findings_status(d->report, d->s, status, &d->kind) == 0;
+		if (status->dial_timeout >= 0)
+			d->dial_seconds = 1 + status->dial_timeout;
+		d->knows_kind = status->knows_kind;
+		d->kind = status->kind;
+		findings_status(d->report, d->s, status);
 		if (d->s->check == SETTINGS_CHECK_CONNECT)
 			open_next(d);
 		else
@@ -238,6 +232,8 @@ static void on_event(void *arg, enum link_event event, const char *text)
 
 	if (event == LINK_REACHED && !d->s->via)
 		address_parse(text, 0, &d->server, &unused);
+	if (event == LINK_AGENT_FAILED)
+		report_fail(d->report, d->step, NULL, "%s", text);
 	if (event == LINK_DOWN) {
 		findings_down(d->report, d->s, d->step, text);
 		stop(d);
@@ -319,11 +315,7 @@ static void check_key(struct doctor *d)
 	if (d->identity)
 		report_pass(d->report, REPORT_KEY, "%s", identity_name(d->identity));
 	else
-		report_fail(d->report, REPORT_KEY,
-			    strstr(err, "; ") ? NULL
-					      : "name the private key with -i FILE; sshipc-client "
-						"--keygen FILE makes one",
-			    "%s", err);
+		report_fail(d->report, REPORT_KEY, NULL, "%s", err);
 }
 
 static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
@@ -368,8 +360,8 @@ int check_run(const struct settings *s)
 	else
 		go(&d);
 	report_close(d.report, REPORT_LISTENER);
-	surroundings_listeners(d.report, s);
-	surroundings_environment(d.report, s, d.knows_kind ? &d.kind : NULL);
+	local_listeners(d.report, s);
+	local_environment(d.report, s, d.knows_kind ? &d.kind : NULL);
 	event_base_free(d.base);
 	return report_end(d.report);
 }

@@ -2,29 +2,27 @@
 #ifndef SSHIPC_CLIENT_FINDINGS_H
 #define SSHIPC_CLIENT_FINDINGS_H
 /*
- * What a server's words mean to the doctor: texts in, results of steps out.  Talks to nobody.
+ * What a server's answers mean to the doctor: results of steps.  Talks to nobody.
  */
-#include "endpoint.h"
 #include "identity.h"
+#include "link.h"
 #include "report.h"
-#include "settings.h"
+#include "status.h"
 
-/* The attempt broke off at a step. */
+/* The attempt broke off at a step.  why may be the server's own words. */
 void findings_down(struct report *r, const struct settings *s, enum report_step step,
 		   const char *why);
 
-/* The key was refused: why holds the reason that a server of ours gives to the owner of a listed
- * key, if it gave one.  own: a tunnel of this user to that server (beside.h), or NULL: it may have
+/* The key was refused.  own: a tunnel of this user to that server (beside.h), or NULL: it may have
  * the one session that its key is allowed, which is no fault. */
-void findings_denied(struct report *r, const struct identity *identity, const char *why,
-		     const char *own);
+void findings_denied(struct report *r, const struct identity *identity,
+		     const struct link_refusal *refusal, const char *own);
 
-/* .status answered (sshipc-server(8)): source, validity, and, unless the listeners'
- * destinations are to be opened (SETTINGS_CHECK_CONNECT), the endpoint.  0 with its kind, or -1. */
-int findings_status(struct report *r, const struct settings *s, const char *status,
-		    enum endpoint_kind *kind);
+/* .status answered: source, validity, and, unless the listeners' destinations are to be opened
+ * (SETTINGS_CHECK_CONNECT), the endpoint. */
+void findings_status(struct report *r, const struct settings *s, const struct status *status);
 
-/* The endpoint is not there: what is known of that. */
-void findings_absent(struct report *r, const char *endpoint, const char *what);
+/* The endpoint was dialled, and took no connection. */
+void findings_dial_failed(struct report *r, const struct status *status);
 
 #endif

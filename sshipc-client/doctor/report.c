@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the doctor (--check), called by all of it.  The one place that prints: steps in their order,
+ * each with what was looked at, the cause and the remedy.
+ */
 #include "report.h"
 
 #include <stdarg.h>
@@ -13,24 +17,28 @@ enum { TEXT = 2048, REMEDY = 10240 }; /* a remedy may hold a public key */
 
 enum result { NONE, PASS, FAIL, SKIP };
 
-static const char *const results[] = {"", "pass", "FAIL", "skip"};
-static const char *const json_results[] = {"", "pass", "fail", "skip"};
+static const struct {
+	const char *text, *json;
+} results[] = {[PASS] = {"pass", "pass"}, [FAIL] = {"FAIL", "fail"}, [SKIP] = {"skip", "skip"}};
 
 static const struct {
-	const char *name, *title;
+	const char *name, *title, *remedy; /* the usual one, where a fault brings none */
 } steps[] = {
-    [REPORT_KEY] = {"key", "our key"},
-    [REPORT_NAME] = {"name", "name resolution"},
-    [REPORT_TCP] = {"tcp", "TCP connect"},
-    [REPORT_SSH] = {"ssh", "SSH key exchange"},
-    [REPORT_HOST_KEY] = {"host-key", "host key"},
-    [REPORT_LOGIN] = {"login", "key known there"},
-    [REPORT_SOURCE] = {"source", "source address"},
-    [REPORT_VALIDITY] = {"validity", "validity"},
-    [REPORT_PERMITTED] = {"permitted", "endpoint permitted"},
-    [REPORT_PRESENT] = {"present", "endpoint present"},
-    [REPORT_LISTENER] = {"listener", "local listener"},
-    [REPORT_ENVIRONMENT] = {"environment", "environment"},
+    [REPORT_KEY] = {"key", "our key",
+		    "name the private key with -i FILE; sshipc-client --keygen FILE makes one"},
+    [REPORT_NAME] = {"name", "name resolution", ""},
+    [REPORT_TCP] = {"tcp", "TCP connect", ""},
+    [REPORT_SSH] = {"ssh", "SSH key exchange", ""},
+    [REPORT_HOST_KEY] = {"host-key", "host key",
+			 "compare it with what ssh-keygen -lf prints on the server; if that is "
+			 "right, --hostkey SHA256:..."},
+    [REPORT_LOGIN] = {"login", "key known there", ""},
+    [REPORT_SOURCE] = {"source", "source address", ""},
+    [REPORT_VALIDITY] = {"validity", "validity", ""},
+    [REPORT_PERMITTED] = {"permitted", "endpoint permitted", ""},
+    [REPORT_PRESENT] = {"present", "endpoint present", ""},
+    [REPORT_LISTENER] = {"listener", "local listener", ""},
+    [REPORT_ENVIRONMENT] = {"environment", "environment", ""},
 };
 
 struct report {
@@ -51,100 +59,91 @@ struct report *report_new(bool json)
 	return r;
 }
 
-static void print_json(const struct report *r, int step)
+static void print_json(const struct line *l, int step)
 {
-	const struct line *l = &r->lines[step];
 	char text[2 * TEXT], remedy[2 * REMEDY];
 
 	log_json_escape(text, sizeof(text), l->text, strlen(l->text));
 	log_json_escape(remedy, sizeof(remedy), l->remedy, strlen(l->remedy));
 	printf("{\"step\":%d,\"name\":\"%s\",\"result\":\"%s\",\"text\":\"%s\",\"remedy\":%s%s%s}"
 	       "\n",
-	       step, steps[step].name, json_results[l->result], text, remedy[0] ? "\"" : "",
+	       step, steps[step].name, results[l->result].json, text, remedy[0] ? "\"" : "",
 	       remedy[0] ? remedy : "null", remedy[0] ? "\"" : "");
 }
 
-static void print_text(const struct report *r, int step)
+static void print_text(const struct line *l, int step)
 {
-	const struct line *l = &r->lines[step];
 	char text[2 * TEXT], remedy[2 * REMEDY];
 
-	printf("%2d. %-19s %s  %s\n", step, steps[step].title, results[l->result],
+	printf("%2d. %-19s %s  %s\n", step, steps[step].title, results[l->result].text,
 	       log_clean(text, sizeof(text), l->text, strlen(l->text)));
 	if (l->remedy[0])
 		printf("%30s%s\n",
 		       "remedy: ", log_clean(remedy, sizeof(remedy), l->remedy, strlen(l->remedy)));
 }
 
-static void print_ready(struct report *r)
-{
-	for (; r->next < REPORT_STEPS && r->lines[r->next].result != NONE; r->next++)
-		(r->json ? print_json : print_text)(r, r->next);
-	fflush(stdout);
-}
-
-static struct line *__attribute__((format(printf, 4, 0)))
-set(struct report *r, enum report_step step, enum result result, const char *fmt, va_list ap)
+/* The first result of a step stays.  Prints what its turn has come for. */
+static void put(struct report *r, enum report_step step, enum result result, const char *text,
+		const char *remedy)
 {
 	struct line *l = &r->lines[step];
 
 	if (l->result != NONE)
-		return NULL;
+		return;
 	l->result = result;
-	vsnprintf(l->text, sizeof(l->text), fmt, ap);
-	return l;
+	snprintf(l->text, sizeof(l->text), "%s", text);
+	snprintf(l->remedy, sizeof(l->remedy), "%s", remedy);
+	for (; r->next < REPORT_STEPS && r->lines[r->next].result != NONE; r->next++)
+		(r->json ? print_json : print_text)(&r->lines[r->next], r->next);
+	fflush(stdout);
 }
 
 void report_pass(struct report *r, enum report_step step, const char *fmt, ...)
 {
+	char text[TEXT];
 	va_list ap;
 
 	va_start(ap, fmt);
-	set(r, step, PASS, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	print_ready(r);
+	put(r, step, PASS, text, "");
+}
+
+void report_skip(struct report *r, enum report_step step, const char *fmt, ...)
+{
+	char text[TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put(r, step, SKIP, text, "");
 }
 
 void report_fail(struct report *r, enum report_step step, const char *remedy, const char *fmt, ...)
 {
-	struct line *l;
+	char text[TEXT], *last = NULL;
 	va_list ap;
-	char *found = NULL;
 
 	va_start(ap, fmt);
-	l = set(r, step, FAIL, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	for (char *p = l ? strstr(l->text, "; ") : NULL; p && !remedy; p = strstr(p + 1, "; "))
-		found = p;
-	if (l)
-		snprintf(l->remedy, sizeof(l->remedy), "%s",
-			 found	  ? found + 2
-			 : remedy ? remedy
-				  : "");
-	if (found)
-		*found = '\0';
-	print_ready(r);
-}
-
-void report_skip(struct report *r, enum report_step step, const char *why)
-{
-	struct line *l = &r->lines[step];
-
-	if (l->result == NONE) {
-		l->result = SKIP;
-		snprintf(l->text, sizeof(l->text), "%s", why);
+	for (char *p = text; !remedy && (p = strstr(p, "; ")); p++)
+		last = p;
+	if (last) {
+		*last = '\0';
+		remedy = last + 2;
 	}
-	print_ready(r);
+	put(r, step, FAIL, text, remedy ? remedy : steps[step].remedy);
 }
 
 void report_close(struct report *r, enum report_step before)
 {
 	const int failed = report_failed(r);
-	char why[64];
 
-	snprintf(why, sizeof(why), failed ? "step %d failed" : "not reached", failed);
 	for (int i = 1; i < (int)before; i++)
-		report_skip(r, (enum report_step)i, why);
+		report_skip(r, (enum report_step)i, failed ? "step %d failed" : "not reached",
+			    failed);
 }
 
 int report_failed(const struct report *r)

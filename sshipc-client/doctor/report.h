@@ -33,9 +33,11 @@ struct report *report_new(bool json);
 /* The result of a step; the first one stays.  Texts may hold what a peer said. */
 void report_pass(struct report *r, enum report_step step, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void report_skip(struct report *r, enum report_step step, const char *why);
+void report_skip(struct report *r, enum report_step step, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* remedy NULL: it stands in text behind the last "; ". */
+/* remedy NULL: the text is all our own, and the remedy stands in it behind the last "; ", else it
+ * is the step's usual one. */
 void report_fail(struct report *r, enum report_step step, const char *remedy, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

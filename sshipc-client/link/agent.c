@@ -44,7 +44,7 @@ struct agent {
 
 static void fail(struct agent *a, const char *what, const char *remedy)
 {
-	snprintf(a->error, sizeof(a->error), AGENT_SAYS "%s; %s", what, remedy);
+	snprintf(a->error, sizeof(a->error), "ssh-agent: %s; %s", what, remedy);
 }
 
 /* ---- the agent ---- */

@@ -31,10 +31,7 @@ void agent_reset(struct agent *a);
 /* It was asked, and has not answered yet. */
 bool agent_is_asked(const struct agent *a);
 
-#define AGENT_SAYS "ssh-agent: "
-
-/* What failed at the agent: AGENT_SAYS, the fault, "; " and the remedy.  NULL: nothing, ask libssh.
- */
+/* What failed at the agent: the fault, "; " and the remedy.  NULL: nothing, ask libssh. */
 const char *agent_error(const struct agent *a);
 
 /* The key's public line, "TYPE BASE64", once the agent has shown it; else NULL. */

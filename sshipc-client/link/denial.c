@@ -9,10 +9,32 @@
 #include <string.h>
 
 #include "log.h"
-#include "verdict.h"
+
+enum policy_verdict denial_of_code(const char *code)
+{
+	for (int v = POLICY_NO_KEY + 1; v < POLICY_OTHER; v++) {
+		if (strcmp(policy_code((enum policy_verdict)v), code) == 0)
+			return (enum policy_verdict)v;
+	}
+	return POLICY_OTHER;
+}
+
+enum policy_verdict denial_of_banner(const char *text)
+{
+	const size_t n = strcspn(text, "\r\n");
+	const char *last = memrchr(text, '[', n);
+	char code[32];
+	int len = 0;
+
+	/* len stays 0 where the bracket is not closed. */
+	if (!last || sscanf(last, "[sshipc:%31[a-z-]]%n", code, &len) != 1 ||
+	    last + len != text + n)
+		return POLICY_NO_KEY;
+	return denial_of_code(code);
+}
 
 /* AuthenticationMethods of an OpenSSH server, or the like. */
-static void describe_partial(const struct denial *d, ssh_session ssh, char *why, size_t size)
+static void describe_partial(const struct denial *d, ssh_session ssh, char cause[DENIAL_TEXT])
 {
 	static const struct {
 		int method;
@@ -32,31 +54,35 @@ static void describe_partial(const struct denial *d, ssh_session ssh, char *why,
 			snprintf(methods + n, sizeof(methods) - n, "%s%s", n ? " or " : "",
 				 names[i].name);
 	}
-	snprintf(why, size,
-		 "%s accepted the key %s for user \"%s\" and " DENIAL_NOT_ENOUGH
-		 " (%s), which this client does not give; let this user in with the key alone "
-		 "(OpenSSH: AuthenticationMethods publickey, in a Match block), or name another "
-		 "one: USER@HOST",
+	snprintf(cause, DENIAL_TEXT,
+		 "%s accepted the key %s for user \"%s\" and wants more than a key (%s), which "
+		 "this client does not give",
 		 d->server, d->key, d->user, *methods ? methods : "it does not say what");
 }
 
-/* A server of ours tells the owner of a listed key why, and its session's number. */
-bool denial_describe(const struct denial *d, ssh_session ssh, char *why, size_t size)
+enum policy_verdict denial_describe(const struct denial *d, ssh_session ssh,
+				    char cause[DENIAL_TEXT], const char **remedy)
 {
 	char *banner = ssh_get_issue_banner(ssh);
 	const char *text = banner ? banner : "";
-	const bool listed = strstr(text, "(session ");
-	const bool passing = !d->partial && (strstr(text, "(max-sessions)") ||
-					     strstr(text, policy_reason(POLICY_OUTSIDE_WINDOW)));
+	enum policy_verdict verdict = POLICY_NO_KEY;
 	struct log_text shown;
 
-	if (d->partial)
-		describe_partial(d, ssh, why, size);
-	else
-		snprintf(why, size, "%s refused the key %s for user \"%s\"%s%s%s", d->server,
+	if (d->partial) {
+		verdict = POLICY_GRANT;
+		describe_partial(d, ssh, cause);
+		*remedy = "let this user in with the key alone (OpenSSH: AuthenticationMethods "
+			  "publickey, in a Match block), or name another one: USER@HOST";
+	} else {
+		if (d->sshipc)
+			verdict = denial_of_banner(text);
+		snprintf(cause, DENIAL_TEXT, "%s refused the key %s for user \"%s\"%s%s", d->server,
 			 d->key, d->user, *text ? ": " : "",
-			 log_escape(&shown, text, strcspn(text, "\r\n")),
-			 listed ? "" : "; is its public line in the server's allow list?");
+			 log_escape(&shown, text, strcspn(text, "\r\n")));
+		*remedy = verdict == POLICY_NO_KEY
+			      ? "is its public line in the server's allow list?"
+			      : policy_remedy(verdict);
+	}
 	ssh_string_free_char(banner);
-	return passing;
+	return verdict;
 }

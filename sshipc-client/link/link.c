@@ -106,19 +106,27 @@ static void on_stuck(void *arg)
 	fail(arg, "the server leaves all opens unanswered");
 }
 
-/* passing: what time may change by itself, and a tunnel can wait for; else trying again will not.
- */
-static void refuse_link(struct link *l, int exit_code, bool passing, const char *why)
+/* What time may change by itself a tunnel can wait for; else trying again will not help. */
+static void refuse_link(struct link *l, const struct link_refusal *r)
 {
+	const bool passing =
+	    r->verdict == POLICY_MAX_SESSIONS || r->verdict == POLICY_OUTSIDE_WINDOW;
 	const bool waits = passing && !l->s->stdio && !l->s->command && !l->s->check;
 
-	log_msg(LOG_ERR, "%s", why);
+	log_msg(LOG_ERR, "%s%s%s", r->cause, r->remedy ? "; " : "", r->remedy ? r->remedy : "");
 	l->denied = true;
 	if ((l->ever_up || waits) && !l->s->exit_on_refusal)
-		fail(l, why);
+		fail(l, r->cause);
 	else
-		l->ops.refused(l->ops.arg, exit_code, why);
+		l->ops.refused(l->ops.arg, r);
 	l->state = DOWN;
+}
+
+static void refuse_for(struct link *l, int exit_code, const char *cause)
+{
+	const struct link_refusal r = {exit_code, POLICY_NO_KEY, cause, NULL};
+
+	refuse_link(l, &r);
 }
 
 /* --stdio is one connection: who started it tries again. */
@@ -231,10 +239,12 @@ static void check_host_key(struct link *l)
 				.user_file = l->s->known_hosts,
 				.global_file = l->s->global_known_hosts,
 				.may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK};
+	const char *banner = ssh_get_serverbanner(l->ssh);
 	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "", at[REACH_AT];
 	ssh_key key = NULL;
 	enum trust_verdict verdict = TRUST_ERROR;
 
+	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
 	tell(l, LINK_KEYED, session_describe(l->ssh, text));
 	text[0] = '\0';
 	if (ssh_get_server_publickey(l->ssh, &key) == SSH_OK)
@@ -254,8 +264,8 @@ static void check_host_key(struct link *l)
 		log_msg(LOG_NOTICE, "%s was reached%s", l->server, at);
 	if (!l->via)
 		reach_remember(&l->memory, &l->peer, true);
-	refuse_link(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL, false,
-		    text[0] ? text : "the server's host key could not be read");
+	refuse_for(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
+		   text[0] ? text : "the server's host key could not be read");
 }
 
 static void announce(struct link *l)
@@ -277,32 +287,24 @@ static void announce(struct link *l)
 /* A short form asks for "." at our own server, for the listener's port at any other. */
 static bool forms_fit(struct link *l)
 {
-	const char *banner = ssh_get_serverbanner(l->ssh);
+	const struct settings *s = l->s;
+	char why[512] = "";
 
-	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
-	if (!l->sshipc && l->s->n_specs == 0 &&
-	    (l->s->command || l->s->stdio_to.kind == DESTINATION_DEFAULT)) {
-		char why[512];
-
+	if (!l->sshipc && s->n_specs == 0 &&
+	    (s->command || s->stdio_to.kind == DESTINATION_DEFAULT))
 		snprintf(why, sizeof(why),
 			 "%s is not an sshipc-server, so the destination must be named: %s",
-			 l->server, l->s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
-		refuse_link(l, EX_USAGE, false, why);
-		return false;
+			 l->server, s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
+	for (size_t i = 0; !l->sshipc && !why[0] && i < s->n_specs; i++) {
+		if (s->specs[i].to.kind == DESTINATION_DEFAULT && !s->specs[i].to.host[0])
+			snprintf(why, sizeof(why),
+				 "-L %s: %s is not an sshipc-server, so the destination must be "
+				 "named: -L %s:HOST:PORT",
+				 s->specs[i].text, l->server, s->specs[i].text);
 	}
-	for (size_t i = 0; !l->sshipc && i < l->s->n_specs; i++) {
-		char why[512];
-
-		if (l->s->specs[i].to.kind != DESTINATION_DEFAULT || l->s->specs[i].to.host[0])
-			continue;
-		snprintf(why, sizeof(why),
-			 "-L %s: %s is not an sshipc-server, so the destination must be named: -L "
-			 "%s:HOST:PORT",
-			 l->s->specs[i].text, l->server, l->s->specs[i].text);
-		refuse_link(l, EX_USAGE, false, why);
-		return false;
-	}
-	return true;
+	if (why[0])
+		refuse_for(l, EX_USAGE, why);
+	return !why[0];
 }
 
 static void wake(void *arg)
@@ -325,12 +327,14 @@ static int log_in(struct link *l)
 
 static void on_denied(struct link *l, bool partial)
 {
-	const struct denial d = {l->server, l->s->user, identity_name(l->identity), partial};
-	char why[768];
-	const bool passing = denial_describe(&d, l->ssh, why, sizeof(why));
+	const struct denial d = {l->server, l->s->user, identity_name(l->identity), partial,
+				 l->sshipc};
+	char cause[DENIAL_TEXT];
+	struct link_refusal r = {.exit_code = EX_NOPERM, .cause = cause};
 
-	tell(l, LINK_DENIED, why);
-	refuse_link(l, EX_NOPERM, passing, why);
+	r.verdict = denial_describe(&d, l->ssh, cause, &r.remedy);
+	tell(l, LINK_DENIED, NULL);
+	refuse_link(l, &r);
 }
 
 /* A command that ended is the cause of what libssh found. */
@@ -363,6 +367,8 @@ static void authenticate(struct link *l)
 		on_denied(l, rc == SSH_AUTH_PARTIAL);
 		return;
 	default:
+		if (identity_error(l->identity))
+			tell(l, LINK_AGENT_FAILED, identity_error(l->identity));
 		on_dead(l, identity_error(l->identity) ? identity_error(l->identity)
 						       : ssh_get_error(l->ssh));
 	}

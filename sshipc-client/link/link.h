@@ -10,6 +10,7 @@
 #include "identity.h"
 #include "openings.h"
 #include "settings.h"
+#include "verdict.h"
 
 struct link;
 
@@ -22,15 +23,23 @@ enum link_event {
 	LINK_DOWN,	   /* no session; text: why */
 	LINK_OPEN_GRANTED, /* the server's answer to a local connection */
 	LINK_OPEN_REFUSED,
-	LINK_IDLE, /* the last connection has ended */
+	LINK_AGENT_FAILED, /* so LINK_DOWN comes; text: ssh-agent's fault, "; " and the remedy */
+	LINK_IDLE,	   /* the last connection has ended */
+};
+
+/* Why the server is not to be had, or we are not. */
+struct link_refusal {
+	int exit_code;		     /* 64, 76, 77 or 78 */
+	enum policy_verdict verdict; /* of 77: denial.h */
+	const char *cause, *remedy;  /* remedy NULL: it stands behind the cause and "; " */
 };
 
 /* All called from the loop. */
 struct link_ops {
 	void (*event)(void *arg, enum link_event event, const char *text);
 	/* A refusal that will not pass by itself, before the first success (exit_on_refusal: also
-	 * after it): exit code 64, 76, 77 or 78, and why (already logged). */
-	void (*refused)(void *arg, int exit_code, const char *why);
+	 * after it); already logged, and valid for the call. */
+	void (*refused)(void *arg, const struct link_refusal *r);
 	void *arg;
 };
 
@@ -46,7 +55,7 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 void link_open(struct link *l, const struct destination *to, int fd, const char *local,
 	       const struct opening_watch *watch);
 
-/* The server of the session that is up is an sshipc-server. */
+/* The server of the session is an sshipc-server, by its banner. */
 bool link_is_sshipc(const struct link *l);
 
 /* It carries no connection, and none waits. */

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, for client.c and the doctor, which hand it the link's events.  It opens
+ * a channel of its own for .status, with a deadline and a limit of size, and decides nothing.
+ */
 #include "states.h"
 
 #include <errno.h>
@@ -9,7 +13,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "json.h"
 #include "log.h"
 #include "loop.h"
 
@@ -22,10 +25,11 @@ struct states {
 	struct event_base *base;
 	struct states_ops ops;
 	const char *transport, *authorised;
-	char name[80], endpoint[128]; /* its name with a blank, or nothing; what is known of it */
-	char text[STATES_TEXT];	      /* as last told */
-	bool refused;		      /* the last open */
-	struct event *answering;      /* a question is under way */
+	char name[ENDPOINT_NAME + 2],
+	    endpoint[256];	 /* its name with a blank, or nothing; what is known of it */
+	char text[STATES_TEXT];	 /* as last told */
+	bool refused;		 /* the last open */
+	struct event *answering; /* a question is under way */
 	struct event *deadline;
 	char fault[512]; /* of this session's answer; "": none */
 	size_t n;
@@ -50,33 +54,20 @@ static void set_endpoint(struct states *s, const char *text)
 	snprintf(s->endpoint, sizeof(s->endpoint), "%s", text);
 }
 
-/* A socket file that stands there says less than the last dial. */
-static void read_answer(struct states *s)
+/* Of the endpoint.  A socket file that stands there says less than the last dial. */
+static const char *describe(const struct status *st, bool refused)
 {
-	char name[64], present[16], accessible[16], dial[96], refusal[96];
-	const bool dialled =
-	    strcmp(json_value(s->answer, "endpoint.last_dial.result", dial, sizeof(dial)), "-") !=
-	    0;
-
-	json_value(s->answer, "last_refusal", refusal, sizeof(refusal));
-	json_value(s->answer, "endpoint.present", present, sizeof(present));
-	json_value(s->answer, "endpoint.accessible", accessible, sizeof(accessible));
-	snprintf(s->name, sizeof(s->name),
-		 "%s: ", json_value(s->answer, "endpoint.name", name, sizeof(name)));
-	if (strcmp(present, "false") == 0)
-		set_endpoint(s, "absent");
-	else if (strcmp(accessible, "false") == 0)
-		set_endpoint(s, "Permission denied");
-	else if (dialled && strcmp(dial, "connected") != 0)
-		set_endpoint(s, dial);
-	else if (s->refused && strcmp(refusal, "-") != 0)
-		set_endpoint(s, refusal);
-	else if (s->refused)
-		set_endpoint(s, "refuses");
-	else
-		set_endpoint(s, dialled		    ? "answers"
-				: present[0] == 't' ? "present"
-						    : "not dialled yet");
+	if (refused && status_refused_by_server(st))
+		return st->refusal;
+	if (st->present == STATUS_NO)
+		return "absent";
+	if (st->accessible == STATUS_NO)
+		return "Permission denied";
+	if (st->dial[0] && strcmp(st->dial, "connected") != 0)
+		return st->dial;
+	if (refused)
+		return st->refusal[0] ? st->refusal : "refuses";
+	return st->dial[0] ? "answers" : st->present == STATUS_YES ? "present" : "not dialled yet";
 }
 
 static void stop_asking(struct states *s)
@@ -89,32 +80,18 @@ static void stop_asking(struct states *s)
 	s->answering = NULL;
 }
 
-/* A server that calls itself ours may still be anybody's. */
-static bool is_sound(const struct states *s)
-{
-	static const char *const members[] = {"endpoint.name", "endpoint.kind", "key.fingerprint",
-					      "source"};
-	char text[8];
-
-	if (strlen(s->answer) != s->n || !json_is_object(s->answer))
-		return false;
-	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-		if (strcmp(json_value(s->answer, members[i], text, sizeof(text)), "-") == 0)
-			return false;
-	return true;
-}
-
 /* why NULL: the answer is whole. */
 static void conclude(struct states *s, const char *why)
 {
 	enum { SHOWN = 100 };
+	struct status status;
 	struct log_text text;
 
 	stop_asking(s);
 	s->answer[s->n] = '\0';
 	if (!why && s->n == 0)
 		why = "it gave none";
-	else if (!why && !is_sound(s))
+	else if (!why && (strlen(s->answer) != s->n || !status_read(&status, s->answer)))
 		why = "it is not what an sshipc-server says";
 	if (why) {
 		snprintf(s->fault, sizeof(s->fault),
@@ -123,10 +100,11 @@ static void conclude(struct states *s, const char *why)
 			 why, s->n, log_escape(&text, s->answer, s->n < SHOWN ? s->n : SHOWN));
 		log_msg(LOG_WARNING, "%s", s->fault);
 	} else {
-		read_answer(s);
+		snprintf(s->name, sizeof(s->name), "%s: ", status.endpoint);
+		set_endpoint(s, describe(&status, s->refused));
 	}
 	update(s);
-	s->ops.told(s->ops.arg, why ? NULL : s->answer, why ? s->fault : NULL);
+	s->ops.told(s->ops.arg, why ? NULL : &status, why ? s->fault : NULL);
 }
 
 static void on_answer(evutil_socket_t fd, short what, void *arg)
@@ -200,6 +178,7 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 		break;
 	case LINK_REACHED:
 	case LINK_KEYED:
+	case LINK_AGENT_FAILED:
 	case LINK_IDLE:
 		return;
 	}

@@ -7,6 +7,7 @@
  * and when an open was refused.  Logs each change.
  */
 #include "link.h"
+#include "status.h"
 
 struct states;
 
@@ -15,10 +16,9 @@ struct states;
 struct states_ops {
 	/* "transport up, authorised yes, endpoint confd: answers" */
 	void (*changed)(void *arg, const char *text);
-	/* An answer of .status, valid for the call: a JSON object that has endpoint, key and
-	 * source. NULL with a fault: it gave none in time, or another one; already logged.  NULL
-	 * without: it is not an sshipc-server. */
-	void (*told)(void *arg, const char *status, const char *fault);
+	/* An answer of .status, valid for the call.  NULL with a fault: it gave none in time, or
+	 * another one; already logged.  NULL without: it is not an sshipc-server. */
+	void (*told)(void *arg, const struct status *status, const char *fault);
 	void *arg;
 };
 

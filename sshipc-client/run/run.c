@@ -22,7 +22,6 @@
 #include "confine.h"
 #include "folders.h"
 #include "io.h"
-#include "json.h"
 #include "loop.h"
 #include "tty.h"
 #include "variables.h"
@@ -206,11 +205,10 @@ static void detach(void)
 }
 
 /* A listener that names another endpoint would refuse whatever COMMAND opens. */
-static int check_granted(const struct settings *s, const char *status)
+static int check_granted(const struct settings *s, const char *endpoint)
 {
-	char endpoint[ENDPOINT_NAME], asks[384], why[1024];
+	char asks[384], why[1024];
 
-	json_value(status, "endpoint.name", endpoint, sizeof(endpoint));
 	for (size_t i = 0; i < s->n_specs; i++) {
 		snprintf(asks, sizeof(asks), "-L %s", s->specs[i].text);
 		if (!destination_misses(&s->specs[i].to, asks, endpoint, why, sizeof(why)))
@@ -222,10 +220,11 @@ static int check_granted(const struct settings *s, const char *status)
 }
 
 int run_command(struct run *r, struct event_base *base, struct link *l,
-		struct listeners **listeners, const char *status)
+		struct listeners **listeners, const struct status *status)
 {
-	enum endpoint_kind kind = ENDPOINT_OTHER;
-	char text[32], *message = NULL;
+	const enum endpoint_kind kind =
+	    status && status->knows_kind ? status->kind : ENDPOINT_OTHER;
+	char *message = NULL;
 	size_t size = 0;
 	FILE *out = NULL;
 	int rc = 0;
@@ -233,9 +232,7 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 	if (!status)
 		log_msg(LOG_WARNING,
 			"the server does not tell of its endpoint: only SSHIPC_ADDR is set");
-	else
-		endpoint_kind_parse(json_value(status, "endpoint.kind", text, sizeof(text)), &kind);
-	rc = status ? check_granted(r->s, status) : 0;
+	rc = status ? check_granted(r->s, status->endpoint) : 0;
 	if (rc != 0)
 		return rc;
 	if (status && kind == ENDPOINT_OTHER && r->s->n_env == 0)

@@ -8,6 +8,7 @@
  * however that was.
  */
 #include "listener.h"
+#include "status.h"
 
 struct run;
 
@@ -22,7 +23,7 @@ void run_watch(struct run *r, struct event_base *base, event_callback_fn ended, 
  * NULL, makes a private one.  status: what .status told, may be NULL.  From here on we are in a
  * session of our own, without stdin and stdout.  0, or the exit code (already logged). */
 int run_command(struct run *r, struct event_base *base, struct link *l,
-		struct listeners **listeners, const char *status);
+		struct listeners **listeners, const struct status *status);
 
 /* Has the other process exit with code, if it is no command yet; else ends the command, if it is
  * still there.  Removes the folder of the private listener, which must be closed. */

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "confine.h"
-#include "json.h"
 #include "loop.h"
 #include "states.h"
 #include "stdio_relay.h"
@@ -109,20 +108,9 @@ static void start_stdio(struct client *c)
 	}
 }
 
-static int refusal_code(const char *status)
-{
-	char dial[96], refusal[96];
-
-	json_value(status, "endpoint.last_dial.result", dial, sizeof(dial));
-	json_value(status, "last_refusal", refusal, sizeof(refusal));
-	return refusal[0] != '-' && (dial[0] == '-' || strcmp(dial, "connected") == 0)
-		   ? EX_NOPERM
-		   : EX_UNAVAILABLE;
-}
-
 /* ---- run mode ---- */
 
-static void start_command(struct client *c, const char *status)
+static void start_command(struct client *c, const struct status *status)
 {
 	const int code = run_command(c->run, c->base, c->link, &c->listeners, status);
 
@@ -161,12 +149,12 @@ static void on_state(void *arg, const char *text)
 	notify_send(((struct client *)arg)->notify, "STATUS=%s", text);
 }
 
-static void on_told(void *arg, const char *status, const char *fault)
+static void on_told(void *arg, const struct status *status, const char *fault)
 {
 	struct client *c = arg;
 
 	if (c->state == REFUSED)
-		stop(c, status ? refusal_code(status) : EX_UNAVAILABLE);
+		stop(c, status && status_refused_by_server(status) ? EX_NOPERM : EX_UNAVAILABLE);
 	if (c->run && c->state < RUNNING && fault) {
 		stop(c, EX_UNAVAILABLE);
 	} else if (c->run && c->state < RUNNING) {
@@ -194,9 +182,9 @@ static void on_event(void *arg, enum link_event event, const char *text)
 		stop(c, EX_OK);
 }
 
-static void on_refused(void *arg, int exit_code, const char *why)
+static void on_refused(void *arg, const struct link_refusal *r)
 {
-	stop(arg, exit_code);
+	stop(arg, r->exit_code);
 }
 
 /* Faulty settings change nothing.  Whatever else may fail at a start, the re-executed client

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A server that lies: libssh through ctypes in a process of its own.  It takes every login; what it does with an open is told by the
-name of the destination (OPENS, below), and of ".status" by its argument."""
+"""A server that lies: libssh through ctypes in a process of its own.  It takes every login, unless its argument is "deny TEXT": then it
+sends that as a banner and takes none.  What it does with an open is told by the name of the destination (OPENS, below), and of ".status"
+by its argument."""
 import ctypes
 import ctypes.util
 import os
@@ -45,7 +46,11 @@ class Connection:
 
     def answer(self, message):
         kind = self.lib.ssh_message_type(message)
-        if kind == AUTH:
+        if kind == AUTH and self.status.startswith("deny "):
+            text = ctypes.c_void_p(self.lib.ssh_string_from_char(self.status[5:].encode() + b"\r\n"))
+            self.lib.ssh_send_issue_banner(self.session, text)
+            self.lib.ssh_message_reply_default(message)
+        elif kind == AUTH:
             self.lib.ssh_message_auth_reply_success(message, 0)
         elif kind == SERVICE:
             self.lib.ssh_message_service_reply_success(message)
@@ -82,7 +87,8 @@ class Connection:
 
 def serve(library, hostkey, banner, status):
     lib = ctypes.CDLL(library, ctypes.RTLD_GLOBAL)  # the shim looks for it there
-    for call in ("ssh_new", "ssh_bind_new", "ssh_message_get", "ssh_message_channel_request_open_reply_accept"):
+    for call in ("ssh_new", "ssh_bind_new", "ssh_message_get", "ssh_message_channel_request_open_reply_accept",
+                 "ssh_string_from_char"):
         getattr(lib, call).restype = ctypes.c_void_p
     lib.ssh_message_channel_request_open_destination.restype = ctypes.c_char_p
     lib.ssh_init()

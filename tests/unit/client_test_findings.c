@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent.h"
 #include "findings.h"
-#include "surroundings.h"
+#include "local.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -95,7 +94,7 @@ Test(findings, json)
 #define REACH(present, accessible, dial)                                                           \
 	"{\"version\":\"1\",\"connection\":1,\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\"," \
 	"\"present\":" present ",\"accessible\":" accessible ",\"last_dial\":" dial                \
-	"},\"key\":{\"name\":\"k\",\"expires\":"                                                   \
+	"},\"key\":{\"name\":\"k\",\"fingerprint\":\"SHA256:x\",\"expires\":"                      \
 	"\"2099-01-01T00:00:00Z\"},\"source\":\"192.0.2.1\",\"last_refusal\":null}\n"
 #define DIALLED(result) "{\"result\":\"" result "\",\"age_seconds\":7}"
 
@@ -134,7 +133,7 @@ Test(findings, status)
 	     "7 s ago: Connection refused"},
 	    {"0", STATUS("null", DIALLED("Connection refused")), true, 0, "skip  not reached"},
 	};
-	enum endpoint_kind kind;
+	struct status status;
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct settings s = {.n_specs = 1,
@@ -144,14 +143,12 @@ Test(findings, status)
 		char err[768];
 
 		cr_assert_eq(spec_parse(table[i].spec, false, &s.specs[0], err, sizeof(err)), 0);
-		cr_expect_eq(findings_status(r, &s, table[i].status, &kind), 0);
-		cr_expect_eq(kind, ENDPOINT_CONFD);
+		cr_assert(status_read(&status, table[i].status), "%zu", i);
+		findings_status(r, &s, &status);
 		cr_expect_eq(end(r), table[i].failed, "%zu: %s", i, out);
 		cr_expect(strstr(out, table[i].says), "%zu: %s", i, out);
 		spec_free(&s.specs[0]);
 	}
-	cr_expect_eq(
-	    findings_status(start(false), &(struct settings){.n_specs = 0}, "rubbish", &kind), -1);
 }
 
 /* Before the host key is known to be right anybody on the way may choose these words. */
@@ -166,8 +163,6 @@ Test(findings, words_of_the_server_are_no_remedy)
 	     "                      remedy: is that an SSH server?"},
 	    {REPORT_LOGIN, "Received SSH_MSG_DISCONNECT: 2:ssh-agent: ; run: x",
 	     "remedy: its log tells why"},
-	    {REPORT_LOGIN, AGENT_SAYS "the connection broke off; is it running?",
-	     "broke off\n                      remedy: is it running?"},
 	};
 	const struct settings s = {.n_specs = 0};
 
@@ -178,6 +173,48 @@ Test(findings, words_of_the_server_are_no_remedy)
 		cr_expect_eq(end(r), (int)table[i].step);
 		cr_expect(strstr(out, table[i].says), "%zu: %s", i, out);
 	}
+}
+
+/* A code only selects a step and a remedy of ours; what the server said is shown as it is. */
+Test(findings, denials)
+{
+	static const struct {
+		enum policy_verdict verdict;
+		const char *own;
+		int failed;
+		const char *says;
+	} table[] = {
+	    {POLICY_NO_KEY, NULL, REPORT_LOGIN, "remedy: add this line to the server's allow list"},
+	    {POLICY_GRANT, NULL, REPORT_LOGIN, "said; so\n                      remedy: ours"},
+	    {POLICY_SOURCE_NOT_ALLOWED, NULL, REPORT_SOURCE, "the server knows "},
+	    {POLICY_EXPIRED, NULL, REPORT_VALIDITY, "said; so\n                      remedy: ours"},
+	    {POLICY_OUTSIDE_WINDOW, NULL, REPORT_VALIDITY, "the server knows "},
+	    {POLICY_NO_ENDPOINT, NULL, REPORT_PERMITTED, "the server knows "},
+	    {POLICY_MAX_SESSIONS, NULL, REPORT_PERMITTED, "remedy: ours"},
+	    {POLICY_MAX_SESSIONS, "it", 0, "skip  it is there, and max-sessions"},
+	    {POLICY_USER_NOT_VERIFIED, NULL, REPORT_LOGIN, "remedy: ours"},
+	    {POLICY_WRONG_DESTINATION, NULL, REPORT_LOGIN, "remedy: ours"},
+	    {POLICY_OTHER, "it", REPORT_LOGIN, "remedy: ours"},
+	};
+	char key[] = "/tmp/sshipc-findings-key-XXXXXX", err[KEYFILE_ERROR];
+	char fingerprint[KEYLINE_FINGERPRINT];
+	struct identity *identity;
+
+	close(mkstemp(key));
+	unlink(key);
+	cr_assert_eq(keyfile_generate(key, "", fingerprint, NULL, 0, err), 0, "%s", err);
+	identity = identity_new(NULL, key, NULL, err);
+	cr_assert(identity, "%s", err);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		const struct link_refusal refusal = {77, table[i].verdict, "said; so", "ours"};
+		struct report *r = start(false);
+
+		findings_denied(r, identity, &refusal, table[i].own);
+		cr_expect_eq(end(r), table[i].failed, "%zu: %s", i, out);
+		cr_expect(strstr(out, table[i].says), "%zu: %s", i, out);
+	}
+	identity_free(identity);
+	unlink(key);
 }
 
 Test(findings, environment)
@@ -212,15 +249,15 @@ Test(findings, environment)
 		r = start(false);
 		cr_assert_eq(spec_parse(table[i].spec, false, &s.specs[0], err, sizeof(err)), 0);
 		setenv(table[i].name, table[i].value, 1);
-		surroundings_environment(r, &s, &table[i].kind);
+		local_environment(r, &s, &table[i].kind);
 		unsetenv(table[i].name);
 		cr_expect_eq(end(r), table[i].says ? REPORT_ENVIRONMENT : 0, "%zu: %s", i, out);
 		cr_expect(strstr(out, table[i].says ? table[i].says : "nothing sends"), "%zu: %s",
 			  i, out);
 		spec_free(&s.specs[0]);
 	}
-	surroundings_environment(r = start(false), &(struct settings){.n_specs = 1},
-				 &(enum endpoint_kind){ENDPOINT_DOCKER});
+	local_environment(r = start(false), &(struct settings){.n_specs = 1},
+			  &(enum endpoint_kind){ENDPOINT_DOCKER});
 	cr_expect_eq(end(r), 0);
 	cr_expect(strstr(out, "only the variables of confd and nso are known"), "%s", out);
 }

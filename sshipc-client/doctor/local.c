@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "surroundings.h"
+/*
+ * In the doctor (--check), called by check.c for the steps that need no server.  Connects to
+ * nobody, and sets no variable.
+ */
+#include "local.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +14,7 @@
 #include "available.h"
 #include "beside.h"
 
-void surroundings_listeners(struct report *r, const struct settings *s)
+void local_listeners(struct report *r, const struct settings *s)
 {
 	char err[2 * ADDRESS_TEXT], own[BESIDE_TEXT] = "";
 	size_t looked_at = 0;
@@ -118,8 +122,7 @@ static void look_at(struct report *r, const struct settings *s, const struct var
 		    v->port, port, port);
 }
 
-void surroundings_environment(struct report *r, const struct settings *s,
-			      const enum endpoint_kind *kind)
+void local_environment(struct report *r, const struct settings *s, const enum endpoint_kind *kind)
 {
 	bool known = false;
 
