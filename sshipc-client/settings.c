@@ -16,10 +16,79 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "endpoint.h"
 #include "via.h"
 
 #define GO_ON	   (-1)
 #define usage(...) options_usage(&settings_options, __VA_ARGS__)
+
+/* ---- the file ---- */
+
+const char *settings_set_nothing(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+{
+	return NULL;
+}
+
+void settings_check_keys(struct options_file *f, config_setting_t *group)
+{
+	const config_setting_t *agent_key = config_setting_get_member(group, "agent_key");
+
+	if (agent_key && config_setting_get_member(group, "identity"))
+		options_fault(f, agent_key, "one key is offered: give identity or agent_key");
+}
+
+/* One before it has this name. */
+static bool is_repeated(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *all = config_setting_parent(group), *one;
+	const char *other = "";
+	unsigned i = 0;
+
+	while ((one = config_setting_get_elem(all, i++)) && one != group) {
+		if (config_setting_lookup_string(one, "name", &other) && !strcmp(other, name))
+			return true;
+	}
+	return false;
+}
+
+/* The one that is asked for is set over what the file has for all; any other is only looked at. */
+void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *settings)
+{
+	struct settings *s = settings, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
+	const struct option_row *all = settings_options.rows;
+	struct option_row rows[OPTION_ROWS];
+	const char *name = "", *why = NULL;
+	size_t n = 0;
+
+	s->has_tunnels = true;
+	config_setting_lookup_string(group, "name", &name);
+	if (endpoint_check_name(name, &why) < 0)
+		options_fault(
+		    f, group,
+		    "tunnels: each has a name = \"NAME\": a letter, then letters, digits, - "
+		    "and _, at most %d",
+		    ENDPOINT_NAME - 1);
+	else if (is_repeated(group, name))
+		options_fault(f, group, "tunnels: \"%s\" is there twice", name);
+	if (s->tunnel && strcmp(name, s->tunnel) == 0) {
+		s->tunnel_found = true;
+		to = s;
+	}
+	while (all[n].group != settings_add_tunnel)
+		n++;
+	memcpy(rows, all, n * sizeof(*rows));
+	rows[n] =
+	    (struct option_row){.name = "name", .type = OPTION_TEXT, .set = settings_set_nothing};
+	rows[n + 1] = (struct option_row){.name = NULL};
+	options_group(f, group, rows, to);
+	settings_check_keys(f, group);
+	if (!to->host && !s->host)
+		options_fault(f, group,
+			      "tunnels: \"%s\" has no server, and the file has none for all", name);
+	settings_free(&other);
+}
+
+/* ---- the command line ---- */
 
 /* The command line as it stands: whether it makes sense is known once the file is read. */
 struct words {
@@ -72,6 +141,8 @@ static int read_words(int argc, char **argv, struct words *w, struct settings *s
 		rc = add_argument(w, s, argv[optind]);
 	return rc;
 }
+
+/* ---- both ---- */
 
 static int read_file(const struct words *w, struct settings *s)
 {

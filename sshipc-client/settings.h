@@ -80,9 +80,12 @@ extern void (*settings_version_details)(void);
 /* The table.  options_read and options_print with it are client.conf's and -T's. */
 extern const struct options settings_options;
 
-/* Between the two halves.  [ssh://][USER@]HOST[:PORT]: NULL, or the reason against it. */
+/* Between the two halves: setters of the table (options.h), and what it has called. */
 const char *settings_set_server(void *settings, const char *value, char buf[OPTION_TEXT_MAX]);
+const char *settings_set_nothing(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
 void settings_drop_listen(void *settings);
 void settings_drop_hostkeys(void *settings);
+void settings_check_keys(struct options_file *f, config_setting_t *group);
+void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *settings);
 
 #endif

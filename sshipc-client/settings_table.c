@@ -290,12 +290,6 @@ static const char *set_check(void *settings, const char *value, char *buf)
 	return NULL;
 }
 
-/* Who needs it has looked for it before. */
-static const char *set_nothing(void *target, const char *value, char *buf)
-{
-	return NULL;
-}
-
 static int print_version(const struct options *o)
 {
 	printf("%s " SSHIPC_VERSION "\n", o->program);
@@ -305,8 +299,6 @@ static int print_version(const struct options *o)
 }
 
 /* ---- the table ---- */
-
-static void on_tunnel(struct options_file *f, config_setting_t *group, void *settings);
 
 #define AT(member)		    .at = offsetof(struct settings, member)
 #define FLAG(member)		    .type = OPTION_FLAG, AT(member)
@@ -374,7 +366,7 @@ static const struct option_row rows[] = {
     {NULL, 'f', "config", "FILE",
      "(" SETTINGS_SYSTEM_CONF ", else\n"
      "~/.config/sshipc/client.conf)",
-     .type = OPTION_TEXT, .set = set_nothing},
+     .type = OPTION_TEXT, .set = settings_set_nothing},
     {NULL, 't', "test", NULL, "check the configuration, then exit", FLAG(test)},
     {NULL, 'T', "print", NULL, "print the effective configuration, then exit", FLAG(print)},
     {NULL, 0, "check", "connect",
@@ -392,74 +384,16 @@ static const struct option_row rows[] = {
     {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
     {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
      .run = print_version},
-    {"tunnels", .type = OPTION_GROUPS, .group = on_tunnel},
-    {NULL},
+    /* The last one: a tunnel has its name in place of it. */
+    {"tunnels", .type = OPTION_GROUPS, .group = settings_add_tunnel},
+    {.name = NULL},
 };
-
-enum { N_ROWS = sizeof(rows) / sizeof(*rows) };
-
-/* ---- tunnels of the file ---- */
-
-static void check_keys(struct options_file *f, config_setting_t *group)
-{
-	const config_setting_t *agent_key = config_setting_get_member(group, "agent_key");
-
-	if (agent_key && config_setting_get_member(group, "identity"))
-		options_fault(f, agent_key, "one key is offered: give identity or agent_key");
-}
-
-/* One before it has this name. */
-static bool is_repeated(const config_setting_t *group, const char *name)
-{
-	const config_setting_t *all = config_setting_parent(group), *one;
-	const char *other = "";
-	unsigned i = 0;
-
-	while ((one = config_setting_get_elem(all, i++)) && one != group) {
-		if (config_setting_lookup_string(one, "name", &other) && !strcmp(other, name))
-			return true;
-	}
-	return false;
-}
-
-/* The one that is asked for is set over what the file has for all; any other is only looked at. */
-static void on_tunnel(struct options_file *f, config_setting_t *group, void *settings)
-{
-	struct settings *s = settings, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
-	struct option_row mine[N_ROWS];
-	const char *name = "", *why = NULL;
-
-	s->has_tunnels = true;
-	config_setting_lookup_string(group, "name", &name);
-	if (endpoint_check_name(name, &why) < 0)
-		options_fault(
-		    f, group,
-		    "tunnels: each has a name = \"NAME\": a letter, then letters, digits, - "
-		    "and _, at most %d",
-		    ENDPOINT_NAME - 1);
-	else if (is_repeated(group, name))
-		options_fault(f, group, "tunnels: \"%s\" is there twice", name);
-	if (s->tunnel && strcmp(name, s->tunnel) == 0) {
-		s->tunnel_found = true;
-		to = s;
-	}
-	/* A tunnel has a name where the file has tunnels. */
-	memcpy(mine, rows, sizeof(rows));
-	mine[N_ROWS - 2] =
-	    (struct option_row){.name = "name", .type = OPTION_TEXT, .set = set_nothing};
-	options_group(f, group, mine, to);
-	check_keys(f, group);
-	if (!to->host && !s->host)
-		options_fault(f, group,
-			      "tunnels: \"%s\" has no server, and the file has none for all", name);
-	settings_free(&other);
-}
 
 const struct options settings_options = {
     .program = SETTINGS_PROGRAM,
     .rows = rows,
     .column = 30,
-    .check = check_keys,
+    .check = settings_check_keys,
     .usage = "Usage: " SETTINGS_PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
 	     "       " SETTINGS_PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
 	     "       " SETTINGS_PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"

@@ -152,7 +152,7 @@ static const struct option_row rows[] = {
     {"sticky", 0, "sticky", NULL, "kept", OPTION_FLAG, AT(sticky), .set = set_sticky},
     {NULL, 'h', "help", NULL, "this", OPTION_DO, .run = options_help},
     {NULL, 'x', "now", NULL, "the end", OPTION_DO, .run = end_here},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct options table = {.program = "test",
