@@ -31,7 +31,7 @@
 
 enum {
 	STUCK_MS = 3000,      /* a connect may hang, until a local connection comes */
-	LOOK_MS = 1000,	      /* whether the machine was suspended */
+	LOOK_MS = 1000,	      /* whether the machine was suspended, or the host key changed */
 	HEALTHY_SECONDS = 60, /* up for so long: the next backoff starts anew */
 	HELD_MAX = 128 << 20, /* bytes for slow local readers */
 };
@@ -51,6 +51,7 @@ struct link {
 	struct backoff *backoff;
 	struct event *deadline, *reset, *look;
 	ssh_session ssh;
+	ssh_key host_key; /* that was checked; NULL: none yet */
 	struct sshloop *loop;
 	struct relays *relays;
 	struct openings *openings;
@@ -179,6 +180,8 @@ static void tear_down(struct link *l, const char *message)
 	openings_requeue(l->openings);
 	relays_free(l->relays);
 	sshloop_free(l->loop, message);
+	ssh_key_free(l->host_key);
+	l->host_key = NULL;
 	l->relays = NULL;
 	l->loop = NULL;
 	l->ssh = NULL;
@@ -241,18 +244,15 @@ static void check_host_key(struct link *l)
 				.may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK};
 	const char *banner = ssh_get_serverbanner(l->ssh);
 	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "", at[REACH_AT];
-	ssh_key key = NULL;
 	enum trust_verdict verdict = TRUST_ERROR;
 
 	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
 	tell(l, LINK_KEYED, session_describe(l->ssh, text));
 	text[0] = '\0';
-	if (ssh_get_server_publickey(l->ssh, &key) == SSH_OK)
-		verdict = trust_check(&t, key, text);
-	if (verdict == TRUST_OK)
-		trust_fingerprint(key, print);
-	ssh_key_free(key);
+	if (ssh_get_server_publickey(l->ssh, &l->host_key) == SSH_OK)
+		verdict = trust_check(&t, l->host_key, text);
 	if (verdict == TRUST_OK) {
+		trust_fingerprint(l->host_key, print);
 		if (text[0])
 			log_msg(LOG_NOTICE, "%s", text);
 		await_login(l); /* a person may have been asked meanwhile */
@@ -454,6 +454,22 @@ static void start_attempt(void *arg)
 					   &l->memory, on_reached, l);
 }
 
+/* A later key exchange with another host key: libssh takes any. */
+static void check_host_key_again(struct link *l)
+{
+	char why[512];
+	ssh_key now = NULL;
+
+	if (ssh_get_server_publickey(l->ssh, &now) == SSH_OK &&
+	    ssh_key_cmp(l->host_key, now, SSH_KEY_CMP_PUBLIC) != 0) {
+		snprintf(why, sizeof(why),
+			 "%s has shown another host key in a later key exchange of the session",
+			 l->server);
+		refuse_for(l, EX_PROTOCOL, why);
+	}
+	ssh_key_free(now);
+}
+
 /* CLOCK_MONOTONIC stands still while the machine is suspended. */
 static time_t seconds_suspended(void)
 {
@@ -472,6 +488,8 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	const time_t before = l->suspended;
 	char why[64];
 
+	if (l->state == UP)
+		check_host_key_again(l);
 	l->suspended = seconds_suspended();
 	if (l->suspended - before < l->s->keepalive)
 		return;

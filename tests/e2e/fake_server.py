@@ -12,18 +12,20 @@ import time
 
 AUTH, OPEN, CHANNEL, SERVICE = 1, 2, 3, 4  # ssh_message_type
 HOSTKEY, BANNER, PROCESS_CONFIG = 3, 6, 19  # ssh_bind_options_e
+HOSTKEYS, REKEY_TIME = 25, 40  # ssh_options_e
 ANSWER = (b'{"version":"9","endpoint":{"name":"confd","kind":"confd","present":null,"last_dial":null},'
           b'"key":{"name":"k","fingerprint":"SHA256:x","expires":null},"source":"127.0.0.1","last_refusal":null}\n')
 OPENS = {
     "void": "never answered",
     "refuse": "refused",
     "echo": "confirmed, and bytes come back",
+    "rekey": "confirmed; a second later new keys are made, signed by the other host key",
     ".status": "as the argument says: sound, silent, dribble, endless, empty, refuse, unanswered, or the text itself",
 }
 
 
-def start(scene, status="sound", banner="sshipc_9", max_packet=None):
-    """To a scene it looks like a server of ours."""
+def start(scene, status="sound", banner="sshipc_9", max_packet=None, other_hostkey=None):
+    """To a scene it looks like a server of ours.  other_hostkey: a second one, ecdsa-sha2-nistp256."""
     from harness import BUILD, Server, check, skip
     from libssh import name as library
     env, hostkey = {}, scene.key("hostkey")
@@ -33,7 +35,8 @@ def start(scene, status="sound", banner="sshipc_9", max_packet=None):
         if os.environ.get("LD_PRELOAD"):
             skip("something else is preloaded")
         env = {"LD_PRELOAD": shim, "MAX_PACKET": str(max_packet)}
-    return Server(scene, [sys.executable, "-B", __file__, library, hostkey.path, banner, status], hostkey, env=env)
+    return Server(scene, [sys.executable, "-B", __file__, library, hostkey.path, banner, status, *([other_hostkey.path] if other_hostkey else [])],
+                  hostkey, env=env)
 
 
 class Connection:
@@ -73,6 +76,11 @@ class Connection:
         if how == "echo":
             while (n := self.lib.ssh_channel_read(channel, buffer, 4096, 0)) > 0:
                 self.lib.ssh_channel_write(channel, buffer, n)
+        elif how == "rekey":
+            self.lib.ssh_options_set(self.session, HOSTKEYS, ctypes.c_char_p(b"ecdsa-sha2-nistp256"))
+            self.lib.ssh_options_set(self.session, REKEY_TIME, ctypes.byref(ctypes.c_uint32(1)))
+            while self.lib.ssh_channel_write(channel, b"x", 1) > 0:
+                self.lib.ssh_channel_read_timeout(channel, buffer, 4096, 0, 100)
         elif how in ("dribble", "endless"):
             piece = b"{" if how == "dribble" else b"{" * 4096
             while self.lib.ssh_channel_write(channel, piece, len(piece)) > 0:
@@ -85,7 +93,7 @@ class Connection:
             self.lib.ssh_channel_close(channel)
 
 
-def serve(library, hostkey, banner, status):
+def serve(library, hostkey, banner, status, *other_hostkeys):
     lib = ctypes.CDLL(library, ctypes.RTLD_GLOBAL)  # the shim looks for it there
     for call in ("ssh_new", "ssh_bind_new", "ssh_message_get", "ssh_message_channel_request_open_reply_accept",
                  "ssh_string_from_char"):
@@ -94,7 +102,8 @@ def serve(library, hostkey, banner, status):
     lib.ssh_init()
     bind = ctypes.c_void_p(lib.ssh_bind_new())
     lib.ssh_bind_options_set(bind, PROCESS_CONFIG, ctypes.byref(ctypes.c_bool(False)))
-    lib.ssh_bind_options_set(bind, HOSTKEY, ctypes.c_char_p(hostkey.encode()))
+    for key in (hostkey, *other_hostkeys):
+        lib.ssh_bind_options_set(bind, HOSTKEY, ctypes.c_char_p(key.encode()))
     lib.ssh_bind_options_set(bind, BANNER, ctypes.c_char_p(banner.encode()))
     listener = socket.create_server(("127.0.0.1", 0))
     print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
