@@ -1,15 +1,66 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client, which reads .status, and in ctl, which reads what the control socket answers.
- * The text may be anybody's: nothing here reads behind its end, or goes deeper than DEPTH.
+ * Writing: wherever a line of the log, or an answer of the monitor or the doctor, is JSON. Reading:
+ * in the client, which reads .status, and in ctl, which reads what the control socket answers; that
+ * text may be anybody's: nothing here reads behind its end, or goes deeper than DEPTH.
  */
 #include "json.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH = 8 };
+#include "log.h"
+
+enum {
+	DEPTH = 8,
+	CLOSING = 16, /* bytes that only json_close may use */
+};
+
+/* ---- writing ---- */
+
+static bool add_member(struct json_out *o, const char *name, const char *value)
+{
+	const bool first = o->len == 0 || strchr("{[", o->s[o->len - 1]);
+	const size_t room = o->size - o->len > CLOSING ? o->size - o->len - CLOSING : 0;
+	const int n = snprintf(o->s + o->len, room, name ? "%s\"%s\":%s" : "%s%s%s",
+			       first ? "" : ",", name ? name : "", value);
+	const bool fits = n >= 0 && (size_t)n < room;
+
+	o->len += fits ? (size_t)n : 0;
+	o->s[o->len] = '\0';
+	return fits;
+}
+
+void json_put(struct json_out *o, const char *name, const char *fmt, ...)
+{
+	char value[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof(value), fmt, ap);
+	va_end(ap);
+	add_member(o, name, value);
+}
+
+void json_close(struct json_out *o, char end)
+{
+	if (o->len + 1 < o->size)
+		o->s[o->len++] = end;
+	o->s[o->len] = '\0';
+}
+
+void json_text(struct json_out *o, const char *name, const char *text)
+{
+	if (!add_member(o, name, text ? "\"" : "null") || !text)
+		return;
+	o->len +=
+	    log_json_escape(o->s + o->len, o->size - o->len - CLOSING / 2, text, strlen(text));
+	json_close(o, '"');
+}
+
+/* ---- reading ---- */
 
 static const char *skip_value(const char *p, int depth);
 

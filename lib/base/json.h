@@ -2,12 +2,28 @@
 #ifndef SSHIPC_JSON_H
 #define SSHIPC_JSON_H
 /*
- * Reads the JSON that our own programs write: no blanks, names of plain ASCII.  A member is found
- * where its path leads, whatever the order of members and what they hold; it is not judged: what
- * somebody else wrote gives some text or none.
+ * Writes JSON, and reads it again where our own programs wrote it: no blanks, names of plain ASCII.
+ * A member is found where its path leads, whatever the order of members and what they hold; it is
+ * not judged: what somebody else wrote gives some text or none.
  */
 #include <stdbool.h>
 #include <stddef.h>
+
+/* What is written so far: always terminated, and JSON once all that was opened is closed.  Starts
+ * as {buffer, its size}.  Texts and numbers for which there is no room are cut or left out; for all
+ * names and brackets there must be room. */
+struct json_out {
+	char *s;
+	size_t size, len;
+};
+
+/* A member of the open object or, with name NULL, of the open array, or the outermost.  A text:
+ * escaped, invalid UTF-8 as U+FFFD; NULL is null.  Else what printf gives, 63 bytes at most: a
+ * number, true, false; or "{" or "[", which json_close ends. */
+void json_text(struct json_out *o, const char *name, const char *text);
+void json_put(struct json_out *o, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void json_close(struct json_out *o, char end);
 
 /* Is it one object, whole, with nothing behind it but a newline?  Written as our own are: without
  * blanks, numbers without fractions, not nested deeper than eight. */

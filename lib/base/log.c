@@ -16,9 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "json.h"
+
 #define TEXT_MAX   2048		  /* a message as formatted */
 #define CLEAN_MAX  (4 * TEXT_MAX) /* each byte as \xNN */
-#define FIELD_MAX  1024
 #define FIELDS_MAX 4096
 #define LINE_MAX   (6 * TEXT_MAX + FIELDS_MAX + 256) /* each byte as a JSON escape, and the frame */
 
@@ -212,44 +213,33 @@ const char *log_level_text(int threshold)
 	return log_levels[threshold];
 }
 
-/* ,"name":"text" or ,"name":number; 0 where it does not fit: it is left out whole. */
-static size_t format_field(char *out, size_t size, const struct log_field *f)
-{
-	char value[FIELD_MAX];
-	int n;
-
-	if (f->text) {
-		log_json_escape(value, sizeof(value), f->text, strlen(f->text));
-		n = snprintf(out, size, ",\"%s\":\"%s\"", f->name, value);
-	} else {
-		n = snprintf(out, size, ",\"%s\":%llu", f->name, (unsigned long long)f->number);
-	}
-	if ((size_t)n < size)
-		return (size_t)n;
-	out[0] = '\0';
-	return 0;
-}
-
+/* Fields may fill FIELDS_MAX, so that there is always room for the text. */
 static int format_json(char *out, size_t size, int priority, const char *event,
 		       const struct log_field *fields, const char *text)
 {
-	char msg[6 * TEXT_MAX], more[FIELDS_MAX] = "", at[LOG_TIME];
+	struct json_out o = {out, FIELDS_MAX, 0};
 	const int level = priority & LOG_PRIMASK;
 	struct timespec now;
-	size_t n = 0;
+	char at[LOG_TIME];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	log_json_escape(msg, sizeof(msg), text, strlen(text));
+	json_put(&o, NULL, "{");
+	json_put(&o, "time", "\"%.19s.%03ldZ\"", log_time(at, now.tv_sec), now.tv_nsec / 1000000);
+	json_text(&o, "level", level == LOG_ERR ? "err" : log_levels[level]);
+	json_text(&o, "program", state.program);
+	json_put(&o, "pid", "%d", (int)getpid());
 	if (event)
-		n = format_field(more, sizeof(more), &(const struct log_field){"event", event, 0});
+		json_text(&o, "event", event);
 	for (const struct log_field *f = fields; f && f->name; f++)
-		n += format_field(more + n, sizeof(more) - n, f);
-	return snprintf(
-	    out, size,
-	    "{\"time\":\"%.19s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"pid\":%d%s,"
-	    "\"msg\":\"%s\"}\n",
-	    log_time(at, now.tv_sec), now.tv_nsec / 1000000,
-	    level == LOG_ERR ? "err" : log_levels[level], state.program, (int)getpid(), more, msg);
+		if (f->text)
+			json_text(&o, f->name, f->text);
+		else
+			json_put(&o, f->name, "%llu", (unsigned long long)f->number);
+	o.size = size - 1;
+	json_text(&o, "msg", text);
+	json_close(&o, '}');
+	memcpy(out + o.len, "\n", sizeof("\n"));
+	return (int)o.len + 1;
 }
 
 /* A reader that is slow or stopped must not stop us.  A pipe or socket that poll calls writable

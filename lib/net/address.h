@@ -81,7 +81,8 @@ int address_connect(const struct address *a, const struct address *from, bool *p
 
 /* Accepts one connection of a listener that does not block: non-blocking, close-on-exec, from
  * *peer. -1: none.  *starved: for want of descriptors or memory, so that the listener stays
- * readable and should not be asked for a while (errno says which). */
+ * readable and should not be asked for ADDRESS_STARVED_MS (errno says which). */
+#define ADDRESS_STARVED_MS 1000
 int address_accept(int sock, struct address *peer, bool *starved);
 
 /* After POLLOUT: 0 when connected, else the errno of the failure. */

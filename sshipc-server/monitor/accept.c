@@ -18,7 +18,6 @@ enum {
 	BACKLOG = 1024,	     /* who finds it full tries again after a second */
 	ACCEPTS_A_TURN = 64, /* refusing costs little: a flood must not fill the backlog */
 	STARTS_AT_ONCE = 16, /* sessions that the spawner is making; the others wait here */
-	PAUSE_MS = 1000,     /* of accepting, when descriptors run out */
 	SPARE_FILES = 64,    /* descriptors for all else */
 	TURN_MS = 250,	     /* between two looks at those that wait their turn */
 	IDLE_SECONDS = 2,    /* see admission.h; a second less, by the clock's grain */
@@ -199,7 +198,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 		if (starved) {
 			log_msg(LOG_ERR, "cannot accept: %s; pausing", strerror(errno));
 			accept_watch(l->m, false);
-			loop_after(l->m->pause_timer, PAUSE_MS);
+			loop_after(l->m->pause_timer, ADDRESS_STARVED_MS);
 		}
 		if (fd < 0)
 			return;

@@ -6,26 +6,42 @@
 #include "answers.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn.h"
+#include "json.h"
 #include "loop.h"
+
+enum { WHOLE = 1 << 18 }; /* room for an object with all endpoints in it */
+
+static void add_line(struct evbuffer *out, const struct json_out *o)
+{
+	evbuffer_add(out, o->s, o->len);
+	evbuffer_add(out, "\n", 1);
+}
+
+static void give_session(const struct conn *c, struct evbuffer *out)
+{
+	char text[STATUS_TEXT];
+	struct json_out o = {text, sizeof(text), 0};
+
+	status_put(c, &c->last_refusal, &o);
+	add_line(out, &o);
+}
 
 static void give_who(const struct monitor_view *view, struct evbuffer *out)
 {
-	size_t n = 0;
-
 	const struct conn *c;
+	size_t n = 0;
 
 	/* What is too long is not sent; so no more of it needs to be made. */
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
 		if (!c->use || evbuffer_get_length(out) > CONTROL_ANSWER)
 			continue;
-		status_put(c, &c->last_refusal, out);
+		give_session(c, out);
 		n++;
 	}
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
@@ -52,7 +68,7 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 	{
 		if (c->state != CONN_UP || !is_meant(c, r->whom))
 			continue;
-		status_put(c, &c->last_refusal, out);
+		give_session(c, out);
 		revoke_dismiss(c, r->uid);
 		n++;
 	}
@@ -64,54 +80,68 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 
 static void give_reload(struct reload *e, struct evbuffer *out)
 {
-	char summary[1024];
+	char summary[1024], text[8 * sizeof(summary)];
+	struct json_out o = {text, sizeof(text), 0};
 
 	if (reload_now(e, summary, sizeof(summary)) != 0) {
 		control_refuse(out, summary);
 		return;
 	}
-	status_put_text(out, "{\"ok\":true,", "summary", summary);
-	evbuffer_add_printf(out, "}\n");
+	json_put(&o, NULL, "{");
+	json_put(&o, "ok", "true");
+	json_text(&o, "summary", summary);
+	json_close(&o, '}');
+	add_line(out, &o);
 }
 
 static void give_status(const struct monitor_view *view, const struct reload *e,
 			struct evbuffer *out)
 {
 	const struct settings *s = view->settings;
-	char text[ADDRESS_TEXT], *path = realpath(s->allowlist, NULL);
+	char whole[WHOLE], text[ADDRESS_TEXT], *path = realpath(s->allowlist, NULL);
+	struct json_out o = {whole, sizeof(whole), 0};
+	const bool open = s->pending_from.n > 0 && time(NULL) < s->pending_until;
 
-	status_put_text(out, "{", "version", SSHIPC_VERSION);
-	evbuffer_add_printf(out, ",\"uptime_seconds\":%lld,\"listen\":[",
-			    (long long)(loop_seconds() - view->since));
+	json_put(&o, NULL, "{");
+	json_text(&o, "version", SSHIPC_VERSION);
+	json_put(&o, "uptime_seconds", "%lld", (long long)(loop_seconds() - view->since));
+	json_put(&o, "listen", "[");
 	for (size_t i = 0; i < view->n_at; i++)
-		evbuffer_add_printf(out, "%s\"%s\"", i ? "," : "",
-				    address_format(&view->at[i], text, sizeof(text)));
-	evbuffer_add_printf(out, "],\"sessions\":%zu,\"unauthenticated\":%zu", view->n_sessions,
-			    admission_unauth(view->admission));
+		json_text(&o, NULL, address_format(&view->at[i], text, sizeof(text)));
+	json_close(&o, ']');
+	json_put(&o, "sessions", "%zu", view->n_sessions);
+	json_put(&o, "unauthenticated", "%zu", admission_unauth(view->admission));
+	json_put(&o, "limits", "{");
 	for (int i = 0; i < LIMITS; i++)
-		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"limits\":{",
-				    limit_name((enum limit)i), view->bitten[i]);
-	status_put_text(out, "},", "allowlist", path ? path : s->allowlist);
-	evbuffer_add_printf(out, ",\"keys\":%zu", allowlist_count(view->allowlist));
-	status_put_text(out, ",", "fault", reload_fault(e));
-	evbuffer_add_printf(
-	    out, ",\"pending\":%zu,\"pending_open\":%s", pending_count(view->pending),
-	    s->pending_from.n > 0 && time(NULL) < s->pending_until ? "true" : "false");
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		evbuffer_add_printf(out, "%s", i ? "," : ",\"endpoints\":[");
-		status_put_endpoint(view, &s->endpoints[i], true, out);
-	}
-	evbuffer_add_printf(out, "]}\n{\"ok\":true}\n");
+		json_put(&o, limit_name((enum limit)i), "%" PRIu64, view->bitten[i]);
+	json_close(&o, '}');
+	json_text(&o, "allowlist", path ? path : s->allowlist);
+	json_put(&o, "keys", "%zu", allowlist_count(view->allowlist));
+	json_text(&o, "fault", *reload_fault(e) ? reload_fault(e) : NULL);
+	json_put(&o, "pending", "%zu", pending_count(view->pending));
+	json_put(&o, "pending_open", "%s", open ? "true" : "false");
+	json_put(&o, "endpoints", "[");
+	for (size_t i = 0; i < s->n_endpoints; i++)
+		status_put_endpoint(view, &s->endpoints[i], NULL, true, &o);
+	json_close(&o, ']');
+	json_close(&o, '}');
+	add_line(out, &o);
+	evbuffer_add_printf(out, "{\"ok\":true}\n");
 	free(path);
 }
 
 static void give_pending(const struct monitor_view *view, struct evbuffer *out)
 {
-	char text[PENDING_TEXT];
+	const size_t n = pending_count(view->pending);
 
-	for (size_t i = 0; pending_json(view->pending, i, text); i++)
-		evbuffer_add_printf(out, "%s\n", text);
-	evbuffer_add_printf(out, "{\"ok\":true,\"pending\":%zu}\n", pending_count(view->pending));
+	for (size_t i = 0; i < n; i++) {
+		char text[PENDING_TEXT];
+		struct json_out o = {text, sizeof(text), 0};
+
+		pending_put(view->pending, i, &o);
+		add_line(out, &o);
+	}
+	evbuffer_add_printf(out, "{\"ok\":true,\"pending\":%zu}\n", n);
 }
 
 void answers_give(struct monitor_view *view, struct reload *e, const struct control_request *r,

@@ -161,22 +161,22 @@ size_t keyuse_most_sessions(const struct monitor_view *view, const struct keylin
 
 /* ---- status.c ---- */
 
-struct evbuffer;
+struct json_out;
 
-/* What its key's owner, and an administrator, may know of one that is logged in: one JSON object
- * and a newline.  last_refusal: its own, or the key's. */
-void status_put(const struct conn *c, const struct refusal *last_refusal, struct evbuffer *out);
+enum { STATUS_TEXT = 16384 }; /* room for any answer */
 
-/* That in a socket, whose other end is returned: connected, complete, never blocking.  -1 with
- * errno. */
+/* What its key's owner, and an administrator, may know of one that is logged in: one JSON object.
+ * last_refusal: its own, or the key's. */
+void status_put(const struct conn *c, const struct refusal *last_refusal, struct json_out *o);
+
+/* That and a newline in a socket, whose other end is returned: connected, complete, never blocking.
+ * -1 with errno. */
 int status_socket(const struct conn *c);
 
-/* The endpoint's object in it; for who may know its address, with that. */
-void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, bool address,
-			 struct evbuffer *out);
-
-/* before"name":"text", where an empty text is null. */
-void status_put_text(struct evbuffer *out, const char *before, const char *name, const char *text);
+/* The endpoint's object in it, or in an array (name NULL); for who may know its address, with that.
+ */
+void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e,
+			 const char *name, bool address, struct json_out *o);
 
 /* ---- opens.c ---- */
 

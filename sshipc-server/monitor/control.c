@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by libevent; control_parse and control_check also run in ctl and at
+ * the start.  Hears only root and the monitor's own user, for CONTROL_SECONDS each, and does
+ * nothing that is asked: monitor.c and answers.c do.
+ */
 #include "control.h"
 
 #include <errno.h>
+#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +17,16 @@
 
 #include "alloc.h"
 #include "folders.h"
+#include "json.h"
 #include "loop.h"
 #include "settings.h"
-
-enum { PAUSE_MS = 1000 }; /* of accepting, when descriptors run out */
 
 struct client {
 	LIST_ENTRY(client) entry;
 	struct control *control;
-	int fd;
+	struct bufferevent *stream;
+	struct event *deadline;
 	unsigned uid;
-	struct event *readable, *writable, *timer;
-	char line[CONTROL_REQUEST];
-	size_t len;
-	struct evbuffer *out;
 };
 
 struct control {
@@ -84,57 +86,50 @@ static void drop(struct client *k)
 
 	LIST_REMOVE(k, entry);
 	c->n_clients--;
-	event_free(k->readable);
-	event_free(k->writable);
-	event_free(k->timer);
-	evbuffer_free(k->out);
-	close(k->fd);
+	bufferevent_free(k->stream);
+	event_free(k->deadline);
 	free(k);
 	event_add(c->event, NULL); /* there is room again */
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void on_end(struct bufferevent *stream, short what, void *arg)
 {
-	struct client *k = arg;
-
-	if (evbuffer_write(k->out, fd) < 0 ? errno != EAGAIN && errno != EINTR
-					   : evbuffer_get_length(k->out) == 0)
-		drop(k);
+	drop(arg);
 }
 
-static void answer(struct client *k, size_t len)
+/* All is written. */
+static void on_written(struct bufferevent *stream, void *arg)
 {
+	drop(arg);
+}
+
+static void answer(struct client *k, const char *line, size_t len)
+{
+	struct evbuffer *out = evbuffer_new();
 	struct control_request r = {.uid = k->uid};
 	const char *why = NULL;
 
-	event_del(k->readable); /* one request is all */
-	if (control_parse(k->line, len, &r, &why) != 0)
-		control_refuse(k->out, why);
+	bufferevent_disable(k->stream, EV_READ); /* one request is all */
+	if (control_parse(line, len, &r, &why) != 0)
+		control_refuse(out, why);
 	else
-		k->control->give(k->control->arg, &r, k->out);
-	if (evbuffer_get_length(k->out) > CONTROL_ANSWER) {
-		evbuffer_drain(k->out, evbuffer_get_length(k->out));
-		control_refuse(k->out, "the answer is too long");
+		k->control->give(k->control->arg, &r, out);
+	if (evbuffer_get_length(out) > CONTROL_ANSWER) {
+		evbuffer_drain(out, evbuffer_get_length(out));
+		control_refuse(out, "the answer is too long");
 	}
-	event_add(k->writable, NULL);
+	bufferevent_write_buffer(k->stream, out);
+	evbuffer_free(out);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_read(struct bufferevent *stream, void *arg)
 {
-	struct client *k = arg;
-	const ssize_t n = recv(fd, k->line + k->len, sizeof(k->line) - k->len, 0);
-	const char *end;
+	char line[CONTROL_REQUEST];
+	const ssize_t n = evbuffer_copyout(bufferevent_get_input(stream), line, sizeof(line));
+	const char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		drop(k);
-		return;
-	}
-	k->len += (size_t)n;
-	end = memchr(k->line, '\n', k->len);
-	if (end || k->len == sizeof(k->line))
-		answer(k, end ? (size_t)(end - k->line) : k->len);
+	if (end || n == sizeof(line))
+		answer(arg, line, end ? (size_t)(end - line) : sizeof(line));
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -151,13 +146,13 @@ static void take(struct control *c, int fd, unsigned uid)
 	struct client *k = xcalloc(1, sizeof(*k));
 
 	k->control = c;
-	k->fd = fd;
 	k->uid = uid;
-	k->out = evbuffer_new();
-	k->readable = loop_watch(c->base, fd, EV_READ | EV_PERSIST, on_readable, k);
-	k->writable = loop_event(c->base, fd, EV_WRITE | EV_PERSIST, on_writable, k);
-	k->timer = loop_timer(c->base, on_deadline, k);
-	loop_after(k->timer, CONTROL_SECONDS * 1000);
+	k->stream = bufferevent_socket_new(c->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	bufferevent_setcb(k->stream, on_read, on_written, on_end, k);
+	bufferevent_setwatermark(k->stream, EV_READ, 0, CONTROL_REQUEST);
+	bufferevent_enable(k->stream, EV_READ);
+	k->deadline = loop_timer(c->base, on_deadline, k);
+	loop_after(k->deadline, CONTROL_SECONDS * 1000);
 	LIST_INSERT_HEAD(&c->clients, k, entry);
 	if (++c->n_clients == CONTROL_CLIENTS)
 		event_del(c->event);
@@ -176,11 +171,13 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	struct control *c = arg;
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
-	const int fd = accept4(sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct address from;
+	bool starved;
+	const int fd = address_accept(sock, &from, &starved);
 
-	if (fd < 0 && errno != EAGAIN) { /* descriptors run out */
+	if (starved) {
 		event_del(c->event);
-		loop_after(c->pause, PAUSE_MS);
+		loop_after(c->pause, ADDRESS_STARVED_MS);
 	}
 	if (fd < 0)
 		return;
@@ -257,8 +254,12 @@ void control_free(struct control *c)
 
 void control_refuse(struct evbuffer *out, const char *error)
 {
-	char text[6 * CONTROL_ERROR];
+	char text[6 * CONTROL_ERROR + 64];
+	struct json_out o = {text, sizeof(text), 0};
 
-	log_json_escape(text, sizeof(text), error, strlen(error));
-	evbuffer_add_printf(out, "{\"ok\":false,\"error\":\"%s\"}\n", text);
+	json_put(&o, NULL, "{");
+	json_put(&o, "ok", "false");
+	json_text(&o, "error", error);
+	json_close(&o, '}');
+	evbuffer_add_printf(out, "%s\n", text);
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by login.c, revoke.c and answers.c.  Holds keys in memory only, and
+ * none of them is worth anything at a login.
+ */
 #include "pending.h"
 
 #include <openssl/evp.h>
@@ -109,25 +113,23 @@ size_t pending_count(const struct pending *p)
 	return p->n;
 }
 
-const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEXT])
+void pending_put(const struct pending *p, size_t i, struct json_out *o)
 {
-	char type[KEYLINE_TYPE], fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT], user[512],
+	char type[KEYLINE_TYPE], fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT],
 	    when[LOG_TIME];
-	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8];
+	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8], key[sizeof(type) + sizeof(base64)];
 	const char *errstr = NULL;
-	const struct key *k;
+	const struct key *k = &p->keys[i];
 
-	if (i >= p->n)
-		return NULL;
-	k = &p->keys[i];
 	keyline_check_blob(k->blob, k->len, type, &errstr);
 	keyline_fingerprint(k->digest, fingerprint);
 	EVP_EncodeBlock((unsigned char *)base64, k->blob, (int)k->len);
-	log_json_escape(user, sizeof(user), k->user, strlen(k->user));
-	snprintf(buf, PENDING_TEXT,
-		 "{\"fingerprint\":\"%s\",\"address\":\"%s\",\"user\":\"%s\",\"time\":\"%s\","
-		 "\"key\":\"%s %s\"}",
-		 fingerprint, address_format_host(&k->source, source, sizeof(source)), user,
-		 log_time(when, k->at), type, base64);
-	return buf;
+	snprintf(key, sizeof(key), "%s %s", type, base64);
+	json_put(o, NULL, "{");
+	json_text(o, "fingerprint", fingerprint);
+	json_text(o, "address", address_format_host(&k->source, source, sizeof(source)));
+	json_text(o, "user", k->user);
+	json_text(o, "time", log_time(when, k->at));
+	json_text(o, "key", key);
+	json_close(o, '}');
 }

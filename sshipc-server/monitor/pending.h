@@ -14,11 +14,12 @@
 
 #include "address.h"
 #include "allowlist.h"
+#include "json.h"
 #include "keyblob.h"
 #include "settings.h"
 
-#define PENDING_MAX  64 /* keys remembered; a further one is not */
-#define PENDING_TEXT (2 * KEYLINE_BLOB_MAX + 2048)
+#define PENDING_MAX  64				   /* keys remembered; a further one is not */
+#define PENDING_TEXT (2 * KEYLINE_BLOB_MAX + 4096) /* room for one as JSON */
 
 struct pending;
 
@@ -39,8 +40,7 @@ void pending_prune(struct pending *p, const struct allowlist *list);
 
 size_t pending_count(const struct pending *p);
 
-/* Entry i as one JSON object {"fingerprint","address","user","time","key"}; NULL past the last.
- * Returns buf. */
-const char *pending_json(const struct pending *p, size_t i, char buf[PENDING_TEXT]);
+/* Entry i, below the count, as one JSON object {"fingerprint","address","user","time","key"}. */
+void pending_put(const struct pending *p, size_t i, struct json_out *o);
 
 #endif

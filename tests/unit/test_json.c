@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "json.h"
 
@@ -100,4 +101,57 @@ Test(json, objects)
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		cr_expect_eq(json_is_object(table[i].json), table[i].is, "%zu: %s", i,
 			     table[i].json);
+}
+
+static void write_all(struct json_out *o, const char *text)
+{
+	json_put(o, NULL, "{");
+	json_text(o, "a", text);
+	json_text(o, "none", NULL);
+	json_put(o, "list", "[");
+	json_put(o, NULL, "{");
+	json_close(o, '}');
+	json_put(o, NULL, "%d", -3);
+	json_text(o, NULL, "x");
+	json_close(o, ']');
+	json_put(o, "t", "true");
+	json_close(o, '}');
+}
+
+Test(json, written)
+{
+	char text[256];
+	struct json_out o = {text, sizeof(text), 0};
+
+	write_all(&o, "\"\n\xff");
+	cr_expect_str_eq(text, "{\"a\":\"\\\"\\u000a\\ufffd\",\"none\":null,\"list\":[{},-3,\"x\"],"
+			       "\"t\":true}");
+	cr_expect_eq(o.len, strlen(text));
+}
+
+/* Nothing is written behind the buffer; and with room for the frame it is JSON, whatever is cut. */
+Test(json, written_into_little_room)
+{
+	char text[256], want[200];
+
+	memset(want, '"', sizeof(want));
+	want[sizeof(want) - 1] = '\0';
+	for (size_t size = 80; size <= sizeof(text); size++) {
+		struct json_out o = {text, size, 0};
+
+		write_all(&o, want);
+		cr_expect_lt(o.len, size);
+		cr_expect_eq(o.len, strlen(text));
+	}
+	for (size_t len = 0; len < sizeof(want); len++) {
+		struct json_out o = {text, sizeof(text), 0};
+
+		want[len] = '\0';
+		json_put(&o, NULL, "{");
+		json_text(&o, "a", want);
+		json_put(&o, "b", "%zu", len);
+		json_close(&o, '}');
+		cr_expect(json_is_object(text), "%zu: %s", len, text);
+		want[len] = '"';
+	}
 }
