@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every process: malloc, calloc and realloc of libssh and OpenSSL are these, too.  After
+ * alloc_must_succeed a failure may not return, and the end may use no system call that a confined
+ * session is denied.
+ */
 #include "alloc.h"
 
 #include <stdlib.h>
@@ -7,7 +12,7 @@
 
 #include "sanitized.h"
 
-static const char *last_words;
+static const char *last_words; /* NULL: a failure returns NULL */
 
 void alloc_must_succeed(const char *say)
 {
@@ -25,7 +30,7 @@ static void *checked(void *p)
 		return p;
 	if (last_words[0] && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 		__builtin_trap();
-	__builtin_trap(); /* abort(3) makes calls that a confined session may not */
+	__builtin_trap(); /* abort(3) makes system calls that a confined session is denied */
 }
 
 void *malloc(size_t size)

@@ -2,16 +2,16 @@
 #ifndef SSHIPC_ALLOC_H
 #define SSHIPC_ALLOC_H
 /*
- * Memory: there is some, or the process ends.  malloc, calloc and realloc of the whole process,
- * libssh and OpenSSL included, are glibc's and may be told so: a calloc that fails inside libssh
- * sends its packet in plain text.  Our own code asks by the names with an x, which never return
- * NULL, so that nobody has to look.
+ * Memory: an allocation succeeds, or the process ends.  That holds for malloc, calloc and realloc
+ * of the whole process once it has called alloc_must_succeed, libssh and OpenSSL included: where a
+ * calloc fails inside libssh, it sends its packet in plain text.  Our own code calls the functions
+ * with an x, which never return NULL, so that no caller has to check.
  */
 #include <stddef.h>
 
-/* From here on an allocation that fails ends the process (and those forked from it) with SIGILL,
- * after say has been written to stderr; "" writes nothing.  No effect in a build with sanitizers,
- * whose own allocator ends the process. */
+/* From this call on an allocation that fails ends the process (and those forked from it) with
+ * SIGILL, after say has been written to stderr; "" writes nothing.  No effect in a build with
+ * sanitizers, whose own allocator ends the process. */
 void alloc_must_succeed(const char *say);
 
 /* As their namesakes without the x, to be freed with free; never NULL. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in each process that reads or makes files by their path: the monitor (O_PATH is not governed
- * by Landlock), the client, ctl.  Writes nothing, and follows no link that it has not looked at.
+ * Runs in each process that reads or makes files by their path: the monitor (Landlock does not
+ * govern O_PATH), the client, ctl; called before such a file is opened or made.  It may not write
+ * anything, nor follow a link whose folder and owner it has not checked.
  */
 #include "folders.h"
 
@@ -21,8 +22,8 @@
 enum { LINKS_MAX = 40 };
 
 struct walk {
-	char rest[2 * PATH_MAX]; /* what is still to be gone */
-	char at[PATH_MAX];	 /* the folder that is open as fd, free of links */
+	char rest[2 * PATH_MAX]; /* of the path, not looked up yet */
+	char at[PATH_MAX];	 /* the folder that is open as fd, without links */
 	int fd, links;
 	int flags;	/* to open what the path names; with O_NOFOLLOW it may be missing */
 	unsigned trust; /* enum folders_trust */
@@ -51,9 +52,9 @@ static int fail(struct walk *w, int error)
 	return refuse(w, error, "cannot be read by uid %u: %s", geteuid(), strerror(error));
 }
 
-/* ---- what one folder or file depends on ---- */
+/* ---- who can change a folder or a file ---- */
 
-/* As Debian's ssh has it: named as its owner, and nobody else is in it. */
+/* The rule of Debian's ssh: the group has its owner's name and no other member. */
 static bool is_private_group(uid_t uid, gid_t gid)
 {
 	const struct passwd *user = getpwuid(uid);
@@ -70,7 +71,7 @@ static bool is_private_group(uid_t uid, gid_t gid)
 	return alone;
 }
 
-/* Root may use what is another user's, as ssh(1) does, but not what a third one can change. */
+/* Root may use one other user's file, as with ssh(1), but not one that a third user can change. */
 static bool is_trusted(struct walk *w, uid_t uid)
 {
 	if (uid == 0 || uid == geteuid() || (w->trust & FOLDERS_SHARED))
@@ -113,7 +114,7 @@ static int check_folder(struct walk *w, const struct stat *st, bool last)
 		      w->at, mode, st->st_uid);
 }
 
-/* What root has for a group, or an ACL, of ours is a credential that a service manager gave us. */
+/* Root's file that a group or an ACL lets us read is a credential from a service manager. */
 static bool is_secret(const struct stat *st)
 {
 	const unsigned others = st->st_mode & (S_IRWXG | S_IRWXO);
@@ -121,7 +122,8 @@ static bool is_secret(const struct stat *st)
 	return others == 0 || (others == S_IRGRP && st->st_uid == 0 && geteuid() != 0);
 }
 
-/* What only its owner can do, and nobody where it cannot be written, is no remedy. */
+/* chmod is the remedy only where this user can do it: not for another's file, nor on a read-only
+ * file system. */
 static int refuse_mode(struct walk *w, int fd, const char *path, const struct stat *st)
 {
 	const bool secret = w->trust & FOLDERS_SECRET;
@@ -151,7 +153,7 @@ static int check_file(struct walk *w, int fd, const char *path, const struct sta
 	return refuse_mode(w, fd, path, st);
 }
 
-/* ---- the way ---- */
+/* ---- from one folder to the next ---- */
 
 static int start_over(struct walk *w)
 {
@@ -191,7 +193,7 @@ static int follow(struct walk *w, const char *link)
 	return *link == '/' ? start_over(w) : 0;
 }
 
-/* Its links stand for what a process has open, whatever its name. */
+/* A link of /proc leads to what a process has open; its text is not a path to follow. */
 static bool is_proc(int fd)
 {
 	struct statfs fs;
@@ -199,7 +201,7 @@ static bool is_proc(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Takes the next name off the rest: "." at its end. */
+/* Takes the next name off the rest; at the end of the path that is ".". */
 static int take_name(struct walk *w, char name[NAME_MAX + 1], bool *last)
 {
 	const char *p = w->rest + strspn(w->rest, "/");
@@ -214,7 +216,8 @@ static int take_name(struct walk *w, char name[NAME_MAX + 1], bool *last)
 	return 0;
 }
 
-/* Where name is in the folder; its own kind, not that of what it links to. */
+/* Opens name in the folder (O_PATH); st and link are those of the name itself, not of its target.
+ */
 static int look_up(struct walk *w, const char *name, struct stat *st, char link[PATH_MAX])
 {
 	struct folders_step step = {w->at, name, NULL};
@@ -234,8 +237,9 @@ static int look_up(struct walk *w, const char *name, struct stat *st, char link[
 	return fd;
 }
 
-/* 1: the way is gone, *out is what it led to, or -1 with errno.  0: it goes on.  -1: a fault. */
-static int go(struct walk *w, int *out)
+/* Looks up the next name.  1: it was the last one, and *out is what it names, or -1 with errno; 0:
+ * more names follow; -1: a fault. */
+static int step(struct walk *w, int *out)
 {
 	char name[NAME_MAX + 1], link[PATH_MAX];
 	struct stat folder, st;
@@ -262,7 +266,7 @@ static int go(struct walk *w, int *out)
 	is_link = S_ISLNK(st.st_mode);
 	if (!is_link && !last)
 		return fail(w, ENOTDIR);
-	/* What is no link now, is none when it is opened. */
+	/* O_NOFOLLOW: a name that was no link may have become one since. */
 	if (last && (!is_link || (w->flags & O_NOFOLLOW) || is_proc(w->fd))) {
 		*out = openat(w->fd, name, w->flags | (is_link ? 0 : O_NOFOLLOW));
 		return 1;
@@ -273,7 +277,7 @@ static int go(struct walk *w, int *out)
 	return follow(w, link);
 }
 
-/* What path names, or -1 with errno. */
+/* Opens what path names, or -1 with errno. */
 static int walk(struct walk *w, const char *path)
 {
 	char here[PATH_MAX] = "";
@@ -288,7 +292,7 @@ static int walk(struct walk *w, const char *path)
 		return fail(w, ENAMETOOLONG);
 	rc = start_over(w);
 	while (rc == 0)
-		rc = go(w, &fd);
+		rc = step(w, &fd);
 	error = errno;
 	if (w->fd >= 0)
 		close(w->fd);

@@ -2,16 +2,16 @@
 #ifndef SSHIPC_FOLDERS_H
 #define SSHIPC_FOLDERS_H
 /*
- * The way to a file: each folder on it and each symbolic link, one step after the other, by
- * descriptors, so that what was looked at is what is opened.  Who may write a folder may put
- * another file, an older one even, in the place of ours.
+ * Checks the way to a file: each folder and each symbolic link, one after the other and by
+ * descriptors, so that what was checked is what is opened.  Whoever can write a folder on the way
+ * can put another file, or an older version of ours, in its place.
  */
 #include <stdbool.h>
 #include <sys/stat.h>
 
 #define FOLDERS_ERROR 512
 
-/* On whom else than root and us (the effective uid) a file may depend. */
+/* Who else than root and we (the effective uid) may be able to change a file. */
 enum folders_trust {
 	FOLDERS_STRICT = 0,
 	FOLDERS_PRIVATE_GROUP = 1 << 0, /* a group that nobody but the owner is in may write */
@@ -41,13 +41,13 @@ struct folders_step {
 	const char *link; /* where name leads, as it stands there; NULL where it is no link */
 };
 
-/* Goes the way without checking it and tells of each step, the one too that finds nothing.  0, or
- * -1 with errno. */
+/* Walks the same way without checks and calls visit for each step, also for one that finds nothing.
+ * 0, or -1 with errno. */
 int folders_walk(const char *path, void (*visit)(void *arg, const struct folders_step *step),
 		 void *arg);
 
-/* The file is a mount of its own, as a container has it: one that replaces it where it comes from
- * is not seen here. */
+/* Is the file a mount of its own, as in a container?  Then a file that replaces it at its source is
+ * not seen here. */
 bool folders_is_mount(const char *path);
 
 #endif

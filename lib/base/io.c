@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process that may wait: whoever reads or writes a file, and the threads of --stdio.
- * It may not be called from the loop, which it would hold up.
+ * Runs in every process that may wait: where files are read or written, in ctl, and in the threads
+ * of --stdio.  It may not be called from the event loop, which would stand still meanwhile.
  */
 #include "io.h"
 
@@ -12,8 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* After a call that failed: may it be made again?  Whoever started us may have left O_NONBLOCK on.
- */
+/* Is a call that failed to be made again?  Waits first where the descriptor does not block: it may
+ * have been inherited like that. */
 static int again(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_IO_H
 #define SSHIPC_IO_H
 /*
- * read(2) and write(2) of all that is asked for.  A descriptor that does not block is waited for:
- * nothing here is for the loop.
+ * read(2) and write(2) of all that is asked for.  They wait, also for a descriptor that does not
+ * block: not for the event loop.
  */
 #include <stddef.h>
 #include <sys/types.h>

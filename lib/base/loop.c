@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every process that has an event loop, called while it is built and by its callbacks.  It
+ * may not fail: an event that cannot be had ends the process, since a callback that never comes
+ * would hang a peer instead.
+ */
 #include "loop.h"
 
 #include <stdlib.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in every process, called wherever an address is read, printed, compared,
+ * accepted from or connected to.  It resolves no names and never waits: a connect is started, not
+ * awaited.
+ */
 #include "address.h"
 
 #include <arpa/inet.h>
@@ -22,7 +27,7 @@
 #define UN_PATH offsetof(struct sockaddr_un, sun_path)
 #define UN_MAX	107
 
-/* The casts in one place; sockaddr_storage is made for them. */
+/* The casts between address families in one place: sockaddr_storage allows them. */
 #define IN4(a) ((struct sockaddr_in *)&(a)->sa)
 #define IN6(a) ((struct sockaddr_in6 *)&(a)->sa)
 #define UN(a)  ((struct sockaddr_un *)&(a)->sa)

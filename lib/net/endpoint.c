@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs where settings are read, in server and client, and where the client reads the kind from
+ * .status.  It says what an endpoint may be called and where it may be; it connects to none, and
+ * who may use one is the policy's decision.
+ */
 #include "endpoint.h"
 
 #include <stdio.h>

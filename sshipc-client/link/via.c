@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,7 +153,7 @@ static int launch(struct via *v, const struct settings *s, struct event_base *ba
 		v->pid = 0;
 		return -1;
 	}
-	v->pidfd = (int)syscall(SYS_pidfd_open, v->pid, 0);
+	v->pidfd = pidfd_open(v->pid, 0);
 	if (v->pidfd < 0)
 		return -1;
 	v->over = loop_watch(base, v->pidfd, EV_READ | EV_PERSIST, on_over, v);
