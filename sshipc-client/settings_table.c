@@ -110,10 +110,15 @@ static const char *add_listen(void *settings, const char *value, char *buf)
 {
 	struct settings *s = settings;
 	struct spec new, twin;
-	const char *why;
+	const char *why = NULL;
 
-	if (spec_parse(value, s->unsafe_listen, &new, buf, OPTION_TEXT_MAX) < 0)
+	if (spec_parse(value, s->unsafe_listen, &new, &why) < 0) {
+		snprintf(buf, OPTION_TEXT_MAX,
+			 "%s (for example 4565:confd, or "
+			 "/run/local.sock:/run/remote.sock,mode=0660)",
+			 why);
 		return buf;
+	}
 	why = add_spec(s, &new);
 	if (why || !new.is_localhost)
 		return why;

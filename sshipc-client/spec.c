@@ -254,24 +254,19 @@ static int parse(char *text, struct spec *out, const char **errstr)
 	return 0;
 }
 
-int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size)
+int spec_parse(const char *text, bool unsafe_listen, struct spec *out, const char **errstr)
 {
-	const char *errstr = NULL;
 	char *copy = xstrdup(text);
 	int rc;
 
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
 			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
 	out->text = xstrdup(text);
-	rc = parse(copy, out, &errstr);
+	rc = parse(copy, out, errstr);
 	free(copy);
-	if (rc == 0)
-		return 0;
-	spec_free(out);
-	snprintf(err, size,
-		 "%s (for example 4565:confd, or /run/local.sock:/run/remote.sock,mode=0660)",
-		 errstr);
-	return -1;
+	if (rc < 0)
+		spec_free(out);
+	return rc;
 }
 
 bool destination_misses(const struct destination *d, const char *asks, const char *endpoint,

@@ -50,9 +50,9 @@ struct spec {
  * field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*"; without it 127.0.0.1.
  * host may be [V6].  A non-loopback bind is refused unless unsafe_listen (the message names
  * --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener. 0 (spec_free it),
- * or -1 with err saying what is wrong, and an example.
+ * or -1 with *errstr (static).
  */
-int spec_parse(const char *text, bool unsafe_listen, struct spec *out, char *err, size_t size);
+int spec_parse(const char *text, bool unsafe_listen, struct spec *out, const char **errstr);
 void spec_free(struct spec *s);
 
 /* A path, malloc'ed, whose ~/ is the home folder: no shell has expanded it in quotes, behind

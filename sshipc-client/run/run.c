@@ -129,13 +129,14 @@ static int make_path(struct run *r, const char *name, char *path, size_t size)
 static struct listeners *listen_privately(struct run *r, struct event_base *base,
 					  enum endpoint_kind kind)
 {
-	char text[PATH_BYTES] = "127.0.0.1:0", err[512];
+	char text[PATH_BYTES] = "127.0.0.1:0";
+	const char *err = NULL;
 
 	if (!variables_want_tcp(kind, r->s->env, r->s->n_env) &&
 	    make_path(r, kind == ENDPOINT_POSTGRES ? ".s.PGSQL.5432" : "sshipc.sock", text,
 		      sizeof(text)) < 0)
 		return NULL;
-	if (spec_parse(text, false, &r->spec, err, sizeof(err)) < 0) {
+	if (spec_parse(text, false, &r->spec, &err) < 0) {
 		log_msg(LOG_ERR, "%s: %s", text, err);
 		return NULL;
 	}

@@ -266,6 +266,7 @@ static const struct {
     {"-L 1 h g", "unexpected argument 'g'"},
     {"-L 4565x h", "--listen \"4565x\": expected a port"},
     {"-L *:1 h", "--unsafe-listen"},
+    {"-L x h", "(for example 4565:confd, or /run/local.sock:"},
     {"-L 1 h --hostkey MD5:0", "--hostkey \"MD5:0\": expected SHA256:"},
     {"-L 1 h -p 0", "option '--port' takes a number from 1 to 65535"},
     {"-L 1 h -p 65536", "option '--port' takes"},

@@ -58,8 +58,9 @@ Test(spec, forms)
 	setenv("HOME", "/home/me", 1);
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct spec s;
-		char err[768] = "", buf[ADDRESS_TEXT];
-		int rc = spec_parse(good[i].text, false, &s, err, sizeof(err));
+		const char *err = NULL;
+		char buf[ADDRESS_TEXT];
+		int rc = spec_parse(good[i].text, false, &s, &err);
 
 		cr_expect_eq(rc, 0, "\"%s\": %s", good[i].text, err);
 		if (rc < 0)
@@ -94,8 +95,8 @@ Test(spec, options)
 {
 	for (size_t i = 0; i < COUNT(permitted); i++) {
 		struct spec s;
-		char err[768] = "";
-		int rc = spec_parse(permitted[i].text, false, &s, err, sizeof(err));
+		const char *err = NULL;
+		int rc = spec_parse(permitted[i].text, false, &s, &err);
 
 		cr_expect_eq(rc, 0, "\"%s\": %s", permitted[i].text, err);
 		if (rc < 0)
@@ -110,10 +111,10 @@ Test(spec, options)
 Test(spec, callers)
 {
 	struct spec s;
-	char err[768] = "";
+	const char *err = NULL;
 
 	cr_assert_eq(spec_parse("@a:confd,allow-uid=root,allow-gid=70000,allow-uid=4294967294",
-				false, &s, err, sizeof(err)),
+				false, &s, &err),
 		     0, "%s", err);
 	cr_assert_eq(s.callers.n_uids, 2);
 	cr_expect_eq(s.callers.uids[0], 0);
@@ -225,12 +226,11 @@ Test(spec, refusals)
 {
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct spec s;
-		char err[768] = "";
-		int rc = spec_parse(bad[i].text, false, &s, err, sizeof(err));
+		const char *err = NULL;
+		int rc = spec_parse(bad[i].text, false, &s, &err);
 
 		cr_expect_eq(rc, -1, "\"%s\" was taken", bad[i].text);
-		cr_expect(strstr(err, bad[i].why), "\"%s\" gave: %s", bad[i].text, err);
-		cr_expect(strstr(err, "for example 4565:confd"), "%s", err);
+		cr_expect(err && strstr(err, bad[i].why), "\"%s\" gave: %s", bad[i].text, err);
 		cr_expect_null(s.text);
 	}
 }
@@ -251,9 +251,10 @@ Test(spec, twin_of_localhost)
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct spec s, twin;
-		char err[768] = "", buf[ADDRESS_TEXT];
+		const char *err = NULL;
+		char buf[ADDRESS_TEXT];
 
-		cr_assert_eq(spec_parse(table[i].text, false, &s, err, sizeof(err)), 0, "%s", err);
+		cr_assert_eq(spec_parse(table[i].text, false, &s, &err), 0, "%s", err);
 		cr_expect_eq(s.is_localhost, table[i].twin != NULL, "%s", table[i].text);
 		cr_expect(!s.is_twin && !spec_is_left_out(&s));
 		if (s.is_localhost) {
@@ -286,9 +287,9 @@ Test(spec, default_elsewhere)
 
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct spec s;
-		char err[768] = "";
+		const char *err = NULL;
 
-		cr_assert_eq(spec_parse(table[i].text, true, &s, err, sizeof(err)), 0, "%s", err);
+		cr_assert_eq(spec_parse(table[i].text, true, &s, &err), 0, "%s", err);
 		cr_expect_eq(s.to.kind, DESTINATION_DEFAULT);
 		cr_expect_str_eq(s.to.host, table[i].host);
 		cr_expect_eq(s.to.port, table[i].port, "%s: %u", table[i].text, s.to.port);
@@ -304,19 +305,11 @@ Test(spec, unsafe_listen)
 
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		struct spec s;
-		char err[768] = "", buf[ADDRESS_TEXT];
+		const char *err = NULL;
+		char buf[ADDRESS_TEXT];
 
-		cr_assert_eq(spec_parse(texts[i][0], true, &s, err, sizeof(err)), 0, "%s", err);
+		cr_assert_eq(spec_parse(texts[i][0], true, &s, &err), 0, "%s", err);
 		cr_expect_str_eq(address_format(&s.listen, buf, sizeof(buf)), texts[i][1]);
 		spec_free(&s);
 	}
-}
-
-Test(spec, message_is_cut)
-{
-	struct spec s;
-	char err[64];
-
-	cr_expect_eq(spec_parse("4\n\"5", false, &s, err, sizeof(err)), -1);
-	cr_expect_eq(strlen(err), sizeof(err) - 1);
 }
