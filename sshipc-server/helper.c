@@ -18,7 +18,7 @@
 
 #include "alloc.h"
 #include "confine.h"
-#include "wire.h"
+#include "message.h"
 
 static const char title[] = "sshipc-server: ";
 
@@ -149,12 +149,10 @@ int helper_check(const struct helper_user *user, char *err, size_t size)
 
 void helper_fail(int code, const char *text)
 {
-	struct wire w;
+	struct message_failed m = {.head = {MESSAGE_FAILED, 0}, .code = code};
 
-	wire_start(&w, WIRE_FAILED);
-	wire_put_u32(&w, (uint32_t)code);
-	wire_put_text(&w, text);
-	wire_send(HELPER_SOCKET, &w);
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	message_send(HELPER_SOCKET, &m, NULL);
 	_exit(code);
 }
 

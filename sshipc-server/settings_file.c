@@ -5,9 +5,9 @@
 
 #include "alloc.h"
 #include "conf.h"
+#include "message.h"
 #include "settings.h"
 #include "window.h"
-#include "wire.h"
 
 int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr)
 {

@@ -44,7 +44,7 @@ static void print_version_details(void)
 	char err[SESSION_PROGRAM_ERROR];
 
 	if (session_program_open(&program, &user, err) == 0)
-		fputs(program.details, stdout);
+		fputs(program.report.details, stdout);
 	else
 		printf("%s\n", err);
 }

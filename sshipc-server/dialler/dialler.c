@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "confine.h"
 #include "loop.h"
-#include "wire.h"
+#include "message.h"
 
 enum { RETRY_MS = 20, ENDPOINTS_MAX = 1024 };
 
@@ -164,27 +165,21 @@ static void fail_all(struct dialler *d)
 	}
 }
 
-/* last: its FAILED, or NULL. */
-static void lose_helper(struct dialler *d, struct wire *last)
+/* last: its last words, or NULL. */
+static void lose_helper(struct dialler *d, const struct message_failed *last)
 {
-	const int code = last ? (int)wire_get_u32(last) : 0;
-	char text[256] = "";
-
-	if (last)
-		wire_get_text(last, text, sizeof(text));
 	event_del(d->event);
 	fail_all(d);
-	d->lost(d->arg, code, text);
+	d->lost(d->arg, last ? last->code : 0, last ? last->text : "");
 }
 
 static void on_helper(evutil_socket_t sock, short what, void *arg)
 {
 	struct dialler *d = arg;
-	struct wire w;
+	struct message m;
 	struct dial *it;
-	uint32_t id, error;
 	int fd;
-	const int rc = wire_recv(sock, &w, 1);
+	const int rc = message_recv(sock, &m, MESSAGE_OF_DIALLER);
 
 	if (rc < 0 && errno == EAGAIN)
 		return;
@@ -193,16 +188,13 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 		fail_all(d);
 		return;
 	}
-	if (rc != 1 || wire_type(&w) != WIRE_DIALLED) {
-		wire_close_fds(&w);
-		lose_helper(d, rc == 1 && wire_type(&w) == WIRE_FAILED ? &w : NULL);
+	if (rc != 1 || m.head.type == MESSAGE_FAILED) {
+		lose_helper(d, rc == 1 ? &m.failed : NULL);
 		return;
 	}
-	id = wire_get_u32(&w);
-	error = wire_get_u32(&w);
-	fd = wire_take_fd(&w, 0);
+	fd = message_take_fd(&m, 0); /* none with NOT_DIALLED */
 	TAILQ_FOREACH(it, &d->remote, entry)
-	if (it->id == id)
+	if (it->id == m.head.id)
 		break;
 	if (!it) { /* cancelled meanwhile */
 		if (fd >= 0)
@@ -210,7 +202,7 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 		return;
 	}
 	TAILQ_REMOVE(&d->remote, it, entry);
-	finish(it, fd, fd >= 0 ? 0 : error ? (int)error : EPROTO);
+	finish(it, fd, fd >= 0 ? 0 : m.not_dialled.error);
 }
 
 /* That it is wanted, or no more: 0, or an errno; EAGAIN where its socket is full, as at a burst of
@@ -218,15 +210,10 @@ static void on_helper(evutil_socket_t sock, short what, void *arg)
 static int tell_helper(struct dial *it)
 {
 	struct dialler *d = it->owner;
-	struct wire w;
+	const struct message_dial m = {
+	    {it->done ? MESSAGE_DIAL : MESSAGE_CANCEL, it->id}, it->source, it->index};
 
-	wire_start(&w, it->done ? WIRE_DIAL : WIRE_CANCEL);
-	wire_put_u32(&w, it->id);
-	if (it->done) {
-		wire_put_u32(&w, it->index);
-		wire_put_bytes(&w, &it->source, sizeof(it->source));
-	}
-	if (wire_send(d->sock, &w) == 0) {
+	if (message_send(d->sock, &m, NULL) == 0) {
 		it->sent = true;
 		return 0;
 	}
@@ -256,16 +243,13 @@ static void on_helper_writable(evutil_socket_t sock, short what, void *arg)
 
 static int start_helper(struct dialler *d, const struct helper_user *user)
 {
-	struct wire w;
-
 	if (helper_start("dialler", HELPER_OURSELVES, user, &d->sock) < 0)
 		return -1;
 	for (size_t i = 0; i < d->n; i++) {
-		wire_start(&w, WIRE_ENDPOINT);
-		wire_put_u32(&w, (uint32_t)i);
-		wire_put_bytes(&w, &d->endpoints[i].address, sizeof(d->endpoints[i].address));
-		wire_put_u32(&w, (uint32_t)d->timeout);
-		if (wire_send(d->sock, &w) != 0)
+		const struct message_endpoint m = {
+		    {MESSAGE_ENDPOINT, (uint32_t)i}, d->endpoints[i].address, d->timeout};
+
+		if (message_send(d->sock, &m, NULL) != 0)
 			return -1;
 	}
 	fcntl(d->sock, F_SETFL, O_NONBLOCK);
@@ -387,14 +371,10 @@ static void cancel(uint32_t id)
 static void on_dialled(void *arg, int fd, int error)
 {
 	struct order *o = arg;
-	struct wire w;
+	const struct message_not_dialled m = {
+	    {fd >= 0 ? MESSAGE_DIALLED : MESSAGE_NOT_DIALLED, o->id}, error};
 
-	wire_start(&w, WIRE_DIALLED);
-	wire_put_u32(&w, o->id);
-	wire_put_u32(&w, (uint32_t)error);
-	if (fd >= 0)
-		wire_attach(&w, fd);
-	if (wire_send(HELPER_SOCKET, &w) != 0)
+	if (message_send(HELPER_SOCKET, &m, fd >= 0 ? &fd : NULL) != 0)
 		_exit(0);
 	if (fd >= 0)
 		close(fd);
@@ -415,36 +395,20 @@ static void order(uint32_t id, uint32_t index, const struct address *source)
 
 static void on_request(evutil_socket_t sock, short what, void *arg)
 {
-	struct wire w;
-	struct address source;
-	uint32_t id, index;
-	size_t n;
-	const void *p;
+	struct message m;
+	const int rc = message_recv(sock, &m, MESSAGE_TO_DIALLER);
 
-	if (wire_recv(sock, &w, 0) != 1)
-		_exit(0);
-	id = wire_get_u32(&w);
-	switch (wire_type(&w)) {
-	case WIRE_ENDPOINT:
-		p = wire_get_bytes(&w, &n, sizeof(struct address));
-		if (n != sizeof(struct address) || id >= ENDPOINTS_MAX)
-			_exit(70);
-		memcpy(&known[id].address, p, n);
-		self.timeout = (int)wire_get_u32(&w);
-		break;
-	case WIRE_DIAL:
-		index = wire_get_u32(&w);
-		p = wire_get_bytes(&w, &n, sizeof(source));
-		if (!wire_done(&w) || index >= ENDPOINTS_MAX || n != sizeof(source))
-			_exit(70);
-		memcpy(&source, p, n);
-		order(id, index, &source);
-		break;
-	case WIRE_CANCEL:
-		cancel(id);
-		break;
-	default:
-		_exit(70);
+	if (rc != 1)
+		_exit(rc < 0 && errno == EPROTO ? EX_SOFTWARE : 0);
+	if (m.head.type == MESSAGE_CANCEL) {
+		cancel(m.head.id);
+	} else if (m.head.type == MESSAGE_DIAL && m.dial.endpoint < ENDPOINTS_MAX) {
+		order(m.head.id, m.dial.endpoint, &m.dial.source);
+	} else if (m.head.type == MESSAGE_ENDPOINT && m.head.id < ENDPOINTS_MAX) {
+		known[m.head.id].address = m.endpoint.address;
+		self.timeout = m.endpoint.timeout;
+	} else {
+		_exit(EX_SOFTWARE);
 	}
 }
 

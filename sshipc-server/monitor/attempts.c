@@ -47,21 +47,17 @@ static const struct words *find_words(const char *algorithm, uint32_t fault)
 	return &by_fault[fault];
 }
 
-enum heard attempts_on_attempt(struct conn *c, struct wire *w)
+enum heard attempts_on_attempt(struct conn *c, struct message *m)
 {
-	char fingerprint[KEYLINE_FINGERPRINT], algorithm[64], what[512];
-	struct field key;
-	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
+	const struct message_attempt *attempt = &m->attempt;
+	const uint32_t fault = attempt->fault;
+	char fingerprint[KEYLINE_FINGERPRINT], what[512];
+	const struct allow_entry *entry =
+	    login_find_key(c, attempt->key, attempt->key_len, fingerprint);
 	struct log_text user, named;
 	const struct words *words;
-	const void *name;
-	uint32_t fault;
-	size_t n;
 
-	name = wire_get_bytes(w, &n, PROOF_USER_MAX);
-	wire_get_text(w, algorithm, sizeof(algorithm));
-	fault = wire_get_u32(w);
-	if (!wire_done(w) || fault >= SESSION_LOGIN_FAULTS)
+	if (fault >= SESSION_LOGIN_FAULTS)
 		return HEARD_WRONG;
 	if (fault != SESSION_CERTIFICATE)
 		c->fault = ADMISSION_REFUSED;
@@ -69,16 +65,17 @@ enum heard attempts_on_attempt(struct conn *c, struct wire *w)
 			    : fault == SESSION_CERTIFICATE ? LOGIN_CERTIFICATES
 							   : LOGIN_SIGNATURES))
 		return HEARD;
-	words = find_words(algorithm, fault);
-	log_escape(&named, algorithm, strlen(algorithm));
+	words = find_words(attempt->algorithm, fault);
+	log_escape(&named, attempt->algorithm, strlen(attempt->algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
-		 named.s, key.len ? ", key " : "", key.len ? fingerprint : "");
+		 named.s, attempt->key_len ? ", key " : "", attempt->key_len ? fingerprint : "");
 	if (audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"key", entry ? entry->key.name : "", 0},
-				     {"fingerprint", key.len ? fingerprint : "", 0},
+				     {"fingerprint", attempt->key_len ? fingerprint : "", 0},
 				     {"reason", words->reason, 0}),
-			  "%s, user \"%s\"; %s", what, log_escape(&user, name, n), words->remedy);
+			  "%s, user \"%s\"; %s", what,
+			  log_escape(&user, attempt->user, strlen(attempt->user)), words->remedy);
 	return HEARD;
 }
 
@@ -103,20 +100,18 @@ static const struct left {
     [SESSION_KEYED] = {"after the key exchange it did not log in", LOG_INFO},
 };
 
-enum heard attempts_on_left(struct conn *c, struct wire *w)
+enum heard attempts_on_left(struct conn *c, struct message *m)
 {
-	const uint32_t reached = wire_get_u32(w);
-	size_t n_first, n_why;
-	const void *first = wire_get_bytes(w, &n_first, 64), *why = wire_get_bytes(w, &n_why, 200);
-	struct log_text sent, reason;
+	const struct message_left *left = &m->left;
+	struct log_text first, why;
 
-	if (!wire_done(w) || reached >= SESSION_REACHED || c->left)
+	if (left->reached >= SESSION_REACHED || c->left)
 		return HEARD_WRONG;
-	c->left = &lefts[reached];
-	log_escape(&sent, first, n_first);
-	log_escape(&reason, why, n_why);
-	snprintf(c->last_words, sizeof(c->last_words), "%s%s%s%s%s", n_first ? " (\"" : "", sent.s,
-		 n_first ? "\")" : "", n_why ? "; " : "", reason.s);
+	c->left = &lefts[left->reached];
+	log_escape(&first, left->first, left->first_len);
+	log_escape(&why, left->why, strlen(left->why));
+	snprintf(c->last_words, sizeof(c->last_words), "%s%s%s%s%s", first.s[0] ? " (\"" : "",
+		 first.s, first.s[0] ? "\")" : "", why.s[0] ? "; " : "", why.s);
 	return HEARD;
 }
 

@@ -104,16 +104,16 @@ void conn_give_way(struct conn *c, enum limit which)
 }
 
 /* Who asks too fast is read no more until its pace allows; its answer is late, not lost. */
-static bool too_fast(struct conn *c, enum wire_type type)
+static bool too_fast(struct conn *c, uint32_t type)
 {
 	const unsigned rate =
-	    type == WIRE_SIGN ? SIGNS_A_SECOND : (unsigned)c->view->settings->max_opens;
+	    type == MESSAGE_SIGN ? SIGNS_A_SECOND : (unsigned)c->view->settings->max_opens;
 	const uint64_t us = pace_take(&c->peer.pace, rate, loop_us());
 
 	if (us < AHEAD_US)
 		return false;
 	audit_limit(c, LIMIT_MAX_OPENS, "asks for more than %u %s in a second: it waits", rate,
-		    type == WIRE_SIGN ? "new keys" : "things");
+		    type == MESSAGE_SIGN ? "new keys" : "things");
 	peer_pause(&c->peer, us / 1000);
 	return true;
 }
@@ -121,27 +121,27 @@ static bool too_fast(struct conn *c, enum wire_type type)
 static void on_readable(evutil_socket_t sock, short what, void *arg)
 {
 	struct conn *c = arg;
-	struct wire w;
+	struct message m;
 
 	for (int i = 0; i < MESSAGES_A_TURN; i++) {
-		const int rc = wire_recv(sock, &w, 0);
-		const enum wire_type type = wire_type(&w); /* w may become the answer */
+		const int rc = message_recv(sock, &m, MESSAGE_OF_SESSION);
+		const bool whole = rc > 0 || (rc < 0 && errno == EPROTO);
 		const char *wrong = NULL;
 
 		if (rc < 0 && errno == EAGAIN)
 			return;
-		if (rc > 0)
-			wrong = dispatch(c, &w);
+		if (whole)
+			wrong = dispatch(c, &m, rc > 0);
 		else if (rc < 0 && errno == EBADMSG)
 			wrong = "a descriptor or an oversized message";
 		if (wrong)
 			log_violation(c, wrong);
-		if (wrong || rc == 0 || (rc < 0 && errno != EBADMSG)) {
+		if (wrong || !whole) {
 			conn_kill(c);
 			return;
 		}
 		/* What it closes it was once given. */
-		if (type != WIRE_CLOSED && too_fast(c, type))
+		if (m.head.type != MESSAGE_CLOSED && too_fast(c, m.head.type))
 			return;
 	}
 }

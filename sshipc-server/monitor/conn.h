@@ -6,7 +6,6 @@
  */
 #include <stdbool.h>
 
-#include "field.h"
 #include "monitor.h"
 #include "peer.h"
 #include "policy.h"
@@ -181,11 +180,11 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 /* ---- opens.c ---- */
 
 /* OPEN and CLOSED messages. */
-enum heard opens_on_open(struct conn *c, struct wire *w);
-enum heard opens_on_closed(struct conn *c, struct wire *w);
+enum heard opens_on_open(struct conn *c, struct message *m);
+enum heard opens_on_closed(struct conn *c, struct message *m);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
-void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		  enum policy_verdict verdict);
 
 /* Nothing is dialled for it any more, and what is under way is given up. */
@@ -218,26 +217,24 @@ time_t revoke_conn_change(struct conn *c, time_t now);
 /* ---- signing.c ---- */
 
 /* SIGN messages: the session's key exchanges. */
-enum heard signing_on_sign(struct conn *c, struct wire *w);
+enum heard signing_on_sign(struct conn *c, struct message *m);
 
-/* Whether s is the signature of a login in this session. */
-enum signature_verdict signing_check(const struct conn *c, const struct field *key,
-				     const struct field *user, const struct signature *s);
+/* Whether its signature is that of a login in this session. */
+enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m);
 
 /* ---- login.c ---- */
 
 /* Counts; false: there were too many, and the connection is told to end. */
 bool login_count(struct conn *c, enum login_count which);
 
-/* Takes a key's blob from a message: the line of that key, whose blob is then that line's own, else
- * NULL and what the session says. */
-const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
+/* The line of a key, or NULL; its fingerprint. */
+const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *blob, size_t len,
 					 char fingerprint[KEYLINE_FINGERPRINT]);
 
 /* PROBE, AUTHORIZE and ALIVE messages. */
-enum heard login_on_probe(struct conn *c, struct wire *w);
-enum heard login_on_authorize(struct conn *c, struct wire *w);
-enum heard login_on_alive(struct conn *c, struct wire *w);
+enum heard login_on_probe(struct conn *c, struct message *m);
+enum heard login_on_authorize(struct conn *c, struct message *m);
+enum heard login_on_alive(struct conn *c, struct message *m);
 
 /* Its login is decided no more. */
 void login_stop(struct conn *c);
@@ -245,17 +242,17 @@ void login_stop(struct conn *c);
 /* ---- attempts.c ---- */
 
 /* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
-enum heard attempts_on_attempt(struct conn *c, struct wire *w);
-enum heard attempts_on_left(struct conn *c, struct wire *w);
+enum heard attempts_on_attempt(struct conn *c, struct message *m);
+enum heard attempts_on_left(struct conn *c, struct message *m);
 
 /* Logs the end of a connection that did not log in. */
 void attempts_log_end(struct conn *c);
 
 /* ---- dispatch.c ---- */
 
-/* Hears a message by the table of what may be said in which state: what is wrong with it, or NULL.
- */
-const char *dispatch(struct conn *c, struct wire *w);
+/* Acts on a message, by the table of what may be said in which state; well_formed: message_recv
+ * says so.  What is wrong with it, or NULL. */
+const char *dispatch(struct conn *c, struct message *m, bool well_formed);
 
 /* ---- conn.c: its life, from accept to the end of its process ---- */
 

@@ -1,41 +1,37 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by conn.c for each message of a session: which may be said in which
- * state, and who hears it.  What needs no file of its own is heard here.
+ * Runs in the monitor, called by conn.c for each message of a session: holds it to the table of
+ * message.c in the state of the connection, and hands it to its handler.  Handlers that need no
+ * file of their own are here.
  */
 #include <string.h>
 
 #include "conn.h"
 #include "loop.h"
 
-static enum heard on_note(struct conn *c, struct wire *w)
+static enum heard on_note(struct conn *c, struct message *m)
 {
-	const uint32_t priority = wire_get_u32(w);
+	const uint32_t priority = m->note.priority;
 	struct log_text text;
-	size_t n;
-	const void *p = wire_get_bytes(w, &n, 512);
 
-	if (!wire_done(w))
-		return HEARD_WRONG;
-	if (audit_may_log(c, "note", log_escape(&text, p, n)))
+	if (audit_may_log(c, "note", log_escape(&text, m->note.text, strlen(m->note.text))))
 		audit_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
 			  "note", NULL, "session says: %s", text.s);
 	return HEARD;
 }
 
-static enum heard on_refuse(struct conn *c, struct wire *w)
+static enum heard on_refuse(struct conn *c, struct message *m)
 {
-	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w)};
+	const struct policy_request r = {.action = (enum policy_action)m->refuse.action,
+					 .host = m->refuse.what,
+					 .host_len = strlen(m->refuse.what)};
 	enum policy_verdict verdict;
 	struct log_text what;
 	size_t used = strlen(c->methods);
 
-	r.host = wire_get_bytes(w, &r.host_len, 63);
-	if (!wire_done(w))
-		return HEARD_WRONG;
 	if (r.action == POLICY_GLOBAL_REQUEST && c->use) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
-		opens_refuse(c, w, 0, &r, verdict);
+		opens_refuse(c, 0, &r, verdict);
 		return HEARD;
 	}
 	log_escape(&what, r.host, r.host_len);
@@ -48,26 +44,20 @@ static enum heard on_refuse(struct conn *c, struct wire *w)
 	return HEARD;
 }
 
-static enum heard on_stats(struct conn *c, struct wire *w)
+static enum heard on_stats(struct conn *c, struct message *m)
 {
-	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
-
-	if (!wire_done(w))
-		return HEARD_WRONG;
-	if (to != c->to_endpoint || from != c->from_endpoint)
+	if (m->stats.to_endpoint != c->to_endpoint || m->stats.from_endpoint != c->from_endpoint)
 		c->active = loop_seconds();
-	c->to_endpoint = to;
-	c->from_endpoint = from;
+	c->to_endpoint = m->stats.to_endpoint;
+	c->from_endpoint = m->stats.from_endpoint;
 	return HEARD;
 }
 
-static enum heard on_limit(struct conn *c, struct wire *w)
+static enum heard on_limit(struct conn *c, struct message *m)
 {
-	const uint32_t which = wire_get_u32(w);
-
-	if (!wire_done(w) || which > SESSION_LIMIT_HELD)
+	if (m->limit.which > SESSION_LIMIT_HELD)
 		return HEARD_WRONG;
-	if (which == SESSION_LIMIT_CHANNELS)
+	if (m->limit.which == SESSION_LIMIT_CHANNELS)
 		audit_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
 	else
 		audit_limit(c, LIMIT_MAX_HELD,
@@ -75,55 +65,42 @@ static enum heard on_limit(struct conn *c, struct wire *w)
 	return HEARD;
 }
 
-/* DESIGN.md, section 3.  What it was told to end asks for, it does not get. */
-enum {
-	LOGIN = 1 << CONN_LOGIN,
-	WAITING = 1 << CONN_WAITING,
-	UP = 1 << CONN_UP,
-	ENDING = 1 << CONN_ENDING,
-	ALWAYS = LOGIN | WAITING | UP,
+static enum heard (*const handlers[MESSAGE_TYPES])(struct conn *c, struct message *m) = {
+    [MESSAGE_PROBE] = login_on_probe,
+    [MESSAGE_SIGN] = signing_on_sign,
+    [MESSAGE_AUTHORIZE] = login_on_authorize,
+    [MESSAGE_ATTEMPT] = attempts_on_attempt,
+    [MESSAGE_LEFT] = attempts_on_left,
+    [MESSAGE_OPEN] = opens_on_open,
+    [MESSAGE_CLOSED] = opens_on_closed,
+    [MESSAGE_LIMIT] = on_limit,
+    [MESSAGE_STATS] = on_stats,
+    [MESSAGE_ALIVE] = login_on_alive,
+    [MESSAGE_NOTE] = on_note,
+    [MESSAGE_REFUSE] = on_refuse,
 };
 
-static const struct {
-	const char *name;
-	enum heard (*heard)(struct conn *c, struct wire *w);
-	int when; /* states */
-} messages[] = {
-    [WIRE_PROBE] = {"PROBE", login_on_probe, LOGIN},
-    [WIRE_AUTHORIZE] = {"AUTHORIZE", login_on_authorize, LOGIN},
-    [WIRE_OPEN] = {"OPEN", opens_on_open, UP},
-    [WIRE_CLOSED] = {"CLOSED", opens_on_closed, UP | ENDING},
-    [WIRE_NOTE] = {"NOTE", on_note, ALWAYS | ENDING},
-    [WIRE_REFUSE] = {"REFUSE", on_refuse, ALWAYS},
-    [WIRE_ALIVE] = {"ALIVE", login_on_alive, UP},
-    [WIRE_LIMIT] = {"LIMIT", on_limit, UP},
-    [WIRE_STATS] = {"STATS", on_stats, UP | ENDING},
-    [WIRE_ATTEMPT] = {"ATTEMPT", attempts_on_attempt, LOGIN},
-    [WIRE_LEFT] = {"LEFT", attempts_on_left, LOGIN | WAITING | ENDING},
-    [WIRE_SIGN] = {"SIGN", signing_on_sign, ALWAYS},
-};
-
-const char *dispatch(struct conn *c, struct wire *w)
+const char *dispatch(struct conn *c, struct message *m, bool well_formed)
 {
-	const unsigned type = wire_type(w);
-	const bool known = type < sizeof(messages) / sizeof(*messages) && messages[type].heard;
-	const int when = known ? messages[type].when : 0;
+	const uint32_t type = m->head.type;
+	const bool after_end = message_allowed(type, MESSAGE_ENDING);
+	enum message_state state;
 
 	if (c->state < CONN_LOGIN)
 		c->state = CONN_LOGIN; /* the spawner says that it forked when it gets to it */
-	if (c->state == CONN_ENDING && !(when & ENDING))
+	/* What it was told to end asks for, it does not get. */
+	if (c->state == CONN_ENDING && !after_end)
 		return NULL;
-	c->unauth.begun |= known && !(when & ENDING) && type != WIRE_REFUSE;
-	if (!known)
-		return "unknown message";
-	if (!(when & (c->state != CONN_ENDING ? 1 << c->state : c->use ? UP : LOGIN)))
-		return messages[type].name;
-	switch (messages[type].heard(c, w)) {
+	c->unauth.begun |= well_formed && !after_end && type != MESSAGE_REFUSE;
+	state = c->state == CONN_WAITING ? MESSAGE_WAITING : c->use ? MESSAGE_UP : MESSAGE_LOGIN;
+	if (!well_formed || !message_allowed(type, state))
+		return message_name(type);
+	switch (handlers[type](c, m)) {
 	case HEARD:
 		return NULL;
 	case HEARD_UNPROVED:
 		return "a login without the key's signature";
 	default:
-		return messages[type].name;
+		return message_name(type);
 	}
 }

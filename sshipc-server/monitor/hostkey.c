@@ -17,7 +17,6 @@
 enum {
 	LOCKED = 1 << 18, /* bytes of memory for all that is secret */
 	SEED = 32,
-	MESSAGE = 9, /* what a message to the spawner has beside a key */
 };
 
 struct hostkey {
@@ -227,7 +226,7 @@ struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
 		return NULL;
 	}
 	k = hostkey_parse(text);
-	if (k && MESSAGE + len + k->blob_len > WIRE_MAX) {
+	if (k && len >= KEYFILE_TEXT) { /* no HOSTKEY has room for it */
 		snprintf(err, KEYFILE_ERROR,
 			 "%s: %zu bytes are too many for a host key; leave only the key in it, or "
 			 "make one with: sshipc-server --generate-hostkey FILE",

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "keyfile.h"
-#include "wire.h"
 
 struct hostkey;
 

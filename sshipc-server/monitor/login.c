@@ -38,33 +38,26 @@ bool login_count(struct conn *c, enum login_count which)
 	return false;
 }
 
-const struct allow_entry *login_find_key(const struct conn *c, struct wire *w, struct field *key,
+const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *blob, size_t len,
 					 char fingerprint[KEYLINE_FINGERPRINT])
 {
-	const struct allow_entry *entry;
 	uint8_t digest[KEYLINE_DIGEST];
 
-	key->p = wire_get_bytes(w, &key->len, KEYLINE_BLOB_MAX);
-	keyline_digest(key->p, key->len, digest);
+	keyline_digest(blob, len, digest);
 	keyline_fingerprint(digest, fingerprint);
-	entry = allowlist_find(c->view->allowlist, key->p, key->len);
-	if (entry)
-		key->p = entry->key.blob;
-	return entry;
+	return allowlist_find(c->view->allowlist, blob, len);
 }
 
-enum heard login_on_probe(struct conn *c, struct wire *w)
+enum heard login_on_probe(struct conn *c, struct message *m)
 {
+	const struct message_probe *probe = &m->probe;
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
-	struct field key;
-	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
+	const struct allow_entry *entry =
+	    login_find_key(c, probe->key, probe->key_len, fingerprint);
+	struct message_known answer = {.head = {MESSAGE_KNOWN, 0}};
 	bool unknown_but_pending;
 	struct log_text user;
-	size_t n;
-	const void *name = wire_get_bytes(w, &n, 256);
 
-	if (!wire_done(w))
-		return HEARD_WRONG;
 	if (!login_count(c, LOGIN_QUERIES))
 		return HEARD;
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->from, time(NULL));
@@ -77,12 +70,12 @@ enum heard login_on_probe(struct conn *c, struct wire *w)
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"fingerprint", fingerprint, 0},
 				     {"reason", policy_reason(POLICY_NO_KEY), 0}),
-			  "%s (user \"%s\"); %s", what, log_escape(&user, name, n),
+			  "%s (user \"%s\"); %s", what,
+			  log_escape(&user, probe->user, strlen(probe->user)),
 			  policy_remedy(POLICY_NO_KEY));
-	wire_start(w, WIRE_KNOWN);
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
-	wire_put_u32(w, entry || unknown_but_pending);
-	peer_send(&c->peer, w);
+	answer.yes = entry || unknown_but_pending;
+	peer_send(&c->peer, &answer);
 	return HEARD;
 }
 
@@ -107,7 +100,8 @@ static bool one_is_ending(const struct key_use *u)
 
 static void grant(struct conn *c, const struct allow_entry *entry)
 {
-	struct wire w;
+	const struct message_grant answer = {{MESSAGE_GRANT, 0},
+					     (uint32_t)c->view->settings->max_channels};
 
 	c->channels =
 	    xcalloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
@@ -122,9 +116,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->client, 0}),
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
 		  entry->key.fingerprint, entry->endpoint->name, c->client);
-	wire_start(&w, WIRE_GRANT);
-	wire_put_u32(&w, (uint32_t)c->view->settings->max_channels);
-	peer_send(&c->peer, &w);
+	peer_send(&c->peer, &answer);
 	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 
@@ -140,8 +132,8 @@ static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 static void deny(struct conn *c, const struct allow_entry *entry, const char *fingerprint,
 		 enum policy_verdict verdict, const char *more)
 {
-	struct wire w;
-	char text[256] = "", reason[128], what[512];
+	struct message_deny answer = {.head = {MESSAGE_DENY, 0}};
+	char reason[128], what[512];
 
 	c->fault = ADMISSION_REFUSED;
 	snprintf(c->refused_key, sizeof(c->refused_key), "%s", entry ? fingerprint : "");
@@ -155,11 +147,9 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 				     {"reason", reason, 0}),
 			  "%s; %s; %s", what, c->client, remedy(c, verdict));
 	if (entry)
-		snprintf(text, sizeof(text), "%s (session %u) [sshipc:%s]", reason, (unsigned)c->id,
-			 policy_code(verdict));
-	wire_start(&w, WIRE_DENY);
-	wire_put_text(&w, text);
-	peer_send(&c->peer, &w);
+		snprintf(answer.reason, sizeof(answer.reason), "%s (session %u) [sshipc:%s]",
+			 reason, (unsigned)c->id, policy_code(verdict));
+	peer_send(&c->peer, &answer);
 }
 
 /* Who showed no life makes room, unless another one is ending: NULL. */
@@ -224,8 +214,8 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
  * live. The login is answered when that is known. */
 static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 {
+	static const struct message_head check = {MESSAGE_CHECK, 0};
 	struct conn *other;
-	struct wire w;
 
 	keyuse_wait(c, u);
 	LIST_FOREACH(other, &u->conns, of_key)
@@ -234,21 +224,20 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 			continue;
 		other->asked_alive = true;
 		other->alive = false;
-		wire_start(&w, WIRE_CHECK);
-		peer_send(&other->peer, &w);
+		peer_send(&other->peer, &check);
 	}
 	c->wait = loop_timer(c->view->base, on_waited, c);
 	loop_after(c->wait, REPLACE_MS);
 }
 
 /* The owner of an unknown key proved to have it. */
-static void remember(struct conn *c, const struct field *key, const struct field *user,
-		     const char *fingerprint)
+static void remember(struct conn *c, const struct message_authorize *m, const char *fingerprint)
 {
 	const time_t now = time(NULL);
 
 	if (pending_open(c->view->pending, &c->from, now) &&
-	    pending_add(c->view->pending, key->p, key->len, &c->from, user->p, user->len, now) &&
+	    pending_add(c->view->pending, m->key, m->key_len, &c->from, (const uint8_t *)m->user,
+			strlen(m->user), now) &&
 	    audit_may_log(c, "pending", fingerprint))
 		audit_log(c, LOG_NOTICE, "pending", LOG_FIELDS({"fingerprint", fingerprint, 0}),
 			  "key %s waits for approval: sshipc-server ctl approve %s --endpoint NAME "
@@ -256,69 +245,51 @@ static void remember(struct conn *c, const struct field *key, const struct field
 			  fingerprint, fingerprint);
 }
 
-static void take_signature(struct wire *w, struct signature *s)
-{
-	const void *raw;
-
-	wire_get_text(w, s->algorithm, sizeof(s->algorithm));
-	raw = wire_get_bytes(w, &s->len, sizeof(s->raw));
-	memcpy(s->raw, raw, s->len);
-	s->flags = wire_get_u32(w);
-	s->counter = wire_get_u32(w);
-}
-
 /* Else it was answered, or is a violation.  An unlisted key needs proof only where it is to be
  * remembered.
  */
 static enum signature_verdict proved(struct conn *c, const struct allow_entry *entry,
-				     const struct field *key, const struct field *user,
-				     const struct signature *s, const char *fingerprint)
+				     const struct message_authorize *m, const char *fingerprint)
 {
 	enum signature_verdict verdict;
 
 	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->from, time(NULL))))
 		return SIGNATURE_GOOD;
-	verdict = signing_check(c, key, user, s);
+	verdict = signing_check(c, m);
 	if (verdict == SIGNATURE_NO_TOUCH)
 		deny(c, entry, fingerprint, POLICY_NOT_TOUCHED, "");
 	return verdict;
 }
 
-enum heard login_on_authorize(struct conn *c, struct wire *w)
+enum heard login_on_authorize(struct conn *c, struct message *m)
 {
+	const struct message_authorize *login = &m->authorize;
 	char fingerprint[KEYLINE_FINGERPRINT];
-	struct field key, name;
-	const struct allow_entry *entry = login_find_key(c, w, &key, fingerprint);
+	const struct allow_entry *entry =
+	    login_find_key(c, login->key, login->key_len, fingerprint);
 	struct policy_request request = {
 	    .action = POLICY_LOGIN, .source = c->from, .now = time(NULL)};
 	struct log_text user, version;
-	struct signature signature;
 	enum signature_verdict proof;
 	enum policy_verdict verdict;
 	struct key_use *use;
-	const void *v;
-	size_t n;
 
-	name.p = wire_get_bytes(w, &name.len, PROOF_USER_MAX);
-	v = wire_get_bytes(w, &n, 255);
-	take_signature(w, &signature);
-	if (!wire_done(w))
-		return HEARD_WRONG;
-	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"",
-		 log_escape(&user, name.p, name.len), log_escape(&version, v, n));
+	log_escape(&user, login->user, strlen(login->user));
+	log_escape(&version, login->version, strlen(login->version));
+	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"", user.s, version.s);
 	snprintf(c->version, sizeof(c->version), "%s", version.s);
 	if (!login_count(c, LOGIN_SIGNATURES))
 		return HEARD;
-	proof = proved(c, entry, &key, &name, &signature, fingerprint);
+	proof = proved(c, entry, login, fingerprint);
 	if (proof != SIGNATURE_GOOD)
 		return proof == SIGNATURE_BAD ? HEARD_UNPROVED : HEARD;
 	/* What was not proved says nothing. */
-	c->user_verified = c->proof && entry && (signature.flags & SIGNATURE_USER_VERIFIED);
+	c->user_verified = c->proof && entry && (login->signature.flags & SIGNATURE_USER_VERIFIED);
 	request.user_verified = c->user_verified;
 	verdict =
 	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
 	if (!entry)
-		remember(c, &key, &name, fingerprint);
+		remember(c, login, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, verdict, "");
 		return HEARD;
@@ -333,9 +304,9 @@ enum heard login_on_authorize(struct conn *c, struct wire *w)
 	return HEARD;
 }
 
-enum heard login_on_alive(struct conn *c, struct wire *w)
+enum heard login_on_alive(struct conn *c, struct message *m)
 {
-	if (!wire_done(w) || !c->asked_alive)
+	if (!c->asked_alive)
 		return HEARD_WRONG;
 	c->alive = true;
 	keyuse_wake(c->view, c->use);

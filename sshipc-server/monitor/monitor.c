@@ -289,7 +289,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 		goto fail;
 	*exit_code = EX_OSERR;
 	confine_oom_first(false); /* as long as /proc is there */
-	if (landlock_rules_apply(s, setup->program->files) != 0)
+	if (landlock_rules_apply(s, setup->program->report.files) != 0)
 		goto fail;
 	m->view.dialler = dialler_new(base, &dialler);
 	if (!m->view.dialler) {

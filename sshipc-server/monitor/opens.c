@@ -162,19 +162,12 @@ static void on_answered(void *arg, int error)
 /* A refused channel may be gone afterwards. */
 static void answer(struct channel *ch)
 {
-	struct wire w;
+	const struct message_opened a = {{ch->fd >= 0 ? MESSAGE_OPENED : MESSAGE_REFUSED, ch->id},
+					 ch->one_way};
 
 	loop_drop(ch->timer);
 	ch->timer = NULL;
-	wire_start(&w, ch->fd >= 0 ? WIRE_OPENED : WIRE_REFUSED);
-	wire_put_u32(&w, ch->id);
-	if (ch->fd >= 0) {
-		wire_put_u32(&w, ch->one_way);
-		wire_attach(&w, ch->fd);
-	} else {
-		wire_put_text(&w, strerror(ch->error));
-	}
-	peer_send_then(&ch->c->peer, &w, on_answered, ch);
+	peer_send_then(&ch->c->peer, &a, ch->fd, on_answered, ch);
 }
 
 /* ---- opens ---- */
@@ -198,12 +191,10 @@ static void on_dialled(void *arg, int fd, int error)
 static void on_pending(evutil_socket_t fd, short what, void *arg)
 {
 	struct channel *ch = arg;
-	struct wire w;
+	const struct message_head pending = {MESSAGE_PENDING, ch->id};
 
-	wire_start(&w, WIRE_PENDING);
-	wire_put_u32(&w, ch->id);
 	ch->told = true;
-	peer_send(&ch->c->peer, &w);
+	peer_send(&ch->c->peer, &pending);
 }
 
 static void dial(struct channel *ch)
@@ -246,9 +237,10 @@ static const char *action_text(enum policy_action action)
 	}
 }
 
-void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct policy_request *r,
+void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		  enum policy_verdict verdict)
 {
+	const struct message_head refused = {MESSAGE_REFUSED, id};
 	const bool direct =
 	    r->action == POLICY_DIRECT_TCPIP || r->action == POLICY_DIRECT_STREAMLOCAL;
 	struct log_text host;
@@ -266,12 +258,8 @@ void opens_refuse(struct conn *c, struct wire *w, uint32_t id, const struct poli
 				     {"reason", policy_reason(verdict), 0}),
 			  "refused %s (key %s); %s", c->last_refusal.text, c->use->fingerprint,
 			  policy_remedy(verdict));
-	if (id == 0)
-		return;
-	wire_start(w, WIRE_REFUSED);
-	wire_put_u32(w, id);
-	wire_put_text(w, policy_reason(verdict));
-	peer_send(&c->peer, w);
+	if (id != 0)
+		peer_send(&c->peer, &refused);
 }
 
 /* What the policy grants may be refused all the same. */
@@ -288,28 +276,24 @@ static enum policy_verdict has_room(struct conn *c)
 	return POLICY_MAX_DIALS;
 }
 
-enum heard opens_on_open(struct conn *c, struct wire *w)
+enum heard opens_on_open(struct conn *c, struct message *m)
 {
-	const uint32_t id = wire_get_u32(w);
-	struct policy_request r = {.action = (enum policy_action)wire_get_u32(w),
-				   .source = c->from,
-				   .user_verified = c->user_verified};
+	const uint32_t id = m->head.id;
+	const struct policy_request r = {.action = (enum policy_action)m->open.action,
+					 .host = m->open.host,
+					 .host_len = strlen(m->open.host),
+					 .port = m->open.port,
+					 .source = c->from,
+					 .now = time(NULL),
+					 .user_verified = c->user_verified};
 	struct channel **slot = slot_of(c, id), *ch;
 	struct log_text host, origin;
-	size_t n_origin;
-	const void *o;
 	enum policy_verdict verdict;
 
-	r.host = wire_get_bytes(w, &r.host_len, 512);
-	r.port = wire_get_u32(w);
-	o = wire_get_bytes(w, &n_origin, 64);
-	log_escape(&origin, o, n_origin);
-	wire_get_u32(w);
-	if (!wire_done(w) || !slot || *slot || id == 0 || r.action > POLICY_GLOBAL_REQUEST ||
+	if (!slot || *slot || id == 0 || r.action > POLICY_GLOBAL_REQUEST ||
 	    r.action == POLICY_LOGIN)
 		return HEARD_WRONG;
 	c->active = loop_seconds();
-	r.now = time(NULL);
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	/* The last slot is there for .status alone. */
 	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
@@ -317,7 +301,7 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 	if (verdict == POLICY_GRANT)
 		verdict = has_room(c);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
-		opens_refuse(c, w, id, &r, verdict);
+		opens_refuse(c, id, &r, verdict);
 		return HEARD;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));
@@ -334,6 +318,7 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 		return HEARD;
 	}
 	log_escape(&host, r.host, r.host_len);
+	log_escape(&origin, m->open.origin, strlen(m->open.origin));
 	audit_log(c, LOG_INFO, "channel-open",
 		  LOG_FIELDS({"channel", NULL, id >> 16}, {"destination", host.s, 0},
 			     {"port", NULL, r.port}, {"origin", origin.s, 0}),
@@ -343,26 +328,25 @@ enum heard opens_on_open(struct conn *c, struct wire *w)
 	return HEARD;
 }
 
-enum heard opens_on_closed(struct conn *c, struct wire *w)
+enum heard opens_on_closed(struct conn *c, struct message *m)
 {
-	const uint32_t id = wire_get_u32(w);
-	const uint64_t to = wire_get_u64(w), from = wire_get_u64(w);
-	const uint32_t end = wire_get_u32(w);
+	const uint32_t id = m->head.id;
+	const uint64_t to = m->closed.to_endpoint, from = m->closed.from_endpoint;
+	const char *end = relay_end_text((enum relay_end)m->closed.end);
 	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
 
-	if (!wire_done(w) || !ch || ch->id != id || (ch->state == CHANNEL_DIALLING && !ch->told))
+	if (!ch || ch->id != id || (ch->state == CHANNEL_DIALLING && !ch->told))
 		return HEARD_WRONG;
 	c->active = loop_seconds();
 	if (!ch->one_way && ch->state == CHANNEL_OPEN)
 		audit_log(c, LOG_INFO, "channel-close",
-			  LOG_FIELDS({"channel", NULL, id >> 16},
-				     {"reason", relay_end_text((enum relay_end)end), 0},
+			  LOG_FIELDS({"channel", NULL, id >> 16}, {"reason", end, 0},
 				     {"claimed_bytes_to_endpoint", NULL, to},
 				     {"claimed_bytes_from_endpoint", NULL, from},
 				     {"seconds", NULL, (uint64_t)(loop_seconds() - ch->opened)}),
 			  "channel %u closed: %s; session counted %" PRIu64
 			  " bytes to the endpoint, %" PRIu64 " from it, in %llds",
-			  (unsigned)(id >> 16), relay_end_text((enum relay_end)end), to, from,
+			  (unsigned)(id >> 16), end, to, from,
 			  (long long)(loop_seconds() - ch->opened));
 	release(ch);
 	return HEARD;

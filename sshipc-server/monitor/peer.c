@@ -6,6 +6,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,8 +28,7 @@ struct outgoing {
 	void (*sent)(void *arg, int error);
 	void *arg;
 	int fd;
-	size_t len;
-	uint8_t buf[];
+	uint64_t message[];
 };
 
 static void take_out(struct peer *p, struct outgoing *o)
@@ -38,13 +38,18 @@ static void take_out(struct peer *p, struct outgoing *o)
 	free(o);
 }
 
-void peer_send_then(struct peer *p, const struct wire *w, void (*sent)(void *arg, int error),
+static int try_to_send(const struct peer *p, const void *message, int fd)
+{
+	return message_send(p->sock, message, fd >= 0 ? &fd : NULL) == 0 ? 0 : errno;
+}
+
+void peer_send_then(struct peer *p, const void *message, int fd, void (*sent)(void *arg, int error),
 		    void *arg)
 {
 	struct outgoing *o;
 
 	if (STAILQ_EMPTY(&p->queue)) {
-		const int error = wire_send(p->sock, w) == 0 ? 0 : errno;
+		const int error = try_to_send(p, message, fd);
 
 		if (error != EAGAIN && sent)
 			sent(arg, error);
@@ -56,17 +61,17 @@ void peer_send_then(struct peer *p, const struct wire *w, void (*sent)(void *arg
 		event_active(p->timer, EV_TIMEOUT, 0);
 		return;
 	}
-	o = xmalloc(sizeof(*o) + w->len);
-	*o = (struct outgoing){.sent = sent, .arg = arg, .fd = w->fds[0], .len = w->len};
-	memcpy(o->buf, w->buf, w->len);
+	o = xmalloc(sizeof(*o) + message_size(message));
+	*o = (struct outgoing){.sent = sent, .arg = arg, .fd = fd};
+	memcpy(o->message, message, message_size(message));
 	STAILQ_INSERT_TAIL(&p->queue, o, entry);
 	p->n_queued += !sent;
 	event_add(p->writable, NULL);
 }
 
-void peer_send(struct peer *p, const struct wire *w)
+void peer_send(struct peer *p, const void *message)
 {
-	peer_send_then(p, w, NULL, NULL);
+	peer_send_then(p, message, -1, NULL, NULL);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -75,12 +80,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	struct outgoing *o;
 
 	while ((o = STAILQ_FIRST(&p->queue))) {
-		struct wire w = {.len = o->len, .fds = {o->fd, -1}};
 		const struct outgoing was = *o;
-		int error;
+		const int error = try_to_send(p, o->message, o->fd);
 
-		memcpy(w.buf, o->buf, o->len);
-		error = wire_send(p->sock, &w) == 0 ? 0 : errno;
 		if (error == EAGAIN)
 			return;
 		take_out(p, o);
@@ -116,11 +118,10 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 void peer_end(struct peer *p, const char *reason)
 {
-	struct wire w;
+	struct message_end end = {.head = {MESSAGE_END, 0}};
 
-	wire_start(&w, WIRE_END);
-	wire_put_text(&w, reason);
-	wire_send(p->sock, &w); /* when it does not listen, the timer ends it */
+	snprintf(end.reason, sizeof(end.reason), "%s", reason);
+	message_send(p->sock, &end, NULL); /* when it does not listen, the timer ends it */
 	loop_after(p->timer, KILL_MS);
 }
 

@@ -11,7 +11,7 @@
 #include <sys/queue.h>
 
 #include "limit.h"
-#include "wire.h"
+#include "message.h"
 
 struct peer_ops {
 	event_callback_fn readable;
@@ -45,12 +45,12 @@ struct peer {
 void peer_init(struct peer *p, struct event_base *base, int sock, const struct peer_ops *ops,
 	       void *arg);
 
-/* Sends, or queues. */
-void peer_send(struct peer *p, const struct wire *w);
+/* Sends a message, or queues it. */
+void peer_send(struct peer *p, const void *message);
 
-/* The same, of which sent hears: at once, or when the session has read what was before it.  error:
- * 0, or errno.  A descriptor in it must stay open until then. */
-void peer_send_then(struct peer *p, const struct wire *w, void (*sent)(void *arg, int error),
+/* The same for one with the descriptor fd (-1: none), which stays open until sent is called: at
+ * once, or when the session has read what was before it.  error: 0, or errno. */
+void peer_send_then(struct peer *p, const void *message, int fd, void (*sent)(void *arg, int error),
 		    void *arg);
 
 /* What waits for arg is not sent any more. */

@@ -73,40 +73,38 @@ static int find(char *path, size_t size, char *err)
 int session_program_open(struct session_program *p, const struct helper_user *user,
 			 char err[SESSION_PROGRAM_ERROR])
 {
-	char path[LONGEST + 64], version[64] = "", text[256] = "";
-	struct wire w;
+	char path[LONGEST + 64], text[256] = "";
+	struct message m;
 	int sock = -1, rc = 0, code = EX_CONFIG;
 
 	p->fd = find(path, sizeof(path), err);
 	if (p->fd < 0)
 		return EX_CONFIG;
-	p->details[0] = p->files[0] = '\0';
+	memset(&p->report, 0, sizeof(p->report));
 	if (user->debug) /* under valgrind it takes seconds, and the spawner does it again */
 		return 0;
 	if (helper_start("selftest", p->fd, user, &sock) >= 0) {
-		rc = wire_recv(sock, &w, 0);
+		rc = message_recv(sock, &m, MESSAGE_OF_SPAWNER);
 	} else {
 		code = EX_OSERR;
 		snprintf(text, sizeof(text),
 			 "%s; look at TasksMax= (systemd), ulimit -u and memory", strerror(errno));
 	}
-	if (rc == 1 && wire_type(&w) == WIRE_REPORT) {
-		wire_get_text(&w, version, sizeof(version));
-		wire_get_text(&w, p->details, sizeof(p->details));
-		wire_get_text(&w, p->files, sizeof(p->files));
-	} else if (rc == 1 && wire_type(&w) == WIRE_FAILED) {
-		code = (int)wire_get_u32(&w);
-		wire_get_text(&w, text, sizeof(text));
+	if (rc == 1 && m.head.type == MESSAGE_REPORT) {
+		p->report = m.report;
+	} else if (rc == 1 && m.head.type == MESSAGE_FAILED) {
+		code = m.failed.code;
+		snprintf(text, sizeof(text), "%s", m.failed.text);
 	}
 	if (sock >= 0)
 		close(sock);
-	if (rc == 1 && strcmp(version, SSHIPC_VERSION) == 0 && wire_done(&w))
+	if (strcmp(p->report.version, SSHIPC_VERSION) == 0)
 		return 0;
-	if (version[0])
+	if (p->report.version[0])
 		snprintf(err, SESSION_PROGRAM_ERROR,
 			 "%s is of version %s, this program of " SSHIPC_VERSION
 			 "; install both of one build",
-			 path, version);
+			 path, p->report.version);
 	else
 		snprintf(err, SESSION_PROGRAM_ERROR,
 			 "%s: its self-test ended without an answer%s%s", path, text[0] ? ": " : "",

@@ -6,14 +6,13 @@
  * what it says of its libssh.
  */
 #include "helper.h"
-#include "wire.h"
+#include "message.h"
 
 #define SESSION_PROGRAM_ERROR 2048
 
 struct session_program {
 	int fd; /* close-on-exec; what is executed from now on, also when it is replaced */
-	char details[1024];	  /* lines for --version */
-	char files[WIRE_MAX / 2]; /* what it has mapped as code, a path a line: it first */
+	struct message_report report; /* of files: itself first */
 };
 
 /* Finds it beside this program, else in ../libexec/sshipc from there; as root it is refused where

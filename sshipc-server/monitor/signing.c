@@ -24,42 +24,38 @@ static const struct hostkey *find_key(const struct conn *c, const struct field *
 	return NULL;
 }
 
-enum heard signing_on_sign(struct conn *c, struct wire *w)
+enum heard signing_on_sign(struct conn *c, struct message *m)
 {
 	const bool first = c->session_id_len == 0;
-	char algorithm[KEYLINE_TYPE];
-	uint8_t hash[SIGNATURE_HASH], raw[SIGNATURE_MAX];
+	struct message_sign *sign = &m->sign;
+	const struct field hashed = {sign->hashed, sign->hashed_len};
+	struct message_signed answer = {.head = {MESSAGE_SIGNED, 0}, .raw_len = SIGNATURE_MAX};
+	uint8_t hash[SIGNATURE_HASH];
 	const struct hostkey *key = NULL;
-	struct field hashed;
-	size_t n, len = sizeof(raw);
 
-	wire_get_text(w, algorithm, sizeof(algorithm));
-	hashed.p = wire_get_bytes(w, &hashed.len, SIGNATURE_HASHED_MAX);
-	n = wire_get_u32(w);
 	/* Before its login a session has one session id, and the host key's word for that only. */
-	if (wire_done(w) && c->proof && (first || c->use))
-		key = find_key(c, &hashed, n, hash);
-	explicit_bzero(w->buf, w->len); /* the secret of the exchange is part of it */
-	if (!key || !hostkey_sign(key, algorithm, hash, n, raw, &len))
+	if (c->proof && (first || c->use))
+		key = find_key(c, &hashed, sign->hash_len, hash);
+	explicit_bzero(sign->hashed,
+		       sizeof(sign->hashed)); /* the secret of the exchange is part of it */
+	if (!key ||
+	    !hostkey_sign(key, sign->algorithm, hash, sign->hash_len, answer.raw, &answer.raw_len))
 		return HEARD_WRONG;
 	if (first) {
-		memcpy(c->session_id, hash, n);
-		c->session_id_len = n;
+		memcpy(c->session_id, hash, sign->hash_len);
+		c->session_id_len = sign->hash_len;
 		c->hostkey = key;
 	}
-	wire_start(w, WIRE_SIGNED);
-	wire_put_bytes(w, raw, len);
-	peer_send(&c->peer, w);
+	peer_send(&c->peer, &answer);
 	return HEARD;
 }
 
-enum signature_verdict signing_check(const struct conn *c, const struct field *key,
-				     const struct field *user, const struct signature *s)
+enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m)
 {
 	struct proof p = {.session_id = {c->session_id, c->session_id_len},
-			  .user = *user,
-			  .key = *key,
-			  .signature = s};
+			  .user = {(const uint8_t *)m->user, strlen(m->user)},
+			  .key = {m->key, m->key_len},
+			  .signature = &m->signature};
 
 	if (c->session_id_len == 0)
 		return SIGNATURE_BAD;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,7 +20,7 @@
 #include "confine.h"
 #include "keyfile.h"
 #include "loop.h"
-#include "wire.h"
+#include "message.h"
 
 /* Retired ones are nobody else's. */
 static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
@@ -35,75 +36,63 @@ struct spawner {
 	size_t live;	 /* sessions handed over that have not ended */
 	size_t starting; /* that it has not yet answered for */
 	bool proof;
-	bool retired, busy; /* busy: its own callback runs */
-	int last_code;
-	char last_words[256];
+	bool retired, busy;	    /* busy: its own callback runs */
+	struct message_failed last; /* words */
 };
 
 /* The private halves stay here, where its libssh can do without. */
 static void send_keys(struct spawner *s, bool keyless)
 {
-	struct wire w;
+	static const struct message_head start = {MESSAGE_START, 0};
 
 	for (size_t i = 0; i < s->setup->n_hostkeys; i++) {
 		const struct hostkey *k = s->setup->hostkeys[i];
-		char text[KEYFILE_TEXT];
-		size_t n;
-		const uint8_t *blob = hostkey_blob(k, &n);
+		struct message_hostkey m = {.head = {MESSAGE_HOSTKEY, 0}};
+		const uint8_t *blob = hostkey_blob(k, &m.blob_len);
 
-		wire_start(&w, WIRE_HOSTKEY);
+		memcpy(m.blob, blob, m.blob_len);
 		if (keyless)
-			keyfile_text_public(blob, n, text);
-		wire_put_text(&w, keyless ? text : hostkey_text(k));
-		wire_put_bytes(&w, blob, n);
-		wire_send(s->sock, &w);
-		explicit_bzero(&w, sizeof(w));
+			keyfile_text_public(blob, m.blob_len, m.text);
+		else
+			snprintf(m.text, sizeof(m.text), "%s", hostkey_text(k));
+		message_send(s->sock, &m, NULL);
+		explicit_bzero(&m, sizeof(m));
 	}
-	wire_start(&w, WIRE_START);
-	wire_send(s->sock, &w);
+	message_send(s->sock, &start, NULL);
 }
 
 static void on_spawner(evutil_socket_t sock, short what, void *arg)
 {
 	struct spawner *s = arg;
-	struct wire w;
-	char version[64], why[512];
-	const int rc = wire_recv(sock, &w, 0);
-	uint32_t a, b;
+	struct message m;
+	const int rc = message_recv(sock, &m, MESSAGE_OF_SPAWNER);
 
 	if (rc < 0 && errno == EAGAIN)
 		return;
 	if (rc != 1) {
 		event_del(s->event);
-		s->ops.lost(s->ops.arg, s, s->last_code, s->last_words);
+		s->ops.lost(s->ops.arg, s, s->last.code, s->last.text);
 		return;
 	}
 	s->busy = true;
-	switch (wire_type(&w)) {
-	case WIRE_TESTED:
-		s->proof = wire_get_u32(&w) != 0;
-		send_keys(s, wire_get_u32(&w) != 0);
+	switch (m.head.type) {
+	case MESSAGE_TESTED:
+		s->proof = m.tested.proof;
+		send_keys(s, m.tested.keyless);
 		break;
-	case WIRE_READY:
-		wire_get_text(&w, version, sizeof(version));
-		wire_get_text(&w, why, sizeof(why));
-		s->ops.ready(s->ops.arg, s, s->proof, version, why);
+	case MESSAGE_READY:
+		s->ops.ready(s->ops.arg, s, s->proof, m.ready.libssh, m.ready.why);
 		break;
-	case WIRE_SPAWNED:
-		a = wire_get_u32(&w);
-		b = wire_get_u32(&w);
+	case MESSAGE_SPAWNED:
 		s->starting -= s->starting > 0;
-		s->ops.spawned(s->ops.arg, a, (int)b);
+		s->ops.spawned(s->ops.arg, m.head.id, m.spawned.pid);
 		break;
-	case WIRE_EXITED:
-		a = wire_get_u32(&w);
-		b = wire_get_u32(&w);
+	case MESSAGE_EXITED:
 		s->live--;
-		s->ops.exited(s->ops.arg, a, (int)b, wire_get_u64(&w));
+		s->ops.exited(s->ops.arg, m.head.id, m.exited.status, m.exited.cpu);
 		break;
-	case WIRE_FAILED:
-		s->last_code = (int)wire_get_u32(&w);
-		wire_get_text(&w, s->last_words, sizeof(s->last_words));
+	case MESSAGE_FAILED:
+		s->last = m.failed;
 		break;
 	default:
 		break;
@@ -116,17 +105,16 @@ static void on_spawner(evutil_socket_t sock, short what, void *arg)
 static int send_setup(int sock, const struct spawner_setup *setup)
 {
 	const struct settings *s = setup->settings;
-	struct wire w;
+	const struct message_setup m = {.head = {MESSAGE_SETUP, 0},
+					.algorithms = s->algorithms,
+					.keepalive = (uint32_t)s->keepalive,
+					.sandbox = !s->unsafe_no_sandbox,
+					.max_held = (uint32_t)s->max_held,
+					.max_channels = (uint32_t)s->max_channels,
+					.rekey_data = (uint32_t)s->rekey_data,
+					.rekey_time = (uint32_t)s->rekey_time};
 
-	wire_start(&w, WIRE_SETUP);
-	wire_put_u32(&w, s->algorithms);
-	wire_put_u32(&w, (uint32_t)s->keepalive);
-	wire_put_u32(&w, !s->unsafe_no_sandbox);
-	wire_put_u32(&w, (uint32_t)s->max_held);
-	wire_put_u32(&w, (uint32_t)s->max_channels);
-	wire_put_u32(&w, (uint32_t)s->rekey_data);
-	wire_put_u32(&w, (uint32_t)s->rekey_time);
-	return wire_send(sock, &w);
+	return message_send(sock, &m, NULL);
 }
 
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
@@ -152,13 +140,9 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 
 int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
 {
-	struct wire w;
+	const struct message_head m = {MESSAGE_SPAWN, conn};
 
-	wire_start(&w, WIRE_SPAWN);
-	wire_put_u32(&w, conn);
-	wire_attach(&w, ssh_fd);
-	wire_attach(&w, broker);
-	if (wire_send(s->sock, &w) != 0)
+	if (message_send(s->sock, &m, (int[]){ssh_fd, broker}) != 0)
 		return -1;
 	s->live++;
 	s->starting++;
@@ -167,11 +151,9 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker)
 
 int spawner_kill_session(struct spawner *s, uint32_t conn)
 {
-	struct wire w;
+	const struct message_head m = {MESSAGE_KILL, conn};
 
-	wire_start(&w, WIRE_KILL);
-	wire_put_u32(&w, conn);
-	return wire_send(s->sock, &w);
+	return message_send(s->sock, &m, NULL);
 }
 
 int spawner_pid(const struct spawner *s)

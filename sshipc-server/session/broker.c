@@ -3,22 +3,22 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
+#include <stdio.h>
 
 enum { MONITOR_MS = 5000 }; /* until a silent monitor is given up */
 
-void broker_tell(struct broker *b)
+void broker_tell(struct broker *b, const void *message)
 {
-	if (!b->gone && wire_send(b->fd, &b->out) != 0)
+	if (!b->gone && message_send(b->fd, message, NULL) != 0)
 		b->gone = true;
 }
 
 void broker_note(struct broker *b, int priority, const char *text)
 {
-	wire_start(&b->out, WIRE_NOTE);
-	wire_put_u32(&b->out, (uint32_t)priority);
-	wire_put_bytes(&b->out, text, strnlen(text, 512));
-	broker_tell(b);
+	struct message_note note = {.head = {MESSAGE_NOTE, 0}, .priority = (uint32_t)priority};
+
+	snprintf(note.text, sizeof(note.text), "%s", text);
+	broker_tell(b, &note);
 }
 
 /* 1, or 0 when nothing came in time, or -1 when the monitor is gone. */
@@ -32,29 +32,19 @@ static int receive(struct broker *b, int timeout_ms)
 	while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || wire_recv(b->fd, &b->in, 1) != 1) {
+	if (rc < 0 || message_recv(b->fd, &b->in, MESSAGE_TO_SESSION) != 1 ||
+	    !message_allowed(b->in.head.type, b->state)) {
 		b->gone = true;
 		return -1;
 	}
 	return 1;
 }
 
-static bool is_answer(struct broker *b, const enum wire_type types[3], const uint32_t *id)
+bool broker_ask(struct broker *b, const void *question, const bool *stop)
 {
-	const enum wire_type type = wire_type(&b->in);
+	const struct message_head *asked = question;
 
-	if (type != types[0] && type != types[1] && type != types[2])
-		return false;
-	if (!id || wire_get_u32(&b->in) == *id)
-		return true;
-	b->in.pos = 1;
-	return false;
-}
-
-bool broker_ask(struct broker *b, const enum wire_type types[3], const uint32_t *id,
-		const bool *stop)
-{
-	broker_tell(b);
+	broker_tell(b, question);
 	while (!b->gone && !*stop) {
 		const int rc = receive(b, MONITOR_MS);
 
@@ -62,10 +52,10 @@ bool broker_ask(struct broker *b, const enum wire_type types[3], const uint32_t 
 			b->gone = true;
 		if (rc != 1)
 			return false;
-		if (is_answer(b, types, id))
+		if (message_answers(b->in.head.type) == asked->type && b->in.head.id == asked->id)
 			return true;
 		b->late(b->arg, &b->in);
-		wire_close_fds(&b->in);
+		message_close_fds(&b->in);
 	}
 	return false;
 }
@@ -74,6 +64,6 @@ void broker_poll(struct broker *b, const bool *stop)
 {
 	while (!*stop && !b->gone && receive(b, 0) == 1) {
 		b->late(b->arg, &b->in);
-		wire_close_fds(&b->in);
+		message_close_fds(&b->in);
 	}
 }

@@ -7,29 +7,27 @@
  */
 #include <stdbool.h>
 
-#include "wire.h"
+#include "message.h"
 
 struct broker {
 	int fd;
-	bool gone;	     /* the monitor is lost, or was silent for too long */
-	struct wire out, in; /* the message being built; the one last received */
+	bool gone;		  /* the monitor is lost, or was silent for too long */
+	enum message_state state; /* LOGIN, then UP: what may come is checked against it */
+	struct message in;	  /* the one last received */
 	/* A message that answers no question: the dial of a pending channel is over, or the session
 	 * is. */
-	void (*late)(void *arg, struct wire *w);
+	void (*late)(void *arg, struct message *m);
 	void *arg;
 };
 
-/* Sends b->out. */
-void broker_tell(struct broker *b);
+void broker_tell(struct broker *b, const void *message);
 
 /* Sends a line for the monitor's log. */
 void broker_note(struct broker *b, int priority, const char *text);
 
-/* Sends b->out and waits for an answer of one of these types (id: and for this channel), into
- * b->in, read up to behind the id.  False: none came, and b->gone or stop tells why. Late messages
- * are handed on meanwhile. */
-bool broker_ask(struct broker *b, const enum wire_type types[3], const uint32_t *id,
-		const bool *stop);
+/* Sends a question and waits for its answer, b->in: of a type that answers it, with its id.  False:
+ * none came, and b->gone or stop tells why.  Late messages are handed on meanwhile. */
+bool broker_ask(struct broker *b, const void *question, const bool *stop);
 
 /* Hands on what is there. */
 void broker_poll(struct broker *b, const bool *stop);

@@ -12,8 +12,8 @@
 
 #include "helper.h"
 #include "interposed.h"
+#include "message.h"
 #include "spawner_main.h"
-#include "wire.h"
 
 /* The monitor, whose files are limited, executes us again: these are what we need then. */
 static void list_mapped(char *text, size_t size)
@@ -36,28 +36,23 @@ static void list_mapped(char *text, size_t size)
 
 static void report(void)
 {
-	char details[1024], files[WIRE_MAX / 2];
+	struct message_report m = {.head = {MESSAGE_REPORT, 0}, .version = SSHIPC_VERSION};
 	struct selftest t;
-	struct wire w;
 
 	helper_settle();
 	setenv("HOME", "/nonexistent", 0); /* see spawner_main */
 	if (ssh_init() != SSH_OK)
 		helper_fail(EX_CONFIG, "libssh cannot be initialised");
 	session_selftest(&t);
-	snprintf(details, sizeof(details),
+	snprintf(m.details, sizeof(m.details),
 		 "libssh %s\nAES-GCM: %s\ndirect-streamlocal: %s\nlogins are verified by: %s\n"
 		 "private host keys are in: %s\n%s%s",
 		 ssh_version(0), t.gcm ? "on" : "off", t.streamlocal ? "on" : "off",
 		 t.proof ? "the monitor" : "each session process",
 		 t.keyless ? "the monitor only" : "the monitor and each session process", t.why,
 		 t.why[0] ? "\n" : "");
-	list_mapped(files, sizeof(files));
-	wire_start(&w, WIRE_REPORT);
-	wire_put_text(&w, SSHIPC_VERSION);
-	wire_put_text(&w, details);
-	wire_put_text(&w, files);
-	_exit(wire_send(HELPER_SOCKET, &w) != 0);
+	list_mapped(m.files, sizeof(m.files));
+	_exit(message_send(HELPER_SOCKET, &m, NULL) != 0);
 }
 
 int main(int argc, char **argv)

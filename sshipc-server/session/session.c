@@ -11,7 +11,6 @@
 #include "confine.h"
 #include "log.h"
 #include "loop.h"
-#include "policy.h"
 #include "sigcalls.h"
 #include "streamlocal.h"
 #include "unanswered.h"
@@ -42,39 +41,39 @@ struct chan *session_chan(const struct session *s, uint32_t id)
 	return c && c->id == id ? c : NULL;
 }
 
-static void on_late(void *arg, struct wire *w)
+static void on_late(void *arg, struct message *m)
 {
 	struct session *s = arg;
-	const enum wire_type type = wire_type(w);
+	const uint32_t type = m->head.type;
 	struct chan *c;
 
-	if (type == WIRE_END) {
-		wire_get_text(w, s->end_reason, sizeof(s->end_reason));
+	if (type == MESSAGE_END) {
+		snprintf(s->end_reason, sizeof(s->end_reason), "%s", m->end.reason);
 		s->ended = true;
 		sshloop_fail(s->loop, "ended by the monitor");
 		return;
 	}
-	if (type == WIRE_CHECK) {
+	if (type == MESSAGE_CHECK) {
 		s->alive = TO_ASK;
 		return;
 	}
-	c = session_chan(s, wire_get_u32(w));
-	if (type == WIRE_OPENED && c)
-		relay_attach(c->relay, wire_take_fd(w, 0), wire_get_u32(w) != 0);
-	else if (type == WIRE_REFUSED && c)
+	c = session_chan(s, m->head.id);
+	if (type == MESSAGE_OPENED && c)
+		relay_attach(c->relay, message_take_fd(m, 0), m->opened.one_way);
+	else if (type == MESSAGE_REFUSED && c)
 		relay_abort(c->relay);
 }
 
-void session_tell(struct session *s)
+void session_tell(struct session *s, const void *message)
 {
-	broker_tell(&s->broker);
+	broker_tell(&s->broker, message);
 	if (s->broker.gone && s->loop)
 		sshloop_fail(s->loop, "the monitor is gone");
 }
 
-bool session_ask(struct session *s, const enum wire_type types[3], const uint32_t *id)
+bool session_ask(struct session *s, const void *question)
 {
-	if (broker_ask(&s->broker, types, id, &s->ended))
+	if (broker_ask(&s->broker, question, &s->ended))
 		return true;
 	if (s->broker.gone)
 		sshloop_fail(s->loop, "the monitor is gone");
@@ -93,19 +92,14 @@ static void on_broker(evutil_socket_t fd, short what, void *arg)
 
 /* ---- channels ---- */
 
-static const enum wire_type opened[3] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
-
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
 	struct chan *c = arg;
 	struct session *s = c->s;
+	const struct message_closed m = {
+	    {MESSAGE_CLOSED, c->id}, stats->to_socket, stats->from_socket, stats->end};
 
-	wire_start(&s->broker.out, WIRE_CLOSED);
-	wire_put_u32(&s->broker.out, c->id);
-	wire_put_u64(&s->broker.out, stats->to_socket);
-	wire_put_u64(&s->broker.out, stats->from_socket);
-	wire_put_u32(&s->broker.out, stats->end);
-	session_tell(s);
+	session_tell(s, &m);
 	s->slots[c->id & 0xffff] = NULL;
 	if ((c->id & 0xffff) != s->max)
 		s->free_slots[s->n_free++] = c->id & 0xffff;
@@ -114,9 +108,9 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 
 static void tell_limit(struct session *s, enum session_limit which)
 {
-	wire_start(&s->broker.out, WIRE_LIMIT);
-	wire_put_u32(&s->broker.out, which);
-	session_tell(s);
+	const struct message_limit m = {{MESSAGE_LIMIT, 0}, which};
+
+	session_tell(s, &m);
 }
 
 static void on_full(void *arg, size_t held)
@@ -127,22 +121,16 @@ static void on_full(void *arg, size_t held)
 struct open_request {
 	enum policy_action action;
 	const char *host, *origin;
-	uint32_t port, origin_port, max_packet;
+	uint32_t port, max_packet;
 };
 
 static bool ask_open(struct session *s, const struct open_request *o, uint32_t id)
 {
-	const char *host = o->host ? o->host : "";
-	const char *origin = o->origin ? o->origin : "";
+	struct message_open m = {{MESSAGE_OPEN, id}, o->action, o->port, "", ""};
 
-	wire_start(&s->broker.out, WIRE_OPEN);
-	wire_put_u32(&s->broker.out, id);
-	wire_put_u32(&s->broker.out, o->action);
-	wire_put_bytes(&s->broker.out, host, strnlen(host, 512));
-	wire_put_u32(&s->broker.out, o->port);
-	wire_put_bytes(&s->broker.out, origin, strnlen(origin, 64));
-	wire_put_u32(&s->broker.out, o->origin_port);
-	return session_ask(s, opened, &id) && wire_type(&s->broker.in) != WIRE_REFUSED;
+	snprintf(m.host, sizeof(m.host), "%s", o->host ? o->host : "");
+	snprintf(m.origin, sizeof(m.origin), "%s", o->origin ? o->origin : "");
+	return session_ask(s, &m) && s->broker.in.head.type != MESSAGE_REFUSED;
 }
 
 /* .status has a slot of its own: it says why there is no other.  False: there is none. */
@@ -187,8 +175,8 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 		free(c);
 		return 1;
 	}
-	fd = wire_take_fd(&s->broker.in, 0);
-	one_way = fd >= 0 && wire_get_u32(&s->broker.in) != 0;
+	fd = message_take_fd(&s->broker.in, 0); /* none with PENDING */
+	one_way = s->broker.in.opened.one_way;
 	channel = ssh_message_channel_request_open_reply_accept(message);
 	if (!channel)
 		abort();
@@ -212,7 +200,6 @@ static int on_open(struct session *s, ssh_message message)
 		o.host = ssh_message_channel_request_open_destination(message);
 		o.port = (uint32_t)ssh_message_channel_request_open_destination_port(message);
 		o.origin = ssh_message_channel_request_open_originator(message);
-		o.origin_port = (uint32_t)ssh_message_channel_request_open_originator_port(message);
 		break;
 	case SSH_CHANNEL_SESSION:
 		o.host = "session (shell, exec, sftp)";
@@ -242,10 +229,10 @@ static int on_open(struct session *s, ssh_message message)
 
 static void refuse(struct session *s, enum policy_action action, const char *what)
 {
-	wire_start(&s->broker.out, WIRE_REFUSE);
-	wire_put_u32(&s->broker.out, action);
-	wire_put_text(&s->broker.out, what);
-	session_tell(s);
+	struct message_refuse m = {{MESSAGE_REFUSE, 0}, action, ""};
+
+	snprintf(m.what, sizeof(m.what), "%s", what);
+	session_tell(s, &m);
 }
 
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
@@ -281,6 +268,8 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 /* Any byte after our question is an answer.  Who is not read cannot give one: not its fault. */
 static void check_alive(struct session *s)
 {
+	static const struct message_head alive = {MESSAGE_ALIVE, 0};
+
 	if (s->alive == TO_ASK) {
 		s->alive = ASKED;
 		s->bytes_then = sshloop_bytes_in(s->loop);
@@ -289,8 +278,7 @@ static void check_alive(struct session *s)
 	if (s->alive == ASKED &&
 	    (sshloop_deaf(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
 		s->alive = NOT_ASKED;
-		wire_start(&s->broker.out, WIRE_ALIVE);
-		session_tell(s);
+		session_tell(s, &alive);
 	}
 }
 
@@ -298,6 +286,7 @@ static void check_alive(struct session *s)
 static void say_stats(struct session *s, bool last)
 {
 	const struct relay_stats *total = relays_total(s->relays);
+	const struct message_stats m = {{MESSAGE_STATS, 0}, total->to_socket, total->from_socket};
 	const time_t now = loop_seconds();
 
 	if (total->to_socket == s->said.to_socket && total->from_socket == s->said.from_socket)
@@ -306,10 +295,7 @@ static void say_stats(struct session *s, bool last)
 		return;
 	s->said = *total;
 	s->said_at = now;
-	wire_start(&s->broker.out, WIRE_STATS);
-	wire_put_u64(&s->broker.out, total->to_socket);
-	wire_put_u64(&s->broker.out, total->from_socket);
-	session_tell(s);
+	session_tell(s, &m);
 }
 
 static void on_pass(void *arg)
@@ -339,7 +325,8 @@ static ssh_session new_ssh(struct session *s, int ssh_fd)
 	if (!ssh || copy < 0)
 		return NULL;
 	ssh_set_blocking(ssh, 0);
-	if (algorithms_set_session(ssh, s->setup->rekey_data, s->setup->rekey_time) != 0 ||
+	if (algorithms_set_session(ssh, s->setup->settings.rekey_data,
+				   s->setup->settings.rekey_time) != 0 ||
 	    ssh_bind_accept_fd(s->setup->bind, ssh, copy) != SSH_OK)
 		return NULL;
 	ssh_callbacks_init(&s->callbacks);
@@ -354,7 +341,7 @@ static ssh_session new_ssh(struct session *s, int ssh_fd)
 
 static int start(struct session *s, int ssh_fd)
 {
-	const struct sshloop_config config = {.keepalive = s->setup->keepalive};
+	const struct sshloop_config config = {.keepalive = s->setup->settings.keepalive};
 	const struct sshloop_ops ops = {
 	    .pass = on_pass, .dead = on_dead, .look = session_look, .arg = s};
 	ssh_session ssh;
@@ -364,7 +351,8 @@ static int start(struct session *s, int ssh_fd)
 	if (!ssh)
 		return -1;
 	s->loop = sshloop_new(s->base, ssh, ssh_fd, &config, &ops);
-	s->relays = relays_new(s->base, s->loop, (size_t)s->setup->max_held << 20, on_full, s);
+	s->relays =
+	    relays_new(s->base, s->loop, (size_t)s->setup->settings.max_held << 20, on_full, s);
 	loop_watch(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
 	sshloop_start(s->loop);
 	return 0;
@@ -376,8 +364,8 @@ static size_t most_mib(const struct session_setup *setup)
 {
 	const size_t channel = ssh_version(SSH_VERSION_INT(0, 11, 0)) ? 4 : 2;
 
-	return SPARE_MEMORY + HELD_TIMES * (size_t)setup->max_held +
-	       channel * (size_t)setup->max_channels;
+	return SPARE_MEMORY + HELD_TIMES * setup->settings.max_held +
+	       channel * setup->settings.max_channels;
 }
 
 void session_run(const struct session_setup *setup, int ssh_fd, int broker)
@@ -386,6 +374,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 
 	s->setup = setup;
 	s->broker.fd = broker;
+	s->broker.state = MESSAGE_LOGIN;
 	s->broker.late = on_late;
 	s->broker.arg = s;
 	the_session = s;
@@ -401,12 +390,13 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	watchdog_start("");
 	watchdog_limit(true); /* until its login */
 	if (confine_process(setup->parent) != 0 ||
-	    (setup->sandbox && (confine_files((size_t)setup->max_channels + SPARE_FILES) != 0 ||
-				confine_memory(most_mib(setup)) != 0 || confine_syscalls() != 0))) {
+	    (setup->settings.sandbox &&
+	     (confine_files(setup->settings.max_channels + SPARE_FILES) != 0 ||
+	      confine_memory(most_mib(setup)) != 0 || confine_syscalls() != 0))) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
 	}
-	if (!setup->sandbox)
+	if (!setup->settings.sandbox)
 		broker_note(&s->broker, LOG_WARNING, "NOT confined (--unsafe-no-sandbox)");
 	event_base_dispatch(s->base);
 	if (!s->authorized)

@@ -9,19 +9,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "message.h"
+
 #define SESSION_LOGIN_BYTES (256 * 1024) /* what a peer may send before it is logged in */
 
 struct session_setup {
-	ssh_bind bind;	  /* host keys and algorithms */
-	bool streamlocal; /* the path can be read, see selftest.h */
-	bool proof;	  /* the monitor signs, and checks logins */
-	int keepalive;	  /* seconds */
-	int max_held;	  /* MiB held for slow endpoints */
-	int max_channels; /* of any key: it can hold no more sockets, whatever it says it closed */
-	int rekey_data;	  /* MiB */
-	int rekey_time;	  /* seconds */
-	bool sandbox;
-	pid_t parent; /* the spawner */
+	ssh_bind bind;		       /* host keys and algorithms */
+	bool streamlocal;	       /* the path can be read, see selftest.h */
+	bool proof;		       /* the monitor signs, and checks logins */
+	struct message_setup settings; /* max_channels: of any key; it can hold no more sockets,
+					  whatever it says it closed */
+	pid_t parent;		       /* the spawner */
 };
 
 /* In the forked child: carries the connection ssh_fd, with the monitor at broker (SOCK_SEQPACKET).

@@ -46,11 +46,11 @@ struct session {
 /* The channel with that id, or NULL: a late answer may be for one whose slot another has by now. */
 struct chan *session_chan(const struct session *s, uint32_t id);
 
-/* Sends s->broker.out. */
-void session_tell(struct session *s);
+/* Sends a message. */
+void session_tell(struct session *s, const void *message);
 
-/* Sends it and waits for one of up to three answers. */
-bool session_ask(struct session *s, const enum wire_type types[3], const uint32_t *id);
+/* Sends a question and waits for its answer, s->broker.in. */
+bool session_ask(struct session *s, const void *question);
 
 /* A sigcalls_signer: the monitor signs. */
 struct sigcalls_exchange;

@@ -38,7 +38,7 @@ void session_look(void *arg, int fd)
 
 void session_tell_left(struct session *s)
 {
-	const char *why = "";
+	struct message_left m = {.head = {MESSAGE_LEFT, 0}};
 	size_t n = 0;
 
 	while (n < s->n_first && s->first[n] >= ' ' && s->first[n] <= '~')
@@ -48,12 +48,11 @@ void session_tell_left(struct session *s)
 	if (sshloop_keyed(s->loop))
 		s->reached = SESSION_KEYED;
 	if (!s->ended && s->reached >= SESSION_GREETED)
-		why = s->dead_why;
-	wire_start(&s->broker.out, WIRE_LEFT);
-	wire_put_u32(&s->broker.out, s->reached);
-	wire_put_bytes(&s->broker.out, s->first, n);
-	wire_put_bytes(&s->broker.out, why, strnlen(why, 200));
-	session_tell(s);
+		snprintf(m.why, sizeof(m.why), "%.200s", s->dead_why);
+	m.reached = s->reached;
+	m.first_len = n;
+	memcpy(m.first, s->first, n);
+	session_tell(s, &m);
 }
 
 static bool type_taken(ssh_key key)
@@ -72,44 +71,23 @@ static bool type_taken(ssh_key key)
 	}
 }
 
-static void put_key(struct session *s, enum wire_type type, ssh_key key, const char *user)
-{
-	uint8_t blob[KEYLINE_BLOB_MAX];
-	const size_t n = session_key_blob(key, blob);
-
-	wire_start(&s->broker.out, type);
-	wire_put_bytes(&s->broker.out, blob, n);
-	wire_put_text(&s->broker.out, user);
-}
-
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)
 {
-	static const enum wire_type answers[3] = {WIRE_SIGNED, WIRE_SIGNED, WIRE_SIGNED};
 	struct session *s = arg;
-	const void *made;
-	size_t got;
+	struct message_sign m = {
+	    .head = {MESSAGE_SIGN, 0}, .hash_len = x->hash_len, .hashed_len = x->n};
+	const struct message_signed *made = &s->broker.in.made;
 	bool answered;
 
-	wire_start(&s->broker.out, WIRE_SIGN);
-	wire_put_text(&s->broker.out, x->algorithm);
-	wire_put_bytes(&s->broker.out, x->hashed, x->n);
-	wire_put_u32(&s->broker.out, (uint32_t)x->hash_len);
-	answered = session_ask(s, answers, NULL);
-	explicit_bzero(s->broker.out.buf, s->broker.out.len);
-	if (!answered)
+	snprintf(m.algorithm, sizeof(m.algorithm), "%s", x->algorithm);
+	memcpy(m.hashed, x->hashed, x->n);
+	answered = session_ask(s, &m);
+	explicit_bzero(&m, sizeof(m));
+	if (!answered || made->raw_len == 0 || made->raw_len > *len)
 		return false;
-	made = wire_get_bytes(&s->broker.in, &got, *len);
-	memcpy(raw, made, got);
-	*len = got;
-	return got > 0;
-}
-
-static void put_signature(struct session *s, const struct signature *sig)
-{
-	wire_put_text(&s->broker.out, sig->algorithm);
-	wire_put_bytes(&s->broker.out, sig->raw, sig->len);
-	wire_put_u32(&s->broker.out, sig->flags);
-	wire_put_u32(&s->broker.out, sig->counter);
+	memcpy(raw, made->raw, made->raw_len);
+	*len = made->raw_len;
+	return true;
 }
 
 /* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
@@ -135,6 +113,7 @@ static void grant(struct session *s, uint32_t max)
 	for (s->max = s->n_free = max; max > 0; max--)
 		s->free_slots[s->max - max] = max - 1;
 	s->authorized = true;
+	s->broker.state = MESSAGE_UP;
 	watchdog_limit(false);
 	sshloop_logged_in(s->loop);
 }
@@ -147,13 +126,15 @@ static bool is_certificate(const char *algorithm)
 static void tell_fault(struct session *s, const char *user, const struct unanswered_login *login,
 		       enum session_login_fault fault)
 {
-	wire_start(&s->broker.out, WIRE_ATTEMPT);
-	wire_put_bytes(&s->broker.out, login->blob, login->blob_len);
-	wire_put_bytes(&s->broker.out, user ? user : "", user ? strnlen(user, PROOF_USER_MAX) : 0);
-	wire_put_text(&s->broker.out, login->algorithm);
-	wire_put_u32(&s->broker.out,
-		     is_certificate(login->algorithm) ? SESSION_CERTIFICATE : fault);
-	session_tell(s);
+	struct message_attempt m = {.head = {MESSAGE_ATTEMPT, 0},
+				    .fault = is_certificate(login->algorithm) ? SESSION_CERTIFICATE
+									      : fault,
+				    .key_len = login->blob_len};
+
+	memcpy(m.key, login->blob, login->blob_len);
+	snprintf(m.algorithm, sizeof(m.algorithm), "%s", login->algorithm);
+	snprintf(m.user, sizeof(m.user), "%s", user ? user : "");
+	session_tell(s, &m);
 }
 
 void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login)
@@ -177,16 +158,45 @@ void session_on_unanswered(void *arg, ssh_message message, const struct unanswer
 	ssh_message_reply_default(message);
 }
 
-static const enum wire_type known[3] = {WIRE_KNOWN, WIRE_KNOWN, WIRE_KNOWN};
-static const enum wire_type granted[3] = {WIRE_GRANT, WIRE_DENY, WIRE_DENY};
+/* May this key log in? */
+static int probe(struct session *s, const char *user, ssh_key key)
+{
+	struct message_probe m = {.head = {MESSAGE_PROBE, 0}};
+
+	m.key_len = session_key_blob(key, m.key);
+	snprintf(m.user, sizeof(m.user), "%s", user);
+	return session_ask(s, &m) && s->broker.in.known.yes ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+}
+
+static int authorize(struct session *s, ssh_session ssh, const char *user, ssh_key key)
+{
+	struct message_authorize m = {.head = {MESSAGE_AUTHORIZE, 0}};
+	const char *version = ssh_get_clientbanner(ssh);
+
+	if (s->setup->proof && !sigcalls_take(&m.signature)) {
+		broker_note(
+		    &s->broker, LOG_NOTICE,
+		    "login refused: its request names another algorithm than its signature");
+		return SSH_AUTH_DENIED;
+	}
+	m.key_len = session_key_blob(key, m.key);
+	snprintf(m.user, sizeof(m.user), "%s", user);
+	snprintf(m.version, sizeof(m.version), "%s", version ? version : "");
+	if (!session_ask(s, &m))
+		return SSH_AUTH_DENIED;
+	if (s->broker.in.head.type == MESSAGE_GRANT) {
+		grant(s, s->broker.in.grant.max_channels);
+		return SSH_AUTH_SUCCESS;
+	}
+	if (s->broker.in.deny.reason[0])
+		send_banner(ssh, s->broker.in.deny.reason);
+	return SSH_AUTH_DENIED;
+}
 
 int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
 		      void *arg)
 {
 	struct session *s = arg;
-	const char *version;
-	char reason[256];
-	struct signature sig = {.len = 0};
 
 	unanswered_not();
 	sigcalls_checked();
@@ -202,34 +212,9 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 			    "login refused: the user name is longer than 256 bytes");
 		return SSH_AUTH_DENIED;
 	}
-	if (state == SSH_PUBLICKEY_STATE_NONE) {
-		put_key(s, WIRE_PROBE, key, user);
-		if (!session_ask(s, known, NULL))
-			return SSH_AUTH_DENIED;
-		return wire_get_u32(&s->broker.in) == 1 ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
-	}
-	if (state != SSH_PUBLICKEY_STATE_VALID)
-		return SSH_AUTH_DENIED;
-	if (s->setup->proof && !sigcalls_take(&sig)) {
-		broker_note(
-		    &s->broker, LOG_NOTICE,
-		    "login refused: its request names another algorithm than its signature");
-		return SSH_AUTH_DENIED;
-	}
-	put_key(s, WIRE_AUTHORIZE, key, user);
-	version = ssh_get_clientbanner(ssh);
-	wire_put_bytes(&s->broker.out, version ? version : "", version ? strnlen(version, 255) : 0);
-	put_signature(s, &sig);
-	if (!session_ask(s, granted, NULL))
-		return SSH_AUTH_DENIED;
-	if (wire_type(&s->broker.in) == WIRE_GRANT) {
-		grant(s, wire_get_u32(&s->broker.in));
-		return SSH_AUTH_SUCCESS;
-	}
-	wire_get_text(&s->broker.in, reason, sizeof(reason));
-	if (reason[0])
-		send_banner(ssh, reason);
-	return SSH_AUTH_DENIED;
+	if (state == SSH_PUBLICKEY_STATE_NONE)
+		return probe(s, user, key);
+	return state == SSH_PUBLICKEY_STATE_VALID ? authorize(s, ssh, user, key) : SSH_AUTH_DENIED;
 }
 
 /* libssh would look for a keytab file before anyone is authenticated. */

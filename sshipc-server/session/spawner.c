@@ -22,8 +22,8 @@
 #include "helper.h"
 #include "interposed.h"
 #include "landlock.h"
+#include "message.h"
 #include "session.h"
-#include "wire.h"
 
 struct child {
 	pid_t pid;
@@ -32,7 +32,6 @@ struct child {
 
 static struct {
 	struct session_setup session;
-	enum algorithms_profile profile;
 	struct child *children;
 	size_t n_children, room;
 	bool monitor_ended;
@@ -45,45 +44,36 @@ static void die(const char *text)
 
 static void read_setup(void)
 {
-	struct wire w;
+	struct message m;
 
-	if (wire_recv(HELPER_SOCKET, &w, 0) != 1 || wire_type(&w) != WIRE_SETUP)
+	if (message_recv(HELPER_SOCKET, &m, MESSAGE_TO_SPAWNER) != 1 ||
+	    m.head.type != MESSAGE_SETUP)
 		_exit(0);
-	sp.profile = (enum algorithms_profile)wire_get_u32(&w);
-	sp.session.keepalive = (int)wire_get_u32(&w);
-	sp.session.sandbox = wire_get_u32(&w) != 0;
-	sp.session.max_held = (int)wire_get_u32(&w);
-	sp.session.max_channels = (int)wire_get_u32(&w);
-	sp.session.rekey_data = (int)wire_get_u32(&w);
-	sp.session.rekey_time = (int)wire_get_u32(&w);
+	sp.session.settings = m.setup;
 }
 
 /* What libssh makes of it must be the very key, which it is not where it takes the public half for
  * something that follows from the private one. */
-static void take_key(struct wire *w)
+static void take_key(struct message_hostkey *m)
 {
 	uint8_t got[KEYLINE_BLOB_MAX];
-	char text[WIRE_MAX];
-	const uint8_t *blob;
 	ssh_key key = NULL;
-	size_t n;
 
-	wire_get_text(w, text, sizeof(text));
-	blob = wire_get_bytes(w, &n, sizeof(got));
-	if (!wire_done(w) || ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key) != SSH_OK)
+	if (ssh_pki_import_privkey_base64(m->text, NULL, NULL, NULL, &key) != SSH_OK)
 		die("a host key cannot be used: it must be an unencrypted private key");
-	if (session_key_blob(key, got) != n || memcmp(got, blob, n) != 0)
+	if (session_key_blob(key, got) != m->blob_len || memcmp(got, m->blob, m->blob_len) != 0)
 		die("a host key cannot be used: this libssh changes it; use an Ed25519 key");
 	if (ssh_bind_options_set(sp.session.bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) != SSH_OK)
 		die("libssh does not take a host key");
-	explicit_bzero(text, sizeof(text));
-	explicit_bzero(w->buf, sizeof(w->buf));
+	explicit_bzero(m->text, sizeof(m->text));
 }
 
 static void prepare(void)
 {
 	struct selftest test;
-	struct wire w;
+	struct message_tested tested = {.head = {MESSAGE_TESTED, 0}};
+	struct message_ready ready = {.head = {MESSAGE_READY, 0}};
+	struct message m;
 
 	/* The first use of libssh and OpenSSL: whatever files they want, they read now. */
 	session_selftest(&test);
@@ -93,56 +83,51 @@ static void prepare(void)
 	sp.session.proof = test.proof;
 	sp.session.parent = getpid();
 	sp.session.bind = ssh_bind_new();
-	if (!sp.session.bind || algorithms_set_bind(sp.session.bind, sp.profile, test.gcm) != 0)
+	if (!sp.session.bind ||
+	    algorithms_set_bind(sp.session.bind,
+				(enum algorithms_profile)sp.session.settings.algorithms,
+				test.gcm) != 0)
 		die("libssh does not take our algorithm lists");
-	wire_start(&w, WIRE_TESTED);
-	wire_put_u32(&w, test.proof);
-	wire_put_u32(&w, test.keyless);
-	if (wire_send(HELPER_SOCKET, &w) != 0)
+	tested.proof = test.proof;
+	tested.keyless = test.keyless;
+	if (message_send(HELPER_SOCKET, &tested, NULL) != 0)
 		_exit(0);
-	while (wire_recv(HELPER_SOCKET, &w, 0) == 1 && wire_type(&w) == WIRE_HOSTKEY)
-		take_key(&w);
-	if (wire_type(&w) != WIRE_START)
+	while (message_recv(HELPER_SOCKET, &m, MESSAGE_TO_SPAWNER) == 1 &&
+	       m.head.type == MESSAGE_HOSTKEY)
+		take_key(&m.hostkey);
+	if (m.head.type != MESSAGE_START)
 		_exit(0);
-	if (sp.session.sandbox && !confine_is_sanitized() && landlock_seal() != 0)
+	if (sp.session.settings.sandbox && !confine_is_sanitized() && landlock_seal() != 0)
 		die("the spawner cannot be confined (Landlock)");
-	wire_start(&w, WIRE_READY);
-	wire_put_text(&w, ssh_version(0));
-	wire_put_text(&w, test.why);
-	if (wire_send(HELPER_SOCKET, &w) != 0)
+	snprintf(ready.libssh, sizeof(ready.libssh), "%s", ssh_version(0));
+	snprintf(ready.why, sizeof(ready.why), "%s", test.why);
+	if (message_send(HELPER_SOCKET, &ready, NULL) != 0)
 		_exit(0);
 }
 
 static void report_child(const struct child *c)
 {
-	struct wire w;
+	const struct message_spawned m = {{MESSAGE_SPAWNED, c->conn}, c->pid};
 
-	wire_start(&w, WIRE_SPAWNED);
-	wire_put_u32(&w, c->conn);
-	wire_put_u32(&w, (uint32_t)c->pid);
-	wire_send(HELPER_SOCKET, &w);
+	message_send(HELPER_SOCKET, &m, NULL);
 }
 
 static void report_exit(uint32_t conn, int status, const struct rusage *used)
 {
 	const struct timeval u = used->ru_utime, k = used->ru_stime;
-	struct wire w;
+	const struct message_exited m = {{MESSAGE_EXITED, conn},
+					 (uint64_t)(u.tv_sec + k.tv_sec) * 1000000 +
+					     (uint64_t)(u.tv_usec + k.tv_usec),
+					 status};
 
-	wire_start(&w, WIRE_EXITED);
-	wire_put_u32(&w, conn);
-	wire_put_u32(&w, (uint32_t)status);
-	wire_put_u64(&w,
-		     (uint64_t)(u.tv_sec + k.tv_sec) * 1000000 + (uint64_t)(u.tv_usec + k.tv_usec));
 	if (!sp.monitor_ended)
-		wire_send(HELPER_SOCKET, &w);
+		message_send(HELPER_SOCKET, &m, NULL);
 }
 
-static void spawn(struct wire *w, const sigset_t *unblocked)
+static void spawn(const struct message *m, const sigset_t *unblocked)
 {
-	struct child c = {.conn = wire_get_u32(w)};
+	struct child c = {.conn = m->head.id};
 
-	if (w->fds[0] < 0 || w->fds[1] < 0)
-		return;
 	if (sp.n_children == sp.room) {
 		sp.room = sp.room ? sp.room * 2 : 64;
 		sp.children = xreallocarray(sp.children, sp.room, sizeof(*sp.children));
@@ -153,7 +138,7 @@ static void spawn(struct wire *w, const sigset_t *unblocked)
 		sigprocmask(SIG_SETMASK, unblocked, NULL);
 		close(HELPER_SOCKET);
 		helper_retitle("session");
-		session_run(&sp.session, w->fds[0], w->fds[1]);
+		session_run(&sp.session, m->fds[0], m->fds[1]);
 	}
 	if (c.pid < 0) {
 		c.pid = -errno;
@@ -191,24 +176,6 @@ static void kill_children(const uint32_t *conn)
 			kill(sp.children[i].pid, SIGKILL);
 }
 
-static void on_message(struct wire *w, const sigset_t *unblocked)
-{
-	uint32_t conn;
-
-	switch (wire_type(w)) {
-	case WIRE_SPAWN:
-		spawn(w, unblocked);
-		break;
-	case WIRE_KILL:
-		conn = wire_get_u32(w);
-		if (wire_done(w))
-			kill_children(&conn);
-		break;
-	default:
-		break;
-	}
-}
-
 static void on_child(int sig)
 {
 	/* only to end ppoll */
@@ -234,15 +201,17 @@ void spawner_main(void)
 	read_setup();
 	prepare();
 	while (!sp.monitor_ended || sp.n_children > 0) {
-		struct wire w;
+		struct message m;
 
 		if (ppoll(&p, sp.monitor_ended ? 0 : 1, NULL, &unblocked) > 0) {
-			if (wire_recv(HELPER_SOCKET, &w, 2) != 1) {
+			if (message_recv(HELPER_SOCKET, &m, MESSAGE_TO_SPAWNER) != 1) {
 				sp.monitor_ended = true;
 				kill_children(NULL);
-			} else {
-				on_message(&w, &unblocked);
-				wire_close_fds(&w);
+			} else if (m.head.type == MESSAGE_SPAWN) {
+				spawn(&m, &unblocked);
+				message_close_fds(&m);
+			} else if (m.head.type == MESSAGE_KILL) {
+				kill_children(&m.head.id);
 			}
 		}
 		reap();

@@ -9,43 +9,42 @@
 
 #include "broker.h"
 
-static const enum wire_type answers[] = {WIRE_OPENED, WIRE_PENDING, WIRE_REFUSED};
 static const uint32_t id = 0x00010000;
 static size_t late;
 
 /* As the session reads what it did not ask for. */
-static void on_late(void *arg, struct wire *w)
+static void on_late(void *arg, struct message *m)
 {
-	char reason[256];
-
 	late++;
-	if (wire_type(w) == WIRE_END) {
-		wire_get_text(w, reason, sizeof(reason));
-		*(bool *)arg = true;
-	} else if (wire_get_u32(w) == id && wire_type(w) == WIRE_OPENED) {
-		const int fd = wire_take_fd(w, 0);
-
-		if (fd >= 0)
-			close(fd);
-		wire_get_u32(w);
-	}
+	if (m->head.type == MESSAGE_END)
+		*(bool *)arg = strlen(m->end.reason) < sizeof(m->end.reason);
+	else if (m->head.id == id && m->head.type == MESSAGE_OPENED)
+		close(message_take_fd(m, 0));
 }
 
 static size_t feed(int sock, const uint8_t *data, size_t size)
 {
-	struct wire w = {.fds = {-1, -1}};
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.align = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	const int fd = STDERR_FILENO;
 	size_t n, sent = 0;
 
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
 	for (; size > 1; data += 1 + n, size -= 1 + n) {
-		n = data[0] % 64 < size ? data[0] % 64 : size - 1;
-		wire_close_fds(&w);
-		memcpy(w.buf, data + 1, w.len = n);
-		w.fds[0] = data[0] >= 0xc0 ? dup(STDERR_FILENO) : -1;
-		if (wire_send(sock, &w) != 0)
+		struct iovec iov = {.iov_base = (void *)(data + 1)};
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+		iov.iov_len = n = data[0] % 64 < size ? data[0] % 64 : size - 1;
+		if (data[0] >= 0xc0) {
+			msg.msg_control = &control;
+			msg.msg_controllen = sizeof(control);
+		}
+		if (sendmsg(sock, &msg, 0) < 0)
 			break;
 		sent++;
 	}
-	wire_close_fds(&w);
 	return sent;
 }
 
@@ -53,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const int before = fuzz_next_fd();
 	bool ended = false;
-	struct broker b = {.late = on_late, .arg = &ended};
+	const struct message_open open = {.head = {MESSAGE_OPEN, id}};
+	struct broker b = {.state = MESSAGE_UP, .late = on_late, .arg = &ended};
 	int pair[2];
 	size_t sent;
 
@@ -61,12 +61,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
 	b.fd = pair[1];
 	sent = feed(pair[0], data, size);
-	wire_start(&b.out, WIRE_OPEN);
 	/* No more comes after these. */
 	EXPECT(shutdown(pair[0], SHUT_WR) == 0);
-	if (broker_ask(&b, answers, &id, &ended)) {
-		EXPECT(b.in.pos == 5 && !b.in.bad);
-		wire_close_fds(&b.in);
+	if (broker_ask(&b, &open, &ended)) {
+		EXPECT(message_answers(b.in.head.type) == MESSAGE_OPEN && b.in.head.id == id);
+		message_close_fds(&b.in);
 		broker_poll(&b, &ended);
 	}
 	EXPECT((b.gone || ended) && late <= sent);

@@ -14,7 +14,7 @@ static void check_key(const struct hostkey *k)
 	static const char *const algorithms[] = {"ssh-ed25519",		"rsa-sha2-256",
 						 "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
 						 "ecdsa-sha2-nistp521", "ssh-dss"};
-	char type[KEYLINE_TYPE], text[WIRE_MAX] = "";
+	char type[KEYLINE_TYPE], text[KEYFILE_TEXT] = "";
 	uint8_t raw[2048];
 	const char *why = NULL;
 	size_t n, len, good = 0;

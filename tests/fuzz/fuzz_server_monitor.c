@@ -2,8 +2,9 @@
 /*
  * The monitor against session processes that say anything: whatever two of them send, in whatever
  * order, what they had is given back when they are gone, and no more is granted than the limits
- * allow.  A piece of the input is a length, of which the highest bit chooses the session, and so
- * many bytes of a message; lengths above LONGEST are words of their own, see step().
+ * allow.  A piece of the input is a length of two bytes, of which the highest bit chooses the
+ * session, and so many bytes of a message; lengths from LONGEST on are words of their own, see
+ * step().
  */
 #include "fuzz.h"
 
@@ -14,9 +15,9 @@
 
 #include "../unit/keys.h"
 #include "conn.h"
-#include "wire.h"
+#include "message.h"
 
-enum { CHANNELS = 4, LONGEST = 0x77, SESSIONS = 2 };
+enum { CHANNELS = 4, LONGEST = 0x7f00, SESSIONS = 2 };
 
 static struct settings settings = {
     .login_grace = 20, .max_sessions = 8, .max_channels = CHANNELS, .max_opens = 100000};
@@ -141,52 +142,49 @@ static void poll_all(void)
 /* What the monitor says to a session; it never has more channels than it may. */
 static void hear(struct fake *p)
 {
-	struct wire w;
+	struct message m;
 
-	while (wire_recv(p->sock, &w, 1) == 1) {
-		EXPECT(wire_type(&w) >= WIRE_KNOWN && wire_type(&w) <= WIRE_SIGNED);
-		EXPECT(wire_type(&w) != WIRE_GRANT || !view.proof);
-		EXPECT(w.fds[0] < 0 || wire_type(&w) == WIRE_OPENED);
-		wire_close_fds(&w);
+	while (message_recv(p->sock, &m, MESSAGE_TO_SESSION) == 1) {
+		EXPECT(m.head.type != MESSAGE_GRANT || !view.proof);
+		message_close_fds(&m);
 	}
 	if (p->c && p->c->state == CONN_UP)
 		EXPECT(p->c->n_channels <= CHANNELS);
 }
 
-static void put_key(struct wire *w, const char *base64)
+static size_t put_key(uint8_t blob[KEYLINE_BLOB_MAX], const char *base64)
 {
-	uint8_t blob[KEYLINE_BLOB_MAX];
-	const long n = keyline_base64(base64, strlen(base64), blob, sizeof(blob));
+	const long n = keyline_base64(base64, strlen(base64), blob, KEYLINE_BLOB_MAX);
 
 	EXPECT(n > 0);
-	wire_put_bytes(w, blob, (size_t)n);
+	return (size_t)n;
 }
 
 /* What bytes at random would hardly hit upon: keys, opens that are granted. */
-static void step(struct fake *p, uint8_t what)
+static void step(struct fake *p, unsigned what)
 {
-	struct wire w;
+	const char *key = what % 2 ? BLOB_ED2 : BLOB_ED;
+	struct message_authorize login = {.head = {MESSAGE_AUTHORIZE, 0},
+					  .signature = {.algorithm = "ssh-ed25519", .len = 64},
+					  .version = "SSH-2.0-fuzz",
+					  .user = "user"};
+	struct message_probe probe = {.head = {MESSAGE_PROBE, 0}, .user = "user"};
+	const struct message_opened opened = {{MESSAGE_OPENED, 1}, 0}; /* with a descriptor */
 
 	switch (what % 8) {
 	case 0:
 	case 1:
+		login.key_len = put_key(login.key, key);
+		message_send(p->sock, &login, NULL);
+		return;
 	case 2:
 	case 3:
-		wire_start(&w, what % 8 < 2 ? WIRE_AUTHORIZE : WIRE_PROBE);
-		put_key(&w, what % 2 ? BLOB_ED2 : BLOB_ED);
-		wire_put_text(&w, "user");
-		if (what % 8 < 2) {
-			wire_put_text(&w, "SSH-2.0-fuzz");
-			wire_put_text(&w, "ssh-ed25519");
-			wire_put_bytes(&w, list, 64);
-			wire_put_u32(&w, 0);
-			wire_put_u32(&w, 0);
-		}
-		break;
+		probe.key_len = put_key(probe.key, key);
+		message_send(p->sock, &probe, NULL);
+		return;
 	case 4:
-		wire_start(&w, WIRE_ALIVE);
-		wire_attach(&w, STDERR_FILENO);
-		break;
+		message_send(p->sock, &opened, &endpoint);
+		return;
 	case 5:
 		poll_all();
 		hear(p);
@@ -198,9 +196,7 @@ static void step(struct fake *p, uint8_t what)
 	default:
 		stop(p);
 		start(p);
-		return;
 	}
-	wire_send(p->sock, &w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -213,15 +209,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	view.proof = size % 2;
 	for (size_t i = 0; i < SESSIONS; i++)
 		start(&peers[i]);
-	for (size_t n; size > 1; data += 1 + n, size -= 1 + n) {
+	for (size_t n; size > 1; data += 2 + n, size -= 2 + n) {
 		struct fake *p = &peers[data[0] >> 7];
-		const uint8_t len = data[0] & 0x7f;
+		const unsigned len = (data[0] & 0x7fu) << 8 | data[1];
 
-		n = len > LONGEST ? 0 : len < size ? len : size - 1;
-		if (len > LONGEST)
+		n = len >= LONGEST ? 0 : len < size - 2 ? len : size - 2;
+		if (len >= LONGEST)
 			step(p, len);
 		else
-			send(p->sock, data + 1, n, MSG_NOSIGNAL);
+			send(p->sock, data + 2, n, MSG_NOSIGNAL);
 	}
 	poll_all();
 	revoke_judge(&view, view.allowlist, "fuzz", summary, sizeof(summary));

@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +17,9 @@
 #include "conn.h"
 #include "fds.h"
 #include "keys.h"
+#include "message.h"
 #include "session.h"
 #include "signature.h"
-#include "wire.h"
 
 enum { CHANNELS = 8, GRACE = 20 };
 
@@ -187,34 +186,55 @@ static inline void fake_poll(void)
 		cr_assert_geq(event_base_loop(fake_view.base, EVLOOP_NONBLOCK), 0);
 }
 
-static inline void fake_say(struct fake *f, const struct wire *w)
+/* Bytes as they are, with a descriptor (-1: none). */
+static inline void fake_say_raw(struct fake *f, const void *p, size_t n, int fd)
 {
-	while (wire_send(f->sock, w) != 0) {
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.align = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	struct iovec iov = {.iov_base = (void *)p, .iov_len = n};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	memcpy(CMSG_DATA(&control.align), &fd, sizeof(fd));
+	if (fd >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	while (sendmsg(f->sock, &msg, MSG_NOSIGNAL) < 0) {
 		if (errno != EAGAIN)
 			return; /* ended already */
 		fake_poll();
 	}
 }
 
+/* What has no size goes as its head. */
+static inline void fake_say(struct fake *f, const struct message *m)
+{
+	const size_t n = message_size(m);
+
+	fake_say_raw(f, m, n ? n : sizeof(m->head), -1);
+}
+
 /* Runs the loop until the monitor says something: its type, or 0 at the end. */
-static inline enum wire_type fake_hear(struct fake *f, struct wire *w)
+static inline uint32_t fake_hear(struct fake *f, struct message *m)
 {
 	for (;;) {
-		const int rc = wire_recv(f->sock, w, 1);
+		const int rc = message_recv(f->sock, m, MESSAGE_TO_SESSION);
 
 		if (rc == 1)
-			return wire_type(w);
+			return m->head.type;
 		if (rc == 0 || errno != EAGAIN)
-			return (enum wire_type)0;
+			return 0;
 		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
 	}
 }
 
 /* What it said up to now; 0: nothing. */
-static inline enum wire_type fake_heard(struct fake *f, struct wire *w)
+static inline uint32_t fake_heard(struct fake *f, struct message *m)
 {
 	fake_poll();
-	return wire_recv(f->sock, w, 1) == 1 ? wire_type(w) : (enum wire_type)0;
+	return message_recv(f->sock, m, MESSAGE_TO_SESSION) == 1 ? m->head.type : 0;
 }
 
 /* Until the connection is gone. */
@@ -233,115 +253,87 @@ static inline void fake_leave(struct fake *f)
 
 /* ---- messages ---- */
 
-static inline void fake_put_key(struct wire *w, const char *base64)
+static inline size_t fake_put_key(uint8_t blob[KEYLINE_BLOB_MAX], const char *base64)
 {
-	uint8_t blob[KEYLINE_BLOB_MAX];
-	const size_t len = strlen(base64);
-	int n = EVP_DecodeBlock(blob, (const unsigned char *)base64, (int)len);
+	const long n = keyline_base64(base64, strlen(base64), blob, KEYLINE_BLOB_MAX);
 
-	for (size_t i = len; base64[i - 1] == '='; i--)
-		n--;
-	wire_put_bytes(w, blob, (size_t)n);
+	cr_assert_gt(n, 0);
+	return (size_t)n;
 }
 
-static inline void fake_make_probe(struct wire *w, const char *key)
+static inline void fake_make_probe(struct message *m, const char *key)
 {
-	wire_start(w, WIRE_PROBE);
-	fake_put_key(w, key);
-	wire_put_text(w, "user");
-}
-
-static inline void fake_put_signature(struct wire *w, const struct signature *s)
-{
-	wire_put_text(w, s->algorithm);
-	wire_put_bytes(w, s->raw, s->len);
-	wire_put_u32(w, s->flags);
-	wire_put_u32(w, s->counter);
+	m->probe = (struct message_probe){.head = {MESSAGE_PROBE, 0}, .user = "user"};
+	m->probe.key_len = fake_put_key(m->probe.key, key);
 }
 
 /* Without a signature: what a session says is believed, but where fake_view.proof is set. */
-static inline void fake_make_authorize(struct wire *w, const char *key)
+static inline void fake_make_authorize(struct message *m, const char *key)
 {
-	wire_start(w, WIRE_AUTHORIZE);
-	fake_put_key(w, key);
-	wire_put_text(w, "user");
-	wire_put_text(w, "SSH-2.0-fake");
-	fake_put_signature(w, &(struct signature){.len = 0});
+	m->authorize = (struct message_authorize){
+	    .head = {MESSAGE_AUTHORIZE, 0}, .version = "SSH-2.0-fake", .user = "user"};
+	m->authorize.key_len = fake_put_key(m->authorize.key, key);
 }
 
-static inline void fake_make_left(struct wire *w, uint32_t reached, const char *first)
+static inline void fake_make_left(struct message *m, uint32_t reached, const char *first)
 {
-	wire_start(w, WIRE_LEFT);
-	wire_put_u32(w, reached);
-	wire_put_text(w, first);
-	wire_put_text(w, "why");
+	m->left = (struct message_left){{MESSAGE_LEFT, 0}, strlen(first), reached, "", "why"};
+	memcpy(m->left.first, first, strlen(first));
 }
 
-static inline void fake_make_attempt(struct wire *w, uint32_t fault)
+static inline void fake_make_attempt(struct message *m, uint32_t fault)
 {
-	wire_start(w, WIRE_ATTEMPT);
-	wire_put_text(w, "any bytes");
-	wire_put_text(w, "user");
-	wire_put_text(w, "ssh-rsa");
-	wire_put_u32(w, fault);
+	m->attempt = (struct message_attempt){{MESSAGE_ATTEMPT, 0}, 9, fault, "ssh-rsa", "user",
+					      "any bytes"};
 }
 
-static inline void fake_make_open(struct wire *w, uint32_t id, const char *host)
+static inline void fake_make_open(struct message *m, uint32_t id, const char *host)
 {
-	wire_start(w, WIRE_OPEN);
-	wire_put_u32(w, id);
-	wire_put_u32(w, POLICY_DIRECT_TCPIP);
-	wire_put_text(w, host);
-	wire_put_u32(w, 1);
-	wire_put_text(w, "127.0.0.1");
-	wire_put_u32(w, 2);
+	m->open =
+	    (struct message_open){{MESSAGE_OPEN, id}, POLICY_DIRECT_TCPIP, 1, "127.0.0.1", ""};
+	snprintf(m->open.host, sizeof(m->open.host), "%s", host);
 }
 
-static inline void fake_make_closed(struct wire *w, uint32_t id)
+static inline void fake_make_closed(struct message *m, uint32_t id)
 {
-	wire_start(w, WIRE_CLOSED);
-	wire_put_u32(w, id);
-	wire_put_u64(w, 3);
-	wire_put_u64(w, 4);
-	wire_put_u32(w, 0);
+	m->closed = (struct message_closed){{MESSAGE_CLOSED, id}, 3, 4, 0};
 }
 
-static inline void fake_make_note(struct wire *w, const char *text)
+static inline void fake_make_note(struct message *m, const char *text)
 {
-	wire_start(w, WIRE_NOTE);
-	wire_put_u32(w, LOG_WARNING);
-	wire_put_text(w, text);
+	m->note = (struct message_note){.head = {MESSAGE_NOTE, 0}, .priority = LOG_WARNING};
+	snprintf(m->note.text, sizeof(m->note.text), "%s", text);
 }
 
-/* Asks for a login; the type of the answer, which w then holds. */
-static inline enum wire_type fake_authorize(struct fake *f, const char *key, struct wire *w)
+/* Asks for a login; the type of the answer, which m then holds. */
+static inline uint32_t fake_authorize(struct fake *f, const char *key, struct message *m)
 {
-	fake_make_authorize(w, key);
-	fake_say(f, w);
-	return fake_hear(f, w);
+	fake_make_authorize(m, key);
+	fake_say(f, m);
+	return fake_hear(f, m);
 }
 
 static inline void fake_log_in(struct fake *f, const char *key)
 {
-	struct wire w;
+	struct message m;
 
 	fake_start(f);
-	cr_assert_eq(fake_authorize(f, key, &w), WIRE_GRANT);
-	cr_expect_eq(wire_get_u32(&w), CHANNELS);
+	cr_assert_eq(fake_authorize(f, key, &m), MESSAGE_GRANT);
+	cr_expect_eq(m.grant.max_channels, CHANNELS);
 }
 
 /* Asks for a channel; the type of the answer.  A socket that came with it is closed. */
-static inline enum wire_type fake_open(struct fake *f, uint32_t id, const char *host)
+static inline uint32_t fake_open(struct fake *f, uint32_t id, const char *host)
 {
-	struct wire w;
-	enum wire_type type;
+	struct message m;
+	uint32_t type;
 
-	fake_make_open(&w, id, host);
-	fake_say(f, &w);
-	type = fake_hear(f, &w);
+	fake_make_open(&m, id, host);
+	fake_say(f, &m);
+	type = fake_hear(f, &m);
 	if (type != 0)
-		cr_expect_eq(wire_get_u32(&w), id);
-	wire_close_fds(&w);
+		cr_expect_eq(m.head.id, id);
+	message_close_fds(&m);
 	return type;
 }
 

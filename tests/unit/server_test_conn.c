@@ -36,15 +36,15 @@ static void accept_all(void)
 /* Nobody but the bystander is left, and it can do what it could. */
 static void check_alone(const char *what)
 {
-	struct wire w;
+	struct message m;
 
 	cr_expect_eq(fake_view.n_sessions, 1, "%s: %zu sessions", what, fake_view.n_sessions);
 	cr_expect_eq(admission_unauth(fake_view.admission), 0, "%s: %zu unauthenticated", what,
 		     admission_unauth(fake_view.admission));
-	cr_expect_eq(fake_open(&bystander, 0x10001, "."), WIRE_OPENED, "%s", what);
-	fake_make_closed(&w, 0x10001);
-	fake_say(&bystander, &w);
-	cr_expect_eq(fake_heard(&bystander, &w), 0, "%s", what);
+	cr_expect_eq(fake_open(&bystander, 0x10001, "."), MESSAGE_OPENED, "%s", what);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&bystander, &m);
+	cr_expect_eq(fake_heard(&bystander, &m), 0, "%s", what);
 	accept_all();
 }
 
@@ -58,60 +58,57 @@ static const char *const state_names[STATES] = {"new",	"denied",  "logged in",
 
 static void bring_to(struct fake *f, int state)
 {
-	struct wire w;
+	struct message m;
 
 	if (state <= DENIED)
 		fake_start(f);
 	else
 		fake_log_in(f, LISTED);
 	if (state == DENIED)
-		cr_assert_eq(fake_authorize(f, UNLISTED, &w), WIRE_DENY);
+		cr_assert_eq(fake_authorize(f, UNLISTED, &m), MESSAGE_DENY);
 	if (state == OPENED)
-		cr_assert_eq(fake_open(f, 0x70002, "here"), WIRE_OPENED);
+		cr_assert_eq(fake_open(f, 0x70002, "here"), MESSAGE_OPENED);
 	if (state == REFUSED)
-		cr_assert_eq(fake_open(f, 0x70002, "elsewhere"), WIRE_REFUSED);
+		cr_assert_eq(fake_open(f, 0x70002, "elsewhere"), MESSAGE_REFUSED);
 	if (state != ENDING)
 		return;
 	revoke_end(f->c, "enough");
-	cr_assert_eq(fake_heard(f, &w), WIRE_END);
+	cr_assert_eq(fake_heard(f, &m), MESSAGE_END);
 }
 
-static void make(struct wire *w, int type)
+static void make(struct message *m, uint32_t type)
 {
 	switch (type) {
-	case WIRE_PROBE:
-		fake_make_probe(w, LISTED);
+	case MESSAGE_PROBE:
+		fake_make_probe(m, LISTED);
 		return;
-	case WIRE_AUTHORIZE:
-		fake_make_authorize(w, LISTED);
+	case MESSAGE_AUTHORIZE:
+		fake_make_authorize(m, LISTED);
 		return;
-	case WIRE_OPEN:
-		fake_make_open(w, 0x70002, "here");
+	case MESSAGE_OPEN:
+		fake_make_open(m, 0x70002, "here");
 		return;
-	case WIRE_CLOSED:
-		fake_make_closed(w, 0x70002);
+	case MESSAGE_CLOSED:
+		fake_make_closed(m, 0x70002);
 		return;
-	case WIRE_NOTE:
-		fake_make_note(w, "hello");
+	case MESSAGE_NOTE:
+		fake_make_note(m, "hello");
 		return;
-	case WIRE_REFUSE:
-		wire_start(w, WIRE_REFUSE);
-		wire_put_u32(w, POLICY_GLOBAL_REQUEST);
-		wire_put_text(w, "tcpip-forward");
+	case MESSAGE_REFUSE:
+		m->refuse = (struct message_refuse){
+		    {MESSAGE_REFUSE, 0}, POLICY_GLOBAL_REQUEST, "tcpip-forward"};
 		return;
-	case WIRE_ATTEMPT:
-		fake_make_attempt(w, SESSION_BAD_SIGNATURE);
+	case MESSAGE_ATTEMPT:
+		fake_make_attempt(m, SESSION_BAD_SIGNATURE);
 		return;
-	case WIRE_LEFT:
-		fake_make_left(w, SESSION_HTTP, "GET /\x1b");
+	case MESSAGE_LEFT:
+		fake_make_left(m, SESSION_HTTP, "GET /\x1b");
 		return;
-	case WIRE_STATS:
-		wire_start(w, WIRE_STATS);
-		wire_put_u64(w, UINT64_MAX);
-		wire_put_u64(w, 1);
+	case MESSAGE_STATS:
+		m->stats = (struct message_stats){{MESSAGE_STATS, 0}, UINT64_MAX, 1};
 		return;
 	default:
-		wire_start(w, (enum wire_type)type);
+		m->head = (struct message_head){type, 0};
 	}
 }
 
@@ -119,15 +116,15 @@ static void make(struct wire *w, int type)
 static const struct {
 	int type, answer[STATES];
 } table[] = {
-    {WIRE_PROBE, {WIRE_KNOWN, WIRE_KNOWN, KILLED, KILLED, KILLED, NOTHING}},
-    {WIRE_AUTHORIZE, {WIRE_GRANT, WIRE_GRANT, KILLED, KILLED, KILLED, NOTHING}},
-    {WIRE_LEFT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, KILLED}},
-    {WIRE_ATTEMPT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, NOTHING}},
-    {WIRE_OPEN, {KILLED, KILLED, WIRE_OPENED, KILLED, WIRE_OPENED, NOTHING}},
-    {WIRE_CLOSED, {KILLED, KILLED, KILLED, NOTHING, KILLED, KILLED}},
-    {WIRE_NOTE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
-    {WIRE_REFUSE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
-    {WIRE_STATS, {KILLED, KILLED, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {MESSAGE_PROBE, {MESSAGE_KNOWN, MESSAGE_KNOWN, KILLED, KILLED, KILLED, NOTHING}},
+    {MESSAGE_AUTHORIZE, {MESSAGE_GRANT, MESSAGE_GRANT, KILLED, KILLED, KILLED, NOTHING}},
+    {MESSAGE_LEFT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, KILLED}},
+    {MESSAGE_ATTEMPT, {NOTHING, NOTHING, KILLED, KILLED, KILLED, NOTHING}},
+    {MESSAGE_OPEN, {KILLED, KILLED, MESSAGE_OPENED, KILLED, MESSAGE_OPENED, NOTHING}},
+    {MESSAGE_CLOSED, {KILLED, KILLED, KILLED, NOTHING, KILLED, KILLED}},
+    {MESSAGE_NOTE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {MESSAGE_REFUSE, {NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {MESSAGE_STATS, {KILLED, KILLED, NOTHING, NOTHING, NOTHING, NOTHING}},
 };
 
 static int expected(int type, int state)
@@ -144,16 +141,16 @@ Test(conn, every_message_in_every_state)
 		for (int state = 0; state < STATES; state++) {
 			const int want = expected(type, state);
 			struct fake f;
-			struct wire w;
+			struct message m;
 			char what[64];
 			int got;
 
 			snprintf(what, sizeof(what), "message %d, %s", type, state_names[state]);
 			bring_to(&f, state);
-			make(&w, type);
-			fake_say(&f, &w);
-			got = (int)fake_heard(&f, &w);
-			wire_close_fds(&w);
+			make(&m, type);
+			fake_say(&f, &m);
+			got = (int)fake_heard(&f, &m);
+			message_close_fds(&m);
 			if (f.closed) {
 				cr_expect_eq(got, 0, "%s: an answer before the end", what);
 				got = KILLED;
@@ -170,52 +167,48 @@ Test(conn, every_message_in_every_state)
 
 /* ---- lies ---- */
 
-static void cut(struct fake *f, int type)
+static void cut(struct fake *f, uint32_t type)
 {
-	struct wire w;
+	struct message m;
 
-	make(&w, type);
-	w.len--;
-	fake_say(f, &w);
+	make(&m, type);
+	fake_say_raw(f, &m, message_size(&m) - 1, -1);
 }
 
-static void pad(struct fake *f, int type)
+static void pad(struct fake *f, uint32_t type)
 {
-	struct wire w;
+	struct message m = {.fds = {0, 0}};
 
-	make(&w, type);
-	wire_put_u32(&w, 0);
-	fake_say(f, &w);
+	make(&m, type);
+	fake_say_raw(f, &m, message_size(&m) + 4, -1);
 }
 
-static void attach(struct fake *f, int type)
+static void attach(struct fake *f, uint32_t type)
 {
-	struct wire w;
+	struct message m;
 
-	make(&w, type);
-	wire_attach(&w, STDIN_FILENO);
-	fake_say(f, &w);
+	make(&m, type);
+	fake_say_raw(f, &m, message_size(&m), STDIN_FILENO);
 }
 
 Test(conn, malformed_messages)
 {
-	static const int spoken[] = {WIRE_PROBE, WIRE_AUTHORIZE, WIRE_OPEN,  WIRE_CLOSED,
-				     WIRE_NOTE,	 WIRE_REFUSE,	 WIRE_STATS, WIRE_ALIVE};
-	static void (*const lies[])(struct fake *, int) = {cut, pad, attach};
+	static const uint32_t spoken[] = {MESSAGE_PROBE,  MESSAGE_AUTHORIZE, MESSAGE_OPEN,
+					  MESSAGE_CLOSED, MESSAGE_NOTE,	     MESSAGE_REFUSE,
+					  MESSAGE_STATS,  MESSAGE_ALIVE};
+	static void (*const lies[])(struct fake *, uint32_t) = {cut, pad, attach};
 	static const char *const names[] = {"cut", "padded", "with a descriptor"};
 
-	for (size_t m = 0; m < sizeof(spoken) / sizeof(spoken[0]); m++)
+	for (size_t i = 0; i < sizeof(spoken) / sizeof(spoken[0]); i++)
 		for (size_t l = 0; l < 3; l++)
 			for (int state = NEW; state <= OPENED; state++) {
 				struct fake f;
 				char what[64];
 
-				if (l == 0 && spoken[m] == WIRE_ALIVE)
-					continue; /* has nothing to cut but its type */
-				snprintf(what, sizeof(what), "message %d %s, %s", spoken[m],
+				snprintf(what, sizeof(what), "message %d %s, %s", spoken[i],
 					 names[l], state_names[state]);
 				bring_to(&f, state);
-				lies[l](&f, spoken[m]);
+				lies[l](&f, spoken[i]);
 				fake_poll();
 				cr_expect(f.closed, "%s: not ended", what);
 				fake_leave(&f);
@@ -225,41 +218,54 @@ Test(conn, malformed_messages)
 	fake_leave(&bystander);
 }
 
-/* Lengths that are too large; channel types that do not exist. */
+/* Lengths that are too large, texts without an end, channel types that do not exist. */
 Test(conn, numbers_that_lie)
 {
+#define AT(type, member)                                                                           \
+	offsetof(struct message_##type, member), sizeof(((struct message_##type *)0)->member)
 	static const struct {
-		int type;
-		uint32_t at, value; /* within the message */
+		uint32_t type;
+		size_t at, size; /* of a member */
+		size_t value;	 /* which becomes this; of an array, all of it */
 	} lies[] = {
-	    {WIRE_PROBE, 1, UINT32_MAX},
-	    {WIRE_PROBE, 1, KEYLINE_BLOB_MAX + 1},
-	    {WIRE_AUTHORIZE, 1, 0x7fffffff},
-	    {WIRE_ATTEMPT, 1, KEYLINE_BLOB_MAX + 1},
-	    {WIRE_ATTEMPT, 33, SESSION_LOGIN_FAULTS},
-	    {WIRE_LEFT, 1, SESSION_REACHED},
-	    {WIRE_LEFT, 5, 65},
-	    {WIRE_OPEN, 9, UINT32_MAX},
-	    {WIRE_OPEN, 9, 513},
-	    {WIRE_NOTE, 5, UINT32_MAX},
-	    {WIRE_NOTE, 5, 513},
-	    {WIRE_REFUSE, 5, 64},
-	    {WIRE_OPEN, 5, POLICY_LOGIN},
-	    {WIRE_OPEN, 5, POLICY_GLOBAL_REQUEST + 1},
-	    {WIRE_OPEN, 5, UINT32_MAX},
-	    {WIRE_OPEN, 1, 1 << 16 | CHANNELS}, /* the slot that is for .status alone */
-	    {WIRE_OPEN, 1, 1 << 16 | (CHANNELS + 1)},
+	    {MESSAGE_PROBE, AT(probe, key_len), SIZE_MAX},
+	    {MESSAGE_PROBE, AT(probe, key_len), KEYLINE_BLOB_MAX + 1},
+	    {MESSAGE_PROBE, AT(probe, user), 'u'},
+	    {MESSAGE_AUTHORIZE, AT(authorize, key_len), 0x7fffffff},
+	    {MESSAGE_AUTHORIZE, AT(authorize, signature.len), SIGNATURE_MAX + 1},
+	    {MESSAGE_AUTHORIZE, AT(authorize, version), 'v'},
+	    {MESSAGE_ATTEMPT, AT(attempt, key_len), KEYLINE_BLOB_MAX + 1},
+	    {MESSAGE_ATTEMPT, AT(attempt, fault), SESSION_LOGIN_FAULTS},
+	    {MESSAGE_LEFT, AT(left, reached), SESSION_REACHED},
+	    {MESSAGE_LEFT, AT(left, first_len), 65},
+	    {MESSAGE_OPEN, AT(open, host), 'h'},
+	    {MESSAGE_OPEN, AT(open, origin), 'o'},
+	    {MESSAGE_OPEN, AT(open, action), POLICY_LOGIN},
+	    {MESSAGE_OPEN, AT(open, action), POLICY_GLOBAL_REQUEST + 1},
+	    {MESSAGE_OPEN, AT(open, action), UINT32_MAX},
+	    {MESSAGE_OPEN, AT(open, head.id), 1 << 16 | CHANNELS}, /* the slot of .status */
+	    {MESSAGE_OPEN, AT(open, head.id), 1 << 16 | (CHANNELS + 1)},
+	    {MESSAGE_NOTE, AT(note, text), 't'},
+	    {MESSAGE_REFUSE, AT(refuse, what), 'w'},
 	};
-	static char big[WIRE_MAX + 1] = {WIRE_NOTE};
+	static char big[sizeof(struct message) + 1] = {MESSAGE_NOTE};
 	struct fake f;
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct wire w;
+		struct message m;
+		size_t n;
 
-		bring_to(&f, lies[i].type == WIRE_OPEN ? LOGGED_IN : NEW);
-		make(&w, lies[i].type);
-		memcpy(w.buf + lies[i].at, &lies[i].value, sizeof(lies[i].value));
-		fake_say(&f, &w);
+		bring_to(&f, lies[i].type == MESSAGE_OPEN ? LOGGED_IN : NEW);
+		make(&m, lies[i].type);
+		n = message_size(&m);
+		if (lies[i].size > sizeof(size_t)) {
+			memset((uint8_t *)&m + lies[i].at, (int)lies[i].value, lies[i].size);
+			if (n < lies[i].at + lies[i].size)
+				n = lies[i].at + lies[i].size;
+		} else {
+			memcpy((uint8_t *)&m + lies[i].at, &lies[i].value, lies[i].size);
+		}
+		fake_say_raw(&f, &m, n, -1);
 		fake_poll();
 		cr_expect(f.closed, "lie %zu: not ended", i);
 		fake_leave(&f);
@@ -296,14 +302,14 @@ Test(conn, ids_that_lie)
 
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		struct fake f;
-		struct wire w;
+		struct message m;
 
 		bring_to(&f, OPENED);
 		if (lies[i].closed)
-			fake_make_closed(&w, lies[i].id);
+			fake_make_closed(&m, lies[i].id);
 		else
-			fake_make_open(&w, lies[i].id, "here");
-		fake_say(&f, &w);
+			fake_make_open(&m, lies[i].id, "here");
+		fake_say(&f, &m);
 		fake_poll();
 		cr_expect(f.closed, "%s: not ended", lies[i].what);
 		fake_leave(&f);
@@ -316,14 +322,14 @@ Test(conn, ids_that_lie)
 Test(conn, closed_twice)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	bring_to(&f, OPENED);
-	fake_make_closed(&w, 0x70002);
-	fake_say(&f, &w);
-	cr_expect_eq(fake_heard(&f, &w), NOTHING);
-	fake_make_closed(&w, 0x70002);
-	fake_say(&f, &w);
+	fake_make_closed(&m, 0x70002);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_heard(&f, &m), NOTHING);
+	fake_make_closed(&m, 0x70002);
+	fake_say(&f, &m);
 	fake_poll();
 	cr_expect(f.closed);
 	cr_expect_eq(fake_logged("channel 7 closed"), 1);
@@ -339,7 +345,7 @@ Test(conn, closes_that_are_never_sent)
 
 	fake_log_in(&f, LISTED);
 	for (uint32_t i = 0; i < CHANNELS; i++) {
-		cr_expect_eq(fake_open(&f, 0x10000 | i, "here"), WIRE_OPENED);
+		cr_expect_eq(fake_open(&f, 0x10000 | i, "here"), MESSAGE_OPENED);
 		accept_all();
 	}
 	fake_open(&f, 0x20000, "here");
@@ -355,21 +361,21 @@ Test(conn, closes_that_are_never_sent)
 Test(conn, ten_thousand_notes)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_start(&f);
 	fake_log_lines = 0;
 	for (int i = 0; i < 10000; i++) {
-		fake_make_note(&w, "\x1b[2J\nforged \"line\"");
-		fake_say(&f, &w);
+		fake_make_note(&m, "\x1b[2J\nforged \"line\"");
+		fake_say(&f, &m);
 	}
-	cr_expect_eq(fake_heard(&f, &w), NOTHING);
+	cr_expect_eq(fake_heard(&f, &m), NOTHING);
 	cr_expect_not(f.closed);
 	cr_expect_eq(fake_log_lines, 5, "%zu lines", fake_log_lines);
 	cr_expect(strstr(fake_log, "\\x1b[2J\\x0aforged \\x22line\\x22"));
 	ratelimit_end_minute(fake_view.ratelimit);
 	cr_expect_eq(fake_logged("repeated 9995 times more within a minute: 192.0.2.1: \\x1b"), 1);
-	cr_expect_eq(fake_authorize(&f, LISTED, &w), WIRE_GRANT, "it may still log in");
+	cr_expect_eq(fake_authorize(&f, LISTED, &m), MESSAGE_GRANT, "it may still log in");
 	fake_leave(&f);
 	check_alone("notes");
 	fake_leave(&bystander);
@@ -379,22 +385,22 @@ Test(conn, ten_thousand_notes)
 Test(conn, ten_thousand_different_notes)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	char text[32];
 
 	fake_start(&f);
 	fake_log_lines = 0;
 	for (int i = 0; i < 10000; i++) {
 		snprintf(text, sizeof(text), "note %d", i);
-		fake_make_note(&w, text);
-		fake_say(&f, &w);
+		fake_make_note(&m, text);
+		fake_say(&f, &m);
 	}
-	cr_expect_eq(fake_heard(&f, &w), NOTHING);
+	cr_expect_eq(fake_heard(&f, &m), NOTHING);
 	cr_expect_eq(fake_log_lines, 21, "%zu lines", fake_log_lines);
 	cr_expect_eq(fake_logged("more than 20 different lines in a minute"), 1);
 	ratelimit_end_minute(fake_view.ratelimit);
-	fake_make_note(&w, "note in the next minute");
-	fake_say(&f, &w);
+	fake_make_note(&m, "note in the next minute");
+	fake_say(&f, &m);
 	fake_poll();
 	cr_expect_eq(fake_logged("note in the next minute"), 1);
 	fake_leave(&f);
@@ -409,7 +415,7 @@ Test(conn, ten_thousand_refused_opens)
 	fake_log_in(&f, LISTED);
 	fake_log_lines = 0;
 	for (uint32_t i = 0; i < 10000 && !f.closed; i++)
-		cr_assert_eq(fake_open(&f, 0x10001, "elsewhere"), WIRE_REFUSED);
+		cr_assert_eq(fake_open(&f, 0x10001, "elsewhere"), MESSAGE_REFUSED);
 	cr_expect_eq(fake_log_lines, 5, "%zu lines", fake_log_lines);
 	ratelimit_end_minute(fake_view.ratelimit);
 	cr_expect_eq(fake_logged("repeated 9995 times more"), 1);
@@ -421,22 +427,23 @@ Test(conn, questions_and_attempts_are_counted)
 {
 	static const struct {
 		int type, most;
-	} limits[] = {{WIRE_PROBE, 20}, {WIRE_AUTHORIZE, 6}};
+	} limits[] = {{MESSAGE_PROBE, 20}, {MESSAGE_AUTHORIZE, 6}};
 
 	for (int i = 0; i < 2; i++) {
 		struct fake f;
-		struct wire w;
+		struct message m;
 
 		fake_start(&f);
 		for (int n = 0; n <= limits[i].most; n++) {
-			if (limits[i].type == WIRE_PROBE)
-				fake_make_probe(&w, UNLISTED);
+			if (limits[i].type == MESSAGE_PROBE)
+				fake_make_probe(&m, UNLISTED);
 			else
-				fake_make_authorize(&w, UNLISTED);
-			fake_say(&f, &w);
-			cr_expect_eq(fake_hear(&f, &w), n == limits[i].most	       ? WIRE_END
-							: limits[i].type == WIRE_PROBE ? WIRE_KNOWN
-										       : WIRE_DENY);
+				fake_make_authorize(&m, UNLISTED);
+			fake_say(&f, &m);
+			cr_expect_eq(fake_hear(&f, &m), n == limits[i].most ? MESSAGE_END
+							: limits[i].type == MESSAGE_PROBE
+							    ? MESSAGE_KNOWN
+							    : MESSAGE_DENY);
 		}
 		fake_wait_end(&f); /* it does not go by itself */
 		fake_leave(&f);
@@ -449,20 +456,20 @@ Test(conn, questions_and_attempts_are_counted)
 Test(conn, how_far_it_came)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_start(&f);
-	fake_make_left(&w, SESSION_HTTP, "GET /\x1b");
-	fake_say(&f, &w);
-	cr_expect_eq(fake_heard(&f, &w), 0);
+	fake_make_left(&m, SESSION_HTTP, "GET /\x1b");
+	fake_say(&f, &m);
+	cr_expect_eq(fake_heard(&f, &m), 0);
 	fake_leave(&f);
 	cr_expect_eq(
 	    fake_logged("ended before login: it speaks HTTP, not SSH (\"GET /\\x1b\"); why"), 1,
 	    "%s", fake_log);
 	fake_start(&f);
 	for (int i = 0; i < 2; i++) {
-		fake_make_left(&w, SESSION_SILENT, "");
-		fake_say(&f, &w);
+		fake_make_left(&m, SESSION_SILENT, "");
+		fake_say(&f, &m);
 	}
 	fake_poll();
 	cr_expect_eq(fake_logged("broke the protocol (LEFT)"), 1, "said twice");
@@ -490,26 +497,26 @@ Test(conn, refused_by_libssh_is_counted)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fake f;
-		struct wire w;
+		struct message m;
 
 		fake_log[0] = '\0';
 		fake_start(&f);
 		for (unsigned n = 0; n < rows[i].queries; n++) {
-			fake_make_probe(&w, LISTED);
-			fake_say(&f, &w);
-			cr_expect_eq(fake_hear(&f, &w), WIRE_KNOWN);
+			fake_make_probe(&m, LISTED);
+			fake_say(&f, &m);
+			cr_expect_eq(fake_hear(&f, &m), MESSAGE_KNOWN);
 		}
 		for (unsigned n = 0; n < rows[i].signatures; n++)
-			cr_expect_eq(fake_authorize(&f, UNLISTED, &w), WIRE_DENY);
+			cr_expect_eq(fake_authorize(&f, UNLISTED, &m), MESSAGE_DENY);
 		for (unsigned n = 0; n < rows[i].most; n++) {
-			fake_make_attempt(&w, rows[i].fault);
-			fake_say(&f, &w);
-			cr_expect_eq(fake_heard(&f, &w), 0, "%zu: %u", i, n);
+			fake_make_attempt(&m, rows[i].fault);
+			fake_say(&f, &m);
+			cr_expect_eq(fake_heard(&f, &m), 0, "%zu: %u", i, n);
 		}
 		cr_expect_eq(fake_logged(rows[i].limit), 0, "%zu: %s", i, fake_log);
-		fake_make_attempt(&w, rows[i].fault);
-		fake_say(&f, &w);
-		cr_expect_eq(fake_hear(&f, &w), WIRE_END, "%zu", i);
+		fake_make_attempt(&m, rows[i].fault);
+		fake_say(&f, &m);
+		cr_expect_eq(fake_hear(&f, &m), MESSAGE_END, "%zu", i);
 		cr_expect_eq(fake_logged(rows[i].limit), 1, "%zu: %s", i, fake_log);
 		fake_wait_end(&f);
 		fake_leave(&f);
@@ -523,13 +530,13 @@ Test(conn, refused_by_libssh_is_counted)
 Test(conn, never_reads)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	int n = 0;
 
 	fake_log_in(&f, LISTED);
-	fake_make_open(&w, 0x10001, "elsewhere");
+	fake_make_open(&m, 0x10001, "elsewhere");
 	for (; !f.closed && n < 5000; n++)
-		fake_say(&f, &w);
+		fake_say(&f, &m);
 	cr_expect(f.closed);
 	cr_expect_eq(fake_logged("does not read"), 1);
 	fake_leave(&f);
@@ -540,28 +547,26 @@ Test(conn, never_reads)
 Test(conn, limits_of_a_key)
 {
 	struct fake f[3];
-	struct wire w;
-	char text[256];
+	struct message m;
 
 	fake_log_in(&f[0], BLOB_P521);
 	fake_log_in(&f[1], BLOB_P521);
 	fake_start(&f[2]);
-	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &w), WIRE_DENY);
-	wire_get_text(&w, text, sizeof(text));
-	cr_expect_str_eq(strrchr(text, '['), "[sshipc:sessions]", "%s", text);
+	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &m), MESSAGE_DENY);
+	cr_expect_str_eq(strrchr(m.deny.reason, '['), "[sshipc:sessions]", "%s", m.deny.reason);
 	/* over all its sessions; the status answer counts, but is always given */
-	cr_expect_eq(fake_open(&f[0], 0x10001, "here"), WIRE_OPENED);
-	cr_expect_eq(fake_open(&f[0], 0x10002, "."), WIRE_OPENED);
-	cr_expect_eq(fake_open(&f[1], 0x10001, "here"), WIRE_OPENED);
-	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), WIRE_REFUSED);
-	cr_expect_eq(fake_open(&f[1], 0x10003, ".status"), WIRE_OPENED);
-	fake_make_closed(&w, 0x10003);
-	fake_say(&f[1], &w);
+	cr_expect_eq(fake_open(&f[0], 0x10001, "here"), MESSAGE_OPENED);
+	cr_expect_eq(fake_open(&f[0], 0x10002, "."), MESSAGE_OPENED);
+	cr_expect_eq(fake_open(&f[1], 0x10001, "here"), MESSAGE_OPENED);
+	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), MESSAGE_REFUSED);
+	cr_expect_eq(fake_open(&f[1], 0x10003, ".status"), MESSAGE_OPENED);
+	fake_make_closed(&m, 0x10003);
+	fake_say(&f[1], &m);
 	fake_leave(&f[0]); /* gives back its two */
-	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), WIRE_OPENED);
-	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &w), WIRE_GRANT);
-	cr_expect_eq(fake_open(&f[2], 0x10001, "here"), WIRE_OPENED);
-	cr_expect_eq(fake_open(&f[2], 0x10002, "here"), WIRE_REFUSED);
+	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), MESSAGE_OPENED);
+	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &m), MESSAGE_GRANT);
+	cr_expect_eq(fake_open(&f[2], 0x10001, "here"), MESSAGE_OPENED);
+	cr_expect_eq(fake_open(&f[2], 0x10002, "here"), MESSAGE_REFUSED);
 	fake_leave(&f[1]);
 	fake_leave(&f[2]);
 	accept_all();
@@ -572,14 +577,14 @@ Test(conn, limits_of_a_key)
 Test(conn, refusing_endpoint)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_log_in(&f, BLOB_P256);
 	for (uint32_t i = 0; i < 3; i++) /* the slot is free again at once */
-		cr_expect_eq(fake_open(&f, 0x10001 + (i << 16), "away"), WIRE_REFUSED);
-	cr_expect_eq(fake_open(&f, 0x90001, "here"), WIRE_REFUSED, "another key's endpoint");
-	fake_make_closed(&w, 0x10001);
-	fake_say(&f, &w);
+		cr_expect_eq(fake_open(&f, 0x10001 + (i << 16), "away"), MESSAGE_REFUSED);
+	cr_expect_eq(fake_open(&f, 0x90001, "here"), MESSAGE_REFUSED, "another key's endpoint");
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m);
 	fake_poll();
 	cr_expect(f.closed, "nothing was open");
 	fake_leave(&f);

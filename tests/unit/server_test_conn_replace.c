@@ -29,22 +29,22 @@ TestSuite(conn_replace, .init = set_up, .fini = tear_down, .timeout = 60);
 /* The one that is logged in, and another that waits for it. */
 static void start_wait(struct fake *old, struct fake *new)
 {
-	struct wire w;
+	struct message m;
 
 	fake_log_in(old, BLOB_ED);
 	fake_start(new);
-	fake_make_authorize(&w, BLOB_ED);
-	fake_say(new, &w);
-	cr_assert_eq(fake_heard(new, &w), 0);
-	cr_assert_eq(fake_heard(old, &w), WIRE_CHECK);
+	fake_make_authorize(&m, BLOB_ED);
+	fake_say(new, &m);
+	cr_assert_eq(fake_heard(new, &m), 0);
+	cr_assert_eq(fake_heard(old, &m), MESSAGE_CHECK);
 }
 
 static void say_alive(struct fake *f)
 {
-	struct wire w;
+	struct message m;
 
-	wire_start(&w, WIRE_ALIVE);
-	fake_say(f, &w);
+	m.head = (struct message_head){MESSAGE_ALIVE, 0};
+	fake_say(f, &m);
 	fake_poll();
 }
 
@@ -60,11 +60,11 @@ static void reload(const char *lines)
 Test(conn_replace, silent_one_makes_room)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
-	cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+	cr_expect_eq(fake_hear(&new, &m), MESSAGE_GRANT);
+	cr_expect_eq(fake_heard(&old, &m), MESSAGE_END);
 	cr_expect_eq(admission_unauth(fake_view.admission), 0);
 	fake_wait_end(&old);
 	fake_leave(&old);
@@ -74,18 +74,18 @@ Test(conn_replace, silent_one_makes_room)
 Test(conn_replace, living_one_stays)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	say_alive(&old);
-	cr_expect_eq(fake_heard(&new, &w), WIRE_DENY, "it waits, although all have answered");
-	cr_expect_eq(fake_heard(&old, &w), 0);
+	cr_expect_eq(fake_heard(&new, &m), MESSAGE_DENY, "it waits, although all have answered");
+	cr_expect_eq(fake_heard(&old, &m), 0);
 	/* A second try is a new question: the answer to the first does not count. */
-	fake_make_authorize(&w, BLOB_ED);
-	fake_say(&new, &w);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
-	cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
-	cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+	fake_make_authorize(&m, BLOB_ED);
+	fake_say(&new, &m);
+	cr_expect_eq(fake_hear(&new, &m), MESSAGE_GRANT);
+	cr_expect_eq(fake_heard(&old, &m), MESSAGE_CHECK);
+	cr_expect_eq(fake_heard(&old, &m), MESSAGE_END);
 	fake_leave(&old);
 	fake_leave(&new);
 }
@@ -105,16 +105,16 @@ Test(conn_replace, lies_while_waiting)
 {
 	for (int i = 0; i < 3; i++) {
 		struct fake old, new;
-		struct wire w;
+		struct message m;
 
 		start_wait(&old, &new);
 		if (i == 0)
-			fake_make_authorize(&w, BLOB_ED);
+			fake_make_authorize(&m, BLOB_ED);
 		else if (i == 1)
-			fake_make_probe(&w, BLOB_ED);
+			fake_make_probe(&m, BLOB_ED);
 		else
-			fake_make_open(&w, 0x10001, "here");
-		fake_say(&new, &w);
+			fake_make_open(&m, 0x10001, "here");
+		fake_say(&new, &m);
 		fake_poll();
 		cr_expect(new.closed, "lie %d", i);
 		cr_expect_eq(admission_unauth(fake_view.admission), 0);
@@ -126,16 +126,16 @@ Test(conn_replace, lies_while_waiting)
 Test(conn_replace, waiting_one_dies)
 {
 	struct fake old, new, third;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	fake_start(&third); /* one may wait for each place */
-	cr_expect_eq(fake_authorize(&third, BLOB_ED, &w), WIRE_DENY);
+	cr_expect_eq(fake_authorize(&third, BLOB_ED, &m), MESSAGE_DENY);
 	fake_leave(&new);
-	fake_make_authorize(&w, BLOB_ED);
-	fake_say(&third, &w);
-	cr_expect_eq(fake_heard(&third, &w), 0, "the place of the dead one is not free");
-	cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
+	fake_make_authorize(&m, BLOB_ED);
+	fake_say(&third, &m);
+	cr_expect_eq(fake_heard(&third, &m), 0, "the place of the dead one is not free");
+	cr_expect_eq(fake_heard(&old, &m), MESSAGE_CHECK);
 	fake_leave(&old);
 	fake_leave(&third);
 }
@@ -144,13 +144,13 @@ Test(conn_replace, waiting_one_dies)
 Test(conn_replace, waiting_one_counts)
 {
 	struct fake old, new, third;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	reload("max-sessions=2,replace-old," PLAIN);
 	fake_start(&third);
-	cr_expect_eq(fake_authorize(&third, BLOB_ED, &w), WIRE_DENY);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_authorize(&third, BLOB_ED, &m), MESSAGE_DENY);
+	cr_expect_eq(fake_hear(&new, &m), MESSAGE_GRANT);
 	fake_leave(&old);
 	fake_leave(&new);
 	fake_leave(&third);
@@ -159,12 +159,12 @@ Test(conn_replace, waiting_one_counts)
 Test(conn_replace, old_one_ends_meanwhile)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	fake_leave(&old);
-	cr_expect_eq(fake_heard(&new, &w), WIRE_GRANT, "it waits, although there is room");
-	cr_expect_eq(fake_open(&new, 0x10001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_heard(&new, &m), MESSAGE_GRANT, "it waits, although there is room");
+	cr_expect_eq(fake_open(&new, 0x10001, "here"), MESSAGE_OPENED);
 	fake_leave(&new);
 }
 
@@ -172,18 +172,18 @@ Test(conn_replace, old_one_ends_meanwhile)
 Test(conn_replace, each_is_waited_for)
 {
 	struct fake lively, silent, new;
-	struct wire w;
+	struct message m;
 
 	reload("max-sessions=2,replace-old,name=\"limited\",endpoint=\"here\" " KEY_ED
 	       "\n" STRANGER);
 	fake_log_in(&silent, BLOB_ED);
 	start_wait(&lively, &new);
-	cr_expect_eq(fake_heard(&silent, &w), WIRE_CHECK);
+	cr_expect_eq(fake_heard(&silent, &m), MESSAGE_CHECK);
 	say_alive(&lively);
-	cr_expect_eq(fake_heard(&new, &w), 0, "the silent one had no time");
-	cr_expect_eq(fake_hear(&new, &w), WIRE_GRANT);
-	cr_expect_eq(fake_heard(&silent, &w), WIRE_END);
-	cr_expect_eq(fake_heard(&lively, &w), 0);
+	cr_expect_eq(fake_heard(&new, &m), 0, "the silent one had no time");
+	cr_expect_eq(fake_hear(&new, &m), MESSAGE_GRANT);
+	cr_expect_eq(fake_heard(&silent, &m), MESSAGE_END);
+	cr_expect_eq(fake_heard(&lively, &m), 0);
 	fake_leave(&silent);
 	fake_leave(&lively);
 	fake_leave(&new);
@@ -195,22 +195,22 @@ Test(conn_replace, ending_one_counts)
 {
 	for (int goes = 0; goes < 2; goes++) {
 		struct fake old, new;
-		struct wire w;
+		struct message m;
 
 		reload("max-sessions=1," PLAIN);
 		fake_log_in(&old, BLOB_ED);
 		conn_handed_over(old.c, false);
 		revoke_end(old.c, "enough");
-		cr_expect_eq(fake_heard(&old, &w), WIRE_END);
+		cr_expect_eq(fake_heard(&old, &m), MESSAGE_END);
 		fake_start(&new);
-		fake_make_authorize(&w, BLOB_ED);
-		fake_say(&new, &w);
-		cr_expect_eq(fake_heard(&new, &w), 0, "its place was given away");
+		fake_make_authorize(&m, BLOB_ED);
+		fake_say(&new, &m);
+		cr_expect_eq(fake_heard(&new, &m), 0, "its place was given away");
 		close(old.sock);
-		cr_expect_eq(fake_heard(&new, &w), 0, "its process may live");
+		cr_expect_eq(fake_heard(&new, &m), 0, "its process may live");
 		if (goes)
 			conn_exited(old.c, 0, 0);
-		cr_expect_eq(fake_hear(&new, &w), goes ? WIRE_GRANT : WIRE_DENY);
+		cr_expect_eq(fake_hear(&new, &m), goes ? MESSAGE_GRANT : MESSAGE_DENY);
 		if (!goes)
 			conn_exited(old.c, 0, 0);
 		cr_expect_eq(old.closed, 1);
@@ -222,15 +222,15 @@ Test(conn_replace, ending_one_counts)
 Test(conn_replace, replaced_one_goes_first)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	conn_handed_over(old.c, false);
 	while (!fake_killed)
 		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
-	cr_expect_eq(fake_heard(&new, &w), 0, "granted beside the one that it replaces");
+	cr_expect_eq(fake_heard(&new, &m), 0, "granted beside the one that it replaces");
 	conn_exited(old.c, SIGKILL, 0);
-	cr_expect_eq(fake_heard(&new, &w), WIRE_GRANT);
+	cr_expect_eq(fake_heard(&new, &m), MESSAGE_GRANT);
 	close(old.sock);
 	fake_leave(&new);
 }
@@ -250,16 +250,16 @@ Test(conn_replace, all_end_meanwhile)
 /* The list that is in force at the end of the wait decides. */
 static const struct {
 	const char *what, *lines;
-	enum wire_type answer;
+	uint32_t answer;
 	bool old_stays;
 } changes[] = {
-    {"key removed", STRANGER, WIRE_DENY, false},
-    {"source no longer allowed", "from=\"198.51.100.0/24\"," LIMITED, WIRE_DENY, false},
-    {"expired", "expiry-time=\"20200101Z\"," LIMITED, WIRE_DENY, false},
-    {"no limit any more", PLAIN, WIRE_GRANT, true},
-    {"room for two", "max-sessions=2,replace-old," PLAIN, WIRE_GRANT, true},
-    {"nobody is replaced any more", "max-sessions=1," PLAIN, WIRE_DENY, true},
-    {"another endpoint", "max-sessions=1,endpoint=\"away\" " KEY_ED "\n", WIRE_GRANT, false},
+    {"key removed", STRANGER, MESSAGE_DENY, false},
+    {"source no longer allowed", "from=\"198.51.100.0/24\"," LIMITED, MESSAGE_DENY, false},
+    {"expired", "expiry-time=\"20200101Z\"," LIMITED, MESSAGE_DENY, false},
+    {"no limit any more", PLAIN, MESSAGE_GRANT, true},
+    {"room for two", "max-sessions=2,replace-old," PLAIN, MESSAGE_GRANT, true},
+    {"nobody is replaced any more", "max-sessions=1," PLAIN, MESSAGE_DENY, true},
+    {"another endpoint", "max-sessions=1,endpoint=\"away\" " KEY_ED "\n", MESSAGE_GRANT, false},
 };
 static size_t change_numbers[sizeof(changes) / sizeof(changes[0])];
 
@@ -276,13 +276,13 @@ ParameterizedTest(const size_t *number, conn_replace, list_changes_meanwhile)
 {
 	const char *what = changes[*number].what;
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	reload(changes[*number].lines);
-	cr_expect_eq(fake_hear(&new, &w), changes[*number].answer, "%s: the answer is %d", what,
-		     wire_type(&w));
-	fake_heard(&old, &w);
+	cr_expect_eq(fake_hear(&new, &m), changes[*number].answer, "%s: the answer is %d", what,
+		     m.head.type);
+	fake_heard(&old, &m);
 	cr_expect_eq(!old.closed && old.c->state == CONN_UP, changes[*number].old_stays,
 		     "%s: the older session", what);
 	fake_leave(&old);
@@ -293,12 +293,12 @@ ParameterizedTest(const size_t *number, conn_replace, list_changes_meanwhile)
 Test(conn_replace, login_grace_ends_the_wait)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	fake_settings.login_grace = 3;
 	start_wait(&old, &new);
-	cr_expect_eq(fake_hear(&new, &w), WIRE_END);
-	cr_expect_eq(fake_hear(&new, &w), 0, "told to end, then granted");
+	cr_expect_eq(fake_hear(&new, &m), MESSAGE_END);
+	cr_expect_eq(fake_hear(&new, &m), 0, "told to end, then granted");
 	cr_expect(new.closed, "told to end, but not killed");
 	cr_expect_eq(fake_logins, 1);
 	cr_expect(old.c->state == CONN_UP, "replaced for a login that failed");
@@ -311,15 +311,15 @@ Test(conn_replace, login_grace_ends_the_wait)
 Test(conn_replace, many_rounds)
 {
 	struct fake old, new;
-	struct wire w;
+	struct message m;
 
 	start_wait(&old, &new);
 	for (int i = 0; i < 3; i++) { /* a leak checker sees what each leaves behind */
 		say_alive(&old);
-		cr_expect_eq(fake_hear(&new, &w), WIRE_DENY);
-		fake_make_authorize(&w, BLOB_ED);
-		fake_say(&new, &w);
-		cr_expect_eq(fake_heard(&old, &w), WIRE_CHECK);
+		cr_expect_eq(fake_hear(&new, &m), MESSAGE_DENY);
+		fake_make_authorize(&m, BLOB_ED);
+		fake_say(&new, &m);
+		cr_expect_eq(fake_heard(&old, &m), MESSAGE_CHECK);
 	}
 	fake_leave(&old);
 	fake_leave(&new);
@@ -332,7 +332,7 @@ Test(conn_replace, told_to_end)
 {
 	const pid_t pid = fork();
 	struct fake f;
-	struct wire w;
+	struct message m;
 	int status = 0;
 
 	cr_assert_geq(pid, 0);
@@ -344,7 +344,7 @@ Test(conn_replace, told_to_end)
 	conn_spawned(f.c, pid);
 	revoke_end(f.c, "enough");
 	revoke_end(f.c, "twice");
-	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END);
 	cr_expect_eq(fake_open(&f, 0x10001, "here"), 0, "an ending session got an answer");
 	cr_assert_eq(fake_killed, f.c->id);
 	while (fake_orders < 2) /* the first one was not taken */
@@ -364,12 +364,12 @@ Test(conn_replace, told_to_end)
 Test(conn_replace, login_grace)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_settings.login_grace = 1;
 	fake_start(&f);
-	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
-	cr_expect_eq(fake_hear(&f, &w), 0);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END);
+	cr_expect_eq(fake_hear(&f, &m), 0);
 	cr_expect(f.closed);
 	close(f.sock);
 }
@@ -379,20 +379,20 @@ Test(conn_replace, login_grace)
 Test(conn_replace, revoked_opens_nothing_more)
 {
 	struct fake f, stranger;
-	struct wire w;
+	struct message m;
 
 	fake_log_in(&f, BLOB_ED);
 	fake_log_in(&stranger, BLOB_ED2);
-	cr_expect_eq(fake_open(&f, 0x10001, "here"), WIRE_OPENED);
+	cr_expect_eq(fake_open(&f, 0x10001, "here"), MESSAGE_OPENED);
 	reload(STRANGER);
-	cr_expect_eq(fake_heard(&f, &w), WIRE_END);
+	cr_expect_eq(fake_heard(&f, &m), MESSAGE_END);
 	for (uint32_t i = 2; i < CHANNELS; i++) {
-		fake_make_open(&w, 0x10000 | i, "here");
-		fake_say(&f, &w);
+		fake_make_open(&m, 0x10000 | i, "here");
+		fake_say(&f, &m);
 	}
-	fake_make_closed(&w, 0x10001);
-	fake_say(&f, &w); /* what is over may be said */
-	cr_expect_eq(fake_heard(&f, &w), 0);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m); /* what is over may be said */
+	cr_expect_eq(fake_heard(&f, &m), 0);
 	cr_expect_eq(fake_logged("channel 1 closed"), 1);
 	cr_expect_eq(fake_logged("channel 1 to endpoint"), 1);
 	fake_wait_end(&f);
@@ -427,24 +427,24 @@ static int start_dial(struct fake *f)
 	const int filler = connect_here();
 
 	fake_log_in(f, BLOB_ED);
-	cr_assert_eq(fake_open(f, 0x10001, "here"), WIRE_PENDING);
+	cr_assert_eq(fake_open(f, 0x10001, "here"), MESSAGE_PENDING);
 	return filler;
 }
 
 Test(conn_replace, pending_then_opened)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	const int filler = start_dial(&f);
 
 	make_room();
-	cr_expect_eq(fake_hear(&f, &w), WIRE_OPENED);
-	cr_expect_eq(wire_get_u32(&w), 0x10001);
-	cr_expect_geq(w.fds[0], 0);
-	wire_close_fds(&w);
-	fake_make_closed(&w, 0x10001);
-	fake_say(&f, &w);
-	cr_expect_eq(fake_open(&f, 0x20001, ".status"), WIRE_OPENED, "the slot is not free");
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_OPENED);
+	cr_expect_eq(m.head.id, 0x10001);
+	cr_expect_geq(m.fds[0], 0);
+	message_close_fds(&m);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_open(&f, 0x20001, ".status"), MESSAGE_OPENED, "the slot is not free");
 	make_room();
 	close(filler);
 	fake_leave(&f);
@@ -453,15 +453,15 @@ Test(conn_replace, pending_then_opened)
 Test(conn_replace, closed_while_dialling)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	const int filler = start_dial(&f);
 
-	fake_make_closed(&w, 0x10001);
-	fake_say(&f, &w);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m);
 	fake_poll();
 	make_room();
-	cr_expect_eq(fake_open(&f, 0x20001, "here"), WIRE_OPENED);
-	cr_expect_eq(fake_heard(&f, &w), 0, "an answer to a channel that is gone");
+	cr_expect_eq(fake_open(&f, 0x20001, "here"), MESSAGE_OPENED);
+	cr_expect_eq(fake_heard(&f, &m), 0, "an answer to a channel that is gone");
 	make_room();
 	close(filler);
 	fake_leave(&f);
@@ -471,13 +471,13 @@ Test(conn_replace, closed_before_any_answer)
 {
 	const int filler = connect_here();
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_log_in(&f, BLOB_ED);
-	fake_make_open(&w, 0x10001, "here");
-	fake_say(&f, &w);
-	fake_make_closed(&w, 0x10001);
-	fake_say(&f, &w);
+	fake_make_open(&m, 0x10001, "here");
+	fake_say(&f, &m);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m);
 	fake_poll();
 	cr_expect(f.closed);
 	fake_leave(&f);
@@ -501,15 +501,15 @@ Test(conn_replace, gone_while_dialling)
 Test(conn_replace, revoked_while_dialling)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	const int filler = start_dial(&f);
 	int fd;
 
 	reload(STRANGER);
 	make_room();
-	cr_expect_eq(fake_hear(&f, &w), WIRE_END);
-	cr_expect_eq(fake_hear(&f, &w), 0, "a revoked session was given a socket");
-	wire_close_fds(&w);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END);
+	cr_expect_eq(fake_hear(&f, &m), 0, "a revoked session was given a socket");
+	message_close_fds(&m);
 	fake_wait_end(&f);
 	fake_leave(&f);
 	fd = accept(listener, NULL, NULL);
@@ -522,13 +522,13 @@ Test(conn_replace, revoked_while_dialling)
 Test(conn_replace, reloaded_while_dialling)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 	const int filler = start_dial(&f);
 
 	reload(PLAIN); /* and the list that granted it may be freed */
 	make_room();
-	cr_expect_eq(fake_hear(&f, &w), WIRE_OPENED);
-	wire_close_fds(&w);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_OPENED);
+	message_close_fds(&m);
 	make_room();
 	close(filler);
 	fake_leave(&f);

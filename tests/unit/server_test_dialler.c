@@ -16,7 +16,7 @@
 #include "address.h"
 #include "dialler.h"
 #include "fds.h"
-#include "wire.h"
+#include "message.h"
 
 enum { UNIX, ABSTRACT, TCP4, TCP6, ENDPOINTS };
 enum { FILLERS = 8 };
@@ -549,11 +549,17 @@ Test(dialler, a_helper_is_lost)
 }
 
 /* What the monitor cannot mean. */
-static const struct {
-	enum wire_type type;
-	uint32_t number;
-} no_numbers[] = {
-    {WIRE_DIAL, 1024}, {WIRE_DIAL, UINT32_MAX}, {WIRE_ENDPOINT, 1024}, {WIRE_ENDPOINT, UINT32_MAX}};
+static const struct message_dial no_targets[] = {
+    {.head = {MESSAGE_DIAL, 1}, .endpoint = 1024},
+    {.head = {MESSAGE_DIAL, 1}, .endpoint = UINT32_MAX},
+};
+static const struct message_endpoint no_numbers[] = {
+    {.head = {MESSAGE_ENDPOINT, 1024}},
+    {.head = {MESSAGE_ENDPOINT, UINT32_MAX}},
+};
+static const struct message_head no_order = {MESSAGE_START, 0};
+static const void *const not_meant[] = {&no_targets[0], &no_targets[1], &no_numbers[0],
+					&no_numbers[1], &no_order};
 
 Test(dialler, a_number_that_is_none_ends_the_helper)
 {
@@ -561,20 +567,14 @@ Test(dialler, a_number_that_is_none_ends_the_helper)
 	const char *why = NULL;
 
 	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
-	for (size_t i = 0; i < sizeof(no_numbers) / sizeof(*no_numbers); i++) {
-		const bool dial = no_numbers[i].type == WIRE_DIAL;
+	for (size_t i = 0; i < sizeof(not_meant) / sizeof(*not_meant); i++) {
 		int sock, status = 0;
 		const pid_t helper = helper_start("dialler", HELPER_OURSELVES, &user, &sock);
-		struct wire w;
+		struct message m;
 
 		cr_assert_gt(helper, 0);
-		wire_start(&w, no_numbers[i].type);
-		wire_put_u32(&w, dial ? 1 : no_numbers[i].number);
-		if (dial)
-			wire_put_u32(&w, no_numbers[i].number);
-		wire_put_bytes(&w, &no_source, sizeof(no_source));
-		cr_assert_eq(wire_send(sock, &w), 0);
-		cr_expect_leq(wire_recv(sock, &w, 1), 0, "%zu: it answers", i);
+		cr_assert_eq(message_send(sock, not_meant[i], NULL), 0);
+		cr_expect_leq(message_recv(sock, &m, MESSAGE_OF_DIALLER), 0, "%zu: it answers", i);
 		close(sock);
 		cr_assert_eq(waitpid(helper, &status, 0), helper);
 		cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 70, "%zu: status %#x", i,

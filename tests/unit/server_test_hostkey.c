@@ -224,7 +224,7 @@ Test(hostkey, refused)
 		cr_expect_null(hostkey_parse(texts[i]), "%zu", i);
 	keygen("-t rsa -b 2048 -N ''");
 	f = fopen(path, "a");
-	cr_assert(f && fprintf(f, "%*s\n", WIRE_MAX - 2048, "padded") > 0 && fclose(f) == 0);
+	cr_assert(f && fprintf(f, "%*s\n", KEYFILE_TEXT - 1024, "padded") > 0 && fclose(f) == 0);
 	cr_expect_null(hostkey_load(path, err), "it fits no message");
 	cr_expect(strstr(err, path) && strstr(err, "bytes are too many"), "%s", err);
 	clean();

@@ -63,7 +63,7 @@ static void say_sign(struct fake *f, const char *algorithm, size_t n, struct fie
 {
 	uint8_t hashed[512], secret[32];
 	struct field_writer x = {hashed, 0, sizeof(hashed)};
-	struct wire w;
+	struct message m;
 
 	cr_assert_eq(RAND_bytes(secret, 32), 1);
 	field_put_text(&x, "SSH-2.0-them");
@@ -73,11 +73,11 @@ static void say_sign(struct fake *f, const char *algorithm, size_t n, struct fie
 	field_put(&x, hostkey.p, hostkey.len);
 	field_put(&x, secret, sizeof(secret));
 	SHA256(hashed, x.len, hash);
-	wire_start(&w, WIRE_SIGN);
-	wire_put_text(&w, algorithm);
-	wire_put_bytes(&w, hashed, x.len);
-	wire_put_u32(&w, (uint32_t)n);
-	fake_say(f, &w);
+	m.sign =
+	    (struct message_sign){.head = {MESSAGE_SIGN, 0}, .hash_len = n, .hashed_len = x.len};
+	snprintf(m.sign.algorithm, sizeof(m.sign.algorithm), "%s", algorithm);
+	memcpy(m.sign.hashed, hashed, x.len);
+	fake_say(f, &m);
 }
 
 static struct field our_key(void)
@@ -92,14 +92,14 @@ static struct field our_key(void)
 static void exchange(struct fake *f, uint8_t hash[32])
 {
 	struct signature s = {.algorithm = "ssh-ed25519"};
-	const uint8_t *blob, *raw;
-	struct wire w;
+	const uint8_t *blob;
+	struct message m;
 	size_t n;
 
 	say_sign(f, "ssh-ed25519", 32, our_key(), hash);
-	cr_assert_eq(fake_hear(f, &w), WIRE_SIGNED);
-	raw = wire_get_bytes(&w, &s.len, sizeof(s.raw));
-	memcpy(s.raw, raw, s.len);
+	cr_assert_eq(fake_hear(f, &m), MESSAGE_SIGNED);
+	s.len = m.made.raw_len;
+	memcpy(s.raw, m.made.raw, s.len);
 	blob = hostkey_blob(hostkeys[0], &n);
 	cr_expect_eq(signature_check(&s, blob, n, hash, 32), SIGNATURE_GOOD);
 }
@@ -117,7 +117,13 @@ static const char *or_else(const char *s, const char *usual)
 	return s ? s : usual;
 }
 
-static void make_claim(struct wire *w, const struct claim *k, const uint8_t id[32])
+static void put_user_key(struct message *m, const uint8_t *blob, size_t n)
+{
+	memcpy(m->authorize.key, blob, n);
+	m->authorize.key_len = n;
+}
+
+static void make_claim(struct message *m, const struct claim *k, const uint8_t id[32])
 {
 	uint8_t data[1024];
 	struct field_writer d = {data, 0, sizeof(data)};
@@ -141,33 +147,30 @@ static void make_claim(struct wire *w, const struct claim *k, const uint8_t id[3
 		cr_assert(signature_make(user_key, "ssh-ed25519", data, d.len, s.raw, &s.len));
 	s.raw[20] ^= k->changed;
 	snprintf(s.algorithm, sizeof(s.algorithm), "%s", or_else(k->algorithm, "ssh-ed25519"));
-	wire_start(w, WIRE_AUTHORIZE);
-	if (k->other_key)
-		fake_put_key(w, BLOB_ED2);
-	else
-		wire_put_bytes(w, user_blob, user_len);
-	wire_put_text(w, or_else(k->user, "user"));
-	wire_put_text(w, "SSH-2.0-fake");
-	fake_put_signature(w, &s);
+	fake_make_authorize(m, BLOB_ED2);
+	if (!k->other_key)
+		put_user_key(m, user_blob, user_len);
+	snprintf(m->authorize.user, sizeof(m->authorize.user), "%s", or_else(k->user, "user"));
+	m->authorize.signature = s;
 }
 
 static void log_in(struct fake *f, const struct claim *k)
 {
 	uint8_t id[32], other[32];
-	struct wire w;
+	struct message m;
 
 	fake_start(f);
 	exchange(f, id);
 	memset(other, 7, sizeof(other));
-	make_claim(&w, k, k->other_session ? other : id);
-	fake_say(f, &w);
+	make_claim(&m, k, k->other_session ? other : id);
+	fake_say(f, &m);
 }
 
 static void expect_violation(struct fake *f, const char *what)
 {
-	struct wire w;
+	struct message m;
 
-	cr_expect_eq(fake_hear(f, &w), 0, "%s: answered", what);
+	cr_expect_eq(fake_hear(f, &m), 0, "%s: answered", what);
 	fake_poll();
 	cr_expect(f->closed, "%s: not ended", what);
 	close(f->sock);
@@ -187,11 +190,11 @@ Test(proof, an_honest_login)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fake f;
-		struct wire w;
+		struct message m;
 
 		log_in(&f, &rows[i]);
-		cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT, "%s", rows[i].what);
-		cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED);
+		cr_expect_eq(fake_hear(&f, &m), MESSAGE_GRANT, "%s", rows[i].what);
+		cr_expect_eq(fake_open(&f, 0x10001, "."), MESSAGE_OPENED);
 		fake_leave(&f);
 		close(accept(listener, NULL, NULL));
 	}
@@ -228,11 +231,11 @@ Test(proof, no_login_before_the_key_exchange)
 {
 	uint8_t id[32] = {0};
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_start(&f);
-	make_claim(&w, &honest, id);
-	fake_say(&f, &w);
+	make_claim(&m, &honest, id);
+	fake_say(&f, &m);
 	expect_violation(&f, "no key exchange");
 }
 
@@ -240,20 +243,20 @@ Test(proof, a_signature_of_one_session_is_worth_nothing_in_the_next)
 {
 	struct fake first, second;
 	uint8_t id[32], other[32];
-	struct wire w;
+	struct message m;
 
 	fake_start(&first);
 	exchange(&first, id);
-	make_claim(&w, &honest, id);
-	fake_say(&first, &w);
-	cr_expect_eq(fake_hear(&first, &w), WIRE_GRANT);
+	make_claim(&m, &honest, id);
+	fake_say(&first, &m);
+	cr_expect_eq(fake_hear(&first, &m), MESSAGE_GRANT);
 	fake_start(&second);
 	exchange(&second, other);
-	make_claim(&w, &honest, id);
-	fake_say(&second, &w);
+	make_claim(&m, &honest, id);
+	fake_say(&second, &m);
 	expect_violation(&second, "replayed");
-	make_claim(&w, &honest, id); /* nor twice in its own */
-	fake_say(&first, &w);
+	make_claim(&m, &honest, id); /* nor twice in its own */
+	fake_say(&first, &m);
 	expect_violation(&first, "twice");
 }
 
@@ -262,32 +265,32 @@ Test(proof, an_unlisted_key_is_denied_as_ever)
 {
 	uint8_t id[32];
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_start(&f);
 	exchange(&f, id);
-	cr_expect_eq(fake_authorize(&f, BLOB_P384, &w), WIRE_DENY);
-	make_claim(&w, &honest, id);
-	fake_say(&f, &w);
-	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	cr_expect_eq(fake_authorize(&f, BLOB_P384, &m), MESSAGE_DENY);
+	make_claim(&m, &honest, id);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_GRANT);
 	fake_leave(&f);
 }
 
 Test(proof, an_unlisted_key_waits_for_approval_only_with_proof)
 {
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_allow("");
 	cr_assert_null(cidr_parse("192.0.2.0/24", &fake_settings.pending_from));
 	fake_settings.pending_until = time(NULL) + 1000;
 	log_in(&f, &honest);
-	cr_expect_eq(fake_hear(&f, &w), WIRE_DENY);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_DENY);
 	cr_expect_eq(pending_count(fake_view.pending), 1);
 	fake_leave(&f);
 	fake_start(&f);
-	fake_make_authorize(&w, BLOB_ED2);
-	fake_say(&f, &w);
+	fake_make_authorize(&m, BLOB_ED2);
+	fake_say(&f, &m);
 	expect_violation(&f, "pending without proof");
 	cr_expect_eq(pending_count(fake_view.pending), 1);
 	cidr_free(&fake_settings.pending_from);
@@ -347,26 +350,27 @@ Test(proof, the_key_exchange_of_another_server)
 	}
 }
 
-/* Too few fields, one too many, more than fits. */
+/* Too short, too long, more than fits, and what is no key exchange. */
 Test(proof, malformed_exchanges)
 {
-	static const uint8_t large[SIGNATURE_HASHED_MAX + 1];
+	static const struct {
+		size_t hashed_len, sent;
+	} rows[] = {{512, 0},
+		    {512, offsetof(struct message_sign, algorithm)},
+		    {512, offsetof(struct message_sign, hashed) + 511},
+		    {512, offsetof(struct message_sign, hashed) + 513},
+		    {SIGNATURE_HASHED_MAX + 1, sizeof(struct message_sign) + 1},
+		    {512, offsetof(struct message_sign, hashed) + 512}};
 
-	for (int i = 0; i < 5; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fake f;
-		struct wire w;
+		struct message m = {.sign = {.head = {MESSAGE_SIGN, 0},
+					     .hash_len = 32,
+					     .hashed_len = rows[i].hashed_len,
+					     .algorithm = "ssh-ed25519"}};
 
 		fake_start(&f);
-		wire_start(&w, WIRE_SIGN);
-		if (i > 0)
-			wire_put_text(&w, "ssh-ed25519");
-		if (i > 1)
-			wire_put_bytes(&w, large, i < 4 ? 512 : sizeof(large));
-		if (i > 2)
-			wire_put_u32(&w, 32);
-		if (i == 3)
-			wire_put_u32(&w, 0);
-		fake_say(&f, &w);
+		fake_say_raw(&f, &m, rows[i].sent ? rows[i].sent : sizeof(m.head), -1);
 		expect_violation(&f, "malformed");
 	}
 }
@@ -386,10 +390,10 @@ Test(proof, new_keys_are_slowed)
 	const double begun = now();
 	uint8_t later[32];
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	log_in(&f, &honest);
-	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_GRANT);
 	/* Ten of a second at once, then ten a second. */
 	for (int i = 0; i < 15; i++)
 		exchange(&f, later);
@@ -426,8 +430,8 @@ static void allow_token(const char *options)
 }
 
 /* The session claims flags, the token has signed others. */
-static enum wire_type token_logs_in(struct fake *f, uint8_t signed_flags, uint32_t flags,
-				    struct wire *w)
+static uint32_t token_logs_in(struct fake *f, uint8_t signed_flags, uint32_t flags,
+			      struct message *m)
 {
 	uint8_t id[32] = {0}, blob[256], data[1024], token[SIGNATURE_TOKEN_DATA];
 	struct field_writer b = {blob, 0, sizeof(blob)}, d = {data, 0, sizeof(data)},
@@ -454,20 +458,17 @@ static enum wire_type token_logs_in(struct fake *f, uint8_t signed_flags, uint32
 	field_put_u32(&t, s.counter);
 	SHA256(data, d.len, token + t.len);
 	cr_assert(signature_make(user_key, "ssh-ed25519", token, sizeof(token), s.raw, &s.len));
-	wire_start(w, WIRE_AUTHORIZE);
-	wire_put_bytes(w, blob, b.len);
-	wire_put_text(w, "user");
-	wire_put_text(w, "SSH-2.0-fake");
-	fake_put_signature(w, &s);
-	fake_say(f, w);
-	return fake_hear(f, w);
+	fake_make_authorize(m, BLOB_ED2);
+	put_user_key(m, blob, b.len);
+	m->authorize.signature = s;
+	fake_say(f, m);
+	return fake_hear(f, m);
 }
 
-static void expect_denied(struct fake *f, struct wire *w, const char *remedy)
+static void expect_denied(struct fake *f, struct message *m, const char *remedy)
 {
-	char reason[256];
+	const char *reason = m->deny.reason;
 
-	wire_get_text(w, reason, sizeof(reason));
 	cr_expect(strstr(reason, "did not verify its user (verify-required)"), "%s", reason);
 	cr_expect(fake_logged(remedy), "%s", fake_log);
 	fake_leave(f);
@@ -478,35 +479,35 @@ Test(proof, verify_required)
 {
 	enum { TOUCHED = 1, VERIFIED = 5 };
 	struct fake f;
-	struct wire w;
+	struct message m;
 	char summary[512];
 
 	allow_token(",verify-required");
-	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &w), WIRE_GRANT);
-	cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED);
+	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &m), MESSAGE_GRANT);
+	cr_expect_eq(fake_open(&f, 0x10001, "."), MESSAGE_OPENED);
 	close(accept(listener, NULL, NULL));
 	fake_leave(&f);
-	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &w), WIRE_DENY);
-	expect_denied(&f, &w, "-O verify-required");
-	token_logs_in(&f, TOUCHED, VERIFIED, &w);
+	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &m), MESSAGE_DENY);
+	expect_denied(&f, &m, "-O verify-required");
+	token_logs_in(&f, TOUCHED, VERIFIED, &m);
 	expect_violation(&f, "a PIN that was not signed");
 
 	/* A line without it takes both; one that gets it later ends who was not verified. */
 	allow_token("");
-	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &w), WIRE_GRANT);
+	cr_assert_eq(token_logs_in(&f, TOUCHED, TOUCHED, &m), MESSAGE_GRANT);
 	allow_token(",verify-required");
-	cr_expect_eq(fake_open(&f, 0x10001, "."), WIRE_OPENED, "not judged yet");
+	cr_expect_eq(fake_open(&f, 0x10001, "."), MESSAGE_OPENED, "not judged yet");
 	close(accept(listener, NULL, NULL));
 	revoke_judge(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
-	cr_expect_eq(fake_hear(&f, &w), WIRE_END, "%s", summary);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END, "%s", summary);
 	cr_expect(strstr(summary, "1 session closed"), "%s", summary);
 	fake_leave(&f);
 	fake_log[0] = '\0';
 
 	/* Nobody sees its signature: nothing is believed. */
 	fake_view.proof = false;
-	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &w), WIRE_DENY);
-	expect_denied(&f, &w, "no login's signature is seen");
+	cr_assert_eq(token_logs_in(&f, VERIFIED, VERIFIED, &m), MESSAGE_DENY);
+	expect_denied(&f, &m, "no login's signature is seen");
 }
 
 /* Where the self-test did not see the signatures: as the session says. */
@@ -514,15 +515,15 @@ Test(proof, without_the_interposition)
 {
 	uint8_t id[32] = {0};
 	struct fake f;
-	struct wire w;
+	struct message m;
 
 	fake_view.proof = false;
 	fake_log_in(&f, BLOB_ED2);
 	fake_leave(&f);
 	fake_start(&f);
-	make_claim(&w, &honest, id);
-	fake_say(&f, &w);
-	cr_expect_eq(fake_hear(&f, &w), WIRE_GRANT);
+	make_claim(&m, &honest, id);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_GRANT);
 	fake_leave(&f);
 	fake_start(&f);
 	say_sign(&f, "ssh-ed25519", 32, our_key(), id);
