@@ -12,28 +12,7 @@
 #include <unistd.h>
 
 #include "folders.h"
-
-enum { LISTENING = 0x10000 }; /* in /proc/net/unix: __SO_ACCEPTCON */
-
-/* A path has many spellings: a socket is recognised by its inode. */
-static bool is_listened_on(const struct stat *wanted)
-{
-	FILE *f = fopen("/proc/net/unix", "re");
-	char line[512], path[256];
-	unsigned flags = 0;
-	struct stat st;
-	bool found = false;
-
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %*s %*s %x %*s %*s %*s %255[^\n]", &flags, path) != 2 ||
-		    !(flags & LISTENING) || path[0] != '/' || stat(path, &st) != 0)
-			continue;
-		found = st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
+#include "sockets.h"
 
 static int check_path(const char *path, char why[FOLDERS_ERROR])
 {
@@ -50,7 +29,7 @@ static int check_path(const char *path, char why[FOLDERS_ERROR])
 		return -1;
 	else if (there && !S_ISSOCK(st.st_mode))
 		snprintf(why, FOLDERS_ERROR, "exists and is not a socket; move it away");
-	else if (there && is_listened_on(&st))
+	else if (there && sockets_path_is_listened_on(path))
 		snprintf(why, FOLDERS_ERROR,
 			 "a program listens there; end it (\"ss -lxp src %s\" shows which), or "
 			 "choose another path",

@@ -13,12 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "beside.h"
 #include "findings.h"
 #include "link.h"
 #include "local.h"
 #include "loop.h"
 #include "resolve.h"
+#include "sockets.h"
 #include "states.h"
 #include "watchdog.h"
 
@@ -55,13 +55,13 @@ static void stop(struct doctor *d)
 static void on_refused(void *arg, const struct link_refusal *refusal)
 {
 	struct doctor *d = arg;
-	char own[BESIDE_TEXT];
+	char own[SOCKETS_TEXT];
 
 	if (refusal->exit_code == EX_NOPERM) {
-		const bool beside =
-		    d->server.len > 0 && beside_connects(&d->server, link_fd(d->link), own);
+		const bool connected =
+		    d->server.len > 0 && sockets_own_connection(&d->server, link_fd(d->link), own);
 
-		findings_denied(d->report, d->identity, refusal, beside ? own : NULL);
+		findings_denied(d->report, d->identity, refusal, connected ? own : NULL);
 	} else if (refusal->exit_code == EX_USAGE) {
 		report_pass(d->report, REPORT_LOGIN, "the server knows %s",
 			    identity_name(d->identity));

@@ -13,7 +13,7 @@
 void findings_down(struct report *r, const struct settings *s, enum report_step step,
 		   const char *why);
 
-/* The key was refused.  own: a tunnel of this user to that server (beside.h), or NULL: it may have
+/* The key was refused.  own: a tunnel of this user to that server (sockets.h), or NULL: it may have
  * the one session that its key is allowed, which is no fault. */
 void findings_denied(struct report *r, const struct identity *identity,
 		     const struct link_refusal *refusal, const char *own);

@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "available.h"
-#include "beside.h"
+#include "sockets.h"
 
 void local_listeners(struct report *r, const struct settings *s)
 {
-	char err[2 * ADDRESS_TEXT], own[BESIDE_TEXT] = "";
+	char err[2 * ADDRESS_TEXT], own[SOCKETS_TEXT] = "";
 	size_t looked_at = 0;
 
 	for (size_t i = 0; i < s->n_specs; i++) {
@@ -26,7 +26,7 @@ void local_listeners(struct report *r, const struct settings *s)
 		if (spec_is_left_out(&s->specs[i]))
 			continue;
 		if (available_check(&s->specs[i].listen, err, sizeof(err)) < 0 &&
-		    !beside_listens(&s->specs[i].listen, own)) {
+		    !sockets_own_listener(&s->specs[i].listen, own)) {
 			report_fail(r, REPORT_LISTENER, NULL, "%s", err);
 			return;
 		}
