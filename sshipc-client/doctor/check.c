@@ -213,10 +213,6 @@ static void on_told(void *arg, const struct status *status, const char *fault)
 	}
 }
 
-static void on_changed(void *arg, const char *text)
-{
-}
-
 static void on_event(void *arg, enum link_event event, const char *text)
 {
 	static const struct {
@@ -256,7 +252,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 static void go(struct doctor *d)
 {
 	const struct link_ops ops = {on_event, on_refused, d};
-	const struct states_ops states_ops = {on_changed, on_told, d};
+	const struct states_ops states_ops = {NULL, on_told, d};
 
 	d->step = d->s->via ? REPORT_SSH : REPORT_TCP;
 	d->dial_seconds = DIAL_SECONDS + 1;

@@ -43,83 +43,71 @@ void local_listeners(struct report *r, const struct settings *s)
 			    s->specs[0].text);
 }
 
-/* What the clients of a kind read; a path wins over a port. */
-static const struct variables {
+/* What the clients of a kind read.  A path wins over address and port. */
+static const struct variable {
 	enum endpoint_kind kind;
-	const char *access_file, *path, *addr, *port;
-} kinds[] = {
-    {ENDPOINT_CONFD, "CONFD_IPC_ACCESS_FILE", NULL, "CONFD_IPC_ADDR", "CONFD_IPC_PORT"},
-    {ENDPOINT_NSO, "NCS_IPC_ACCESS_FILE", "NCS_IPC_PATH", "NCS_IPC_ADDR", "NCS_IPC_PORT"},
+	enum { ACCESS_FILE, PATH, ADDR, PORT } holds;
+	const char *name;
+} variables[] = {
+    {ENDPOINT_CONFD, ACCESS_FILE, "CONFD_IPC_ACCESS_FILE"},
+    {ENDPOINT_CONFD, ADDR, "CONFD_IPC_ADDR"},
+    {ENDPOINT_CONFD, PORT, "CONFD_IPC_PORT"},
+    {ENDPOINT_NSO, ACCESS_FILE, "NCS_IPC_ACCESS_FILE"},
+    {ENDPOINT_NSO, PATH, "NCS_IPC_PATH"},
+    {ENDPOINT_NSO, ADDR, "NCS_IPC_ADDR"},
+    {ENDPOINT_NSO, PORT, "NCS_IPC_PORT"},
 };
 
-static bool have_path(const struct settings *s, const char *path)
+/* Port 0 may become any, a name may be of any address, and what is not loopback may be a wildcard.
+ */
+static bool leads_to_us(const struct settings *s, const struct variable *v, const char *value)
 {
-	char text[ADDRESS_TEXT];
+	char path[ADDRESS_TEXT];
+	struct address wanted;
+	uint16_t port = 0;
 
-	for (size_t i = 0; i < s->n_specs; i++) {
-		if (strcmp(address_format(&s->specs[i].listen, text, sizeof(text)), path) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Port 0 may become any. */
-static bool have_port(const struct settings *s, const char *port)
-{
-	uint16_t wanted = 0;
-
-	if (address_parse_port(port, &wanted) < 0)
+	if (v->holds == ADDR && address_from_host(value, 0, &wanted) < 0)
+		return true;
+	if (v->holds == PORT && address_parse_port(value, &port) < 0)
 		return false;
 	for (size_t i = 0; i < s->n_specs; i++) {
-		const struct address *a = &s->specs[i].listen;
+		struct address at = s->specs[i].listen;
+		const uint16_t own = address_port(&at);
 
-		if (!address_is_unix(a) && (!address_port(a) || address_port(a) == wanted))
+		address_set_port(&at, 0);
+		if (v->holds == PATH   ? strcmp(address_format(&at, path, sizeof(path)), value) == 0
+		    : v->holds == PORT ? !address_is_unix(&at) && (own == 0 || own == port)
+				       : !address_is_loopback(&at) || address_equal(&at, &wanted))
 			return true;
 	}
 	return false;
 }
 
-/* A name may be of any address, and what is not loopback may be a wildcard. */
-static bool have_host(const struct settings *s, const char *host)
+static void check_variable(struct report *r, const struct settings *s, const struct variable *v)
 {
-	struct address wanted;
-	bool have = address_from_host(host, 0, &wanted) < 0;
+	const char *value = getenv(v->name);
+	const bool by_path = v->kind == ENDPOINT_NSO && getenv("NCS_IPC_PATH");
 
-	for (size_t i = 0; i < s->n_specs && !have; i++) {
-		struct address at = s->specs[i].listen;
-
-		address_set_port(&at, 0);
-		have = !address_is_loopback(&at) || address_equal(&at, &wanted);
-	}
-	return have;
-}
-
-static void look_at(struct report *r, const struct settings *s, const struct variables *v)
-{
-	const char *file = getenv(v->access_file), *path = v->path ? getenv(v->path) : NULL,
-		   *addr = getenv(v->addr), *port = getenv(v->port);
-
-	if (file && access(file, R_OK) < 0)
+	if (!value || (by_path && (v->holds == ADDR || v->holds == PORT)))
+		return;
+	if (v->holds == ACCESS_FILE && access(value, R_OK) < 0)
 		report_fail(r, REPORT_ENVIRONMENT, NULL,
-			    "%s=%s: %s; make it readable for uid %u, or unset %s", v->access_file,
-			    file, strerror(errno), geteuid(), v->access_file);
-	if (path && !have_path(s, path))
-		report_fail(
-		    r, REPORT_ENVIRONMENT, NULL,
-		    "%s=%s sends clients there, past the tunnel and whatever %s says; unset "
-		    "%s, or listen there: -L %s",
-		    v->path, path, v->port, v->path, path);
-	if (!path && addr && !have_host(s, addr))
+			    "%s=%s: %s; make it readable for uid %u, or unset %s", v->name, value,
+			    strerror(errno), geteuid(), v->name);
+	if (v->holds == ACCESS_FILE || leads_to_us(s, v, value))
+		return;
+	if (v->holds == PATH)
 		report_fail(r, REPORT_ENVIRONMENT, NULL,
-			    "%s=%s sends clients past the tunnel; set it to the address of a "
-			    "listener, or unset it",
-			    v->addr, addr);
-	if (!path && port && !have_port(s, port))
-		report_fail(
-		    r, REPORT_ENVIRONMENT, NULL,
-		    "%s=%s sends clients past the tunnel; set it to the port of a listener, "
-		    "or listen there: -L %s",
-		    v->port, port, port);
+			    "%s=%s sends clients there, past the tunnel and whatever NCS_IPC_PORT "
+			    "says; unset %s, or listen there: -L %s",
+			    v->name, value, v->name, value);
+	else
+		report_fail(r, REPORT_ENVIRONMENT, NULL,
+			    "%s=%s sends clients past the tunnel; set it to the %s of a "
+			    "listener, or %s%s",
+			    v->name, value, v->holds == PORT ? "port" : "address",
+			    v->holds == PORT ? "listen there: -L " : "unset it",
+			    v->holds == PORT ? value : "");
 }
 
 void local_environment(struct report *r, const struct settings *s, const enum endpoint_kind *kind)
@@ -131,11 +119,11 @@ void local_environment(struct report *r, const struct settings *s, const enum en
 		report_skip(r, REPORT_ENVIRONMENT, "no listener is asked for");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (kind && *kind != kinds[i].kind)
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+		if (kind && *kind != variables[i].kind)
 			continue;
 		known = true;
-		look_at(r, s, &kinds[i]);
+		check_variable(r, s, &variables[i]);
 	}
 	if (known)
 		report_pass(r, REPORT_ENVIRONMENT, "nothing sends clients past the tunnel");

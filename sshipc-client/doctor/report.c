@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "json.h"
 #include "log.h"
 
 enum { TEXT = 2048, REMEDY = 10240 }; /* a remedy may hold a public key */
@@ -61,14 +62,17 @@ struct report *report_new(bool json)
 
 static void print_json(const struct line *l, int step)
 {
-	char text[2 * TEXT], remedy[2 * REMEDY];
+	char text[2 * (TEXT + REMEDY)];
+	struct json_out o = {text, sizeof(text), 0};
 
-	log_json_escape(text, sizeof(text), l->text, strlen(l->text));
-	log_json_escape(remedy, sizeof(remedy), l->remedy, strlen(l->remedy));
-	printf("{\"step\":%d,\"name\":\"%s\",\"result\":\"%s\",\"text\":\"%s\",\"remedy\":%s%s%s}"
-	       "\n",
-	       step, steps[step].name, results[l->result].json, text, remedy[0] ? "\"" : "",
-	       remedy[0] ? remedy : "null", remedy[0] ? "\"" : "");
+	json_put(&o, NULL, "{");
+	json_put(&o, "step", "%d", step);
+	json_text(&o, "name", steps[step].name);
+	json_text(&o, "result", results[l->result].json);
+	json_text(&o, "text", l->text);
+	json_text(&o, "remedy", l->remedy[0] ? l->remedy : NULL);
+	json_close(&o, '}');
+	puts(text);
 }
 
 static void print_text(const struct line *l, int step)

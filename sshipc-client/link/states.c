@@ -25,11 +25,11 @@ struct states {
 	struct event_base *base;
 	struct states_ops ops;
 	const char *transport, *authorised;
-	char name[ENDPOINT_NAME + 2],
-	    endpoint[256];	 /* its name with a blank, or nothing; what is known of it */
-	char text[STATES_TEXT];	 /* as last told */
-	bool refused;		 /* the last open */
-	struct event *answering; /* a question is under way */
+	char name[ENDPOINT_NAME + 2]; /* the endpoint's, with a blank; or nothing */
+	char endpoint[256];	      /* what is known of it */
+	char text[STATES_TEXT];	      /* as last told */
+	bool refused;		      /* the last open */
+	struct event *answering;      /* a question is under way */
 	struct event *deadline;
 	char fault[512]; /* of this session's answer; "": none */
 	size_t n;
@@ -46,7 +46,8 @@ static void update(struct states *s)
 		return;
 	memcpy(s->text, text, sizeof(text));
 	log_msg(LOG_INFO, "state: %s", text);
-	s->ops.changed(s->ops.arg, text);
+	if (s->ops.changed)
+		s->ops.changed(s->ops.arg, text);
 }
 
 static void set_endpoint(struct states *s, const char *text)

@@ -14,7 +14,7 @@ struct states;
 #define STATES_TEXT 400
 
 struct states_ops {
-	/* "transport up, authorised yes, endpoint confd: answers" */
+	/* "transport up, authorised yes, endpoint confd: answers"; may be NULL */
 	void (*changed)(void *arg, const char *text);
 	/* An answer of .status, valid for the call.  NULL with a fault: it gave none in time, or
 	 * another one; already logged.  NULL without: it is not an sshipc-server. */

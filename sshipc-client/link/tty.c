@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, called where a person must answer: for a passphrase or an unknown host
+ * key.  It blocks the program meanwhile, so nobody may call it while a session is up.
+ */
 #include "tty.h"
 
 #include <errno.h>
@@ -10,9 +14,12 @@
 #include <termios.h>
 #include <unistd.h>
 
-static unsigned blocked; /* how often */
+static unsigned blocked;   /* how often */
+static sigset_t unblocked; /* the mask before the first time */
+static int end_fd = -1;
+static bool interrupted;
 
-static void change_mask(int how)
+void tty_block_signals(bool block)
 {
 	sigset_t ours;
 
@@ -20,13 +27,10 @@ static void change_mask(int how)
 	sigaddset(&ours, SIGINT);
 	sigaddset(&ours, SIGTERM);
 	sigaddset(&ours, SIGHUP);
-	sigprocmask(how, &ours, NULL);
-}
-
-void tty_block_signals(bool block)
-{
-	if (block ? blocked++ == 0 : --blocked == 0)
-		change_mask(block ? SIG_BLOCK : SIG_UNBLOCK);
+	if (block && blocked++ == 0)
+		sigprocmask(SIG_BLOCK, &ours, &unblocked);
+	else if (!block && --blocked == 0)
+		sigprocmask(SIG_SETMASK, &unblocked, NULL);
 }
 
 int tty_open(void)
@@ -44,35 +48,26 @@ void tty_close(int tty)
 	tty_block_signals(false);
 }
 
-static int end_fd = -1;
-
 void tty_end_with(int fd)
 {
 	end_fd = fd;
 }
-
-static bool interrupted;
 
 bool tty_interrupted(void)
 {
 	return interrupted;
 }
 
-/* poll first: libevent's signal handlers restart a read, and ^C would do nothing. */
+/* libevent's signal handlers restart a read(2), so ^C would do nothing: ppoll(2) is what waits. */
 ssize_t tty_read(int tty, char *answer, size_t size)
 {
 	struct pollfd p[] = {{.fd = tty, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
-	sigset_t meanwhile;
-	int ready;
-	ssize_t n;
+	const int ready = ppoll(p, 2, NULL, &unblocked);
+	ssize_t n = -1;
 
-	sigprocmask(SIG_SETMASK, NULL, &meanwhile);
-	sigdelset(&meanwhile, SIGINT);
-	sigdelset(&meanwhile, SIGTERM);
-	sigdelset(&meanwhile, SIGHUP);
-	ready = ppoll(p, 2, NULL, &meanwhile);
-	n = ready > 0 && !p[1].revents ? read(tty, answer, size - 1) : -1;
 	interrupted = interrupted || (ready < 0 && errno == EINTR);
+	if (ready > 0 && !p[1].revents)
+		n = read(tty, answer, size - 1);
 	answer[n > 0 ? n : 0] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
 	return n;
