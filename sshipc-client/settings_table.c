@@ -312,6 +312,7 @@ static int print_version(const struct options *o)
 #define WORD(member, all, ...)	    RANGE(OPTION_WORD, member, __VA_ARGS__), .words = (all)
 #define STEP(member, ...)	    RANGE(OPTION_STEP, member, __VA_ARGS__)
 #define TEXT(member, setter)	    .type = OPTION_TEXT, AT(member), .set = (setter)
+#define LOG_SINK		    WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)
 #define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 
 static const struct option_row rows[] = {
@@ -348,6 +349,8 @@ static const struct option_row rows[] = {
      "its stdin and stdout are the connection, as\n"
      "ssh's ProxyCommand; %h and %p are HOST and PORT",
      TEXT(via, set_via)},
+    {"log", LOG_SINK}, /* -T has it here, --help below */
+    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
     {"while_down", 0, "while-down", "HOW",
      "local connections then: hold[:SECONDS] or refuse\n"
      "(hold:10)",
@@ -381,9 +384,7 @@ static const struct option_row rows[] = {
     {NULL, 0, "json", NULL, "what --check finds, an object a line", FLAG(json)},
     {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line",
      TEXT(keygen, set_path)},
-    {"log", 0, "log", "SINK", "stderr, syslog or json (stderr)",
-     WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)},
-    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
+    {NULL, 0, "log", "SINK", "stderr, syslog or json (stderr)", LOG_SINK},
     {NULL, 'v', "verbose", NULL, "say more; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, 1)},
     {NULL, 'q', "quiet", NULL, "say less; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, -1)},
     {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
