@@ -3,7 +3,7 @@
 #define SSHIPC_SERVER_SETTINGS_H
 /*
  * Command line and server.conf -> one struct.  Says what is wrong with them; opens nothing else.
- * settings.c has the command line, settings_file.c the file.
+ * settings.c has their order, settings_table.c a row for each setting.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,15 +14,19 @@
 #include "endpoint.h"
 #include "explain.h"
 #include "log.h"
+#include "options.h"
 #include "profile.h"
+
+#define SETTINGS_PROGRAM "sshipc-server"
 
 #define SETTINGS_LISTEN	   16
 #define SETTINGS_HOSTKEYS  4
 #define SETTINGS_ENDPOINTS 64
 
-#define SETTINGS_CONFIG	 "/etc/sshipc/server.conf"
-#define SETTINGS_RUN	 "/run/sshipc"		     /* made where it is missing */
-#define SETTINGS_CONTROL SETTINGS_RUN "/server.sock" /* where a configuration file is used */
+#define SETTINGS_DEFAULT_LISTEN "*:2245"
+#define SETTINGS_CONFIG		"/etc/sshipc/server.conf"
+#define SETTINGS_RUN		"/run/sshipc"		    /* made where it is missing */
+#define SETTINGS_CONTROL	SETTINGS_RUN "/server.sock" /* where a configuration file is used */
 
 struct settings {
 	char *config; /* the file that was read, or NULL */
@@ -80,36 +84,26 @@ struct settings {
 int settings_read(int argc, char **argv, struct settings *s);
 void settings_free(struct settings *s);
 
-/* -T: the effective settings in server.conf syntax, on stdout; the access table is main's. */
-void settings_print(const struct settings *s);
-
-/* Set by main before settings_read: prints what -V needs beyond our own version (libssh version,
+/* Set before settings_read: prints what -V needs beyond our own version (libssh version,
  * streamlocal, AES-GCM). */
 extern void (*settings_version_details)(void);
 
-/* Between the two halves.  Everything unset, numbers as they are by default. */
-void settings_defaults(struct settings *s);
+/* The table: -T is options_print of it, and a file by itself options_read.  Faults of it start with
+ * the file's name. */
+extern const struct options settings_options;
 
-/* Reads path over what s holds (its defaults); returns the number of
- * faults, each given to fault. */
-int settings_read_file(const char *path, struct settings *s,
-		       void (*fault)(void *arg, const char *text), void *arg);
-
-/* Appends e, whose contents s owns from now on.  -1 with *errstr (static): too many, or one of the
- * same name or address is there; e stays the caller's. */
-int settings_add_endpoint(struct settings *s, const struct endpoint *e, const char **errstr);
+/* A row's set: -e, of ctl as well.  target is a struct settings. */
+const char *settings_add_endpoint(void *settings, const char *value, char buf[OPTION_TEXT_MAX]);
 
 /* Why it may not be one: its address is not loopback, and unsafe_endpoint is not set.  NULL: it
  * may. Static. */
 const char *settings_check_endpoint(const struct settings *s, const struct endpoint *e);
 
-/* What -l and listen take: a TCP address, wildcard and port 0 included.  0, or -1 with *errstr. */
-int settings_add_listen(struct settings *s, const char *text, const char **errstr);
+/* What --control and control take: an absolute path of a socket.  NULL, or the reason (static). */
+const char *settings_parse_control(const char *path, struct address *at);
 
-/* What --control and control take: an absolute path of a socket.  0, or -1 with *errstr. */
-int settings_check_control(const char *text, const char **errstr);
-
-/* 0, or -1 with *errstr. */
-int settings_add_hostkey(struct settings *s, const char *path, const char **errstr);
+/* Between the two halves; what they hold is freed. */
+void settings_drop_hostkeys(void *settings);
+void settings_drop_endpoints(void *settings);
 
 #endif

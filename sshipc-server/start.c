@@ -21,7 +21,6 @@
 #include "keyfile.h"
 #include "loop.h"
 #include "monitor.h"
-#include "option.h"
 #include "session_program.h"
 #include "settings.h"
 #include "spawner.h"
@@ -65,7 +64,7 @@ static int generate_hostkey(const char *path)
 static void load_list(struct start *st)
 {
 	st->list = allowlist_load(st->s.allowlist, st->s.endpoints, st->s.n_endpoints,
-				  st->s.default_endpoint, option_print_fault, &st->faults);
+				  st->s.default_endpoint, options_print_fault, &st->faults);
 }
 
 static int explain(struct start *st)
@@ -84,7 +83,7 @@ static void load_hostkeys(struct start *st)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	for (size_t i = 0; i < st->s.n_hostkeys; i++)
 		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys[i], err)))
-			option_print_fault(&st->faults, err);
+			options_print_fault(&st->faults, err);
 	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
 	 * not allow it. */
 	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)
@@ -105,13 +104,13 @@ static void check(struct start *st)
 		snprintf(err, sizeof(err), "%s: user %s: %s",
 			 s->config ? s->config : "sshipc-server",
 			 s->user ? s->user : "sshipc or nobody", why);
-		option_print_fault(&st->faults, err);
+		options_print_fault(&st->faults, err);
 	} else if (st->user.demote && !s->user) {
 		s->user = xstrdup(st->user.name);
 	}
 	st->user.debug = s->unsafe_no_sandbox;
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
-		option_print_fault(&st->faults, err);
+		options_print_fault(&st->faults, err);
 	for (size_t i = 1; i < s->n_hostkeys; i++)
 		for (size_t j = 0; st->hostkeys[i] && j < i; j++) {
 			if (!st->hostkeys[j] ||
@@ -122,7 +121,7 @@ static void check(struct start *st)
 			    "%s: a host key of the type of %s, of which clients would see one; "
 			    "remove one",
 			    s->hostkeys[i], s->hostkeys[j]);
-			option_print_fault(&st->faults, err);
+			options_print_fault(&st->faults, err);
 		}
 }
 
@@ -144,7 +143,7 @@ static int load(struct start *st, bool only_check)
 		unfit =
 		    session_program_open(&st->program, only_check ? &as_we_are : &st->user, err);
 	if (unfit)
-		option_print_fault(&st->faults, err);
+		options_print_fault(&st->faults, err);
 	/* Without endpoints every good line would be a fault. */
 	if (st->s.allowlist && st->s.n_endpoints > 0)
 		load_list(st);
@@ -233,7 +232,7 @@ static int check_or_run(struct start *st)
 	if (code == EX_OK && s->test && allowlist_count(st->list) == 0)
 		fprintf(stderr, "%s is empty: every login is refused\n", s->allowlist);
 	if (s->print && st->list) {
-		settings_print(s);
+		options_print(&settings_options, s);
 		explain_access(st->list);
 	}
 	return code == EX_OK && !only_check ? run(st) : code;

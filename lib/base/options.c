@@ -286,7 +286,7 @@ int options_help(const struct options *o)
 {
 	fputs(o->usage, stdout);
 	for (const struct option_row *r = o->rows; !is_end(r); r++) {
-		if (r->word)
+		if (r->help)
 			print_option(r, o->column);
 	}
 	fputs(o->notes, stdout);

@@ -38,7 +38,7 @@ struct option_row {
 	char letter;	  /* 0: none; needs a word */
 	const char *word; /* --word; NULL: not on the command line */
 	const char *argument;
-	const char *help; /* lines */
+	const char *help; /* lines; NULL: --help does not name it */
 	enum option_type type;
 	size_t at;	     /* what the functions below get: what stands there in the settings */
 	int min, max, value; /* value: the default of a flag, a number or a word */

@@ -29,13 +29,12 @@ static int connect_to(const char *path, int *code)
 	struct ucred server = {.uid = 0};
 	socklen_t len = sizeof(server);
 	struct address at;
-	const char *why = NULL;
+	const char *why = settings_parse_control(path, &at);
 	char text[256];
 	int fd;
 
-	*code = EX_USAGE;
-	if (settings_check_control(path, &why) != 0 || address_parse(path, 0, &at, &why) != 0) {
-		say(EX_USAGE, path, why);
+	if (why) {
+		*code = say(EX_USAGE, path, why);
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -4,7 +4,6 @@
 /*
  * Asking a running server through its control socket: what each command of ctl needs for it.
  */
-#include "option.h"
 #include "settings.h"
 
 struct ctl {
@@ -14,7 +13,7 @@ struct ctl {
 
 /* "sshipc-server ctl: TEXT" and a hint on stderr; 64. */
 #define ASK_PROGRAM    "sshipc-server ctl"
-#define ask_usage(...) option_usage(ASK_PROGRAM, __VA_ARGS__)
+#define ask_usage(...) options_usage(&(struct options){.program = ASK_PROGRAM}, __VA_ARGS__)
 
 /* Asks the server.  The answer, lines of JSON without control bytes, the last one being its verdict
  * "ok"; free it.  NULL after saying why, with *code: 69 no server, 77 not allowed, 64 a request

@@ -17,7 +17,6 @@
 #include "ctl_list.h"
 #include "ctl_print.h"
 #include "json.h"
-#include "option.h"
 
 #define PROGRAM ASK_PROGRAM
 
@@ -116,7 +115,7 @@ static const struct command commands[] = {
 
 /* ---- start ---- */
 
-static int help(void)
+static int help(const struct options *o)
 {
 	printf("Usage: " PROGRAM
 	       " [-f FILE | [--control PATH] [-a FILE -e ENDPOINT...]] COMMAND\n\n"
@@ -124,89 +123,64 @@ static int help(void)
 	       "allow list, with the rights of whoever calls them.\n\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		fputs(commands[i].help, stdout);
-	printf("\n      --control PATH      the socket\n"
-	       "  -f, --config FILE       the settings that name it; by default\n"
-	       "                          " SETTINGS_CONFIG " if it can be read, else\n"
-	       "                          the socket is " SETTINGS_CONTROL "\n"
-	       "  -a, --allowlist FILE    the list that the server was started with, and\n"
-	       "  -e, --endpoint [NAME=]ADDRESS\n"
-	       "                          its endpoints, where no file names them\n"
-	       "\nExit codes:  0  done\n"
-	       "            64  wrong usage, or no such session or key\n"
-	       "            69  no server there\n"
-	       "            73  the allow list cannot be written\n"
-	       "            77  not allowed: only root and the server's own user are\n"
-	       "            78  wrong settings, or an allow list that is faulty or not ours\n");
-	return EX_OK;
+	return options_help(o);
 }
 
-static int add_endpoint(struct settings *s, const char *value)
-{
-	struct endpoint e;
-	const char *why = NULL;
+#define AT(member) .at = offsetof(struct settings, member)
 
-	if (endpoint_parse(value, &e, &why) < 0)
-		return ask_usage("-e '%s': %s", value, why);
-	if (settings_add_endpoint(s, &e, &why) == 0)
-		return -1;
-	endpoint_free(&e);
-	return ask_usage("-e '%s': %s", value, why);
-}
+static const struct option_row rows[] = {
+    {NULL, 0, "control", "PATH", "the socket", .type = OPTION_TEXT, AT(control)},
+    {NULL, 'f', "config", "FILE",
+     "the settings that name it; by default\n" SETTINGS_CONFIG
+     " if it can be read, else\nthe socket is " SETTINGS_CONTROL,
+     .type = OPTION_TEXT, AT(config)},
+    {NULL, 'a', "allowlist", "FILE", "the list that the server was started with, and",
+     .type = OPTION_TEXT, AT(allowlist)},
+    {NULL, 'e', "endpoint", "[NAME=]ADDRESS", "its endpoints, where no file names them",
+     .type = OPTION_LIST, .set = settings_add_endpoint},
+    {NULL, 'h', "help", .type = OPTION_DO, .run = help},
+    {NULL},
+};
 
-/* -1 to go on, or the exit code. */
-static int set_option(struct ctl *c, int o, const char **config)
-{
-	struct settings *s = &c->settings;
-	const bool others = c->path || s->allowlist || s->n_endpoints;
+static const struct options options = {
+    .program = PROGRAM,
+    .rows = rows,
+    .column = 26,
+    .leading = true,
+    .letters = true,
+    .usage = "\n",
+    .notes = "\nExit codes:  0  done\n"
+	     "            64  wrong usage, or no such session or key\n"
+	     "            69  no server there\n"
+	     "            73  the allow list cannot be written\n"
+	     "            77  not allowed: only root and the server's own user are\n"
+	     "            78  wrong settings, or an allow list that is faulty or not ours\n",
+};
 
-	if (*config || (o == 'f' && others) || (o == 'c' && c->path) || (o == 'a' && s->allowlist))
-		return ask_usage(
-		    "--control, -a and -f stand once, and -f not together with others");
-	if (o == 'e')
-		return add_endpoint(s, optarg);
-	if (o == 'a')
-		s->allowlist = xstrdup(optarg);
-	else
-		*(o == 'c' ? &c->path : config) = optarg;
-	return -1;
-}
-
-/* Which socket and which list: those of a file, or those of the command line. */
-static int choose(struct ctl *c, const char *config)
-{
-	const bool given = c->path || c->settings.allowlist || c->settings.n_endpoints;
-
-	if (!given && !config && access(SETTINGS_CONFIG, R_OK) == 0)
-		config = SETTINGS_CONFIG;
-	c->settings.unsafe_endpoint = true; /* that is for the server to judge */
-	if (config && settings_read_file(config, &c->settings, option_print_fault, NULL) > 0)
-		return EX_CONFIG;
-	if (!c->path)
-		c->path = c->settings.control ? c->settings.control : given ? "" : SETTINGS_CONTROL;
-	return -1;
-}
-
-/* -1 to go on, or the exit code. */
+/* Which socket and which list: those of a file, or those of the command line.  -1 to go on, or the
+ * exit code. */
 static int read_options(struct ctl *c, int argc, char **argv)
 {
-	static const struct option longs[] = {{"control", required_argument, NULL, 'c'},
-					      {"config", required_argument, NULL, 'f'},
-					      {"allowlist", required_argument, NULL, 'a'},
-					      {"endpoint", required_argument, NULL, 'e'},
-					      {"help", no_argument, NULL, 'h'},
-					      {NULL, 0, NULL, 0}};
-	const char *config = NULL;
-	int o, code = -1;
+	struct settings *s = &c->settings;
+	struct option_line line;
+	int code = options_parse(&options, argc, argv, &line);
+	bool given;
 
-	opterr = 0;
-	while (code < 0 && (o = getopt_long(argc, argv, "+:f:a:e:h", longs, NULL)) != -1) {
-		if (o == 'h')
-			return help();
-		if (o == ':' || o == '?')
-			return option_refused(PROGRAM, longs, o, argv[optind - 1]);
-		code = set_option(c, o, &config);
-	}
-	return code < 0 ? choose(c, config) : code;
+	if (code < 0)
+		code = options_apply(&options, &line, s);
+	if (code >= 0)
+		return code;
+	given = s->control || s->allowlist || s->n_endpoints;
+	if (s->config && given)
+		return ask_usage("-f stands without --control, -a and -e");
+	if (!s->config && !given && access(SETTINGS_CONFIG, R_OK) == 0)
+		s->config = xstrdup(SETTINGS_CONFIG);
+	s->unsafe_endpoint = true; /* that is for the server to judge */
+	if (s->config &&
+	    options_read(&settings_options, s->config, s, options_print_fault, NULL) > 0)
+		return EX_CONFIG;
+	c->path = s->control ? s->control : given ? "" : SETTINGS_CONTROL;
+	return -1;
 }
 
 int ctl_main(int argc, char **argv)

@@ -6,13 +6,13 @@
  */
 #include "ctl_list.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "json.h"
-#include "option.h"
 #include "rewrite.h"
 
 #define FINGERPRINT_PREFIX "SHA256:"
@@ -32,7 +32,7 @@ static struct rewrite *open_list(const struct ctl *c, int *code)
 		ask_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
 		return NULL;
 	}
-	r = rewrite_open(&c->settings, option_print_fault, NULL, &unwritable);
+	r = rewrite_open(&c->settings, options_print_fault, NULL, &unwritable);
 	*code = unwritable ? EX_CANTCREAT : EX_CONFIG;
 	if (!r)
 		fprintf(stderr, "the list was not touched\n");
@@ -204,27 +204,21 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 /* -1 to go on, or the exit code. */
 static int read_approval(struct approval *a, int argc, char **argv)
 {
-	static const struct option longs[] = {{"endpoint", required_argument, NULL, 'e'},
-					      {"name", required_argument, NULL, 'n'},
-					      {"from", required_argument, NULL, 'f'},
-					      {"max-sessions", required_argument, NULL, 'm'},
-					      {NULL, 0, NULL, 0}};
-	int o, i = 0;
+	static const struct option_row rows[] = {{.word = "endpoint", .type = OPTION_TEXT},
+						 {.word = "name", .type = OPTION_TEXT},
+						 {.word = "from", .type = OPTION_TEXT},
+						 {.word = "max-sessions", .type = OPTION_TEXT},
+						 {NULL}};
+	struct option_line line;
+	const int code = options_parse(&(struct options){.program = ASK_PROGRAM, .rows = rows},
+				       argc, argv, &line);
 
-	optind = 0; /* from the start: ctl's own options were read before */
-	while ((o = getopt_long(argc, argv, ":", longs, &i)) != -1) {
-		const char **value = o == 'e'	? &a->endpoint
-				     : o == 'n' ? &a->name
-				     : o == 'f' ? &a->from
-						: &a->max_sessions;
-
-		if (o == ':' || o == '?')
-			return option_refused(ASK_PROGRAM, longs, o, argv[optind - 1]);
-		if (*value || !*optarg)
-			return ask_usage("approve: --%s is %s", longs[i].name,
-					 *value ? "given twice" : "empty");
-		*value = optarg;
-	}
+	if (code >= 0)
+		return code;
+	a->endpoint = options_given(&line, "endpoint");
+	a->name = options_given(&line, "name");
+	a->from = options_given(&line, "from");
+	a->max_sessions = options_given(&line, "max-sessions");
 	if (optind + 1 != argc || !is_fingerprint(argv[optind]))
 		return ask_usage("approve takes one fingerprint, " FINGERPRINT_PREFIX
 				 "... as ctl pending shows it");

@@ -212,11 +212,11 @@ struct control *control_new(struct event_base *base, const char *path,
 {
 	const struct listen_perm perm = {.mode = 0600, .uid = -1, .gid = -1};
 	struct address at;
-	const char *why = NULL;
+	const char *why = settings_parse_control(path, &at);
 	struct control *c;
 
 	errno = 0;
-	if (settings_check_control(path, &why) != 0 || address_parse(path, 0, &at, &why) != 0) {
+	if (why) {
 		snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
 		return NULL;
 	}

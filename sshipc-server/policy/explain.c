@@ -15,66 +15,42 @@
 #include "keyform.h"
 #include "log.h"
 
-static int set_text(char **to, const char *value, const char **errstr)
+const char *explain_set_from(void *explain, const char *value, char *buf)
 {
-	*errstr = "is given twice";
-	if (*to)
-		return -1;
-	*to = xstrdup(value);
-	return 0;
-}
+	struct explain *q = explain;
 
-static int set_from(struct explain *q, const char *value, const char **errstr)
-{
-	*errstr = q->from ? "is given twice" : "expected an IP address";
 	/* A name is none, not even localhost. */
-	if (q->from || !strpbrk(value, ".:") || address_from_host(value, 0, &q->request.source) < 0)
-		return -1;
+	if (!strpbrk(value, ".:") || address_from_host(value, 0, &q->request.source) < 0)
+		return "expected an IP address";
 	q->from = true;
-	return 0;
+	return NULL;
 }
 
-static int set_at(struct explain *q, const char *value, const char **errstr)
+const char *explain_set_at(void *explain, const char *value, char *buf)
 {
-	*errstr = q->at ? "is given twice" : window_parse_time(value, &q->request.now);
-	if (*errstr)
-		return -1;
+	struct explain *q = explain;
+
 	q->at = true;
-	return 0;
+	return window_parse_time(value, &q->request.now);
 }
 
-static int set_dest(struct explain *q, const char *value, const char **errstr)
+const char *explain_set_dest(void *explain, const char *value, char *buf)
 {
+	struct explain *q = explain;
 	const bool has_port = !strchr("/@", value[0]) && strchr(value, ':');
 	char host[ADDRESS_HOST];
-	const char *port_text = NULL;
+	const char *port_text = NULL, *why = NULL;
 	uint16_t port = 0;
 
-	if (has_port) {
-		if (address_split(value, host, &port_text, errstr) < 0)
-			return -1;
-		*errstr = "the port is not a number from 0 to 65535";
-		if (address_parse_port(port_text, &port) < 0)
-			return -1;
-	}
+	if (has_port && address_split(value, host, &port_text, &why) < 0)
+		return why;
+	if (has_port && address_parse_port(port_text, &port) < 0)
+		return "the port is not a number from 0 to 65535";
 	q->request.action = value[0] == '/' ? POLICY_DIRECT_STREAMLOCAL : POLICY_DIRECT_TCPIP;
 	q->request.port = port;
-	return set_text(&q->host, has_port ? host : value, errstr);
-}
-
-int explain_set(struct explain *q, enum explain_option option, const char *value,
-		const char **errstr)
-{
-	switch (option) {
-	case EXPLAIN_KEY:
-		return set_text(&q->key, value, errstr);
-	case EXPLAIN_FROM:
-		return set_from(q, value, errstr);
-	case EXPLAIN_AT:
-		return set_at(q, value, errstr);
-	default:
-		return set_dest(q, value, errstr);
-	}
+	free(q->host);
+	q->host = xstrdup(has_port ? host : value);
+	return NULL;
 }
 
 const char *explain_check(const struct explain *q)

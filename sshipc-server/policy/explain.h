@@ -18,12 +18,12 @@ struct explain {
 	struct policy_request request; /* without time it is now, without host it is "." */
 };
 
-enum explain_option { EXPLAIN_KEY, EXPLAIN_FROM, EXPLAIN_AT, EXPLAIN_DEST };
-
-/* Takes the value of --key (FILE), --from (an IP address), --at ("YYYY-MM-DD HH:MM[:SS][Z]") or
- * --dest (HOST:PORT, NAME, "." or /path).  0, or -1 with *errstr (static). */
-int explain_set(struct explain *q, enum explain_option option, const char *value,
-		const char **errstr);
+/* What rows of a table of options take (options.h), into a struct explain: --from (an IP address),
+ * --at ("YYYY-MM-DD HH:MM[:SS][Z]") and --dest (HOST:PORT, NAME, "." or /path).  NULL, or the
+ * reason. */
+const char *explain_set_from(void *explain, const char *value, char *buf);
+const char *explain_set_at(void *explain, const char *value, char *buf);
+const char *explain_set_dest(void *explain, const char *value, char *buf);
 
 /* What is missing or does not belong together, or NULL. */
 const char *explain_check(const struct explain *q);

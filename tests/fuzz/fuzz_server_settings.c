@@ -17,10 +17,11 @@ static void on_fault(void *arg, const char *text)
 static void check_settings(const struct settings *s)
 {
 	const char *why = NULL;
+	struct address at;
 
 	EXPECT(s->n_listen <= SETTINGS_LISTEN && s->n_hostkeys <= SETTINGS_HOSTKEYS);
 	EXPECT(s->n_endpoints <= SETTINGS_ENDPOINTS);
-	EXPECT(!s->control || settings_check_control(s->control, &why) == 0);
+	EXPECT(!s->control || !s->control[0] || !settings_parse_control(s->control, &at));
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct endpoint *e = &s->endpoints[i];
 
@@ -40,8 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* An include may name any file of this machine. */
 	if (!memmem(data, size, "include", 7)) {
 		told = 0;
-		EXPECT((size_t)settings_read_file(path, s, on_fault, (void *)(uintptr_t)path) ==
-		       told);
+		EXPECT((size_t)options_read(&settings_options, path, s, on_fault,
+					    (void *)(uintptr_t)path) == told);
 		if (!told)
 			check_settings(s);
 	}

@@ -194,8 +194,8 @@ static const struct {
     {"--test=1", "option '--test' takes no value"},
     {"-k", "option '--hostkey' needs a value"},
     {"-t --hostkey", "option '--hostkey' needs a value"},
-    {"-k E", "an option's value is empty"},
-    {"--log=", "an option's value is empty"},
+    {"-k E", "the value of option '-k' is empty"},
+    {"--log=", "the value of option '--log' is empty"},
     {"-f a -f a", "option '-f' is given twice"},
     {"-a a --allowlist b", "option '-a' is given twice"},
     {"-u a -u b", "option '-u' is given twice"},
@@ -228,7 +228,7 @@ static const struct {
     {"--explain --from ::1", "--explain needs --key FILE and --from ADDRESS"},
     {"-t --dest x", "--key, --from, --at and --dest belong to --explain"},
     {"--explain --key k --from ::1 -t", "--explain stands without -t and -T"},
-    {"--explain --key k --key l", "--key 'l': is given twice"},
+    {"--explain --key k --key l", "option '--key' is given twice"},
     {"--explain --from 10.0.0.0/8", "--from '10.0.0.0/8': expected an IP address"},
     {"--explain --at noon",
      "--at 'noon': expected YYYY-MM-DD HH:MM or YYYY-MM-DD HH:MM:SS, then Z if it is UTC"},
@@ -236,6 +236,7 @@ static const struct {
     {"--control x", "--control 'x': expected an absolute /path"},
     {"--control @x", "--control '@x': expected an absolute /path"},
     {"--control 127.0.0.1:1", "--control '127.0.0.1:1': expected an absolute /path"},
+    {"--log json --log syslog", "option '--log' is given twice"},
     {"--control /a --control /b", "option '--control' is given twice"},
     {"-k k -a a -e x=192.0.2.1:1",
      "-e x: its address is not loopback: from here on everything would "
@@ -567,7 +568,7 @@ Test(settings, print_reads_back)
 		cr_expect_eq(s.max_channels, 11);
 		cr_expect_eq(s.verbosity, LOG_ERR);
 		saved = capture(STDOUT_FILENO);
-		settings_print(&s);
+		options_print(&settings_options, &s);
 		release(STDOUT_FILENO, saved);
 		if (round)
 			cr_expect_str_eq(out, first);

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What a setting of sshipc-server may be: a row for each, and the setters that take its text from
+ * the command line and from server.conf alike.  Called through the table by settings.c at the
+ * start, and by ctl for the file that names a server's list.  It opens nothing.
+ */
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "alloc.h"
+#include "message.h"
+
+void (*settings_version_details)(void);
+
+/* ---- listeners and host keys ---- */
+
+static const char *add_listen(void *settings, const char *value, char *buf)
+{
+	static const char form[] = "expected HOST:PORT, [V6]:PORT or PORT";
+	struct settings *s = settings;
+	const char *why = NULL;
+	struct address a;
+	uint16_t port;
+
+	if (!strchr(value, ':') && address_parse_port(value, &port) < 0)
+		return form;
+	if (address_parse(value, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &a, &why) < 0)
+		return why;
+	if (address_is_unix(&a))
+		return form;
+	for (size_t i = 0; i < s->n_listen; i++) {
+		if (address_port(&a) && address_equal(&s->listen[i], &a))
+			return "it is there twice";
+	}
+	if (s->n_listen == SETTINGS_LISTEN)
+		return "there are too many addresses";
+	s->listen[s->n_listen++] = a;
+	return NULL;
+}
+
+static void clear_listen(void *settings)
+{
+	((struct settings *)settings)->n_listen = 0;
+}
+
+static const char *show_listen(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	return i < s->n_listen ? address_format(&s->listen[i], buf, OPTION_TEXT_MAX) : NULL;
+}
+
+static const char *add_hostkey(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	if (s->n_hostkeys == SETTINGS_HOSTKEYS)
+		return "there are too many host keys, one of each type will do";
+	s->hostkeys[s->n_hostkeys++] = xstrdup(value);
+	return NULL;
+}
+
+void settings_drop_hostkeys(void *settings)
+{
+	struct settings *s = settings;
+
+	while (s->n_hostkeys)
+		free(s->hostkeys[--s->n_hostkeys]);
+}
+
+static const char *show_hostkey(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	return i < s->n_hostkeys ? s->hostkeys[i] : NULL;
+}
+
+/* ---- endpoints ---- */
+
+static const char *add_endpoint(struct settings *s, const struct endpoint *e)
+{
+	if (s->n_endpoints == SETTINGS_ENDPOINTS)
+		return "there are too many endpoints";
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		if (!strcmp(s->endpoints[i].name, e->name))
+			return "another endpoint has this name";
+		if (address_equal(&s->endpoints[i].address, &e->address))
+			return "another endpoint has this address";
+	}
+	s->endpoints[s->n_endpoints++] = *e;
+	return NULL;
+}
+
+const char *settings_add_endpoint(void *settings, const char *value, char buf[OPTION_TEXT_MAX])
+{
+	struct endpoint e;
+	const char *why = NULL;
+
+	if (endpoint_parse(value, &e, &why) == 0 && (why = add_endpoint(settings, &e)))
+		endpoint_free(&e);
+	return why;
+}
+
+const char *settings_check_endpoint(const struct settings *s, const struct endpoint *e)
+{
+	if (s->unsafe_endpoint || e->address.len == 0 || address_is_unix(&e->address) ||
+	    address_is_loopback(&e->address))
+		return NULL;
+	return "its address is not loopback: from here on everything would be in plain text, and "
+	       "whoever reaches it there needs no key; run sshipc-server beside the daemon, or "
+	       "allow it (--unsafe-endpoint, unsafe_endpoint = true;)";
+}
+
+static const char *set_name(void *endpoint, const char *value, char *buf)
+{
+	struct endpoint *e = endpoint;
+	const char *why = NULL;
+
+	if (endpoint_check_name(value, &why) < 0)
+		return why;
+	snprintf(e->name, sizeof(e->name), "%s", value);
+	if (endpoint_kind_parse(value, &e->kind) < 0)
+		e->kind = ENDPOINT_OTHER;
+	return NULL;
+}
+
+static const char *set_kind(void *endpoint, const char *value, char *buf)
+{
+	return endpoint_kind_parse(value, &((struct endpoint *)endpoint)->kind) < 0
+		   ? "expected confd, nso, dbus, docker, postgres or other"
+		   : NULL;
+}
+
+static const char *set_address(void *endpoint, const char *value, char *buf)
+{
+	struct endpoint *e = endpoint;
+	const char *why = NULL;
+
+	if (endpoint_parse_address(value, &e->address, &why) < 0)
+		return why;
+	return address_is_unix(&e->address) ? "a socket's setting is path" : NULL;
+}
+
+static const char *set_path(void *endpoint, const char *value, char *buf)
+{
+	struct endpoint *e = endpoint;
+	const char *why = NULL;
+
+	if (endpoint_parse_address(value, &e->address, &why) < 0)
+		return why;
+	return address_is_unix(&e->address) ? NULL : "expected /path or @abstract";
+}
+
+static const char *add_accept(void *endpoint, const char *value, char *buf)
+{
+	struct endpoint *e = endpoint;
+	const char *why = "there are too many aliases";
+
+	if (e->n_accept == ENDPOINT_ALIASES || endpoint_check_alias(value, &why) < 0)
+		return why;
+	e->accept[e->n_accept++] = xstrdup(value);
+	return NULL;
+}
+
+/* One of the file. */
+static void on_endpoint(struct options_file *f, config_setting_t *group, void *settings)
+{
+	/* kind after name, whose default it overrides. */
+	static const struct option_row members[] = {
+	    {"name", .type = OPTION_TEXT, .set = set_name},
+	    {"address", .type = OPTION_TEXT, .set = set_address},
+	    {"path", .type = OPTION_TEXT, .set = set_path},
+	    {"kind", .type = OPTION_TEXT, .set = set_kind},
+	    {"accept", .type = OPTION_LIST, .set = add_accept},
+	    {NULL},
+	};
+	struct endpoint e = {.name = ""};
+	const bool address = config_setting_get_member(group, "address");
+	const bool path = config_setting_get_member(group, "path");
+	const char *why = NULL;
+
+	options_group(f, group, members, &e);
+	if (!config_setting_get_member(group, "name"))
+		options_fault(f, group, "an endpoint needs a name: name = \"confd\";");
+	if (address == path)
+		options_fault(f, group, "an endpoint needs either address or path");
+	else if ((why = settings_check_endpoint(settings, &e)))
+		options_fault(f, group, "endpoint \"%s\": %s", e.name, why);
+	why = NULL;
+	/* One with a fault of its own is kept: what refers to it is none. */
+	if (e.name[0] && !(why = add_endpoint(settings, &e)))
+		return;
+	if (why)
+		options_fault(f, group, "endpoint \"%s\": %s", e.name, why);
+	endpoint_free(&e);
+}
+
+void settings_drop_endpoints(void *settings)
+{
+	struct settings *s = settings;
+
+	while (s->n_endpoints)
+		endpoint_free(&s->endpoints[--s->n_endpoints]);
+	free(s->default_endpoint);
+	s->default_endpoint = NULL;
+}
+
+static void print_endpoints(const void *settings)
+{
+	const struct settings *s = settings;
+	char at[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		const struct endpoint *e = &s->endpoints[i];
+
+		printf("\t{ name = \"%s\"; %s = \"%s\"; kind = \"%s\";", e->name,
+		       address_is_unix(&e->address) ? "path" : "address",
+		       address_format(&e->address, at, sizeof(at)), endpoint_kind_text(e->kind));
+		for (size_t j = 0; j < e->n_accept; j++)
+			options_print_text(j ? ", " : " accept = [ ", e->accept[j], "");
+		printf("%s }%s\n", e->n_accept ? " ];" : "", i + 1 < s->n_endpoints ? "," : "");
+	}
+}
+
+static const char *set_default(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		if (strcmp(s->endpoints[i].name, value) != 0)
+			continue;
+		s->default_endpoint = xstrdup(value);
+		return NULL;
+	}
+	return "no endpoint has this name";
+}
+
+static const char *show_default(const void *settings, size_t i, char *buf)
+{
+	return ((const struct settings *)settings)->default_endpoint;
+}
+
+/* ---- others ---- */
+
+/* The file cannot take back what the command line allows. */
+static const char *set_unsafe(void *flag, const char *value, char *buf)
+{
+	*(bool *)flag |= strcmp(value, "true") == 0;
+	return NULL;
+}
+
+const char *settings_parse_control(const char *path, struct address *at)
+{
+	const char *why = "expected an absolute /path";
+
+	return *path == '/' && address_parse(path, 0, at, &why) == 0 ? NULL : why;
+}
+
+/* In the file "" is none. */
+static const char *set_control(void *path, const char *value, char *buf)
+{
+	struct address at;
+	const char *why = *value ? settings_parse_control(value, &at) : NULL;
+
+	if (why)
+		return why;
+	free(*(char **)path);
+	*(char **)path = xstrdup(value);
+	return NULL;
+}
+
+static const char *show_control(const void *path, size_t i, char *buf)
+{
+	return *(char *const *)path ? *(char *const *)path : "";
+}
+
+/* One of several; a list within it is taken, too. */
+static const char *add_unpunished(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+	struct cidr_list more = {.n = 0}, *all = &s->unpunished;
+	const char *why = cidr_parse(value, &more);
+
+	if (why)
+		return why;
+	all->items = xreallocarray(all->items, all->n + more.n, sizeof(*all->items));
+	memcpy(all->items + all->n, more.items, more.n * sizeof(*more.items));
+	all->n += more.n;
+	cidr_free(&more);
+	s->unpunished_texts =
+	    xreallocarray(s->unpunished_texts, s->n_unpunished + 1, sizeof(*s->unpunished_texts));
+	s->unpunished_texts[s->n_unpunished++] = xstrdup(value);
+	return NULL;
+}
+
+static const char *show_unpunished(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	return i < s->n_unpunished ? s->unpunished_texts[i] : NULL;
+}
+
+static const char *set_pending_from(void *settings, const char *value, char *buf)
+{
+	struct settings *s = settings;
+
+	s->pending_text = xstrdup(value);
+	return cidr_parse(value, &s->pending_from);
+}
+
+static const char *show_pending_from(const void *settings, size_t i, char *buf)
+{
+	return ((const struct settings *)settings)->pending_text;
+}
+
+static const char *set_pending_until(void *until, const char *value, char *buf)
+{
+	return window_parse_time(value, until);
+}
+
+static const char *show_pending_until(const void *until, size_t i, char *buf)
+{
+	const time_t *t = until;
+
+	return *t && strftime(buf, OPTION_TEXT_MAX, "%F %TZ", gmtime(t)) > 0 ? buf : NULL;
+}
+
+static void check_pending(struct options_file *f, config_setting_t *root)
+{
+	const bool from = config_setting_get_member(root, "pending_from");
+	const bool until = config_setting_get_member(root, "pending_until");
+
+	if (from != until)
+		options_fault(f, NULL, "pending_from and pending_until go together: set %s",
+			      until ? "pending_from = \"192.0.2.0/24\""
+				    : "pending_until = \"YYYY-MM-DD HH:MM\"");
+}
+
+static int print_version(const struct options *o)
+{
+	printf("%s " SSHIPC_VERSION "\n", o->program);
+	if (settings_version_details)
+		settings_version_details();
+	return EX_OK;
+}
+
+/* ---- the table ---- */
+
+#define AT(member)		    .at = offsetof(struct settings, member)
+#define FLAG(member)		    .type = OPTION_FLAG, AT(member)
+#define RANGE(t, member, lo, hi, v) .type = (t), AT(member), .min = (lo), .max = (hi), .value = (v)
+#define NUMBER(member, ...)	    RANGE(OPTION_NUMBER, member, __VA_ARGS__)
+#define WORD(member, all, ...)	    RANGE(OPTION_WORD, member, __VA_ARGS__), .words = (all)
+#define STEP(v)			    RANGE(OPTION_STEP, verbosity, LOG_ERR, LOG_DEBUG, v)
+#define TEXT(member)		    .type = OPTION_TEXT, AT(member)
+#define ANY			    .type = OPTION_TEXT
+#define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
+
+/* "default" stands after the endpoints, one of which it names. */
+static const struct option_row rows[] = {
+    {NULL, 'f', "config", "FILE",
+     "settings; default " SETTINGS_CONFIG ",\n"
+     "read if it exists and none of -k, -a, -e is given",
+     TEXT(config)},
+    {"listen", 'l', "listen", "ADDRESS",
+     "HOST:PORT, [V6]:PORT or PORT, where PORT 0 is any\n"
+     "free one; repeatable; default " SETTINGS_DEFAULT_LISTEN,
+     LIST(add_listen), .clear = clear_listen, .show = show_listen},
+    {"hostkeys", 'k', "hostkey", "FILE", "private host key; repeatable, one of each type",
+     LIST(add_hostkey), .clear = settings_drop_hostkeys, .show = show_hostkey},
+    {"allowlist", 'a', "allowlist", "FILE", "the keys that may log in, as in authorized_keys",
+     TEXT(allowlist)},
+    {"endpoints", 'e', "endpoint", "[NAME[:KIND]=]ADDRESS",
+     "what they reach: numeric HOST:PORT, [V6]:PORT,\n"
+     "/path/of.sock or @abstract; KIND confd, nso, dbus,\n"
+     "docker, postgres, other (its name); repeatable",
+     .type = OPTION_GROUPS, .set = settings_add_endpoint, .clear = settings_drop_endpoints,
+     .group = on_endpoint, .print = print_endpoints},
+    {"unsafe_endpoint", FLAG(unsafe_endpoint), .set = set_unsafe},
+    {"default", ANY, .set = set_default, .show = show_default},
+    {"control", TEXT(control), .set = set_control, .show = show_control},
+    {"user", 'u', "user", "USER",
+     "name or uid that endpoints see and sessions have,\n"
+     "when started as root; default sshipc, else nobody",
+     TEXT(user)},
+    {NULL, 0, "control", "PATH",
+     "Unix socket for " SETTINGS_PROGRAM " ctl; by default\n" SETTINGS_CONTROL
+     " with settings, else none",
+     TEXT(control), .set = set_control},
+    {NULL, 't', "test", NULL, "check settings, keys and allow list, then exit", FLAG(test)},
+    {NULL, 'T', "print", NULL, "print the effective settings and who may reach what", FLAG(print)},
+    {NULL, 'v', "verbose", NULL, "log more; repeatable", STEP(1)},
+    {NULL, 'q', "quiet", NULL, "log less; repeatable", STEP(-1)},
+    {"algorithms", WORD(algorithms, ALGORITHMS_WORDS, 0, ALGORITHMS_COMPATIBLE, 0)},
+    {"log", 0, "log", "SINK", "stderr (default), syslog or json",
+     WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)},
+    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
+    {"watch", FLAG(watch), .value = true},
+    {"unpunished", LIST(add_unpunished), .show = show_unpunished},
+    {"pending_from", ANY, .set = set_pending_from, .show = show_pending_from},
+    {"pending_until", TEXT(pending_until), .set = set_pending_until, .show = show_pending_until},
+    {"login_grace", NUMBER(login_grace, 1, 3600, 30)},
+    {"keepalive", NUMBER(keepalive, 4, 3600, 15)},
+    {"max_unauthenticated", NUMBER(max_unauthenticated, 1, 65535, 100)},
+    {"max_unauthenticated_per_source", NUMBER(max_unauthenticated_per_source, 1, 65535, 25)},
+    {"source_prefix_v4", NUMBER(source_prefix_v4, 1, 32, 32)},
+    {"source_prefix_v6", NUMBER(source_prefix_v6, 1, 128, 64)},
+    {"max_penalty", NUMBER(max_penalty, 0, 86400, 600)},
+    {"max_sessions", NUMBER(max_sessions, 1, 65535, 1000)},
+    {"max_channels", NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024)},
+    {"max_opens", NUMBER(max_opens, 10, 100000, 2000)},
+    {"max_dials", NUMBER(max_dials, 4, 65535, 4096)},
+    {"dial_timeout", NUMBER(dial_timeout, 1, 3600, 10)},
+    {"max_held", NUMBER(max_held, 1, 4096, 128)},
+    {"rekey_data", NUMBER(rekey_data, 1, 65536, ALGORITHMS_REKEY_DATA)},
+    {"rekey_time", NUMBER(rekey_time, 10, 86400, ALGORITHMS_REKEY_TIME)},
+    {NULL, 0, "generate-hostkey", "FILE", "make an Ed25519 key in FILE and FILE.pub, then exit",
+     TEXT(generate_hostkey)},
+    {NULL, 0, "explain", NULL,
+     "say what a login and an open would get, and why:", FLAG(explain.wanted)},
+    {NULL, 0, "key", "FILE", "with this public key (one line, as in id.pub)", TEXT(explain.key)},
+    {NULL, 0, "from", "ADDRESS", "from this IP address", TEXT(explain), .set = explain_set_from},
+    {NULL, 0, "at", "TIME", "YYYY-MM-DD HH:MM[:SS], then Z for UTC; default now", TEXT(explain),
+     .set = explain_set_at},
+    {NULL, 0, "dest", "DESTINATION", "HOST:PORT, NAME, /path or (default) \".\", its endpoint",
+     TEXT(explain), .set = explain_set_dest},
+    {NULL, 0, "unsafe-endpoint", NULL, "allow -e addresses that are not loopback",
+     FLAG(unsafe_endpoint)},
+    {NULL, 0, "unsafe-no-sandbox", NULL, "do not confine our processes: for debuggers only",
+     FLAG(unsafe_no_sandbox)},
+    {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
+    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
+     .run = print_version},
+    {NULL},
+};
+
+_Static_assert(sizeof(rows) / sizeof(*rows) <= OPTION_ROWS, "the engine has room for all rows");
+
+const struct options settings_options = {
+    .program = SETTINGS_PROGRAM,
+    .rows = rows,
+    .column = 26,
+    .leading = true,
+    .letters = true,
+    .check = check_pending,
+    .usage = "Usage: " SETTINGS_PROGRAM " [OPTION]...\n"
+	     "       " SETTINGS_PROGRAM " --generate-hostkey FILE\n"
+	     "       " SETTINGS_PROGRAM " ctl --help\n"
+	     "       " SETTINGS_PROGRAM " [OPTION]... --explain --key FILE --from ADDRESS\n"
+	     "\n"
+	     "Carries to each SSH key of its allow list one IPC endpoint, and nothing else.\n"
+	     "\n",
+    .notes = "\n"
+	     "Options replace what the file says, a list as a whole.\n"
+	     "\n"
+	     "Exit codes:  0  ended in order, nothing is wrong (-t), granted (--explain)\n"
+	     "            64  wrong usage\n"
+	     "            69  an address cannot be listened on\n"
+	     "            70  a helper process ended unexpectedly\n"
+	     "            71  the system refused what is needed to run\n"
+	     "            73  a key file cannot be made (--generate-hostkey)\n"
+	     "            77  refused (--explain)\n"
+	     "            78  wrong settings, keys, allow list or sshipc-session\n",
+};
