@@ -1,30 +1,42 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the spawner, the session process and the client, before a key exchange.  It sets options of
+ * libssh and reads no file but, on ARM, /proc/cpuinfo.
+ */
 #include "algorithms.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "keyblob.h"
+
 /* Post-quantum first where this libssh has it; no finite-field groups (costly, and they read moduli
  * files).  Where FIPS 140 is in force there is nothing but NIST's curves. */
 #define KEX                                                                                        \
 	"mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"         \
 	"curve25519-sha256,curve25519-sha256@libssh.org"
-static const char kex[] = KEX;
-static const char kex_compatible[] =
-    KEX ",ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521";
-static const char ciphers[] = "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
-static const char ciphers_gcm[] = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
-				  "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
-static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com";
-static const char macs_compatible[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
-				      "hmac-sha2-256,hmac-sha2-512";
+#define CIPHERS "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
+#define GCM	"aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
+#define MACS	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 
-const char algorithms_user_keys[] = "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,"
-				    "ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"
-				    "sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256";
-const char algorithms_host_keys[] = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
-				    "ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256";
+struct offer {
+	const char *kex, *ciphers, *macs;
+	char user_keys[KEY_ALGORITHMS];
+};
+
+static struct offer choose(enum algorithms_profile profile, bool gcm)
+{
+	const bool all = profile == ALGORITHMS_COMPATIBLE;
+	struct offer o = {
+	    .kex = all ? KEX ",ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521" : KEX,
+	    .ciphers = gcm ? GCM CIPHERS : CIPHERS,
+	    .macs = all ? MACS ",hmac-sha2-256,hmac-sha2-512" : MACS,
+	};
+
+	key_algorithms(true, o.user_keys);
+	return o;
+}
 
 enum { RSA_MIN_BITS = 2048 };
 
@@ -47,11 +59,11 @@ bool algorithms_cpu_has_aes(void)
 #endif
 }
 
+/* Trap: libssh reads /etc/ssh/libssh_server_config with the first connection, and moduli with each
+ * group exchange, unless it is told not to. */
 int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm)
 {
-	const char *c = gcm ? ciphers_gcm : ciphers;
-	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
-	const char *k = profile == ALGORITHMS_COMPATIBLE ? kex_compatible : kex;
+	const struct offer o = choose(profile, gcm);
 	const bool no = false;
 	const int rsa = RSA_MIN_BITS;
 	const struct {
@@ -60,12 +72,12 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 	} set[] = {
 	    {SSH_BIND_OPTIONS_PROCESS_CONFIG, &no},
 	    {SSH_BIND_OPTIONS_BANNER, "sshipc_" SSHIPC_VERSION},
-	    {SSH_BIND_OPTIONS_KEY_EXCHANGE, k},
-	    {SSH_BIND_OPTIONS_CIPHERS_C_S, c},
-	    {SSH_BIND_OPTIONS_CIPHERS_S_C, c},
-	    {SSH_BIND_OPTIONS_HMAC_C_S, m},
-	    {SSH_BIND_OPTIONS_HMAC_S_C, m},
-	    {SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, algorithms_user_keys},
+	    {SSH_BIND_OPTIONS_KEY_EXCHANGE, o.kex},
+	    {SSH_BIND_OPTIONS_CIPHERS_C_S, o.ciphers},
+	    {SSH_BIND_OPTIONS_CIPHERS_S_C, o.ciphers},
+	    {SSH_BIND_OPTIONS_HMAC_C_S, o.macs},
+	    {SSH_BIND_OPTIONS_HMAC_S_C, o.macs},
+	    {SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, o.user_keys},
 	    {SSH_BIND_OPTIONS_MODULI, "/dev/null"},
 	    {SSH_BIND_OPTIONS_RSA_MIN_SIZE, &rsa},
 	};
@@ -76,12 +88,12 @@ int algorithms_set_bind(ssh_bind bind, enum algorithms_profile profile, bool gcm
 	return 0;
 }
 
+/* Trap: libssh reads ~/.ssh/config and /etc/ssh/ssh_config, and known_hosts at every key exchange,
+ * unless it is told not to; trust.c reads known_hosts. */
 int algorithms_set_client(ssh_session session, enum algorithms_profile profile, bool gcm,
 			  const char *hostkeys)
 {
-	const char *c = gcm ? ciphers_gcm : ciphers;
-	const char *m = profile == ALGORITHMS_COMPATIBLE ? macs_compatible : macs;
-	const char *k = profile == ALGORITHMS_COMPATIBLE ? kex_compatible : kex;
+	const struct offer o = choose(profile, gcm);
 	const bool no = false;
 	const int rsa = RSA_MIN_BITS;
 	const struct {
@@ -92,13 +104,13 @@ int algorithms_set_client(ssh_session session, enum algorithms_profile profile, 
 	    {SSH_OPTIONS_SSH_DIR, "/dev/null"},
 	    {SSH_OPTIONS_KNOWNHOSTS, "/dev/null"},
 	    {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null"},
-	    {SSH_OPTIONS_KEY_EXCHANGE, k},
-	    {SSH_OPTIONS_CIPHERS_C_S, c},
-	    {SSH_OPTIONS_CIPHERS_S_C, c},
-	    {SSH_OPTIONS_HMAC_C_S, m},
-	    {SSH_OPTIONS_HMAC_S_C, m},
+	    {SSH_OPTIONS_KEY_EXCHANGE, o.kex},
+	    {SSH_OPTIONS_CIPHERS_C_S, o.ciphers},
+	    {SSH_OPTIONS_CIPHERS_S_C, o.ciphers},
+	    {SSH_OPTIONS_HMAC_C_S, o.macs},
+	    {SSH_OPTIONS_HMAC_S_C, o.macs},
 	    {SSH_OPTIONS_HOSTKEYS, hostkeys},
-	    {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, algorithms_user_keys},
+	    {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, o.user_keys},
 	    {SSH_OPTIONS_RSA_MIN_SIZE, &rsa},
 	};
 
@@ -113,7 +125,7 @@ int algorithms_set_session(ssh_session session, int rekey_data, int rekey_time)
 	const uint64_t rekey_bytes = (uint64_t)rekey_data << 20;
 	const uint32_t rekey_seconds = (uint32_t)rekey_time;
 
-	/* "none", not "no": the latter leaves zlib@openssh.com in the offer. */
+	/* Trap: "no" would leave zlib@openssh.com in the offer, "none" does not. */
 	if (ssh_options_set(session, SSH_OPTIONS_COMPRESSION, "none") != SSH_OK ||
 	    ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &rekey_bytes) != SSH_OK ||
 	    ssh_options_set(session, SSH_OPTIONS_REKEY_TIME, &rekey_seconds) != SSH_OK)

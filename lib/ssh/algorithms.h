@@ -28,9 +28,4 @@ int algorithms_set_client(ssh_session session, enum algorithms_profile profile, 
  * or seconds.  Before the key exchange. */
 int algorithms_set_session(ssh_session session, int rekey_data, int rekey_time);
 
-/* Every user key signature algorithm that we take; and host key algorithms that the client takes.
- */
-extern const char algorithms_user_keys[];
-extern const char algorithms_host_keys[];
-
 #endif

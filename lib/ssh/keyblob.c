@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In every process that has to do with keys; what it reads may come from a peer.  It allocates
+ * nothing, and of libcrypto it calls the hash only.
+ */
 #include "keyblob.h"
 
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,40 +17,38 @@
 #define RSA_MIN_BITS 2048
 #define RSA_MAX_BITS 16384
 
-enum shape { SHAPE_ED25519, SHAPE_ECDSA, SHAPE_RSA };
-
-static const struct key_type {
-	const char *name;
-	enum shape shape;
-	const char *curve;
-	size_t point; /* bytes of a public key */
-	bool token;   /* sk-: an application name follows */
-} key_types[] = {
-    {.name = "ssh-ed25519", .shape = SHAPE_ED25519, .point = 32},
-    {.name = "sk-ssh-ed25519@openssh.com", .shape = SHAPE_ED25519, .point = 32, .token = true},
-    {.name = "ecdsa-sha2-nistp256", .shape = SHAPE_ECDSA, .curve = "nistp256", .point = 65},
-    {.name = "ecdsa-sha2-nistp384", .shape = SHAPE_ECDSA, .curve = "nistp384", .point = 97},
-    {.name = "ecdsa-sha2-nistp521", .shape = SHAPE_ECDSA, .curve = "nistp521", .point = 133},
-    {.name = "sk-ecdsa-sha2-nistp256@openssh.com",
-     .shape = SHAPE_ECDSA,
-     .curve = "nistp256",
-     .point = 65,
-     .token = true},
-    {.name = "ssh-rsa", .shape = SHAPE_RSA},
+const struct key_type key_types[KEY_TYPES] = {
+    {"ssh-ed25519", "ssh-ed25519", EVP_PKEY_ED25519, NID_undef, NULL, NULL, 32, false},
+    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com", EVP_PKEY_ED25519, NID_undef, NULL,
+     NULL, 32, true},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", EVP_PKEY_EC, NID_sha256, "nistp256",
+     "prime256v1", 65, false},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", EVP_PKEY_EC, NID_sha384, "nistp384", "secp384r1",
+     97, false},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", EVP_PKEY_EC, NID_sha512, "nistp521", "secp521r1",
+     133, false},
+    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", EVP_PKEY_EC,
+     NID_sha256, "nistp256", "prime256v1", 65, true},
+    {"ssh-rsa", "rsa-sha2-512", EVP_PKEY_RSA, NID_sha512, NULL, NULL, 0, false},
+    {"ssh-rsa", "rsa-sha2-256", EVP_PKEY_RSA, NID_sha256, NULL, NULL, 0, false},
 };
 
-static const struct key_type *find_type(const void *name, size_t len)
+const struct key_type *key_type_find(const void *name, size_t len)
 {
-	for (size_t i = 0; i < sizeof(key_types) / sizeof(*key_types); i++) {
-		if (len == strlen(key_types[i].name) && !memcmp(name, key_types[i].name, len))
+	for (size_t i = 0; i < KEY_TYPES; i++)
+		if (len == strlen(key_types[i].name) && memcmp(name, key_types[i].name, len) == 0)
 			return &key_types[i];
-	}
 	return NULL;
 }
 
-bool keyline_type_known(const char *type, size_t len)
+void key_algorithms(bool tokens, char list[KEY_ALGORITHMS])
 {
-	return find_type(type, len) != NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < KEY_TYPES; i++)
+		if (tokens || !key_types[i].token)
+			n += (size_t)snprintf(list + n, KEY_ALGORITHMS - n, "%s%s", n ? "," : "",
+					      key_types[i].algorithm);
 }
 
 /* Bits of a positive mpint in its shortest form (RFC 4251 section 5), else 0. */
@@ -77,7 +80,7 @@ static const char *check_point(const struct key_type *t, struct field_reader *c)
 {
 	struct field curve = {.p = NULL}, point;
 
-	if (t->shape == SHAPE_ECDSA) {
+	if (t->curve) {
 		curve = field_take(c);
 		if (curve.len != strlen(t->curve) || memcmp(curve.p, t->curve, curve.len) != 0)
 			return "the key's curve is not that of its type";
@@ -86,37 +89,33 @@ static const char *check_point(const struct key_type *t, struct field_reader *c)
 	if (point.len != t->point)
 		return "the key has the wrong size for its type";
 	/* 4: uncompressed (SEC 1 section 2.3.3), the only form in SSH. */
-	if (t->shape == SHAPE_ECDSA && point.p[0] != 4)
+	if (t->curve && point.p[0] != 4)
 		return "the ECDSA key is malformed";
 	if (t->token && field_take(c).len == 0)
 		return "the security key names no application";
 	return NULL;
 }
 
-int keyline_check_blob(const uint8_t *blob, size_t len, char type[KEYLINE_TYPE],
-		       const char **errstr)
+const struct key_type *keyline_check_blob(const uint8_t *blob, size_t len, const char **errstr)
 {
 	struct field_reader c = {.p = blob, .left = len};
-	struct field name = field_take(&c);
-	const struct key_type *t = NULL;
+	const struct field name = field_take(&c);
+	const struct key_type *t = key_type_find(name.p, name.len);
+	const char *why;
 
-	*errstr = NULL;
-	type[0] = '\0';
 	if (len > KEYLINE_BLOB_MAX)
-		*errstr = "the key is too long";
+		why = "the key is too long";
 	else if (name.len == 0)
-		*errstr = "the key is malformed";
-	else if (!(t = find_type(name.p, name.len)))
-		*errstr = "the key's type is not supported";
-	if (*errstr)
-		return -1;
-	*errstr = t->shape == SHAPE_RSA ? check_rsa(&c) : check_point(t, &c);
-	if (!*errstr && c.left)
-		*errstr = "something follows the key";
-	if (*errstr)
-		return -1;
-	snprintf(type, KEYLINE_TYPE, "%s", t->name);
-	return 0;
+		why = "the key is malformed";
+	else if (!t)
+		why = "the key's type is not supported";
+	else
+		why = t->pkey == EVP_PKEY_RSA ? check_rsa(&c) : check_point(t, &c);
+	if (!why && c.left)
+		why = "something follows the key";
+	if (errstr)
+		*errstr = why;
+	return why ? NULL : t;
 }
 
 void keyline_digest(const uint8_t *blob, size_t len, uint8_t digest[KEYLINE_DIGEST])

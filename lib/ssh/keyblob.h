@@ -2,8 +2,8 @@
 #ifndef SSHIPC_KEYBLOB_H
 #define SSHIPC_KEYBLOB_H
 /*
- * Public keys as bytes (RFC 4253 section 6.6): base64, form, digest, fingerprint.  The only parser
- * of key blobs.
+ * The key types that are taken, and public keys as bytes (RFC 4253 section 6.6): base64, form,
+ * digest, fingerprint.  The only parser of key blobs, and the only table of key types.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,17 +12,33 @@
 #define KEYLINE_DIGEST	    32	 /* SHA-256 */
 #define KEYLINE_FINGERPRINT 52	 /* "SHA256:" + 43 + NUL, padded */
 #define KEYLINE_BLOB_MAX    4096 /* longest public key blob taken; RSA-16384 has 2,071 bytes */
-#define KEYLINE_TYPE	    48	 /* name of a key type, with NUL */
+#define KEYLINE_TYPE	    48	 /* name of a key type or algorithm, with NUL */
 
-/* True for a type that keyline_check_blob takes (len bytes, not terminated). */
-bool keyline_type_known(const char *type, size_t len);
+/* One row for each algorithm with which a key can sign: RSA has two. */
+struct key_type {
+	const char *name;      /* of the key, in its blob */
+	const char *algorithm; /* of its signatures (RFC 8332 section 3) */
+	int pkey, digest;      /* EVP_PKEY_..., and NID_... (Ed25519: NID_undef) for libcrypto */
+	const char *curve;     /* ECDSA: as SSH calls it (RFC 5656 section 6.1), */
+	const char *group;     /* and libcrypto */
+	size_t point;	       /* bytes of the public key; RSA: 0 */
+	bool token;	       /* sk-: never a host key; the blob ends with an application's name */
+};
 
-/* Checks a public key blob: one of the supported types (ssh-ed25519, sk-ssh-ed25519@openssh.com,
- * ecdsa-sha2-nistp256/384/521, sk-ecdsa-sha2-nistp256@openssh.com, ssh-rsa of at least 2048 bits),
- * right field sizes, nothing left over.  0, or -1 with *errstr (static).  type receives the name.
- */
-int keyline_check_blob(const uint8_t *blob, size_t len, char type[KEYLINE_TYPE],
-		       const char **errstr);
+enum { KEY_TYPES = 8 };
+extern const struct key_type key_types[KEY_TYPES]; /* in the order of preference */
+
+/* The first row of that name (len bytes, not terminated), or NULL. */
+const struct key_type *key_type_find(const void *name, size_t len);
+
+/* All algorithms in a comma list, as libssh takes it; without tokens it is that of host keys. */
+#define KEY_ALGORITHMS 256
+void key_algorithms(bool tokens, char list[KEY_ALGORITHMS]);
+
+/* Checks a public key blob: one of key_types, with the right field sizes, an RSA key of 2048 bits
+ * at least, nothing left over.  The first row of its type; else NULL, with *errstr (static; errstr
+ * may be NULL). */
+const struct key_type *keyline_check_blob(const uint8_t *blob, size_t len, const char **errstr);
 
 /* SHA-256 of the blob, and its "SHA256:..." text (base64 without padding, as ssh-keygen -l prints).
  */

@@ -77,7 +77,7 @@ int keyform_check_private(const char *text, const char *path, bool attended, cha
 			 "%s: a private key in PuTTY's or SSH.COM's form; convert it with: "
 			 "puttygen %s -O private-openssh-new -o OUT",
 			 path, path);
-	else if (keyline_type_known(text, strcspn(text, " \t")) ||
+	else if (key_type_find(text, strcspn(text, " \t")) ||
 		 begins(text, len, "---- BEGIN SSH2 PUBLIC KEY ----"))
 		snprintf(err, size, "%s: that is a public key; give the private one", path);
 	else if (openssh && !openssh_cipher(openssh + strlen(header), cipher))

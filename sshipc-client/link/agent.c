@@ -70,8 +70,9 @@ static void keep_key(struct agent *a, const struct field *blob, const char *type
 /* r: what follows the answer's type. */
 static void find_key(struct agent *a, struct field_reader r)
 {
-	char print[KEYLINE_FINGERPRINT], type[KEYLINE_TYPE], what[128];
-	const char *why = NULL;
+	char print[KEYLINE_FINGERPRINT], what[128];
+	const char *why;
+	const struct key_type *type;
 	const uint32_t count = field_take_u32(&r);
 	uint8_t digest[KEYLINE_DIGEST];
 
@@ -83,8 +84,9 @@ static void find_key(struct agent *a, struct field_reader r)
 		keyline_fingerprint(digest, print);
 		if (strcmp(print, a->fingerprint) != 0)
 			continue;
-		if (keyline_check_blob(blob.p, blob.len, type, &why) == 0)
-			keep_key(a, &blob, type);
+		type = keyline_check_blob(blob.p, blob.len, &why);
+		if (type)
+			keep_key(a, &blob, type->name);
 		else
 			fail(a, why, "choose another key");
 		return;

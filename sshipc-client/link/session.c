@@ -36,9 +36,7 @@ ssh_session session_new(const struct settings *s, bool gcm, int fd)
 		return NULL;
 	}
 	ssh_set_blocking(ssh, 0);
-	snprintf(hostkeys, sizeof(hostkeys), "%s", algorithms_host_keys);
-	if (s->n_pins == 0)
-		trust_algorithms(&t, hostkeys, sizeof(hostkeys));
+	trust_algorithms(&t, hostkeys, sizeof(hostkeys));
 	if (ssh_options_set(ssh, SSH_OPTIONS_FD, &copy) != SSH_OK ||
 	    ssh_options_set(ssh, SSH_OPTIONS_HOST, s->host) != SSH_OK ||
 	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &s->port) != SSH_OK ||

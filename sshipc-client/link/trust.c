@@ -321,16 +321,6 @@ static void note_type(void *arg, const struct record *r)
 		*types |= 1U << ssh_key_type(r->key);
 }
 
-/* libssh's name look-up knows key types, not RSA's signatures. */
-static bool is_type_of(const char *algorithm, size_t n, unsigned types)
-{
-	char name[KEYLINE_TYPE];
-
-	snprintf(name, sizeof(name), "%.*s", (int)n,
-		 strncmp(algorithm, "rsa-", 4) == 0 ? "ssh-rsa" : algorithm);
-	return types >> ssh_key_type_from_name(name) & 1;
-}
-
 void trust_algorithms(const struct trust *t, char *out, size_t size)
 {
 	char err[KEYFILE_ERROR];
@@ -344,13 +334,12 @@ void trust_algorithms(const struct trust *t, char *out, size_t size)
 		visit_files(t, t->port, note_type, &types, err);
 	out[0] = '\0';
 	for (int recorded = 1; recorded >= 0; recorded--) {
-		const char *a = algorithms_host_keys;
+		for (const struct key_type *k = key_types; k < key_types + KEY_TYPES; k++) {
+			const bool known = types >> ssh_key_type_from_name(k->name) & 1;
 
-		for (size_t n = 0; *a && len < size; a += n + (a[n] == ',')) {
-			n = strcspn(a, ",");
-			if (is_type_of(a, n, types) == recorded)
-				len += (size_t)snprintf(out + len, size - len, "%s%.*s",
-							len ? "," : "", (int)n, a);
+			if (!k->token && known == recorded && len < size)
+				len += (size_t)snprintf(out + len, size - len, "%s%s",
+							len ? "," : "", k->algorithm);
 		}
 	}
 }

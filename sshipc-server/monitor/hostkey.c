@@ -101,6 +101,7 @@ static EVP_PKEY *take_rsa(struct field_reader *r)
 static EVP_PKEY *take_key(struct field_reader *r)
 {
 	struct field cipher, secret, type;
+	const struct key_type *t;
 	struct field_reader in;
 	uint32_t check;
 
@@ -119,11 +120,12 @@ static EVP_PKEY *take_key(struct field_reader *r)
 	if (field_take_u32(&in) != check)
 		return NULL;
 	type = field_take(&in);
-	if (type.len == 7 && memcmp(type.p, "ssh-rsa", 7) == 0)
-		return take_rsa(&in);
-	if (type.len == 11 && memcmp(type.p, "ssh-ed25519", 11) == 0)
-		return take_ed25519(&in);
-	return type.len > 6 && memcmp(type.p, "ecdsa-", 6) == 0 ? take_ecdsa(&in) : NULL;
+	t = key_type_find(type.p, type.len);
+	if (!t || t->token)
+		return NULL;
+	return t->curve			 ? take_ecdsa(&in)
+	       : t->pkey == EVP_PKEY_RSA ? take_rsa(&in)
+					 : take_ed25519(&in);
 }
 
 static EVP_PKEY *from_openssh(const char *text)
@@ -165,11 +167,10 @@ static EVP_PKEY *from_pem(const char *text)
 
 /* ---- keys ---- */
 
-static void type_of(const struct hostkey *k, char type[KEYLINE_TYPE])
+/* Its first row of key_types. */
+static const struct key_type *type_of(const struct hostkey *k)
 {
-	const char *errstr;
-
-	keyline_check_blob(k->blob, k->blob_len, type, &errstr);
+	return keyline_check_blob(k->blob, k->blob_len, NULL);
 }
 
 /* Takes the key over.  Both halves must belong together. */
@@ -183,9 +184,8 @@ static struct hostkey *new_key(EVP_PKEY *key)
 	k = xcalloc(1, sizeof(*k));
 	k->key = key;
 	k->blob_len = signature_blob(key, k->blob);
-	type_of(k, s.algorithm);
-	if (strcmp(s.algorithm, "ssh-rsa") == 0)
-		snprintf(s.algorithm, sizeof(s.algorithm), "rsa-sha2-512");
+	if (k->blob_len > 0)
+		snprintf(s.algorithm, sizeof(s.algorithm), "%s", type_of(k)->algorithm);
 	if (k->blob_len > 0 && hostkey_sign(k, s.algorithm, k->blob, 32, s.raw, &s.len) &&
 	    signature_check(&s, k->blob, k->blob_len, k->blob, 32) == SIGNATURE_GOOD)
 		return k;
@@ -256,12 +256,7 @@ void hostkey_free(struct hostkey *k)
 bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t *hash, size_t n,
 		  uint8_t *raw, size_t *len)
 {
-	char type[KEYLINE_TYPE];
-
-	type_of(k, type);
-	return (strcmp(algorithm, type) == 0 ||
-		(strcmp(type, "ssh-rsa") == 0 && strncmp(algorithm, "rsa-sha2-", 9) == 0)) &&
-	       signature_make(k->key, algorithm, hash, n, raw, len);
+	return signature_make(k->key, algorithm, hash, n, raw, len);
 }
 
 const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n)
@@ -272,11 +267,7 @@ const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n)
 
 bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b)
 {
-	char of_a[KEYLINE_TYPE], of_b[KEYLINE_TYPE];
-
-	type_of(a, of_a);
-	type_of(b, of_b);
-	return strcmp(of_a, of_b) == 0;
+	return type_of(a) == type_of(b);
 }
 
 const char *hostkey_text(const struct hostkey *k)

@@ -63,11 +63,9 @@ bool pending_add(struct pending *p, const uint8_t *blob, size_t len, const struc
 		 const void *user, size_t user_len, time_t now)
 {
 	uint8_t digest[KEYLINE_DIGEST];
-	char type[KEYLINE_TYPE];
-	const char *errstr = NULL;
 	struct key *k;
 
-	if (len > sizeof(k->blob) || keyline_check_blob(blob, len, type, &errstr) != 0)
+	if (len > sizeof(k->blob) || !keyline_check_blob(blob, len, NULL))
 		return false;
 	keyline_digest(blob, len, digest);
 	k = find(p, digest);
@@ -115,16 +113,14 @@ size_t pending_count(const struct pending *p)
 
 void pending_put(const struct pending *p, size_t i, struct json_out *o)
 {
-	char type[KEYLINE_TYPE], fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT],
-	    when[LOG_TIME];
-	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8], key[sizeof(type) + sizeof(base64)];
-	const char *errstr = NULL;
+	char fingerprint[KEYLINE_FINGERPRINT], source[ADDRESS_TEXT], when[LOG_TIME];
+	char base64[KEYLINE_BLOB_MAX * 4 / 3 + 8], key[KEYLINE_TYPE + sizeof(base64)];
 	const struct key *k = &p->keys[i];
 
-	keyline_check_blob(k->blob, k->len, type, &errstr);
 	keyline_fingerprint(k->digest, fingerprint);
 	EVP_EncodeBlock((unsigned char *)base64, k->blob, (int)k->len);
-	snprintf(key, sizeof(key), "%s %s", type, base64);
+	snprintf(key, sizeof(key), "%s %s", keyline_check_blob(k->blob, k->len, NULL)->name,
+		 base64);
 	json_put(o, NULL, "{");
 	json_text(o, "fingerprint", fingerprint);
 	json_text(o, "address", address_format_host(&k->source, source, sizeof(source)));

@@ -296,6 +296,7 @@ static const char *parse_key(const char **p, struct keyline *k)
 	const size_t type_len = strcspn(*p, BLANK);
 	const char *text = *p + type_len + strspn(*p + type_len, BLANK), *why = NULL;
 	const size_t text_len = strcspn(text, BLANK);
+	const struct key_type *type;
 	struct log_text shown;
 	long n = 0;
 
@@ -304,7 +305,8 @@ static const char *parse_key(const char **p, struct keyline *k)
 	log_escape(&shown, *p, type_len);
 	if (strstr(shown.s, "-cert-v01@"))
 		return "certificates are not supported";
-	if (!keyline_type_known(*p, type_len))
+	k->type = key_type_find(*p, type_len);
+	if (!k->type)
 		return keyline_holds_key(*p)
 			   ? reasonf("key type \"%s\" is not supported", shown.s)
 			   : "the key type is not supported, and no key follows it";
@@ -313,10 +315,11 @@ static const char *parse_key(const char **p, struct keyline *k)
 	if (n <= 0)
 		return "the key is cut, too long or not base64";
 	k->blob_len = (size_t)n;
-	if (keyline_check_blob(k->blob, k->blob_len, k->type, &why) < 0)
+	type = keyline_check_blob(k->blob, k->blob_len, &why);
+	if (!type)
 		return why;
-	if (strlen(k->type) != type_len || memcmp(k->type, *p, type_len) != 0)
-		return reasonf("the line says %s, the key is %s", shown.s, k->type);
+	if (type != k->type)
+		return reasonf("the line says %s, the key is %s", shown.s, type->name);
 	keyline_digest(k->blob, k->blob_len, k->digest);
 	keyline_fingerprint(k->digest, k->fingerprint);
 	*p = text + text_len;
@@ -350,9 +353,9 @@ static const char *parse_line(const char *line, struct keyline *k)
 	k->options = xstrndup(line, n);
 	if (!why)
 		why = parse_key(&p, k);
-	if (!why && k->verify_required && strncmp(k->type, "sk-", 3) != 0)
+	if (!why && k->verify_required && !k->type->token)
 		why = reasonf("verify-required needs a security key (sk-...), and this is %s",
-			      k->type);
+			      k->type->name);
 	return why ? why : parse_comment(p, k);
 }
 
@@ -464,5 +467,5 @@ void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, 
 						 comma, (int)(end - p), p);
 	}
 	snprintf(out, size, "write one line: %s%s%s%s AAAA... %s", merged,
-		 used < sizeof(merged) ? "" : "...", used ? " " : "", a->type, a->name);
+		 used < sizeof(merged) ? "" : "...", used ? " " : "", a->type->name, a->name);
 }

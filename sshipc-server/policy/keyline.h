@@ -36,8 +36,8 @@ struct keyline {
 	struct address source; /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
 	char *options;	       /* as they stand in the line; "": none */
 	char no_effect[24]; /* "command, permitlisten": what could only take away what nobody has */
-	char type[KEYLINE_TYPE]; /* "ssh-ed25519" ... */
-	uint8_t *blob;		 /* RFC 4253 section 6.6 */
+	const struct key_type *type;
+	uint8_t *blob; /* RFC 4253 section 6.6 */
 	size_t blob_len;
 	uint8_t digest[KEYLINE_DIGEST];
 	char fingerprint[KEYLINE_FINGERPRINT];

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the monitor, which signs and checks, and in the session, which names the algorithm of a
+ * signature that libssh makes or checks.
+ */
 #include "signature.h"
 
 #include <openssl/bn.h>
@@ -16,41 +20,28 @@ enum {
 	RSA_NUMBER = 2049,
 };
 
-static const struct algorithm {
-	const char *name, *type; /* type: of the key's blob */
-	int pkey;		 /* EVP_PKEY_* */
-	int digest;		 /* NID; Ed25519 has none of its own */
-	const char *group, *curve;
-	bool token;
-} algorithms[] = {
-    {"ssh-ed25519", "ssh-ed25519", EVP_PKEY_ED25519, NID_undef, NULL, NULL, false},
-    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", EVP_PKEY_EC, NID_sha256, "prime256v1",
-     "nistp256", false},
-    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", EVP_PKEY_EC, NID_sha384, "secp384r1", "nistp384",
-     false},
-    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", EVP_PKEY_EC, NID_sha512, "secp521r1", "nistp521",
-     false},
-    {"rsa-sha2-512", "ssh-rsa", EVP_PKEY_RSA, NID_sha512, NULL, NULL, false},
-    {"rsa-sha2-256", "ssh-rsa", EVP_PKEY_RSA, NID_sha256, NULL, NULL, false},
-    {"sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519@openssh.com", EVP_PKEY_ED25519, NID_undef, NULL,
-     NULL, true},
-    {"sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", EVP_PKEY_EC,
-     NID_sha256, "prime256v1", "nistp256", true},
-};
-
-enum { ALGORITHMS = sizeof(algorithms) / sizeof(algorithms[0]) };
-
-static const struct algorithm *find(const char *name)
+static const struct key_type *find(const char *algorithm)
 {
-	for (size_t i = 0; i < ALGORITHMS; i++)
-		if (strcmp(algorithms[i].name, name) == 0)
-			return &algorithms[i];
+	for (size_t i = 0; i < KEY_TYPES; i++)
+		if (strcmp(key_types[i].algorithm, algorithm) == 0)
+			return &key_types[i];
 	return NULL;
 }
 
-static const EVP_MD *digest_of(const struct algorithm *a)
+static const EVP_MD *digest_of(const struct key_type *t)
 {
-	return a->digest == NID_undef ? NULL : EVP_get_digestbynid(a->digest);
+	return t->digest == NID_undef ? NULL : EVP_get_digestbynid(t->digest);
+}
+
+/* A key of that type, and no token's: those make their signatures themselves. */
+static bool is_of(const EVP_PKEY *key, const struct key_type *t)
+{
+	char group[32];
+
+	if (t->token || t->pkey != EVP_PKEY_get_base_id(key))
+		return false;
+	return !t->group || (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+			     strcmp(t->group, group) == 0);
 }
 
 const char *signature_algorithm(const EVP_MD_CTX *ctx, bool token)
@@ -59,10 +50,10 @@ const char *signature_algorithm(const EVP_MD_CTX *ctx, bool token)
 	const EVP_MD *md = EVP_MD_CTX_get0_md(ctx);
 	const int pkey = key ? EVP_PKEY_get_base_id(EVP_PKEY_CTX_get0_pkey(key)) : 0;
 
-	for (size_t i = 0; i < ALGORITHMS; i++)
-		if (algorithms[i].pkey == pkey && algorithms[i].token == token &&
-		    algorithms[i].digest == (md ? EVP_MD_get_type(md) : NID_undef))
-			return algorithms[i].name;
+	for (const struct key_type *t = key_types; t < key_types + KEY_TYPES; t++)
+		if (t->pkey == pkey && t->token == token &&
+		    t->digest == (md ? EVP_MD_get_type(md) : NID_undef))
+			return t->algorithm;
 	return NULL;
 }
 
@@ -106,26 +97,25 @@ static EVP_PKEY *ec_key(const char *group, struct field point)
 	return signature_build_key("EC", b, EVP_PKEY_PUBLIC_KEY);
 }
 
-/* Of a blob of the algorithm's type, else NULL; application: hashed, where it is a token's. */
-static EVP_PKEY *public_key(const struct algorithm *a, const uint8_t *blob, size_t len,
+/* Of a blob of that type, else NULL; application: hashed, where it is a token's. */
+static EVP_PKEY *public_key(const struct key_type *t, const uint8_t *blob, size_t len,
 			    uint8_t application[SHA256_DIGEST_LENGTH])
 {
+	const struct key_type *is = keyline_check_blob(blob, len, NULL);
 	struct field_reader r = {blob, len};
-	char type[KEYLINE_TYPE];
-	const char *errstr;
 	struct field f;
 	EVP_PKEY *key;
 
-	if (keyline_check_blob(blob, len, type, &errstr) != 0 || strcmp(type, a->type) != 0)
+	if (!is || strcmp(is->name, t->name) != 0)
 		return NULL;
 	field_take(&r);
-	if (a->group)
+	if (t->group)
 		field_take(&r);
 	f = field_take(&r);
-	if (a->pkey == EVP_PKEY_RSA)
+	if (t->pkey == EVP_PKEY_RSA)
 		key = rsa_key(f, field_take(&r));
-	else if (a->group)
-		key = ec_key(a->group, f);
+	else if (t->group)
+		key = ec_key(t->group, f);
 	else
 		key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, f.p, f.len);
 	f = field_take(&r);
@@ -138,22 +128,22 @@ static EVP_PKEY *public_key(const struct algorithm *a, const uint8_t *blob, size
 bool signature_make(EVP_PKEY *key, const char *algorithm, const void *data, size_t n, uint8_t *raw,
 		    size_t *len)
 {
-	const struct algorithm *a = find(algorithm);
+	const struct key_type *t = find(algorithm);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool made = false;
 
-	if (a && ctx && EVP_PKEY_get_base_id(key) == a->pkey &&
-	    EVP_DigestSignInit(ctx, NULL, digest_of(a), NULL, key) == 1)
+	if (t && ctx && is_of(key, t) &&
+	    EVP_DigestSignInit(ctx, NULL, digest_of(t), NULL, key) == 1)
 		made = EVP_DigestSign(ctx, raw, len, data, n) == 1;
 	EVP_MD_CTX_free(ctx);
 	return made;
 }
 
-static bool verify(const struct algorithm *a, EVP_PKEY *key, const struct signature *s,
+static bool verify(const struct key_type *t, EVP_PKEY *key, const struct signature *s,
 		   const void *data, size_t n)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	const bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, digest_of(a), NULL, key) == 1 &&
+	const bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, digest_of(t), NULL, key) == 1 &&
 			  EVP_DigestVerify(ctx, s->raw, s->len, data, n) == 1;
 
 	EVP_MD_CTX_free(ctx);
@@ -163,25 +153,25 @@ static bool verify(const struct algorithm *a, EVP_PKEY *key, const struct signat
 enum signature_verdict signature_check(const struct signature *s, const uint8_t *blob,
 				       size_t blob_len, const void *data, size_t n)
 {
-	const struct algorithm *a = find(s->algorithm);
+	const struct key_type *t = find(s->algorithm);
 	uint8_t token[SIGNATURE_TOKEN_DATA];
 	struct field_writer w = {token, SIGNATURE_TOKEN_FLAGS, sizeof(token)};
 	const uint8_t flags = (uint8_t)s->flags;
-	EVP_PKEY *key = a ? public_key(a, blob, blob_len, token) : NULL;
+	EVP_PKEY *key = t ? public_key(t, blob, blob_len, token) : NULL;
 	bool good = false;
 
-	if (key && !a->token) {
-		good = verify(a, key, s, data, n);
+	if (key && !t->token) {
+		good = verify(t, key, s, data, n);
 	} else if (key) {
 		field_put_bytes(&w, &flags, 1);
 		field_put_u32(&w, s->counter);
 		SHA256(data, n, token + w.len);
-		good = s->flags == flags && verify(a, key, s, token, sizeof(token));
+		good = s->flags == flags && verify(t, key, s, token, sizeof(token));
 	}
 	EVP_PKEY_free(key);
 	if (!good)
 		return SIGNATURE_BAD;
-	return a->token && !(flags & USER_PRESENT) ? SIGNATURE_NO_TOUCH : SIGNATURE_GOOD;
+	return t->token && !(flags & USER_PRESENT) ? SIGNATURE_NO_TOUCH : SIGNATURE_GOOD;
 }
 
 /* ---- a key's blob ---- */
@@ -221,31 +211,27 @@ static size_t whole_point(const char *group, uint8_t point[POINT_MAX], size_t n)
 size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
 {
 	struct field_writer w = {blob, 0, KEYLINE_BLOB_MAX};
-	char group[32] = "", type[KEYLINE_TYPE];
+	const struct key_type *t = key_types;
 	uint8_t point[POINT_MAX];
 	size_t n = sizeof(point);
-	const struct algorithm *a = algorithms;
-	const char *errstr;
 
-	EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
-	while (a < algorithms + ALGORITHMS &&
-	       (a->pkey != EVP_PKEY_get_base_id(key) || (a->group && strcmp(a->group, group) != 0)))
-		a++;
-	if (a == algorithms + ALGORITHMS)
+	while (t < key_types + KEY_TYPES && !is_of(key, t))
+		t++;
+	if (t == key_types + KEY_TYPES)
 		return 0;
-	field_put_text(&w, a->type);
-	if (a->pkey == EVP_PKEY_RSA) {
+	field_put_text(&w, t->name);
+	if (t->pkey == EVP_PKEY_RSA) {
 		put_number(&w, key, OSSL_PKEY_PARAM_RSA_E);
 		put_number(&w, key, OSSL_PKEY_PARAM_RSA_N);
 	} else {
 		if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, n, &n) !=
 		    1)
 			return 0;
-		if (a->curve) {
-			n = whole_point(group, point, n);
-			field_put_text(&w, a->curve);
+		if (t->curve) {
+			n = whole_point(t->group, point, n);
+			field_put_text(&w, t->curve);
 		}
 		field_put(&w, point, n);
 	}
-	return keyline_check_blob(blob, w.len, type, &errstr) == 0 ? w.len : 0;
+	return keyline_check_blob(blob, w.len, NULL) ? w.len : 0;
 }

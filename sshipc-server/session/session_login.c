@@ -55,20 +55,12 @@ void session_tell_left(struct session *s)
 	session_tell(s, &m);
 }
 
+/* Not a certificate's: libssh would not check its authority. */
 static bool type_taken(ssh_key key)
 {
-	switch (ssh_key_type(key)) {
-	case SSH_KEYTYPE_ED25519:
-	case SSH_KEYTYPE_SK_ED25519:
-	case SSH_KEYTYPE_ECDSA_P256:
-	case SSH_KEYTYPE_ECDSA_P384:
-	case SSH_KEYTYPE_ECDSA_P521:
-	case SSH_KEYTYPE_SK_ECDSA:
-	case SSH_KEYTYPE_RSA:
-		return true;
-	default: /* certificates among them: libssh would not check their authority */
-		return false;
-	}
+	const char *name = ssh_key_type_to_char(ssh_key_type(key));
+
+	return name && key_type_find(name, strlen(name));
 }
 
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)

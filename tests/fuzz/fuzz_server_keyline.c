@@ -17,19 +17,18 @@ static void check_text(const struct keyline *k)
 {
 	const char *why = NULL;
 	uint8_t digest[KEYLINE_DIGEST];
-	char type[KEYLINE_TYPE];
 
 	EXPECT(k->name[0] && strlen(k->name) < KEYLINE_NAME);
 	for (const char *c = k->name; *c; c++)
 		EXPECT(keyline_is_name_char(*c));
 	EXPECT(!k->endpoint[0] || endpoint_check_name(k->endpoint, &why) == 0);
-	EXPECT(keyline_check_blob(k->blob, k->blob_len, type, &why) == 0 && !strcmp(type, k->type));
+	EXPECT(keyline_check_blob(k->blob, k->blob_len, &why) == k->type);
 	keyline_digest(k->blob, k->blob_len, digest);
 	EXPECT(memcmp(digest, k->digest, sizeof(digest)) == 0);
 	EXPECT(!k->replace_old || k->max_sessions);
 	EXPECT(!k->source.len || address_is_loopback(&k->source));
 	EXPECT(!k->from_text == !k->from.n && !k->valid_text == !k->valid.n);
-	EXPECT(!k->verify_required || strncmp(k->type, "sk-", 3) == 0);
+	EXPECT(!k->verify_required || k->type->token);
 }
 
 /* Of a line and itself, and of one with no options, nothing new comes; however little room. */

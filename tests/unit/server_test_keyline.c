@@ -63,7 +63,7 @@ Test(keyline, good)
 			     "%s: %s", good[i].line, why);
 		cr_expect_str_eq(k.name, good[i].name);
 		cr_expect_str_eq(k.endpoint, good[i].endpoint);
-		cr_expect_str_eq(k.type, good[i].type);
+		cr_expect_str_eq(k.type->name, good[i].type);
 		cr_expect_eq(k.n_permitopen, good[i].n_permitopen);
 		keyline_free(&k);
 		keyline_free(&k);

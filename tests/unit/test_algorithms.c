@@ -140,12 +140,14 @@ static void server_offer(enum algorithms_profile profile, bool gcm, struct offer
 
 static void client_offer(enum algorithms_profile profile, bool gcm, struct offer *o)
 {
+	char host_keys[KEY_ALGORITHMS];
 	int pair[2];
 	ssh_session session = new_session(pair);
 
 	cr_assert_eq(ssh_options_set(session, SSH_OPTIONS_FD, &pair[0]), SSH_OK);
 	cr_assert_eq(ssh_options_set(session, SSH_OPTIONS_HOST, "test"), SSH_OK);
-	cr_assert_eq(algorithms_set_client(session, profile, gcm, algorithms_host_keys), 0, "%s",
+	key_algorithms(false, host_keys);
+	cr_assert_eq(algorithms_set_client(session, profile, gcm, host_keys), 0, "%s",
 		     ssh_get_error(session));
 	listen_to(session, ssh_connect, pair[1], o);
 	ssh_free(session);
@@ -155,6 +157,7 @@ static void client_offer(enum algorithms_profile profile, bool gcm, struct offer
 #define GCM   "aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
 #define REST  "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
 #define ETM   "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
+#define ECDSA "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"
 #define PLAIN ",hmac-sha2-256,hmac-sha2-512"
 
 static const struct {
@@ -214,7 +217,8 @@ Test(algorithms, offers)
 
 		client_offer(offers[i].profile, offers[i].gcm, &o);
 		judge(i, &o);
-		cr_expect_str_eq(o.list[HOSTKEY], algorithms_host_keys, "%zu", i);
+		cr_expect_str_eq(o.list[HOSTKEY], "ssh-ed25519," ECDSA ",rsa-sha2-512,rsa-sha2-256",
+				 "%zu", i);
 	}
 }
 
@@ -238,11 +242,13 @@ static const char *const never[] = {"ssh-rsa", "ssh-dss", "ssh-ed25519-cert-v01@
 
 Test(algorithms, key_types)
 {
-	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++) {
-		cr_expect_not(has(algorithms_user_keys, never[i]), "%s", never[i]);
-		cr_expect_not(has(algorithms_host_keys, never[i]), "%s", never[i]);
-	}
-	cr_expect(has(algorithms_user_keys, "sk-ssh-ed25519@openssh.com"));
-	cr_expect(has(algorithms_user_keys, "rsa-sha2-256"));
-	cr_expect_not(has(algorithms_host_keys, "sk-ssh-ed25519@openssh.com"));
+	char all[KEY_ALGORITHMS], of_hosts[KEY_ALGORITHMS];
+
+	key_algorithms(true, all);
+	key_algorithms(false, of_hosts);
+	for (size_t i = 0; i < sizeof(never) / sizeof(*never); i++)
+		cr_expect_not(has(all, never[i]), "%s", never[i]);
+	cr_expect_str_eq(all, "ssh-ed25519,sk-ssh-ed25519@openssh.com," ECDSA
+			      ",sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256");
+	cr_expect_not(has(of_hosts, "sk-ssh-ed25519@openssh.com"));
 }

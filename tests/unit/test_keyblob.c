@@ -33,15 +33,16 @@ Test(keyblob, good_keys)
 {
 	for (size_t i = 0; i < N_KEYS; i++) {
 		uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
-		char type[KEYLINE_TYPE], text[KEYLINE_FINGERPRINT];
+		char text[KEYLINE_FINGERPRINT];
+		const struct key_type *type;
 		const char *why = NULL;
 		size_t n = decode(keys[i].base64, blob, sizeof(blob));
 
-		cr_expect_eq(keyline_check_blob(blob, n, type, &why), 0, "%s: %s", keys[i].type,
-			     why);
-		cr_expect_str_eq(type, keys[i].type);
-		cr_expect(keyline_type_known(type, strlen(type)));
-		cr_expect_not(keyline_type_known(type, strlen(type) - 1));
+		type = keyline_check_blob(blob, n, &why);
+		cr_assert(type, "%s: %s", keys[i].type, why);
+		cr_expect_str_eq(type->name, keys[i].type);
+		cr_expect_eq(key_type_find(type->name, strlen(type->name)), type);
+		cr_expect_null(key_type_find(type->name, strlen(type->name) - 1));
 		keyline_digest(blob, n, digest);
 		keyline_fingerprint(digest, text);
 		cr_expect_str_eq(text, keys[i].fingerprint);
@@ -52,17 +53,14 @@ Test(keyblob, every_cut_and_one_byte_more)
 {
 	for (size_t i = 0; i < N_KEYS; i++) {
 		uint8_t blob[KEYLINE_BLOB_MAX] = {0};
-		char type[KEYLINE_TYPE];
 		const char *why = NULL;
 		size_t n = decode(keys[i].base64, blob, sizeof(blob) - 1);
 
 		for (size_t cut = 0; cut < n; cut++)
-			cr_expect_eq(keyline_check_blob(blob, cut, type, &why), -1, "%s cut to %zu",
-				     keys[i].type, cut);
-		cr_expect_eq(keyline_check_blob(blob, n + 1, type, &why), -1, "%s and more",
-			     keys[i].type);
+			cr_expect_null(keyline_check_blob(blob, cut, &why), "%s cut to %zu",
+				       keys[i].type, cut);
+		cr_expect_null(keyline_check_blob(blob, n + 1, &why), "%s and more", keys[i].type);
 		cr_expect_str_eq(why, "something follows the key");
-		cr_expect_str_eq(type, "");
 	}
 }
 
@@ -73,7 +71,6 @@ Test(keyblob, other_lengths_of_fields)
 					     {0, 0, 0, 12},	    {0, 0, 1, 0},
 					     {0x7f, 255, 255, 255}, {255, 255, 255, 255}};
 	uint8_t blob[KEYLINE_BLOB_MAX];
-	char type[KEYLINE_TYPE];
 	const char *why;
 	size_t n = decode(BLOB_ED, blob, sizeof(blob));
 
@@ -83,8 +80,7 @@ Test(keyblob, other_lengths_of_fields)
 
 			memcpy(changed, blob, n);
 			memcpy(changed + at, lengths[i], 4);
-			cr_expect_eq(keyline_check_blob(changed, n, type, &why), -1, "%zu at %zu",
-				     i, at);
+			cr_expect_null(keyline_check_blob(changed, n, &why), "%zu at %zu", i, at);
 		}
 	}
 }
@@ -115,10 +111,9 @@ static void put_number(struct made *m, size_t size, uint8_t first, uint8_t secon
 
 static const char *judge(const struct made *m)
 {
-	char type[KEYLINE_TYPE];
 	const char *why = NULL;
 
-	return keyline_check_blob(m->p, m->n, type, &why) == 0 ? "good" : why;
+	return keyline_check_blob(m->p, m->n, &why) ? "good" : why;
 }
 
 Test(keyblob, rsa_numbers)
