@@ -4,6 +4,17 @@
 /*
  * A program started afresh as a helper of the monitor: nothing of its memory, one socket, a lesser
  * uid.
+ *
+ * A helper has an empty environment (but for sanitizers and debuggers), one socket (HELPER_SOCKET),
+ * 0-2 on /dev/null, no capabilities, no_new_privs, is not dumpable, and gets SIGKILL when its
+ * parent dies.  Where the monitor is root, a helper has the uid and the groups of "user" (never 0),
+ * and the demotion is verified by trying to take it back.
+ *
+ * What is missing is found at the start, before anything is bound: root needs CAP_SETUID and
+ * CAP_SETGID for its helpers, and CAP_KILL, without which the kernel would not pass the
+ * parent-death signal on to them; the change of user is tried in a process of its own.  What is
+ * refused is named, with the way out, and the exit code is 71.  close_range can be done without:
+ * what was inherited is marked close-on-exec, by /proc/self/fd, before Landlock takes that away.
  */
 #include <stdbool.h>
 #include <sys/types.h>

@@ -5,6 +5,13 @@
  * Checks the way to a file: each folder and each symbolic link, one after the other and by
  * descriptors, so that what was checked is what is opened.  Whoever can write a folder on the way
  * can put another file, or an older version of ours, in its place.
+ *
+ * Who asks for what: the allow list and host keys are strict.  Settings, and the client's key and
+ * known_hosts, let a group pass that has its owner's name and nobody else in it; the client's key
+ * and known_hosts, where we are root, also one other user, whose files they are (as with ssh(1),
+ * that user can use and change them anyway, but no third one can).  A remedy is only named where it
+ * works: not chmod where the file is another's or the file system cannot be written.  Pipes and
+ * devices can be settings.
  */
 #include <stdbool.h>
 #include <sys/stat.h>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In every process; what it reads may come from a peer.  It allocates nothing.
+ */
 #include "field.h"
 
 #include <string.h>

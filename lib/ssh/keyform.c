@@ -50,7 +50,8 @@ static bool openssh_cipher(const char *text, char cipher[KEYLINE_TYPE])
 	return strlen(cipher) == f.len;
 }
 
-/* Those with which libssh decrypts a file; there are names that it knows and fails with. */
+/* Those with which libssh decrypts a file.  Trap: it knows the names of AEAD ciphers as well, and
+ * calls a NULL function for them (0.10), whatever the passphrase. */
 static bool libssh_decrypts(const char *cipher)
 {
 	static const char *const names[] = {"none",	  "aes256-ctr", "aes192-ctr", "aes128-ctr",

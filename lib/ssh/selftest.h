@@ -6,6 +6,12 @@
  * milliseconds, no network) shows whether it rejects a changed AES-GCM packet (CVE-2026-59847:
  * several versions never looked) and whether what a server interposes in libssh is called.  It
  * warms up libssh and OpenSSL on the way, so that a confined process needs no file.
+ *
+ * The server makes it at each start in a process of sshipc-session alone.  What fails is not
+ * offered; the log and --version say so.  Two things go on in a weaker way: a libssh that wants the
+ * private half of a host key (0.12 derives the public half from it) gets it, but still does not
+ * sign; a libssh whose signatures are not seen at all (another crypto library, static linking)
+ * signs and verifies itself, and the monitor believes it.
  */
 #include <libssh/libssh.h>
 #include <stdbool.h>

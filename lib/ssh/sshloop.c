@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the session process and in the client, for the one libssh session of each; called by libevent
+ * and, to write, by the owner's pass.  It knows no channel and decides nothing but when a session
+ * is over.  sshloop.h lists libssh's traps.
+ */
 #include "sshloop.h"
 
 #include <errno.h>
@@ -13,52 +18,46 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "address.h"
 #include "alloc.h"
+#include "liveness.h"
 #include "loop.h"
 #include "watchdog.h"
 
 enum {
-	READ_SIZE = 4096,	/* what libssh reads at a time (MAX_BUF_SIZE) */
-	READS_PER_TURN = 16,	/* then the other descriptors get their turn */
-	PASSES_PER_TURN = 16,	/* likewise: a pass may read, and a peer that sends without end make
-				   each of them the cause of another */
-	PROBES = 3,		/* unanswered keepalives until a peer is dead */
-	HUSHED = 64 * 1024,	/* bytes that must wait before a poll tells of them */
-	DRAIN_MS = 200,		/* for the last packets at the end */
-	HEARD_MAX = 32 * 1024,	/* packets, without one of ours that went out */
-	ON_THEIR_WAY = 8 << 20, /* bytes that an honest peer may have sent before it knew */
-	HEAR_OUT_MS = 100,	/* for the peer to read our last words and close */
-	ANSWERS_MAX =
-	    1024 * 1024, /* bytes of answers that a peer may make us hold without reading them */
+	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
+	READS_PER_TURN = 16,	   /* then the other descriptors get their turn */
+	PASSES_PER_TURN = 16,	   /* likewise: a pass may read, and a peer that sends without end
+				      make each of them the cause of another */
+	DEFERRED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
+	DRAIN_MS = 200,		   /* for the last packets at the end */
+	CLOSE_MS = 100,		   /* for the peer to read our reason and close */
+	ANSWERS_MAX = 1024 * 1024, /* bytes of answers that a peer may make us hold unread */
 };
 
 struct sshloop {
 	ssh_session session;
-	ssh_event event;
+	ssh_event event; /* NULL until the first packet function was called */
 	int fd;
 	struct event_base *base;
 	struct event *readable, *writable, *tick, *later;
 	struct sshloop_config config;
 	struct sshloop_ops ops;
 	struct ssh_counter_struct socket, packets;
-	uint64_t seen_in, seen_out; /* packets, socket bytes at the last tick */
+	struct liveness liveness;
+	/* AGAIN: a callback or the owner asks for another pass.  OVER: dead was called. */
+	enum { RESTING, PASSING, AGAIN, OVER } run;
+	bool keyed;    /* the first key exchange is over */
+	bool paused;   /* reading is suspended: by the owner */
+	bool choked;   /* reading is suspended: the peer does not read our answers */
+	bool deferred; /* sshloop_defer_reads */
 	struct {
 		uint64_t payload, packets, sent;
 	} flushed;	       /* the counters when nothing was pending */
-	uint64_t refused_at;   /* packets.in_packets when libssh took nothing; the next packet may
-				  change that */
+	uint64_t refused_at;   /* packets.in_packets when libssh took nothing; 0: it took some */
 	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
-				  0: none */
-	uint64_t heard_then, said_then, said_at_tick; /* packets, see watch_exchange() */
-	uint64_t asked_at;			      /* socket.in_bytes */
-	unsigned silent, stalled, owed;		      /* ticks */
-	const char *failed;
-	bool keyed, passing, again, paused, choked, was_pending, logged_in, refused, hushed, asked,
-	    dead;
+				  0: it holds nothing */
+	const char *failed;    /* why the session is to end */
 };
-
-static const char no_new_keys[] = "peer does not answer our key exchange: connection given up";
 
 /* What waits to be sent, at least: a packet is 24 bytes longer than its payload, or more. */
 static uint64_t queued_bytes(const struct sshloop *l)
@@ -70,7 +69,9 @@ static uint64_t queued_bytes(const struct sshloop *l)
 	return made > sent ? made - sent : 0;
 }
 
-static void arm_write(struct sshloop *l)
+/* Trap: libssh flags interest in writing after every send, though nothing is pending; the status
+ * tells whether something is. */
+static void arm(struct sshloop *l)
 {
 	const bool pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
 
@@ -85,7 +86,7 @@ static void arm_write(struct sshloop *l)
 		event_add(l->writable, NULL);
 	else
 		event_del(l->writable);
-	if (sshloop_deaf(l))
+	if (sshloop_is_suspended(l))
 		event_del(l->readable);
 	else
 		event_add(l->readable, NULL);
@@ -93,7 +94,7 @@ static void arm_write(struct sshloop *l)
 
 static void report_death(struct sshloop *l, const char *why)
 {
-	l->dead = true;
+	l->run = OVER;
 	event_del(l->readable);
 	event_del(l->writable);
 	event_del(l->tick);
@@ -109,13 +110,13 @@ static const char *last_error(ssh_session session)
 
 	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
 		text += sizeof(prefix) - 1;
-	/* libssh's filter of packets is in nobody's reach. */
+	/* Trap: libssh's packet filter decides before any callback. */
 	if (strcmp(text, "Packet filter: rejected packet (type 94)") == 0)
 		return "the peer sent channel data before a login, or after its own KEXINIT, which "
 		       "RFC 4253 section 7.1 forbids (AsyncSSH does so when new keys are due): "
 		       "this libssh ends such a session";
-	/* The peer said goodbye, and libssh, which had something to send, then found the socket
-	 * that it had closed itself: errno is of some call before. */
+	/* Trap: where the peer sent DISCONNECT and libssh had something to send, it finds the
+	 * socket that it has closed itself, and reports an errno of some earlier call. */
 	if (strcmp(text, strerror(EINPROGRESS)) == 0 || strcmp(text, strerror(EAGAIN)) == 0)
 		return "the peer ended the connection, and what it said is lost";
 	if (strcmp(text, "disconnected") == 0 || strcmp(text, "Success") == 0 || text[0] == '\0')
@@ -123,6 +124,9 @@ static const char *last_error(ssh_session session)
 	return text;
 }
 
+/* Trap: the error code of a session says nothing about its health (a refused open sets it, and
+ * nothing clears it), and ssh_event_dopoll says OK where a packet could not be decrypted.  The
+ * status is looked at instead, after every call that may poll. */
 static const char *death(const struct sshloop *l)
 {
 	const int status = ssh_get_status(l->session);
@@ -131,9 +135,7 @@ static const char *death(const struct sshloop *l)
 		return l->failed;
 	if (status & SSH_CLOSED_ERROR)
 		return last_error(l->session);
-	if (status & SSH_CLOSED)
-		return "connection closed by peer";
-	return NULL;
+	return status & SSH_CLOSED ? "connection closed by peer" : NULL;
 }
 
 static void advance_key_exchange(struct sshloop *l)
@@ -144,45 +146,18 @@ static void advance_key_exchange(struct sshloop *l)
 		return;
 	rc = l->config.client ? ssh_connect(l->session) : ssh_handle_key_exchange(l->session);
 	if (l->config.client)
-		/* libssh cleared it on both descriptors when it saw the connect complete. */
+		/* Trap: libssh makes the socket blocking, its duplicate and so ours, when it sees
+		 * the connect complete. */
 		fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
 	if (rc == SSH_OK)
 		l->keyed = true;
 	else if (rc == SSH_ERROR && !l->failed)
 		l->failed = last_error(l->session);
-	/* The session has something to poll only after that first call. */
+	/* Trap: a session has something to poll only after that first call. */
 	if (!l->event && !l->failed) {
 		l->event = ssh_event_new();
 		if (!l->event || ssh_event_add_session(l->event, l->session) != SSH_OK)
 			l->failed = "cannot watch the session";
-	}
-}
-
-/* Between our KEXINIT and the peer's libssh holds back all that it would send, where no status
- * shows it: a peer that asks and asks, and never answers the KEXINIT, could have us hold any
- * amount, and keep the old keys.  Whether packets are held back is tried out. */
-static bool is_held_back(struct sshloop *l)
-{
-	const uint64_t before = l->packets.out_packets;
-
-	ssh_send_ignore(l->session, "");
-	return l->packets.out_packets == before;
-}
-
-static void watch_exchange(struct sshloop *l)
-{
-	if (l->packets.out_packets != l->said_then) {
-		l->said_then = l->packets.out_packets;
-		l->heard_then = l->packets.in_packets;
-		l->asked = false;
-	} else if (l->logged_in && l->packets.in_packets - l->heard_then > HEARD_MAX) {
-		l->heard_then = l->packets.in_packets;
-		if (!l->asked) {
-			l->asked = is_held_back(l);
-			l->asked_at = l->socket.in_bytes;
-		} else if (l->socket.in_bytes - l->asked_at > ON_THEIR_WAY) {
-			l->failed = no_new_keys;
-		}
 	}
 }
 
@@ -192,20 +167,23 @@ static void look(struct sshloop *l)
 		l->ops.look(l->ops.arg, l->fd);
 }
 
+/* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
+ * opens, closes, keepalives.  What that brought has no event of its own, so the pass runs again
+ * until no packet arrived during it. */
 static void turn(struct sshloop *l)
 {
 	unsigned passes = 0;
 	const char *why;
 	uint64_t before;
 
-	if (l->passing) {
-		l->again = true;
+	if (l->run != RESTING) {
+		if (l->run == PASSING)
+			l->run = AGAIN;
 		return;
 	}
 	watchdog_enter();
-	l->passing = true;
 	do {
-		l->again = false;
+		l->run = PASSING;
 		before = l->packets.in_packets;
 		look(l);
 		if (!l->failed)
@@ -213,21 +191,22 @@ static void turn(struct sshloop *l)
 		if (!death(l))
 			l->ops.pass(l->ops.arg);
 		if (!death(l))
-			watch_exchange(l);
-	} while (!death(l) && (l->again || l->packets.in_packets != before) &&
+			l->failed = liveness_pass(&l->liveness);
+	} while (!death(l) && (l->run == AGAIN || l->packets.in_packets != before) &&
 		 ++passes < PASSES_PER_TURN);
-	l->passing = false;
+	l->run = RESTING;
 	watchdog_leave();
 	why = death(l);
 	if (why) {
 		report_death(l, why);
 		return;
 	}
-	arm_write(l);
+	arm(l);
 	if (passes == PASSES_PER_TURN)
 		sshloop_yield(l);
 }
 
+/* Trap: libssh reads 4096 bytes at a poll, however many are there. */
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
@@ -236,7 +215,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 		turn(l);
 		return;
 	}
-	l->passing = true; /* callbacks may kick */
+	l->run = PASSING; /* callbacks may kick */
 	watchdog_enter();
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		const uint64_t before = l->socket.in_bytes;
@@ -248,10 +227,10 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 		rc = ssh_event_dopoll(l->event, 0);
 		if (rc == SSH_ERROR && !death(l))
 			l->failed = "connection lost";
-		if (death(l) || l->socket.in_bytes - before < READ_SIZE || sshloop_deaf(l))
+		if (death(l) || l->socket.in_bytes - before < READ_SIZE || sshloop_is_suspended(l))
 			break;
 	}
-	l->passing = false;
+	l->run = RESTING;
 	turn(l);
 }
 
@@ -260,72 +239,35 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
 	turn(arg);
 }
 
-void sshloop_probe(struct sshloop *l)
-{
-	const uint64_t before = l->packets.out_packets;
-
-	/* Every second call only collects the last answer and sends nothing. */
-	for (int i = 0; i < 2 && l->packets.out_packets == before; i++)
-		if (ssh_send_keepalive(l->session) == SSH_ERROR)
-			break;
-}
-
-bool sshloop_deaf(const struct sshloop *l)
-{
-	return l->paused || l->choked;
-}
-
-/* While nothing is read from it, only a look tells. */
-static bool hung_up(const struct sshloop *l)
+/* While reading is suspended an end of file is not seen: POLLRDHUP is. */
+static bool has_hung_up(const struct sshloop *l)
 {
 	struct pollfd p = {.fd = l->fd, .events = POLLRDHUP};
 
 	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-/* Four times in the keepalive period: the third tick in a row without a sign of life is the end.
- * A whole packet is one; bytes are not, since a length changed on its way makes us wait for many.
- * Output that leaves a full buffer is one: on a slow line a probe waits behind it. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
-	const bool took = l->socket.out_bytes != l->seen_out;
-	const bool deaf = sshloop_deaf(l);
-	const bool alive = !l->logged_in || l->packets.in_packets != l->seen_in ||
-			   (l->was_pending && took) || deaf;
+	const bool suspended = sshloop_is_suspended(l);
+	const char *why;
 
-	l->silent = alive ? 0 : l->silent + 1;
-	l->stalled = took || !(l->was_pending || l->queued_until) ? 0 : l->stalled + 1;
-	l->passing = true;
-	l->owed = l->logged_in && alive && !deaf && l->packets.out_packets == l->said_at_tick &&
-			  is_held_back(l)
-		      ? l->owed + 1
-		      : 0;
-	l->passing = false;
-	l->said_at_tick = l->packets.out_packets;
-	l->seen_in = l->packets.in_packets;
-	l->seen_out = l->socket.out_bytes;
-	l->was_pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
-	if (deaf && hung_up(l))
-		l->failed = "connection lost";
-	else if (l->silent >= PROBES)
-		l->failed = "peer does not answer: connection given up";
-	else if (l->stalled * (unsigned)l->config.keepalive / 4 >= ADDRESS_STALL)
-		l->failed = "peer takes no data: connection given up";
-	else if (l->owed * (unsigned)l->config.keepalive / 4 >= ADDRESS_STALL)
-		l->failed = no_new_keys;
-	else if (l->silent > 0 || (l->paused && l->logged_in)) {
-		l->passing = true;
-		/* Who does not listen must still be heard, or the peer takes it for dead. */
-		if (l->paused)
-			ssh_send_ignore(l->session, "");
-		else
-			sshloop_probe(l);
-		l->passing = false;
-	}
+	l->run = PASSING; /* callbacks may kick */
+	why = suspended && has_hung_up(l)
+		  ? "connection lost"
+		  : liveness_tick(&l->liveness, suspended, l->queued_until != 0);
+	/* A peer that is not read must still hear us, or it takes us for dead. */
+	if (!why && l->paused && l->liveness.peer != PEER_UNWATCHED)
+		ssh_send_ignore(l->session, "");
+	l->run = RESTING;
+	if (why)
+		l->failed = why;
 	turn(l);
 }
 
+/* Trap: libssh closes its descriptor within callbacks, at an end of file or an error.  It has a
+ * duplicate; the original is watched, shut down and closed here. */
 struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd,
 			    const struct sshloop_config *config, const struct sshloop_ops *ops)
 {
@@ -340,6 +282,10 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 	l->writable = loop_event(base, fd, EV_WRITE | EV_PERSIST, on_socket, l);
 	l->tick = loop_event(base, -1, EV_PERSIST, on_tick, l);
 	l->later = loop_timer(base, on_later, l);
+	l->liveness = (struct liveness){.session = session,
+					.keepalive = config->keepalive,
+					.socket = &l->socket,
+					.packets = &l->packets};
 	ssh_set_counters(session, &l->socket, &l->packets);
 	return l;
 }
@@ -360,7 +306,7 @@ void sshloop_start(struct sshloop *l)
 
 void sshloop_logged_in(struct sshloop *l)
 {
-	l->logged_in = true;
+	l->liveness.peer = PEER_ALIVE;
 }
 
 bool sshloop_keyed(const struct sshloop *l)
@@ -370,19 +316,17 @@ bool sshloop_keyed(const struct sshloop *l)
 
 void sshloop_kick(struct sshloop *l)
 {
-	if (l->dead)
-		return;
 	turn(l);
 }
 
 bool sshloop_writable(struct sshloop *l)
 {
-	if (l->dead || l->failed || !l->keyed)
+	if (l->run == OVER || l->failed || !l->keyed)
 		return false;
 	if (l->queued_until && l->packets.out_bytes >= l->queued_until)
 		l->queued_until = 0;
-	if (l->refused && l->packets.in_packets == l->refused_at)
-		return false;
+	if (l->refused_at && l->packets.in_packets == l->refused_at)
+		return false; /* the next packet may change it */
 	return !l->queued_until && !l->paused &&
 	       (ssh_get_status(l->session) & SSH_WRITE_PENDING) == 0;
 }
@@ -394,10 +338,10 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 
 	if (rc < 0)
 		return -1;
-	/* During the peer's key exchange it takes nothing. */
-	l->refused = rc == 0;
-	l->refused_at = l->packets.in_packets;
-	/* Between our KEXINIT and the peer's, packets go into a queue that no status shows. */
+	/* Trap: during a key exchange that the peer began, libssh takes nothing. */
+	l->refused_at = rc == 0 ? l->packets.in_packets : 0;
+	/* Trap: between our KEXINIT and the peer's, libssh takes everything into a queue without
+	 * bound that no status shows; no packet of it counts as sent. */
 	if (l->packets.out_bytes - before < (uint64_t)rc)
 		l->queued_until = before + (uint64_t)rc;
 	return rc;
@@ -412,18 +356,18 @@ void sshloop_cork(struct sshloop *l, bool on)
 
 void sshloop_defer_reads(struct sshloop *l, bool on)
 {
-	const int value = on ? HUSHED : 1;
+	const int value = on ? DEFERRED : 1;
 
-	if (on == l->hushed)
+	if (on == l->deferred)
 		return;
-	l->hushed = on;
+	l->deferred = on;
 	setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
 size_t sshloop_chunk(void)
 {
-	/* 0.10 makes packets of 32758 bytes for a peer that takes 32768: a full write must not
-	 * leave ten over. */
+	/* Trap: 0.10 makes packets of 32758 bytes for a peer that takes 32768: a full write must
+	 * not leave ten over. */
 	static size_t chunk;
 
 	if (!chunk)
@@ -436,16 +380,26 @@ void sshloop_pause(struct sshloop *l, bool pause)
 	if (l->paused == pause)
 		return;
 	l->paused = pause;
-	if (!l->passing && !l->dead)
-		arm_write(l);
+	if (l->run == RESTING)
+		arm(l);
 }
 
 void sshloop_fail(struct sshloop *l, const char *why)
 {
-	if (l->dead || l->failed)
+	if (l->run == OVER || l->failed)
 		return;
 	l->failed = why;
 	sshloop_yield(l);
+}
+
+void sshloop_probe(struct sshloop *l)
+{
+	liveness_ask(&l->liveness);
+}
+
+bool sshloop_is_suspended(const struct sshloop *l)
+{
+	return l->paused || l->choked;
 }
 
 uint64_t sshloop_bytes_in(const struct sshloop *l)
@@ -453,7 +407,6 @@ uint64_t sshloop_bytes_in(const struct sshloop *l)
 	return l->socket.in_bytes;
 }
 
-/* Whatever callbacks of the owner would do is over; only the socket matters now. */
 static void drain(struct sshloop *l)
 {
 	const uint64_t end = loop_ms() + DRAIN_MS;
@@ -469,10 +422,10 @@ static void drain(struct sshloop *l)
 	}
 }
 
-/* What the peer still sends would meet a closed socket, and the reset overtake our last words. */
-static void hear_out(struct sshloop *l)
+/* What the peer still sends would meet a closed socket, and the reset overtake our DISCONNECT. */
+static void await_close(struct sshloop *l)
 {
-	const uint64_t end = loop_ms() + HEAR_OUT_MS;
+	const uint64_t end = loop_ms() + CLOSE_MS;
 	struct pollfd p = {.fd = l->fd, .events = POLLIN};
 	uint64_t now;
 	char buf[4 * READ_SIZE];
@@ -487,7 +440,7 @@ void sshloop_free(struct sshloop *l, const char *message)
 {
 	if (!l)
 		return;
-	l->dead = true;
+	l->run = OVER; /* callbacks of the last packets ask for no pass */
 	drain(l);
 	if (l->event) {
 		ssh_event_remove_session(l->event, l->session);
@@ -495,15 +448,16 @@ void sshloop_free(struct sshloop *l, const char *message)
 	}
 	if (message)
 		ssh_session_set_disconnect_message(l->session, message);
-	/* Else libssh would leave the client's descriptor open, and forget it. */
+	/* Trap: ssh_disconnect leaves a descriptor open that came by SSH_OPTIONS_FD, as the
+	 * client's duplicate did. */
 	ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
-	/* Since its last send it waits for a poll to tell that there is room: it would close with
-	 * the message unsent.  Where there is none, this is the end all the same. */
+	/* Trap: since its last send libssh waits for a poll to tell that there is room, and would
+	 * close with the message unsent.  Where there is no room, this is the end all the same. */
 	ssh_set_fd_towrite(l->session);
 	ssh_disconnect(l->session);
 	ssh_free(l->session);
 	if (message)
-		hear_out(l);
+		await_close(l);
 	event_free(l->readable);
 	event_free(l->writable);
 	event_free(l->tick);

@@ -2,10 +2,58 @@
 #ifndef SSHIPC_SSHLOOP_H
 #define SSHIPC_SSHLOOP_H
 /*
- * Drives ONE libssh session from libevent.  The only file that knows when libssh polls, reads,
- * queues and lies about it. Almost every libssh call may read the socket and run callbacks; so the
- * owner does its work in pass(), which is run again until no packet arrived meanwhile, and
- * callbacks only note what happened.
+ * Drives ONE libssh session from libevent.  The only file that knows when libssh polls, reads and
+ * queues.  Almost every libssh call may read the socket and run callbacks; so the owner does its
+ * work in pass(), which is run again until no packet arrived meanwhile, and callbacks only note
+ * what happened.
+ *
+ * libssh's traps, by the function or file that handles each; in lib/ssh a comment that begins with
+ * "Trap:" says more there.
+ *
+ *   sshloop.c
+ *     turn                  writes, closes, opens and keepalives read the socket and run callbacks
+ *     advance_key_exchange  a session has something to poll only after a first packet function;
+ *                           a client's descriptor is made blocking while it connects
+ *     on_socket             one poll reads at most 4096 bytes
+ *     arm                   interest in writing is flagged although nothing is pending
+ *     death                 a session's error code says nothing about its health
+ *     last_error            channel data behind the peer's KEXINIT ends the session
+ *     sshloop_new           libssh closes its descriptor within callbacks
+ *     sshloop_write         between two KEXINITs packets queue where no status shows them
+ *     sshloop_chunk         a write of full packets leaves a small one over (0.10)
+ *     sshloop_free          a client's descriptor stays open, the last message is not sent
+ *   liveness.c
+ *     liveness_ask          a keepalive request goes out only at every second call
+ *     is_held_back          a peer that never answers our KEXINIT has us hold packets
+ *   relay.c, relays.c
+ *     on_data               data beyond the window is taken (0.10); stderr data piles up
+ *     pull                  nothing offers again what a callback left; a partial read opens
+ *                           the window (0.10)
+ *     on_close              a channel must not be freed in its callback
+ *     close_channel         a close with output pending sends EOF only
+ *     relays_pass           a close reads, and lets in more opens than it lets go
+ *   algorithms.c, keyform.c, selftest.c, watchdog.c
+ *     algorithms_set_...    files are read unasked: configuration, known_hosts, moduli;
+ *                           compression stays offered unless it is "none"
+ *     keyform_check_private an AEAD cipher of a key file makes it call a NULL function
+ *     selftest_run          AES-GCM's tags may go unchecked
+ *     on_timer              a packet size of 10 makes it loop for ever (0.10), as others may
+ *   lib/base/alloc.c
+ *     alloc                 without memory a packet is sent in plain text
+ *   sshipc-server/session
+ *     session_on_gssapi     GSSAPI reads keytabs and looks up names before a login
+ *     on_message            an unclaimed message is queued without bound; on a client, too
+ *     open_channel          a message is freed after its callback, so an open is answered in
+ *                           it; a maximum packet size of 10 is refused
+ *     streamlocal.c         the path of a direct-streamlocal is not told
+ *     unanswered.c          some logins and opens get neither a callback nor an answer
+ *     sigcalls.c            signatures are verified before anyone is asked, with any key
+ *     spawner.c             a client without a home folder does not connect (0.12)
+ *   sshipc-client/link
+ *     confirmation.c        a maximum packet size of 0 leaves a channel opening, 10 loops
+ *     look_at               a refused open is seen only by asking for it again
+ *     log_in                a signature algorithm is chosen before the server has said which
+ *                           it takes
  */
 #include <event2/event.h>
 #include <libssh/libssh.h>
@@ -67,19 +115,19 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 /* Until it is taken off, small packets go out together. */
 void sshloop_cork(struct sshloop *l, bool on);
 
-/* Until it is taken off, what libssh does beside writing finds input only where much waits (TCP).
- */
+/* Sets SO_RCVLOWAT to 64 KiB, until it is taken off: the reads hidden in libssh's calls see no
+ * input unless that much is queued (TCP).  For while many channels close. */
 void sshloop_defer_reads(struct sshloop *l, bool on);
 
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);
 
-/* Asks the peer for a sign of life.  From pass. */
+/* Asks the peer for a sign of life (liveness.h).  From pass. */
 void sshloop_probe(struct sshloop *l);
 
 /* True while nothing is read from the peer: paused, or it does not take the answers to its
  * requests. */
-bool sshloop_deaf(const struct sshloop *l);
+bool sshloop_is_suspended(const struct sshloop *l);
 
 /* Stops (true) reading the session's socket: the owner holds as much as it may. */
 void sshloop_pause(struct sshloop *l, bool pause);

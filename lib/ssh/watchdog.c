@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the session process and in the client.  sshloop.c marks each turn of its loop; a signal
+ * handler, which may only call what is async-signal-safe, ends a process that makes none.
+ */
 #include "watchdog.h"
 
 #include <errno.h>
@@ -17,6 +21,11 @@ static volatile sig_atomic_t turns, inside, limited;
 static sig_atomic_t seen;
 static const char *last_words;
 
+/* Trap: libssh 0.10 loops for ever, and takes more and more memory, where a peer's maximum packet
+ * size is 10; other versions do at 0 (CVE-2026-59843).  Such a size is refused where it can be
+ * seen; this is for where it cannot, and for what nobody has found yet.  The timer counts CPU time
+ * only.
+ */
 static void on_timer(int sig)
 {
 	const int saved = errno;

@@ -6,6 +6,13 @@
  * offer all keys of an agent, and waits for it without end; so it never talks to the agent: it gets
  * answers that are there before it asks, and the agent is asked from the loop.
  * draft-miller-ssh-agent.
+ *
+ * libssh gets one end of a socket pair that already holds an answer, this one key, and then the end
+ * of the stream: it cannot wait.  For want of a signature it gives up; what it wanted signed is in
+ * our end of the pair, and goes to the agent from the loop.  Once the signature is there libssh
+ * gets another pair, with key and signature, and sends the same request; the server sees the
+ * question about the key twice.  The agent is asked anew at each login; whatever it says no to is
+ * tried again after the usual pause.  libssh 0.10 loses 90 bytes of memory at each such login.
  */
 #include <event2/event.h>
 #include <libssh/libssh.h>

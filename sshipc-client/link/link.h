@@ -4,6 +4,21 @@
 /*
  * One SSH session to the server: resolves, connects, authenticates, keeps it up, opens channels and
  * hands them to the relay.  Nothing outside it knows how many links there are.
+ *
+ * A link goes through reaching (resolve.h, reach.h, or via.h), keying, which ends with the
+ * judgement on the host key (trust.h), authenticating with the one identity (identity.h), and up.
+ * connect_timeout covers all of it, and begins anew after a person was asked about the host key.  A
+ * failure closes the session, resets every connection that it carried, and the link tries again
+ * after a pause (backoff.h).  Before the first success a refusal is the end: host key 76, login 77,
+ * no destination for a foreign server 64, an unreadable known_hosts 78.  Later refusals are logged
+ * and tried again, but for exit_on_refusal; so is, at any time, what a server of ours says will
+ * pass (max-sessions, valid), where listeners wait for it.
+ *
+ * A local connection that comes ends the pause, once a second, and begins a connect anew that has
+ * hung for 3 s and was not begun for one: the kernel asks a server that is back after ever longer
+ * times only.  Neither happens where the host key or our key was refused, since asking again soon
+ * would count against us.  After a suspend of a keepalive period or longer the session is given up
+ * and the next attempt made at once.
  */
 #include <event2/event.h>
 

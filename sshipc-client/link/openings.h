@@ -4,6 +4,16 @@
 /*
  * Local connections on their way to a channel: waiting for a session, asked for and not yet
  * answered.  Knows how libssh tells what became of an open.  Opened ones belong to the relay.
+ *
+ * While there is no session a local connection waits for hold seconds, then it is refused.  Once
+ * there is one it has patience seconds to get its channel.  Then it is given up, but libssh cannot
+ * free a channel whose answer is owed: the channel keeps its place among the 32 of its destination
+ * until the answer comes (an open that comes too late is closed) or the session ends.  So a
+ * destination that swallows connections has 32 opens at most and its own connections wait, which
+ * the log says after 5 s; those of others do not notice.  Where all 32 are owed for ten times the
+ * patience, and the session carries nothing, another session is made.  The relay is made before the
+ * open is sent, and rests until its answer was seen, so that what comes with the answer, be it the
+ * channel's end, is not missed.
  */
 #include <event2/event.h>
 #include <libssh/libssh.h>

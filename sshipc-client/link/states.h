@@ -5,6 +5,10 @@
  * What is known of the way to the endpoint, told apart: transport, authorised, endpoint.  Learns it
  * from the link's events and, at an sshipc-server, from .status, which is asked after each login
  * and when an open was refused.  Logs each change.
+ *
+ * An answer of .status must be a JSON object with endpoint, key and source: else a tunnel goes on
+ * with a warning, run mode ends with 69, and the doctor's step 9 fails.  "ready:" and READY=1
+ * follow the first login.
  */
 #include "link.h"
 #include "status.h"

@@ -5,6 +5,10 @@
  * Is this the server's key?  Pins (--hostkey) or known_hosts files, read by us: libssh's own
  * look-up is off.  Never accepts what is neither pinned, recorded nor confirmed by a person on a
  * terminal.
+ *
+ * Both known_hosts files are read: hashed names, wildcards, negation, [host]:port, @revoked.  The
+ * key on record is good, another one is shown beside it and ends with 76, an unknown one is asked
+ * about on a terminal at the first connect, else refused.
  */
 #include <libssh/libssh.h>
 #include <stdbool.h>

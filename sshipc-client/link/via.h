@@ -4,6 +4,13 @@
 /*
  * A command in place of a TCP connection (--via): its stdin and stdout are one end of a socket
  * pair, the other end is the connection.  Its process lives no longer than that.
+ *
+ * The command has no other descriptor of ours but stderr, and our environment.  Nothing is
+ * resolved, and the host key is judged by the name that was given; a name that a shell or ssh could
+ * take for more than a word is refused (CVE-2023-51385).  The kernel sends the command SIGTERM
+ * where we are killed.  It stays in our process group, as it may have to ask on the terminal; in
+ * run mode it ignores the terminal's signals, which are COMMAND's.  A command that is more than one
+ * process learns of the end by its stdin only.
  */
 #include <event2/event.h>
 #include <stdbool.h>

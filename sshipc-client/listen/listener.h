@@ -4,6 +4,10 @@
 /*
  * The local listeners: each accepted connection goes to the link.  They stay open whatever the link
  * does, and a Unix path that was removed or replaced is bound again.
+ *
+ * Every 2 s the path of a Unix listener is looked at: where it leads to our inode no more, it was
+ * removed or replaced, and is bound again once nothing is there and the folder is.  What took its
+ * place is neither connected to nor touched.
  */
 #include <event2/event.h>
 

@@ -6,6 +6,16 @@
  * up: so its terminal, process group, signals, exit code and children are what they would be
  * without us.  The tunnel is held by another process, no child of it, that ends when it ends,
  * however that was.
+ *
+ * The process forks before anything is opened.  The tunnel's process asks what there is to ask on
+ * the terminal, logs in, asks .status, listens, and sends the variables through a pipe; then it
+ * leaves terminal and session.  The other process, which has held no key, sets the variables and
+ * executes COMMAND.  So a stopped COMMAND does not stop its tunnel, a pipeline's process group
+ * stays whole, and no signal has to be passed on.  A listener that names another endpoint than the
+ * key's ends it with 77.  The end of COMMAND is seen by a pidfd: connections that still wait in the
+ * listener are taken, all may end in order for 10 s, then all is closed.  The tunnel's process
+ * ignores signals from the start of COMMAND on, since a service manager that stops a service
+ * signals all of it.  After SIGKILL of the tunnel's process the private folder stays.
  */
 #include "listener.h"
 #include "status.h"

@@ -5,6 +5,10 @@
  * Connects to configured endpoints, without blocking and with a deadline: in the monitor itself,
  * or, when that is root, in a helper process that has the uid which endpoints shall see.  Knows
  * addresses by number only; nothing a peer sent reaches it.
+ *
+ * TCP sockets are made with SO_LINGER {1,0}, TCP_NODELAY and SO_KEEPALIVE.  EAGAIN of a Unix
+ * socket, a backlog that is full, is tried again every 20 ms, by the dial that came first; those
+ * behind it wait for it.  After its timeout any dial fails with ETIMEDOUT.
  */
 #include <event2/event.h>
 

@@ -276,7 +276,7 @@ static void check_alive(struct session *s)
 		sshloop_probe(s->loop);
 	}
 	if (s->alive == ASKED &&
-	    (sshloop_deaf(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
+	    (sshloop_is_suspended(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
 		s->alive = NOT_ASKED;
 		session_tell(s, &alive);
 	}

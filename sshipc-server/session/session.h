@@ -4,6 +4,22 @@
 /*
  * The session process: one SSH connection, from key exchange to the last byte.  Runs confined,
  * decides nothing: asks the monitor for every login and every channel, and gets connected sockets.
+ *
+ * Before the loop first looks at the SSH socket: 0-2 on /dev/null; a libssh session on a duplicate
+ * of the socket; the watchdog; no_new_privs, not dumpable, no core file, the parent-death signal;
+ * limits of descriptors and memory; the system call list (confine.h).  From there on it cannot
+ * open, connect, listen, execute, signal, or pass a descriptor.  It holds exactly: 0-2; its end of
+ * the pair; the SSH socket and libssh's duplicate of it; one epoll; the two ends of libevent's own
+ * pipe; and one connected socket for each open channel.  It never holds a listener, a file, another
+ * session's socket, or a socket that is not yet connected.
+ *
+ * A channel open.  For direct-tcpip libssh tells host and port; for direct-streamlocal@openssh.com
+ * the path is read by streamlocal.h, an absolute path of 1 to 107 bytes without NUL, or nothing.  A
+ * maximum packet size below 1024 is refused.  With a free slot the session sends OPEN and waits for
+ * the answer, since libssh frees the message when its callback returns.  OPENED: the channel is
+ * confirmed and the socket attached to a relay.  PENDING: the channel is confirmed and its data
+ * held; a later OPENED attaches the socket, a later REFUSED aborts the channel.  When the relay is
+ * over the session says CLOSED, and the slot is free.
  */
 #include <libssh/server.h>
 #include <stdbool.h>
