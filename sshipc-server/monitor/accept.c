@@ -27,7 +27,7 @@ struct conn *accept_find(struct monitor *m, uint32_t id)
 {
 	struct conn *c;
 
-	LIST_FOREACH(c, &m->by_id[id % BUCKETS], of_id)
+	LIST_FOREACH(c, &m->by_id[id % BUCKETS], handover.of_id)
 	if (c->id == id)
 		return c;
 	return NULL;
@@ -35,17 +35,17 @@ struct conn *accept_find(struct monitor *m, uint32_t id)
 
 static void leave_queue(struct monitor *m, struct conn *c)
 {
-	TAILQ_REMOVE(&m->queue, c, in_queue);
-	close(c->fd);
-	close(c->end);
+	TAILQ_REMOVE(&m->queue, c, handover.in_queue);
+	close(c->handover.fd);
+	close(c->handover.end);
 }
 
-static void on_conn_closed(void *arg, struct conn *c)
+void accept_on_closed(void *arg, struct conn *c)
 {
 	struct monitor *m = arg;
 
-	LIST_REMOVE(c, of_id);
-	if (!c->spawner)
+	LIST_REMOVE(c, handover.of_id);
+	if (!c->handover.spawner)
 		leave_queue(m, c);
 	if (m->stopping && m->view.n_sessions == 0)
 		event_base_loopbreak(m->view.base);
@@ -75,7 +75,7 @@ static bool admit(struct monitor *m, const struct address *peer)
 		conn_give_way(instead->owner, which);
 	if (instead || verdict == ADMISSION_FREE)
 		return true;
-	view->bitten[which]++;
+	view->limit_hits[which]++;
 	k = ratelimit_find(view->ratelimit, "limit", limit_name(which));
 	if (k ? ratelimit_again(k)
 	      : ratelimit_begin(view->ratelimit, "limit", limit_name(which), true, ""))
@@ -98,18 +98,18 @@ static bool is_its_turn(struct monitor *m, struct conn *c)
 		conn_give_way(instead->owner, LIMIT_PENALTY);
 		return admission_start(s, &c->unauth, loop_seconds(), &instead);
 	}
-	if (!c->told)
+	if (!c->handover.wait_logged)
 		audit_limit(c, LIMIT_PENALTY, "it waits its turn: others failed from this address");
-	c->told = true;
+	c->handover.wait_logged = true;
 	return false;
 }
 
 /* False: the spawner is gone, as will be heard, and they wait for the next one. */
 static bool hand_over(struct monitor *m, struct conn *c)
 {
-	if (spawner_spawn(m->spawner, c->id, c->fd, c->end) == 0) {
+	if (spawner_spawn(m->spawner, c->id, c->handover.fd, c->handover.end) == 0) {
 		leave_queue(m, c);
-		c->spawner = m->spawner;
+		c->handover.spawner = m->spawner;
 		conn_handed_over(c, m->view.proof); /* as its sessions do */
 		return true;
 	}
@@ -127,7 +127,7 @@ void accept_hand_over(struct monitor *m)
 	while (c && m->ready && spawner_starting(m->spawner) < STARTS_AT_ONCE) {
 		const bool turn = is_its_turn(m, c);
 
-		next = TAILQ_NEXT(c, in_queue);
+		next = TAILQ_NEXT(c, handover.in_queue);
 		if (turn && !hand_over(m, c))
 			return;
 		if (!turn)
@@ -163,11 +163,11 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (++m->last_id == 0)
 		m->last_id = 1;
-	c = conn_new(&m->view, m->last_id, peer, pair[0], on_conn_closed, m);
-	c->fd = fd;
-	c->end = pair[1];
-	LIST_INSERT_HEAD(&m->by_id[c->id % BUCKETS], c, of_id);
-	TAILQ_INSERT_TAIL(&m->queue, c, in_queue);
+	c = conn_new(&m->view, m->last_id, peer, pair[0]);
+	c->handover.fd = fd;
+	c->handover.end = pair[1];
+	LIST_INSERT_HEAD(&m->by_id[c->id % BUCKETS], c, handover.of_id);
+	TAILQ_INSERT_TAIL(&m->queue, c, handover.in_queue);
 	accept_hand_over(m);
 }
 

@@ -27,7 +27,7 @@ static void give_session(const struct conn *c, struct evbuffer *out)
 	char text[STATUS_TEXT];
 	struct json_out o = {text, sizeof(text), 0};
 
-	status_put(c, &c->last_refusal, &o);
+	status_put(c, &c->opens.last_refusal, &o);
 	add_line(out, &o);
 }
 
@@ -113,7 +113,7 @@ static void give_status(const struct monitor_view *view, const struct reload *e,
 	json_put(&o, "unauthenticated", "%zu", admission_unauth(view->admission));
 	json_put(&o, "limits", "{");
 	for (int i = 0; i < LIMITS; i++)
-		json_put(&o, limit_name((enum limit)i), "%" PRIu64, view->bitten[i]);
+		json_put(&o, limit_name((enum limit)i), "%" PRIu64, view->limit_hits[i]);
 	json_close(&o, '}');
 	json_text(&o, "allowlist", path ? path : s->allowlist);
 	json_put(&o, "keys", "%zu", allowlist_count(view->allowlist));

@@ -47,7 +47,7 @@ static const struct words *find_words(const char *algorithm, uint32_t fault)
 	return &by_fault[fault];
 }
 
-enum heard attempts_on_attempt(struct conn *c, struct message *m)
+enum handled attempts_on_attempt(struct conn *c, struct message *m)
 {
 	const struct message_attempt *attempt = &m->attempt;
 	const uint32_t fault = attempt->fault;
@@ -58,13 +58,13 @@ enum heard attempts_on_attempt(struct conn *c, struct message *m)
 	const struct words *words;
 
 	if (fault >= SESSION_LOGIN_FAULTS)
-		return HEARD_WRONG;
+		return HANDLED_WRONG;
 	if (fault != SESSION_CERTIFICATE)
 		c->fault = ADMISSION_REFUSED;
 	if (!login_count(c, fault == SESSION_QUERY	   ? LOGIN_QUERIES
 			    : fault == SESSION_CERTIFICATE ? LOGIN_CERTIFICATES
 							   : LOGIN_SIGNATURES))
-		return HEARD;
+		return HANDLED;
 	words = find_words(attempt->algorithm, fault);
 	log_escape(&named, attempt->algorithm, strlen(attempt->algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
@@ -76,15 +76,15 @@ enum heard attempts_on_attempt(struct conn *c, struct message *m)
 				     {"reason", words->reason, 0}),
 			  "%s, user \"%s\"; %s", what,
 			  log_escape(&user, attempt->user, strlen(attempt->user)), words->remedy);
-	return HEARD;
+	return HANDLED;
 }
 
 /* ---- the end of those that never logged in ---- */
 
-static const struct left {
+static const struct stage {
 	const char *words;
 	int priority;
-} lefts[SESSION_REACHED] = {
+} stages[SESSION_REACHED] = {
     [SESSION_SILENT] = {"it sent nothing", LOG_INFO},
     [SESSION_PROXY] =
 	{"it sent a PROXY header, not SSH: whatever forwards to this port must not send "
@@ -100,39 +100,40 @@ static const struct left {
     [SESSION_KEYED] = {"after the key exchange it did not log in", LOG_INFO},
 };
 
-enum heard attempts_on_left(struct conn *c, struct message *m)
+enum handled attempts_on_left(struct conn *c, struct message *m)
 {
 	const struct message_left *left = &m->left;
 	struct log_text first, why;
 
-	if (left->reached >= SESSION_REACHED || c->left)
-		return HEARD_WRONG;
-	c->left = &lefts[left->reached];
+	if (left->reached >= SESSION_REACHED || c->login.stage)
+		return HANDLED_WRONG;
+	c->login.stage = &stages[left->reached];
 	log_escape(&first, left->first, left->first_len);
 	log_escape(&why, left->why, strlen(left->why));
-	snprintf(c->last_words, sizeof(c->last_words), "%s%s%s%s%s", first.s[0] ? " (\"" : "",
-		 first.s, first.s[0] ? "\")" : "", why.s[0] ? "; " : "", why.s);
-	return HEARD;
+	snprintf(c->login.last_words, sizeof(c->login.last_words), "%s%s%s%s%s",
+		 first.s[0] ? " (\"" : "", first.s, first.s[0] ? "\")" : "", why.s[0] ? "; " : "",
+		 why.s);
+	return HANDLED;
 }
 
 void attempts_log_end(struct conn *c)
 {
-	const bool tried = c->counts[LOGIN_QUERIES] || c->counts[LOGIN_SIGNATURES] ||
-			   c->counts[LOGIN_CERTIFICATES];
-	const int priority = c->methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
-			     : c->left && !tried			    ? c->left->priority
-									    : LOG_INFO;
+	const bool tried = c->login.counts[LOGIN_QUERIES] || c->login.counts[LOGIN_SIGNATURES] ||
+			   c->login.counts[LOGIN_CERTIFICATES];
+	const int priority = c->login.methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
+			     : c->login.stage && !tried ? c->login.stage->priority
+							: LOG_INFO;
 	char text[256];
 
 	snprintf(
 	    text, sizeof(text), "ended before login%s%s%s%s%s",
-	    c->methods[0] ? "; refused methods: " : "", c->methods,
-	    !c->methods[0] ? ""
-	    : tried	   ? " (only publickey is taken)"
+	    c->login.methods[0] ? "; refused methods: " : "", c->login.methods,
+	    !c->login.methods[0] ? ""
+	    : tried		 ? " (only publickey is taken)"
 		    : " (only publickey is taken), and no key was offered: the client has none, or "
 		      "none of an algorithm that is taken here",
-	    c->left && !tried && !c->methods[0] ? ": " : "",
-	    c->left && !tried && !c->methods[0] ? c->left->words : "");
+	    c->login.stage && !tried && !c->login.methods[0] ? ": " : "",
+	    c->login.stage && !tried && !c->login.methods[0] ? c->login.stage->words : "");
 	if (audit_may_log(c, "no-login", text))
-		audit_log(c, priority, "no-login", NULL, "%s%s", text, c->last_words);
+		audit_log(c, priority, "no-login", NULL, "%s%s", text, c->login.last_words);
 }

@@ -14,7 +14,7 @@ void audit_name(struct conn *c)
 {
 	char peer[ADDRESS_TEXT];
 
-	snprintf(c->who, sizeof(c->who), "session %" PRIu32 ", %s%s%s", c->id,
+	snprintf(c->audit.who, sizeof(c->audit.who), "session %" PRIu32 ", %s%s%s", c->id,
 		 address_format(&c->from, peer, sizeof(peer)), c->use ? ", " : "",
 		 c->use ? c->use->name : "");
 }
@@ -39,13 +39,13 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_event(priority, event, fields, "%s: %s", c->who, text);
+	log_event(priority, event, fields, "%s: %s", c->audit.who, text);
 }
 
 bool audit_may_log(struct conn *c, const char *event, const char *text)
 {
 	struct ratelimit *r = c->view->ratelimit;
-	const char *key = c->use ? c->use->fingerprint : c->refused_key;
+	const char *key = c->use ? c->use->fingerprint : c->login.refused_key;
 	char host[ADDRESS_TEXT], subject[640];
 	struct repeat *k;
 	bool written;
@@ -55,16 +55,16 @@ bool audit_may_log(struct conn *c, const char *event, const char *text)
 	k = ratelimit_find(r, event, subject);
 	if (k)
 		return ratelimit_again(k);
-	if (c->minute != ratelimit_minute(r))
-		c->kinds = 0;
-	c->minute = ratelimit_minute(r);
-	if (++c->kinds == KINDS_MAX + 1)
+	if (c->audit.minute != ratelimit_minute(r))
+		c->audit.kinds = 0;
+	c->audit.minute = ratelimit_minute(r);
+	if (++c->audit.kinds == KINDS_MAX + 1)
 		audit_log(
 		    c, LOG_WARNING, "limit", LOG_FIELDS({"limit", limit_name(LIMIT_LOG_LINES), 0}),
 		    "more than %d different lines in a minute: the rest is dropped", KINDS_MAX);
-	written =
-	    c->kinds <= KINDS_MAX && ratelimit_begin(r, event, subject, *key, *key ? key : host);
-	c->view->bitten[LIMIT_LOG_LINES] += !written;
+	written = c->audit.kinds <= KINDS_MAX &&
+		  ratelimit_begin(r, event, subject, *key, *key ? key : host);
+	c->view->limit_hits[LIMIT_LOG_LINES] += !written;
 	return written;
 }
 
@@ -73,7 +73,7 @@ void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
 	char text[256];
 	va_list ap;
 
-	c->view->bitten[which]++;
+	c->view->limit_hits[which]++;
 	if (!audit_may_log(c, "limit", limit_name(which)))
 		return;
 	va_start(ap, fmt);

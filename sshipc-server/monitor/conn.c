@@ -32,13 +32,14 @@ static void log_violation(struct conn *c, const char *what)
 static void log_end(struct conn *c)
 {
 	if (c->use)
-		audit_log(c, LOG_INFO, "logout",
-			  LOG_FIELDS({"channels", NULL, c->n_opened},
-				     {"refused", NULL, c->n_refused},
-				     {"claimed_bytes_to_endpoint", NULL, c->to_endpoint},
-				     {"claimed_bytes_from_endpoint", NULL, c->from_endpoint}),
-			  "ended after %zu channels; %zu opens and requests were refused",
-			  c->n_opened, c->n_refused);
+		audit_log(
+		    c, LOG_INFO, "logout",
+		    LOG_FIELDS({"channels", NULL, c->opens.granted},
+			       {"refused", NULL, c->opens.refused},
+			       {"claimed_bytes_to_endpoint", NULL, c->activity.to_endpoint},
+			       {"claimed_bytes_from_endpoint", NULL, c->activity.from_endpoint}),
+		    "ended after %zu channels; %zu opens and requests were refused",
+		    c->opens.granted, c->opens.refused);
 	else
 		attempts_log_end(c);
 }
@@ -49,7 +50,7 @@ static void dispose(struct conn *c)
 	c->view->n_sessions--;
 	peer_free(&c->peer);
 	LIST_REMOVE(c, of_view);
-	c->closed(c->arg, c);
+	c->view->closed(c->view->owner, c);
 	free(c);
 }
 
@@ -78,7 +79,7 @@ void conn_kill(struct conn *c)
 		c->fault = ADMISSION_BLAMELESS;
 	if (!c->use || c->fault == ADMISSION_CRASH)
 		admission_punish(c->view->admission, &c->from, c->fault, loop_seconds());
-	event_free(c->grace);
+	event_free(c->login.grace);
 	peer_cut(&c->peer);
 }
 
@@ -87,7 +88,8 @@ void conn_abandon(struct conn *c)
 	log_msg(LOG_ERR,
 		"%s: its process %d has not ended: the spawner %s; look at both (ps -o "
 		"pid,stat,wchan), and end them with kill -9",
-		c->who, c->peer.pid, c->peer.ordered ? "was told to kill it" : "takes no orders");
+		c->audit.who, c->peer.pid,
+		c->peer.ordered ? "was told to kill it" : "takes no orders");
 	opens_release_all(c);
 	dispose(c);
 }
@@ -172,26 +174,23 @@ static bool on_kill(void *arg)
 	return c->view->kill(c->view->owner, c);
 }
 
-struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock,
-		      void (*closed)(void *arg, struct conn *c), void *arg)
+struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock)
 {
 	static const struct peer_ops ops = {on_readable, on_overdue, on_kill, on_gone};
 	struct conn *c = xcalloc(1, sizeof(*c));
 
 	c->view = view;
-	c->proof = view->proof;
+	c->login.proof = view->proof;
 	c->id = id;
 	c->from = *from;
-	c->closed = closed;
-	c->arg = arg;
-	c->since = c->active = loop_seconds();
+	c->activity.since = c->activity.last = loop_seconds();
 	c->fault = ADMISSION_NO_LOGIN;
 	c->unauth.owner = c;
-	admission_enter(view->admission, &c->unauth, from, c->since);
+	admission_enter(view->admission, &c->unauth, from, c->activity.since);
 	audit_name(c);
 	peer_init(&c->peer, view->base, sock, &ops, c);
-	c->grace = loop_timer(view->base, on_grace, c);
-	loop_after(c->grace, (uint64_t)view->settings->login_grace * 1000);
+	c->login.grace = loop_timer(view->base, on_grace, c);
+	loop_after(c->login.grace, (uint64_t)view->settings->login_grace * 1000);
 	LIST_INSERT_HEAD(&view->conns, c, of_view);
 	view->n_sessions++;
 	return c;
@@ -202,7 +201,7 @@ void conn_handed_over(struct conn *c, bool proof)
 	if (c->state == CONN_QUEUED)
 		c->state = CONN_STARTING;
 	c->peer.process = true;
-	c->proof = proof;
+	c->login.proof = proof;
 }
 
 void conn_spawned(struct conn *c, int pid)
@@ -241,7 +240,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			      ? ": it took 2 s of CPU before a login, which no honest client needs"
 			      : "");
 	/* Who began nothing could not have it work. */
-	if (!c->use && (c->unauth.begun || !c->proof))
+	if (!c->use && (c->unauth.begun || !c->login.proof))
 		admission_spend(c->view->admission, &c->from, (unsigned)(cpu_us / 1000),
 				loop_seconds());
 	peer_exited(&c->peer);

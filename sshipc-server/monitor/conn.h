@@ -16,7 +16,7 @@ struct channel {
 	uint32_t id;
 	/* CHANNEL_REFUSED: after PENDING; the session still has to say CLOSED */
 	enum { CHANNEL_DIALLING, CHANNEL_OPEN, CHANNEL_REFUSED } state;
-	bool told; /* PENDING was said */
+	bool pending_sent;
 	struct dial *dial;
 	bool counted; /* among the dials of key and server, until its answer is taken */
 	struct event *timer;
@@ -46,10 +46,6 @@ struct key_use {
 	struct conn *waiter;	     /* a login that waits for an older session to be given up */
 };
 
-/* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
- * from the keys' number. */
-enum login_count { LOGIN_QUERIES, LOGIN_SIGNATURES, LOGIN_CERTIFICATES, LOGIN_COUNTS };
-
 /* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
  * before ENDING or GONE. */
 enum conn_state {
@@ -62,61 +58,92 @@ enum conn_state {
 	CONN_GONE,   /* it is cut: nothing is heard of it any more, only its process is awaited */
 };
 
-struct conn {
-	LIST_ENTRY(conn) of_id;	    /* accept.c's */
+/* accept.c's, for the way to the spawner. */
+struct handover {
+	LIST_ENTRY(conn) of_id;
 	TAILQ_ENTRY(conn) in_queue; /* while QUEUED */
 	struct spawner *spawner;    /* from STARTING on */
-	int fd, end; /* while QUEUED: the connection, the session's end of the pair */
-	bool told;   /* that it waits its turn */
-	struct monitor_view *view;
-	uint32_t id;
-	struct address from;
-	struct peer peer;
-	struct event *grace;		    /* until its login */
-	bool proof;			    /* a login must come with its signature */
+	int fd, end;	  /* while QUEUED: the connection, the session's end of the pair */
+	bool wait_logged; /* that it waits its turn */
+};
+
+/* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
+ * from the keys' number. */
+enum login_count { LOGIN_QUERIES, LOGIN_SIGNATURES, LOGIN_CERTIFICATES, LOGIN_COUNTS };
+
+/* What login.c, attempts.c and signing.c know of its login, granted or not. */
+struct login {
+	struct event *grace;		    /* until then it has time */
+	bool proof;			    /* it must come with its signature */
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
-	enum conn_state state;
-	bool ended; /* by us: a SIGKILL is no crash */
-	struct unauth unauth;
-	enum admission_fault fault;	 /* should it end before its login */
-	bool user_verified;		 /* by the token that signed the last login */
-	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
-					    key was taken off the list */
-	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
-	struct endpoint const *endpoint; /* that the login was for */
-	LIST_ENTRY(conn) of_key;
-	LIST_ENTRY(conn) of_view;
-	struct key_use *waiting; /* this login waits for an older session of its key */
-	struct event *wait;
-	bool asked_alive, alive;	     /* CHECK was said; the peer answered */
-	time_t warned_for;		     /* the end by the clock that was announced */
-	time_t since;			     /* accepted; monotonic */
-	time_t active;			     /* STATS changed, or a channel was opened or closed */
-	uint64_t to_endpoint, from_endpoint; /* bytes, as the session counts them */
-	char client[640];		     /* user and version that it claims */
-	char version[LOG_ESCAPED];	     /* the latter, escaped */
-	char why[128];			     /* it was ended, for a summary */
-	struct refusal last_refusal;
 	unsigned counts[LOGIN_COUNTS];
-	const struct left *left; /* how far it says that it came; NULL: it did not say */
-	char last_words[640];	 /* escaped: what its peer sent first, and why it ended */
-	unsigned minute, kinds;	 /* different lines in that minute */
+	bool user_verified;		       /* by the token that signed the last login */
+	char client[640];		       /* user and version that it claims */
+	char version[LOG_ESCAPED];	       /* the latter, escaped */
 	char refused_key[KEYLINE_FINGERPRINT]; /* listed, and proved to be its peer's; "": none */
-	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
-	char methods[64];			    /* other than publickey that were tried */
-	struct channel **channels;		    /* max_channels of them, by slot */
-	size_t n_channels, n_opened, n_refused;
-	void (*closed)(void *arg, struct conn *c);
-	void *arg;
+	char methods[64];		       /* other than publickey that were tried */
+	const struct stage *stage; /* how far it says that it came; NULL: it did not say */
+	char last_words[640];	   /* escaped: what its peer sent first, and why it ended */
+	struct key_use *awaited;   /* while WAITING: what this key has open */
+	struct event *wait;
 };
 
-/* What came of a message of the session's: but for HEARD a breach of the protocol. */
-enum heard {
-	HEARD_WRONG, /* a field is wrong */
-	HEARD_UNPROVED,
-	HEARD,
+/* What opens.c knows of its channels. */
+struct opens {
+	struct channel **slots; /* max_channels of them, and one for .status; NULL before login */
+	size_t count, granted, refused;
+	struct refusal last_refusal;
+};
+
+/* What audit.c needs for its log lines. */
+struct audit {
+	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
+	unsigned minute, kinds;			    /* different lines in that minute */
+};
+
+/* For ctl and .status; what is counted is the session's claim. */
+struct activity {
+	time_t since;			     /* accepted; monotonic */
+	time_t last;			     /* STATS changed, or a channel was opened or closed */
+	uint64_t to_endpoint, from_endpoint; /* bytes */
+};
+
+struct conn {
+	struct monitor_view *view;
+	LIST_ENTRY(conn) of_view;
+	uint32_t id;
+	struct address from;
+	enum conn_state state;
+	bool ended; /* by us: a SIGKILL is no crash */
+	struct peer peer;
+	struct handover handover;
+	struct unauth unauth;
+	enum admission_fault fault; /* should it end before its login */
+	struct login login;
+	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
+					    key was taken off the list */
+	const struct endpoint *endpoint; /* that the login was for */
+	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
+	LIST_ENTRY(conn) of_key;
+	struct {
+		bool asked, answered;
+	} check; /* CHECK was said, whether its peer lives; it does */
+	struct opens opens;
+	struct activity activity;
+	struct {
+		time_t warned_for; /* the end by the clock that was announced */
+		char reason[128];  /* it was ended, for a summary */
+	} revoke;
+	struct audit audit;
+};
+
+/* What came of a message of the session's: but for HANDLED a breach of the protocol. */
+enum handled {
+	HANDLED_WRONG, /* a field is wrong */
+	HANDLED_UNPROVED,
+	HANDLED,
 };
 
 /* ---- audit.c ---- */
@@ -131,7 +158,7 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
  * line than others of this event about the same key, or, before login, address. */
 bool audit_may_log(struct conn *c, const char *event, const char *text);
 
-/* Counts a limit that bites, and logs it as such a line. */
+/* Counts that a limit was reached, and logs it as such a line. */
 void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -142,6 +169,11 @@ void audit_name(struct conn *c);
 
 /* NULL: nothing. */
 struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest);
+
+/* What the policy says of a login of its peer at now with that line (NULL: the key has none) for
+ * that endpoint. */
+enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry *entry,
+				  const struct endpoint *endpoint, time_t now);
 
 /* c is one of its sessions, from now on until keyuse_leave: its process is gone. */
 void keyuse_enter(struct conn *c, const struct keyline *key);
@@ -180,8 +212,8 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 /* ---- opens.c ---- */
 
 /* OPEN and CLOSED messages. */
-enum heard opens_on_open(struct conn *c, struct message *m);
-enum heard opens_on_closed(struct conn *c, struct message *m);
+enum handled opens_on_open(struct conn *c, struct message *m);
+enum handled opens_on_closed(struct conn *c, struct message *m);
 
 /* Logs a refusal, remembers it for the status answer and, where id is not 0, answers REFUSED. */
 void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
@@ -217,7 +249,7 @@ time_t revoke_conn_change(struct conn *c, time_t now);
 /* ---- signing.c ---- */
 
 /* SIGN messages: the session's key exchanges. */
-enum heard signing_on_sign(struct conn *c, struct message *m);
+enum handled signing_on_sign(struct conn *c, struct message *m);
 
 /* Whether its signature is that of a login in this session. */
 enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m);
@@ -232,9 +264,9 @@ const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *bl
 					 char fingerprint[KEYLINE_FINGERPRINT]);
 
 /* PROBE, AUTHORIZE and ALIVE messages. */
-enum heard login_on_probe(struct conn *c, struct message *m);
-enum heard login_on_authorize(struct conn *c, struct message *m);
-enum heard login_on_alive(struct conn *c, struct message *m);
+enum handled login_on_probe(struct conn *c, struct message *m);
+enum handled login_on_authorize(struct conn *c, struct message *m);
+enum handled login_on_alive(struct conn *c, struct message *m);
 
 /* Its login is decided no more. */
 void login_stop(struct conn *c);
@@ -242,8 +274,8 @@ void login_stop(struct conn *c);
 /* ---- attempts.c ---- */
 
 /* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
-enum heard attempts_on_attempt(struct conn *c, struct message *m);
-enum heard attempts_on_left(struct conn *c, struct message *m);
+enum handled attempts_on_attempt(struct conn *c, struct message *m);
+enum handled attempts_on_left(struct conn *c, struct message *m);
 
 /* Logs the end of a connection that did not log in. */
 void attempts_log_end(struct conn *c);
@@ -256,10 +288,9 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed);
 
 /* ---- conn.c: its life, from accept to the end of its process ---- */
 
-/* sock: our end of the pair, non-blocking, taken over.  closed is called once, when the connection
- * and its process are gone; conn is freed after it. */
-struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock,
-		      void (*closed)(void *arg, struct conn *c), void *arg);
+/* sock: our end of the pair, non-blocking, taken over.  view->closed is called once, when the
+ * connection and its process are gone; conn is freed after it. */
+struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock);
 
 /* The spawner has it: from now on there is, or will be, a process, whose end is awaited.  proof:
  * its login must come with the signature. */

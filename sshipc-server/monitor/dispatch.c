@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "loop.h"
 
-static enum heard on_note(struct conn *c, struct message *m)
+static enum handled on_note(struct conn *c, struct message *m)
 {
 	const uint32_t priority = m->note.priority;
 	struct log_text text;
@@ -17,55 +17,56 @@ static enum heard on_note(struct conn *c, struct message *m)
 	if (audit_may_log(c, "note", log_escape(&text, m->note.text, strlen(m->note.text))))
 		audit_log(c, priority < LOG_ERR || priority > LOG_DEBUG ? LOG_DEBUG : (int)priority,
 			  "note", NULL, "session says: %s", text.s);
-	return HEARD;
+	return HANDLED;
 }
 
-static enum heard on_refuse(struct conn *c, struct message *m)
+static enum handled on_refuse(struct conn *c, struct message *m)
 {
 	const struct policy_request r = {.action = (enum policy_action)m->refuse.action,
 					 .host = m->refuse.what,
 					 .host_len = strlen(m->refuse.what)};
 	enum policy_verdict verdict;
 	struct log_text what;
-	size_t used = strlen(c->methods);
+	size_t used = strlen(c->login.methods);
 
 	if (r.action == POLICY_GLOBAL_REQUEST && c->use) {
 		verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 		opens_refuse(c, 0, &r, verdict);
-		return HEARD;
+		return HANDLED;
 	}
 	log_escape(&what, r.host, r.host_len);
 	/* Every client asks for "none" first, to hear which methods there are. */
 	if (strcmp(what.s, "none") != 0)
 		c->fault = ADMISSION_REFUSED;
-	if (!strstr(c->methods, what.s))
-		snprintf(c->methods + used, sizeof(c->methods) - used, "%s%s", used ? ", " : "",
-			 what.s);
-	return HEARD;
+	if (!strstr(c->login.methods, what.s))
+		snprintf(c->login.methods + used, sizeof(c->login.methods) - used, "%s%s",
+			 used ? ", " : "", what.s);
+	return HANDLED;
 }
 
-static enum heard on_stats(struct conn *c, struct message *m)
+static enum handled on_stats(struct conn *c, struct message *m)
 {
-	if (m->stats.to_endpoint != c->to_endpoint || m->stats.from_endpoint != c->from_endpoint)
-		c->active = loop_seconds();
-	c->to_endpoint = m->stats.to_endpoint;
-	c->from_endpoint = m->stats.from_endpoint;
-	return HEARD;
+	if (m->stats.to_endpoint != c->activity.to_endpoint ||
+	    m->stats.from_endpoint != c->activity.from_endpoint)
+		c->activity.last = loop_seconds();
+	c->activity.to_endpoint = m->stats.to_endpoint;
+	c->activity.from_endpoint = m->stats.from_endpoint;
+	return HANDLED;
 }
 
-static enum heard on_limit(struct conn *c, struct message *m)
+static enum handled on_limit(struct conn *c, struct message *m)
 {
 	if (m->limit.which > SESSION_LIMIT_HELD)
-		return HEARD_WRONG;
+		return HANDLED_WRONG;
 	if (m->limit.which == SESSION_LIMIT_CHANNELS)
 		audit_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
 	else
 		audit_limit(c, LIMIT_MAX_HELD,
 			    "slow readers hold as many bytes as it may: it waits for them");
-	return HEARD;
+	return HANDLED;
 }
 
-static enum heard (*const handlers[MESSAGE_TYPES])(struct conn *c, struct message *m) = {
+static enum handled (*const handlers[MESSAGE_TYPES])(struct conn *c, struct message *m) = {
     [MESSAGE_PROBE] = login_on_probe,
     [MESSAGE_SIGN] = signing_on_sign,
     [MESSAGE_AUTHORIZE] = login_on_authorize,
@@ -96,9 +97,9 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed)
 	if (!well_formed || !message_allowed(type, state))
 		return message_name(type);
 	switch (handlers[type](c, m)) {
-	case HEARD:
+	case HANDLED:
 		return NULL;
-	case HEARD_UNPROVED:
+	case HANDLED_UNPROVED:
 		return "a login without the key's signature";
 	default:
 		return message_name(type);

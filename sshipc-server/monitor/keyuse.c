@@ -28,6 +28,17 @@ struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest)
 	return NULL;
 }
 
+enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry *entry,
+				  const struct endpoint *endpoint, time_t now)
+{
+	const struct policy_request r = {.action = POLICY_LOGIN,
+					 .source = c->from,
+					 .now = now,
+					 .user_verified = c->login.user_verified};
+
+	return policy_decide(entry ? &entry->key : NULL, endpoint, &r);
+}
+
 void keyuse_enter(struct conn *c, const struct keyline *key)
 {
 	struct key_use *u = keyuse_find(c->view, key->digest);
@@ -68,10 +79,10 @@ void keyuse_wake(struct monitor_view *view, const struct key_use *u)
 	bool awaited = false;
 
 	LIST_FOREACH(c, &u->conns, of_key)
-	awaited |= c->state != CONN_UP || (c->asked_alive && !c->alive);
+	awaited |= c->state != CONN_UP || (c->check.asked && !c->check.answered);
 	if (u->waiter &&
 	    (!awaited || !entry || u->sessions < keyuse_most_sessions(view, &entry->key)))
-		event_active(u->waiter->wait, EV_TIMEOUT, 0);
+		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
 }
 
 void keyuse_leave(struct conn *c)
@@ -90,15 +101,15 @@ void keyuse_leave(struct conn *c)
 void keyuse_wait(struct conn *c, struct key_use *u)
 {
 	c->state = CONN_WAITING;
-	c->waiting = u;
+	c->login.awaited = u;
 	u->waiter = c;
 }
 
 void keyuse_wait_over(struct conn *c)
 {
-	struct key_use *u = c->waiting;
+	struct key_use *u = c->login.awaited;
 
-	c->waiting = NULL;
+	c->login.awaited = NULL;
 	if (c->state == CONN_WAITING)
 		c->state = CONN_LOGIN;
 	if (!u)

@@ -31,7 +31,7 @@ bool login_count(struct conn *c, enum login_count which)
 	    {20, "certificates offered", "too many certificates offered: none is taken here"},
 	};
 
-	if (++c->counts[which] <= limits[which].most)
+	if (++c->login.counts[which] <= limits[which].most)
 		return true;
 	audit_limit(c, LIMIT_ATTEMPTS, "more than %u %s", limits[which].most, limits[which].what);
 	revoke_end(c, limits[which].reason);
@@ -48,7 +48,7 @@ const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *bl
 	return allowlist_find(c->view->allowlist, blob, len);
 }
 
-enum heard login_on_probe(struct conn *c, struct message *m)
+enum handled login_on_probe(struct conn *c, struct message *m)
 {
 	const struct message_probe *probe = &m->probe;
 	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
@@ -59,7 +59,7 @@ enum heard login_on_probe(struct conn *c, struct message *m)
 	struct log_text user;
 
 	if (!login_count(c, LOGIN_QUERIES))
-		return HEARD;
+		return HANDLED;
 	unknown_but_pending = !entry && pending_open(c->view->pending, &c->from, time(NULL));
 	if (!entry && !unknown_but_pending) {
 		c->fault = ADMISSION_REFUSED;
@@ -76,13 +76,13 @@ enum heard login_on_probe(struct conn *c, struct message *m)
 	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
 	answer.yes = entry || unknown_but_pending;
 	peer_send(&c->peer, &answer);
-	return HEARD;
+	return HANDLED;
 }
 
 void login_stop(struct conn *c)
 {
-	loop_drop(c->wait);
-	c->wait = NULL;
+	loop_drop(c->login.wait);
+	c->login.wait = NULL;
 	keyuse_wait_over(c);
 }
 
@@ -103,26 +103,26 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	const struct message_grant answer = {{MESSAGE_GRANT, 0},
 					     (uint32_t)c->view->settings->max_channels};
 
-	c->channels =
+	c->opens.slots =
 	    xcalloc((size_t)c->view->settings->max_channels + 1, sizeof(struct channel *));
 	c->state = CONN_UP;
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
 	keyuse_enter(c, &entry->key);
 	audit_name(c);
-	event_del(c->grace);
+	event_del(c->login.grace);
 	admission_leave(c->view->admission, &c->unauth);
 	admission_welcome(c->view->admission, &c->from, loop_seconds());
-	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->client, 0}),
+	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->login.client, 0}),
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
-		  entry->key.fingerprint, entry->endpoint->name, c->client);
+		  entry->key.fingerprint, entry->endpoint->name, c->login.client);
 	peer_send(&c->peer, &answer);
 	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 
 static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 {
-	return verdict == POLICY_USER_NOT_VERIFIED && !c->proof
+	return verdict == POLICY_USER_NOT_VERIFIED && !c->login.proof
 		   ? "with this libssh no login's signature is seen (sshipc-server --version), so "
 		     "verify-required cannot be granted; remove it, or use another libssh"
 		   : policy_remedy(verdict);
@@ -136,16 +136,17 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	char reason[128], what[512];
 
 	c->fault = ADMISSION_REFUSED;
-	snprintf(c->refused_key, sizeof(c->refused_key), "%s", entry ? fingerprint : "");
+	snprintf(c->login.refused_key, sizeof(c->login.refused_key), "%s",
+		 entry ? fingerprint : "");
 	snprintf(reason, sizeof(reason), "%s%s", policy_reason(verdict), more);
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"key", entry ? entry->key.name : "", 0},
-				     {"fingerprint", fingerprint, 0}, {"client", c->client, 0},
-				     {"reason", reason, 0}),
-			  "%s; %s; %s", what, c->client, remedy(c, verdict));
+				     {"fingerprint", fingerprint, 0},
+				     {"client", c->login.client, 0}, {"reason", reason, 0}),
+			  "%s; %s; %s", what, c->login.client, remedy(c, verdict));
 	if (entry)
 		snprintf(answer.reason, sizeof(answer.reason), "%s (session %u) [sshipc:%s]",
 			 reason, (unsigned)c->id, policy_code(verdict));
@@ -161,7 +162,7 @@ static struct conn *to_replace(const struct key_use *u)
 	{
 		if (other->state != CONN_UP)
 			return NULL;
-		if (other->asked_alive && !other->alive)
+		if (other->check.asked && !other->check.answered)
 			oldest = other; /* newest first: the last one seen */
 	}
 	return oldest;
@@ -172,12 +173,8 @@ static struct conn *to_replace(const struct key_use *u)
 static bool decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
-	const struct policy_request request = {.action = POLICY_LOGIN,
-					       .source = c->from,
-					       .now = time(NULL),
-					       .user_verified = c->user_verified};
 	const enum policy_verdict verdict =
-	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	    keyuse_decide(c, entry, entry ? entry->endpoint : NULL, time(NULL));
 	struct conn *oldest;
 	size_t max;
 
@@ -192,7 +189,7 @@ static bool decide_again(struct conn *c, struct key_use *u)
 			  "replaced by session %u: its peer is silent (replace-old)",
 			  (unsigned)c->id);
 		revoke_end(oldest, "replaced by a new session of the same key");
-		loop_after(c->wait, GO_MS);
+		loop_after(c->login.wait, GO_MS);
 		return false;
 	}
 	if (u->sessions < max)
@@ -206,7 +203,7 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->state == CONN_ENDING || decide_again(c, c->waiting))
+	if (c->state == CONN_ENDING || decide_again(c, c->login.awaited))
 		login_stop(c);
 }
 
@@ -222,12 +219,12 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	{
 		if (!replace || other->state != CONN_UP)
 			continue;
-		other->asked_alive = true;
-		other->alive = false;
+		other->check.asked = true;
+		other->check.answered = false;
 		peer_send(&other->peer, &check);
 	}
-	c->wait = loop_timer(c->view->base, on_waited, c);
-	loop_after(c->wait, REPLACE_MS);
+	c->login.wait = loop_timer(c->view->base, on_waited, c);
+	loop_after(c->login.wait, REPLACE_MS);
 }
 
 /* The owner of an unknown key proved to have it. */
@@ -253,7 +250,7 @@ static enum signature_verdict proved(struct conn *c, const struct allow_entry *e
 {
 	enum signature_verdict verdict;
 
-	if (!c->proof || (!entry && !pending_open(c->view->pending, &c->from, time(NULL))))
+	if (!c->login.proof || (!entry && !pending_open(c->view->pending, &c->from, time(NULL))))
 		return SIGNATURE_GOOD;
 	verdict = signing_check(c, m);
 	if (verdict == SIGNATURE_NO_TOUCH)
@@ -261,14 +258,12 @@ static enum signature_verdict proved(struct conn *c, const struct allow_entry *e
 	return verdict;
 }
 
-enum heard login_on_authorize(struct conn *c, struct message *m)
+enum handled login_on_authorize(struct conn *c, struct message *m)
 {
 	const struct message_authorize *login = &m->authorize;
 	char fingerprint[KEYLINE_FINGERPRINT];
 	const struct allow_entry *entry =
 	    login_find_key(c, login->key, login->key_len, fingerprint);
-	struct policy_request request = {
-	    .action = POLICY_LOGIN, .source = c->from, .now = time(NULL)};
 	struct log_text user, version;
 	enum signature_verdict proof;
 	enum policy_verdict verdict;
@@ -276,23 +271,23 @@ enum heard login_on_authorize(struct conn *c, struct message *m)
 
 	log_escape(&user, login->user, strlen(login->user));
 	log_escape(&version, login->version, strlen(login->version));
-	snprintf(c->client, sizeof(c->client), "user \"%s\", client \"%s\"", user.s, version.s);
-	snprintf(c->version, sizeof(c->version), "%s", version.s);
+	snprintf(c->login.client, sizeof(c->login.client), "user \"%s\", client \"%s\"", user.s,
+		 version.s);
+	snprintf(c->login.version, sizeof(c->login.version), "%s", version.s);
 	if (!login_count(c, LOGIN_SIGNATURES))
-		return HEARD;
+		return HANDLED;
 	proof = proved(c, entry, login, fingerprint);
 	if (proof != SIGNATURE_GOOD)
-		return proof == SIGNATURE_BAD ? HEARD_UNPROVED : HEARD;
+		return proof == SIGNATURE_BAD ? HANDLED_UNPROVED : HANDLED;
 	/* What was not proved says nothing. */
-	c->user_verified = c->proof && entry && (login->signature.flags & SIGNATURE_USER_VERIFIED);
-	request.user_verified = c->user_verified;
-	verdict =
-	    policy_decide(entry ? &entry->key : NULL, entry ? entry->endpoint : NULL, &request);
+	c->login.user_verified =
+	    c->login.proof && entry && (login->signature.flags & SIGNATURE_USER_VERIFIED);
+	verdict = keyuse_decide(c, entry, entry ? entry->endpoint : NULL, time(NULL));
 	if (!entry)
 		remember(c, login, fingerprint);
 	if (verdict != POLICY_GRANT) {
 		deny(c, entry, fingerprint, verdict, "");
-		return HEARD;
+		return HANDLED;
 	}
 	use = keyuse_find(c->view, entry->key.digest);
 	if (!use || use->sessions + !!use->waiter < keyuse_most_sessions(c->view, &entry->key))
@@ -301,14 +296,14 @@ enum heard login_on_authorize(struct conn *c, struct message *m)
 		wait_for_others(c, use, entry->key.replace_old);
 	else
 		deny(c, entry, fingerprint, POLICY_MAX_SESSIONS, "");
-	return HEARD;
+	return HANDLED;
 }
 
-enum heard login_on_alive(struct conn *c, struct message *m)
+enum handled login_on_alive(struct conn *c, struct message *m)
 {
-	if (!c->asked_alive)
-		return HEARD_WRONG;
-	c->alive = true;
+	if (!c->check.asked)
+		return HANDLED_WRONG;
+	c->check.answered = true;
 	keyuse_wake(c->view, c->use);
-	return HEARD;
+	return HANDLED;
 }

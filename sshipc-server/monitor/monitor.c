@@ -78,9 +78,9 @@ static bool on_kill(void *owner, const struct conn *c)
 		log_msg(LOG_ERR,
 			"session %u: its process %d has not ended %d s after the order to kill it",
 			(unsigned)c->id, c->peer.pid, STUCK_MS / 1000);
-	if (c->peer.waited >= STUCK_MS && spawner_deaf(c->spawner))
-		spawner_kill(c->spawner);
-	return c->peer.ordered || spawner_kill_session(c->spawner, c->id) == 0;
+	if (c->peer.waited >= STUCK_MS && spawner_deaf(c->handover.spawner))
+		spawner_kill(c->handover.spawner);
+	return c->peer.ordered || spawner_kill_session(c->handover.spawner, c->id) == 0;
 }
 
 static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
@@ -107,7 +107,7 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 		m->ready ? "; its sessions end" : "");
 	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
 		next = LIST_NEXT(c, of_view);
-		if (c->spawner == s)
+		if (c->handover.spawner == s)
 			peer_orphaned(&c->peer, spawner_pid(s));
 	}
 	spawner_free(s);
@@ -273,6 +273,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.n_hostkeys = setup->n_hostkeys,
 					.logged_in = on_logged_in,
 					.kill = on_kill,
+					.closed = accept_on_closed,
 					.owner = m};
 	m->view.since = loop_seconds();
 	m->view.user = setup->user;

@@ -67,13 +67,14 @@ struct monitor_view {
 	size_t n_at;
 	time_t since;			 /* it runs; monotonic */
 	struct admission *admission;	 /* who is not logged in */
-	uint64_t bitten[LIMITS];	 /* how often */
+	uint64_t limit_hits[LIMITS];	 /* how often each was reached */
 	size_t n_sessions, max_sessions; /* of the settings, or what descriptors allow */
 	size_t n_dials, max_dials;	 /* not yet handed over */
 	void (*logged_in)(void *owner, time_t next); /* one was granted; see revoke_conn_change */
 	/* Has its process killed, at first and every half second until it is gone; false: the
 	 * spawner did not take the order. */
 	bool (*kill)(void *owner, const struct conn *c);
+	void (*closed)(void *owner, struct conn *c); /* see conn_new */
 	void *owner;
 };
 

@@ -51,6 +51,9 @@ void accept_turn(struct monitor *m);
 /* NULL: gone, or never there. */
 struct conn *accept_find(struct monitor *m, uint32_t id);
 
+/* The view's closed. */
+void accept_on_closed(void *monitor, struct conn *c);
+
 /* Listeners; the connections are gone. */
 void accept_free(struct monitor *m);
 

@@ -23,8 +23,9 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 {
 	const uint32_t slot = id & 0xffff;
 
-	return c->channels && slot <= (uint32_t)c->view->settings->max_channels ? &c->channels[slot]
-										: NULL;
+	return c->opens.slots && slot <= (uint32_t)c->view->settings->max_channels
+		   ? &c->opens.slots[slot]
+		   : NULL;
 }
 
 /* Its answer was taken, or it was given up: a socket that nobody takes is one of ours. */
@@ -48,15 +49,15 @@ static void release(struct channel *ch)
 	if (ch->fd >= 0)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
-	c->n_channels -= !ch->one_way;
+	c->opens.count -= !ch->one_way;
 	c->use->channels -= !ch->one_way;
 	free(ch);
 }
 
 void opens_stop(struct conn *c)
 {
-	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
-		struct channel *ch = c->channels[i];
+	for (int i = 0; c->opens.slots && i <= c->view->settings->max_channels; i++) {
+		struct channel *ch = c->opens.slots[i];
 
 		if (!ch || ch->state != CHANNEL_DIALLING || !ch->dial)
 			continue;
@@ -83,14 +84,14 @@ static void log_lost(const struct channel *ch)
 
 void opens_release_all(struct conn *c)
 {
-	for (int i = 0; c->channels && i <= c->view->settings->max_channels; i++) {
-		if (!c->channels[i])
+	for (int i = 0; c->opens.slots && i <= c->view->settings->max_channels; i++) {
+		if (!c->opens.slots[i])
 			continue;
-		log_lost(c->channels[i]);
-		release(c->channels[i]);
+		log_lost(c->opens.slots[i]);
+		release(c->opens.slots[i]);
 	}
-	free(c->channels);
-	c->channels = NULL;
+	free(c->opens.slots);
+	c->opens.slots = NULL;
 }
 
 /* ---- answers ---- */
@@ -103,10 +104,10 @@ remember_refusal(struct conn *c, enum policy_verdict verdict, const char *fmt, .
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(c->last_refusal.text, sizeof(c->last_refusal.text), fmt, ap);
+	vsnprintf(c->opens.last_refusal.text, sizeof(c->opens.last_refusal.text), fmt, ap);
 	va_end(ap);
-	c->last_refusal.verdict = verdict;
-	c->use->last_refusal = c->last_refusal;
+	c->opens.last_refusal.verdict = verdict;
+	c->use->last_refusal = c->opens.last_refusal;
 }
 
 static const char *remedy(int error)
@@ -124,11 +125,12 @@ static void tell_failed(const struct channel *ch)
 
 	remember_refusal(c, POLICY_DIAL_FAILED, "endpoint %s: %s", c->endpoint->name,
 			 strerror(ch->error));
-	if (audit_may_log(c, "channel-failed", c->last_refusal.text))
+	if (audit_may_log(c, "channel-failed", c->opens.last_refusal.text))
 		audit_log(
 		    c, LOG_WARNING, "channel-failed",
 		    LOG_FIELDS({"channel", NULL, ch->id >> 16}, {"reason", strerror(ch->error), 0}),
-		    "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16), c->last_refusal.text,
+		    "channel %u failed: %s (%s)%s", (unsigned)(ch->id >> 16),
+		    c->opens.last_refusal.text,
 		    address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
@@ -152,7 +154,7 @@ static void on_answered(void *arg, int error)
 		close(ch->fd);
 		ch->fd = -1;
 		ch->state = CHANNEL_OPEN;
-	} else if (ch->told) {
+	} else if (ch->pending_sent) {
 		ch->state = CHANNEL_REFUSED;
 	} else {
 		release(ch);
@@ -193,7 +195,7 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
 	struct channel *ch = arg;
 	const struct message_head pending = {MESSAGE_PENDING, ch->id};
 
-	ch->told = true;
+	ch->pending_sent = true;
 	peer_send(&ch->c->peer, &pending);
 }
 
@@ -248,16 +250,16 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
-	c->n_refused++;
+	c->opens.refused++;
 	remember_refusal(c, verdict, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
 			 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
-	if (audit_may_log(c, "channel-refused", c->last_refusal.text))
+	if (audit_may_log(c, "channel-refused", c->opens.last_refusal.text))
 		audit_log(c, LOG_NOTICE, "channel-refused",
 			  LOG_FIELDS({"type", action_text(r->action), 0},
 				     {"destination", host.s, 0}, {"port", NULL, r->port},
 				     {"reason", policy_reason(verdict), 0}),
-			  "refused %s (key %s); %s", c->last_refusal.text, c->use->fingerprint,
-			  policy_remedy(verdict));
+			  "refused %s (key %s); %s", c->opens.last_refusal.text,
+			  c->use->fingerprint, policy_remedy(verdict));
 	if (id != 0)
 		peer_send(&c->peer, &refused);
 }
@@ -276,7 +278,7 @@ static enum policy_verdict has_room(struct conn *c)
 	return POLICY_MAX_DIALS;
 }
 
-enum heard opens_on_open(struct conn *c, struct message *m)
+enum handled opens_on_open(struct conn *c, struct message *m)
 {
 	const uint32_t id = m->head.id;
 	const struct policy_request r = {.action = (enum policy_action)m->open.action,
@@ -285,24 +287,24 @@ enum heard opens_on_open(struct conn *c, struct message *m)
 					 .port = m->open.port,
 					 .source = c->from,
 					 .now = time(NULL),
-					 .user_verified = c->user_verified};
+					 .user_verified = c->login.user_verified};
 	struct channel **slot = slot_of(c, id), *ch;
 	struct log_text host, origin;
 	enum policy_verdict verdict;
 
 	if (!slot || *slot || id == 0 || r.action > POLICY_GLOBAL_REQUEST ||
 	    r.action == POLICY_LOGIN)
-		return HEARD_WRONG;
-	c->active = loop_seconds();
+		return HANDLED_WRONG;
+	c->activity.last = loop_seconds();
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
 	/* The last slot is there for .status alone. */
 	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
-		return HEARD_WRONG;
+		return HANDLED_WRONG;
 	if (verdict == POLICY_GRANT)
 		verdict = has_room(c);
 	if (verdict != POLICY_GRANT && verdict != POLICY_GRANT_STATUS) {
 		opens_refuse(c, id, &r, verdict);
-		return HEARD;
+		return HANDLED;
 	}
 	ch = *slot = xcalloc(1, sizeof(*ch));
 	ch->c = c;
@@ -310,12 +312,12 @@ enum heard opens_on_open(struct conn *c, struct message *m)
 	ch->fd = -1;
 	ch->opened = loop_seconds();
 	ch->one_way = verdict == POLICY_GRANT_STATUS;
-	c->n_channels += !ch->one_way;
+	c->opens.count += !ch->one_way;
 	c->use->channels += !ch->one_way;
-	c->n_opened += !ch->one_way;
+	c->opens.granted += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
 		serve_status(ch);
-		return HEARD;
+		return HANDLED;
 	}
 	log_escape(&host, r.host, r.host_len);
 	log_escape(&origin, m->open.origin, strlen(m->open.origin));
@@ -325,19 +327,19 @@ enum heard opens_on_open(struct conn *c, struct message *m)
 		  "channel %u to endpoint %s (asked for \"%s\", origin \"%s\")",
 		  (unsigned)(id >> 16), c->endpoint->name, host.s, origin.s);
 	dial(ch);
-	return HEARD;
+	return HANDLED;
 }
 
-enum heard opens_on_closed(struct conn *c, struct message *m)
+enum handled opens_on_closed(struct conn *c, struct message *m)
 {
 	const uint32_t id = m->head.id;
 	const uint64_t to = m->closed.to_endpoint, from = m->closed.from_endpoint;
 	const char *end = relay_end_text((enum relay_end)m->closed.end);
 	struct channel **slot = slot_of(c, id), *ch = slot ? *slot : NULL;
 
-	if (!ch || ch->id != id || (ch->state == CHANNEL_DIALLING && !ch->told))
-		return HEARD_WRONG;
-	c->active = loop_seconds();
+	if (!ch || ch->id != id || (ch->state == CHANNEL_DIALLING && !ch->pending_sent))
+		return HANDLED_WRONG;
+	c->activity.last = loop_seconds();
 	if (!ch->one_way && ch->state == CHANNEL_OPEN)
 		audit_log(c, LOG_INFO, "channel-close",
 			  LOG_FIELDS({"channel", NULL, id >> 16}, {"reason", end, 0},
@@ -349,5 +351,5 @@ enum heard opens_on_closed(struct conn *c, struct message *m)
 			  (unsigned)(id >> 16), end, to, from,
 			  (long long)(loop_seconds() - ch->opened));
 	release(ch);
-	return HEARD;
+	return HANDLED;
 }

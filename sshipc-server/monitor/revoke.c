@@ -22,7 +22,7 @@ void revoke_end(struct conn *c, const char *reason)
 		return;
 	c->state = CONN_ENDING;
 	c->ended = true;
-	event_del(c->grace);
+	event_del(c->login.grace);
 	opens_stop(c);
 	peer_end(&c->peer, reason);
 }
@@ -38,10 +38,6 @@ void revoke_dismiss(struct conn *c, unsigned uid)
 
 static bool judge(struct conn *c, time_t now)
 {
-	const struct policy_request request = {.action = POLICY_LOGIN,
-					       .source = c->from,
-					       .now = now,
-					       .user_verified = c->user_verified};
 	const char *reason = NULL;
 	enum policy_verdict verdict;
 
@@ -54,7 +50,7 @@ static bool judge(struct conn *c, time_t now)
 	}
 	if (c->state != CONN_UP)
 		return false;
-	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &request);
+	verdict = keyuse_decide(c, c->entry, c->endpoint, now);
 	if (verdict != POLICY_GRANT)
 		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
 						  : policy_reason(verdict);
@@ -64,7 +60,7 @@ static bool judge(struct conn *c, time_t now)
 		return false;
 	audit_log(c, LOG_NOTICE, "revoked", LOG_FIELDS({"reason", reason, 0}),
 		  "told to end: %s (key %s)", reason, c->use->fingerprint);
-	snprintf(c->why, sizeof(c->why), "%s", reason);
+	snprintf(c->revoke.reason, sizeof(c->revoke.reason), "%s", reason);
 	revoke_end(c, reason);
 	return true;
 }
@@ -76,8 +72,8 @@ time_t revoke_conn_change(struct conn *c, time_t now)
 
 	if (next == 0 || next > now + WARN_SECONDS)
 		return next == 0 ? 0 : next - WARN_SECONDS;
-	if (c->warned_for != next) {
-		c->warned_for = next;
+	if (c->revoke.warned_for != next) {
+		c->revoke.warned_for = next;
 		audit_log(c, LOG_WARNING, "expiry-soon",
 			  LOG_FIELDS({"seconds", NULL, (uint64_t)(next - now)}),
 			  "ends in %lld s by expiry-time or valid (key %s)",
@@ -93,7 +89,7 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 
 	if (n <= 8)
 		snprintf(names + used, size - used, "%s%s (%s)", n > 1 ? ", " : "", c->use->name,
-			 c->why);
+			 c->revoke.reason);
 	else if (n == 9)
 		snprintf(names + used, size - used, ", ...");
 }

@@ -24,9 +24,9 @@ static const struct hostkey *find_key(const struct conn *c, const struct field *
 	return NULL;
 }
 
-enum heard signing_on_sign(struct conn *c, struct message *m)
+enum handled signing_on_sign(struct conn *c, struct message *m)
 {
-	const bool first = c->session_id_len == 0;
+	const bool first = c->login.session_id_len == 0;
 	struct message_sign *sign = &m->sign;
 	const struct field hashed = {sign->hashed, sign->hashed_len};
 	struct message_signed answer = {.head = {MESSAGE_SIGNED, 0}, .raw_len = SIGNATURE_MAX};
@@ -34,31 +34,31 @@ enum heard signing_on_sign(struct conn *c, struct message *m)
 	const struct hostkey *key = NULL;
 
 	/* Before its login a session has one session id, and the host key's word for that only. */
-	if (c->proof && (first || c->use))
+	if (c->login.proof && (first || c->use))
 		key = find_key(c, &hashed, sign->hash_len, hash);
 	explicit_bzero(sign->hashed,
 		       sizeof(sign->hashed)); /* the secret of the exchange is part of it */
 	if (!key ||
 	    !hostkey_sign(key, sign->algorithm, hash, sign->hash_len, answer.raw, &answer.raw_len))
-		return HEARD_WRONG;
+		return HANDLED_WRONG;
 	if (first) {
-		memcpy(c->session_id, hash, sign->hash_len);
-		c->session_id_len = sign->hash_len;
-		c->hostkey = key;
+		memcpy(c->login.session_id, hash, sign->hash_len);
+		c->login.session_id_len = sign->hash_len;
+		c->login.hostkey = key;
 	}
 	peer_send(&c->peer, &answer);
-	return HEARD;
+	return HANDLED;
 }
 
 enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m)
 {
-	struct proof p = {.session_id = {c->session_id, c->session_id_len},
+	struct proof p = {.session_id = {c->login.session_id, c->login.session_id_len},
 			  .user = {(const uint8_t *)m->user, strlen(m->user)},
 			  .key = {m->key, m->key_len},
 			  .signature = &m->signature};
 
-	if (c->session_id_len == 0)
+	if (c->login.session_id_len == 0)
 		return SIGNATURE_BAD;
-	p.hostkey.p = hostkey_blob(c->hostkey, &p.hostkey.len);
+	p.hostkey.p = hostkey_blob(c->login.hostkey, &p.hostkey.len);
 	return proof_check(&p);
 }

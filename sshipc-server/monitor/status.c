@@ -73,12 +73,12 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_text(o, "version", SSHIPC_VERSION);
 	json_put(o, "connection", "%" PRIu32, c->id);
 	json_text(o, "state", c->state == CONN_UP ? "up" : "ending");
-	json_put(o, "channels", "%zu", c->n_channels);
+	json_put(o, "channels", "%zu", c->opens.count);
 	json_put(o, "max_channels", "%d", c->view->settings->max_channels);
-	json_put(o, "claimed_bytes_to_endpoint", "%" PRIu64, c->to_endpoint);
-	json_put(o, "claimed_bytes_from_endpoint", "%" PRIu64, c->from_endpoint);
-	json_put(o, "age_seconds", "%lld", (long long)(loop_seconds() - c->since));
-	json_put(o, "idle_seconds", "%lld", (long long)(loop_seconds() - c->active));
+	json_put(o, "claimed_bytes_to_endpoint", "%" PRIu64, c->activity.to_endpoint);
+	json_put(o, "claimed_bytes_from_endpoint", "%" PRIu64, c->activity.from_endpoint);
+	json_put(o, "age_seconds", "%lld", (long long)(loop_seconds() - c->activity.since));
+	json_put(o, "idle_seconds", "%lld", (long long)(loop_seconds() - c->activity.last));
 	json_put(o, "dial_timeout_seconds", "%d", c->view->settings->dial_timeout);
 	status_put_endpoint(c->view, c->endpoint, "endpoint", false, o);
 	json_put(o, "key", "{");
@@ -92,7 +92,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_close(o, '}');
 	json_text(o, "source", address_format_host(&c->from, source, sizeof(source)));
 	json_put(o, "source_port", "%u", address_port(&c->from));
-	json_text(o, "client", c->version);
+	json_text(o, "client", c->login.version);
 	json_text(o, "last_refusal", last_refusal->text[0] ? last_refusal->text : NULL);
 	json_text(o, "last_refusal_code", *code ? code : NULL);
 	json_close(o, '}');
@@ -107,7 +107,8 @@ int status_socket(const struct conn *c)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
 	/* Who asks on a connection of its own, as stock ssh does, means the one before. */
-	status_put(c, c->last_refusal.text[0] ? &c->last_refusal : &c->use->last_refusal, &o);
+	status_put(
+	    c, c->opens.last_refusal.text[0] ? &c->opens.last_refusal : &c->use->last_refusal, &o);
 	text[o.len++] = '\n';
 	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
 	if (write(pair[1], text, o.len) != (ssize_t)o.len) {

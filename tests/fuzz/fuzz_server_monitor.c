@@ -17,7 +17,7 @@
 #include "conn.h"
 #include "message.h"
 
-enum { CHANNELS = 4, LONGEST = 0x7f00, SESSIONS = 2 };
+enum { CHANNELS = 4, LONGEST = 0x7f00, FAKES = 64, SESSIONS = 2 };
 
 static struct settings settings = {
     .login_grace = 20, .max_sessions = 8, .max_channels = CHANNELS, .max_opens = 100000};
@@ -28,7 +28,7 @@ static int endpoint;
 static struct fake {
 	struct conn *c;
 	int sock;
-} peers[SESSIONS];
+} peers[SESSIONS], *by_id[FAKES];
 
 static const char list[] = "endpoint=\"here\" " KEY_ED " one\n"
 			   "endpoint=\"away\",max-sessions=1,replace-old " KEY_ED2 " two\n";
@@ -47,9 +47,9 @@ static void on_fault(void *arg, const char *text)
 	abort();
 }
 
-static void on_closed(void *arg, struct conn *c)
+static void on_closed(void *owner, struct conn *c)
 {
-	struct fake *p = arg;
+	struct fake *p = by_id[c->id % FAKES];
 
 	EXPECT(p->c == c);
 	p->c = NULL;
@@ -106,6 +106,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.max_dials = 4 * CHANNELS;
 	view.max_sessions = (size_t)settings.max_sessions;
 	view.logged_in = on_login;
+	view.closed = on_closed;
 	view.dialler = dialler_new(view.base, &dialler);
 	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,
 					on_fault, NULL);
@@ -123,7 +124,8 @@ static void start(struct fake *p)
 	EXPECT(address_from_host("192.0.2.1", 50000, &from) == 0);
 	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	p->sock = pair[1];
-	p->c = conn_new(&view, ++id, &from, pair[0], on_closed, p);
+	by_id[++id % FAKES] = p;
+	p->c = conn_new(&view, id, &from, pair[0]);
 }
 
 static void stop(struct fake *p)
@@ -149,7 +151,7 @@ static void hear(struct fake *p)
 		message_close_fds(&m);
 	}
 	if (p->c && p->c->state == CONN_UP)
-		EXPECT(p->c->n_channels <= CHANNELS);
+		EXPECT(p->c->opens.count <= CHANNELS);
 }
 
 static size_t put_key(uint8_t blob[KEYLINE_BLOB_MAX], const char *base64)

@@ -51,12 +51,12 @@ Test(conn_limits, too_fast)
 		cr_assert_eq(fake_open(&fast, 0x10001, "elsewhere"), MESSAGE_REFUSED);
 		asked++;
 		if (asked == 150)
-			cr_expect_eq(fake_view.bitten[LIMIT_MAX_OPENS], 0);
+			cr_expect_eq(fake_view.limit_hits[LIMIT_MAX_OPENS], 0);
 		if (asked == 250)
 			cr_expect_eq(fake_open(&other, 0x10001, "elsewhere"), MESSAGE_REFUSED);
 	}
 	cr_expect_gt(seconds() - begun, 0.4, "%zu in %.3f s", asked, seconds() - begun);
-	cr_expect_gt(fake_view.bitten[LIMIT_MAX_OPENS], 0);
+	cr_expect_gt(fake_view.limit_hits[LIMIT_MAX_OPENS], 0);
 	cr_expect_gt(fake_logged("asks for more than 200 things in a second: it waits"), 0);
 	/* It may go while it waits. */
 	for (int i = 0; i < 20; i++) {
@@ -148,7 +148,7 @@ Test(conn_limits, dials)
 	for (uint32_t i = 1; i < 4; i++) /* the backlog is full */
 		cr_expect_eq(fake_open(&f, 0x10000 | i, "."), MESSAGE_PENDING, "%u", i);
 	cr_expect_eq(fake_open(&f, 0x10004, "."), MESSAGE_REFUSED);
-	cr_expect_eq(fake_view.bitten[LIMIT_MAX_DIALS], 1);
+	cr_expect_eq(fake_view.limit_hits[LIMIT_MAX_DIALS], 1);
 	cr_expect(fake_logged("3 dials are under way for its key, and 3 in all (max_dials)"));
 	cr_expect_eq(fake_open(&f, 0x20004, ".status"), MESSAGE_OPENED, "that dials nothing");
 	cr_expect_eq(fake_open(&other, 0x10001, "."), MESSAGE_PENDING, "another has its own share");
@@ -202,7 +202,7 @@ Test(conn_limits, answers_not_taken)
 	}
 	fake_poll();
 	cr_expect_eq(fake_view.n_dials, 3);
-	cr_expect_gt(fake_view.bitten[LIMIT_MAX_DIALS], 0);
+	cr_expect_gt(fake_view.limit_hits[LIMIT_MAX_DIALS], 0);
 	fake_leave(&f);
 }
 
@@ -235,7 +235,7 @@ Test(conn_limits, told_by_the_session)
 		cr_expect_eq(fake_logged("broke the protocol (LIMIT)"),
 			     killed + (table[i].counted == LIMITS), "%zu", i);
 		if (table[i].counted != LIMITS)
-			cr_expect_eq(fake_view.bitten[table[i].counted], 1, "%zu", i);
+			cr_expect_eq(fake_view.limit_hits[table[i].counted], 1, "%zu", i);
 		fake_leave(&f);
 	}
 }
@@ -263,7 +263,7 @@ Test(conn_limits, log_lines)
 	written = fake_logged("session says") + fake_logged("ended before login");
 	cr_expect_eq(written, RATELIMIT_OWN, "all are from one address");
 	/* The end of each is a line, too. */
-	cr_expect_eq(fake_view.bitten[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
+	cr_expect_eq(fake_view.limit_hits[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
 }
 
 /* Who waits for approval and asks again and again has his lines counted, too. */
@@ -393,7 +393,7 @@ Test(conn_limits, gives_way)
 	conn_give_way(f.c, LIMIT_MAX_UNAUTHENTICATED);
 	cr_expect_eq(f.closed, 1, "there is room at once");
 	cr_expect_eq(fake_hear(&f, &m), 0);
-	cr_expect_eq(fake_view.bitten[LIMIT_MAX_UNAUTHENTICATED], 1);
+	cr_expect_eq(fake_view.limit_hits[LIMIT_MAX_UNAUTHENTICATED], 1);
 	cr_expect(fake_logged("ended before its login for another connection"));
 	close(f.sock);
 }

@@ -44,14 +44,15 @@ static void set_up(void)
 	cr_assert_eq(address_parse("127.0.0.1:4565", 0, &endpoint->address, &why), 0);
 	snprintf(use.name, sizeof(use.name), "blade7");
 	snprintf(use.fingerprint, sizeof(use.fingerprint), "SHA256:abc");
-	snprintf(conn.version, sizeof(conn.version), "SSH-2.0-x");
+	snprintf(conn.login.version, sizeof(conn.login.version), "SSH-2.0-x");
 	use.channels = 3;
 	conn.endpoint = endpoint;
 	conn.id = 7;
-	conn.n_channels = 2;
-	conn.to_endpoint = 40;
-	conn.from_endpoint = 50;
-	conn.since = conn.active = loop_seconds() + 5; /* the ages are -5, or soon -4 */
+	conn.opens.count = 2;
+	conn.activity.to_endpoint = 40;
+	conn.activity.from_endpoint = 50;
+	conn.activity.since = conn.activity.last =
+	    loop_seconds() + 5; /* the ages are -5, or soon -4 */
 	cr_assert_eq(address_parse("192.0.2.1:50000", 0, &conn.from, &why), 0);
 }
 
@@ -172,10 +173,10 @@ Test(status, long_texts_are_whole)
 	memset(use.name, 1, KEYLINE_NAME - 1);
 	memset(endpoint->name, 'e', ENDPOINT_NAME - 1);
 	memset(use.fingerprint, 'f', KEYLINE_FINGERPRINT - 1);
-	memset(conn.version, 'v', sizeof(conn.version) - 1);
+	memset(conn.login.version, 'v', sizeof(conn.login.version) - 1);
 	conn.id = UINT32_MAX;
-	conn.n_channels = use.channels = SIZE_MAX;
-	conn.to_endpoint = conn.from_endpoint = UINT64_MAX;
+	conn.opens.count = use.channels = SIZE_MAX;
+	conn.activity.to_endpoint = conn.activity.from_endpoint = UINT64_MAX;
 	dial = (struct dial_record){.at = 1, .error = EPROTONOSUPPORT};
 	cr_expect(strstr(answer(), "\\u0001\",\"last_refusal_code\":\"verification\"}\n"));
 }
