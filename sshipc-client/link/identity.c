@@ -39,62 +39,48 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	return a->no_tty ? -1 : 0;
 }
 
-/* libssh 0.10 reads an Ed25519 key of PKCS#8's form, and cannot use it. */
-static bool is_whole(ssh_key key)
-{
-	char *base64 = NULL;
-	const bool whole = ssh_pki_export_pubkey_base64(key, &base64) == SSH_OK;
-
-	ssh_string_free_char(base64);
-	return whole;
-}
-
-/* NULL with err. */
-static ssh_key load(const char *path, char err[KEYFILE_ERROR])
+/* 0, or -1 with err. */
+static int load(struct identity *id, const char *path, char err[KEYFILE_ERROR])
 {
 	struct ask a = {.path = path};
 	size_t len;
 	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
-	ssh_key key = NULL;
+	char *base64 = NULL;
 
 	if (!text)
-		return NULL;
+		return -1;
 	if (keyform_check_private(text, path, true, err, KEYFILE_ERROR) < 0) {
 		keyfile_wipe(text, len);
-		return NULL;
+		return -1;
 	}
-	for (int i = 0; i < TRIES && !key; i++) {
-		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &key) == SSH_OK)
-			break;
-		key = NULL;
-		if (!a.asked || a.no_tty)
-			break;
+	for (int i = 0; i < TRIES && !id->key && (i == 0 || (a.asked && !a.no_tty)); i++) {
+		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &id->key) !=
+		    SSH_OK)
+			id->key = NULL;
 	}
 	keyfile_wipe(text, len);
-	err[0] = '\0';
-	if (key && !is_whole(key)) {
-		snprintf(err, KEYFILE_ERROR,
-			 "%s: a private key in a form that libssh cannot use (Ed25519 in "
-			 "PKCS#8?); make one with: sshipc-client --keygen FILE",
-			 path);
-		ssh_key_free(key);
-		return NULL;
+	/* libssh 0.10 reads an Ed25519 key of PKCS#8's form, and cannot use it. */
+	if (id->key && ssh_pki_export_pubkey_base64(id->key, &base64) == SSH_OK) {
+		snprintf(id->line, sizeof(id->line), "%s %s",
+			 ssh_key_type_to_char(ssh_key_type(id->key)), base64);
+		ssh_string_free_char(base64);
+		return 0;
 	}
-	if (!key)
-		snprintf(err, KEYFILE_ERROR, "%s%s", path,
-			 a.no_tty  ? " is encrypted and nobody gave its passphrase on a terminal; "
-				     "ssh-add it and use --agent-key"
-			 : a.asked ? ": wrong passphrase"
-				   : ": not a private key that can be read; make one with: "
-				     "sshipc-client --keygen FILE");
-	return key;
+	snprintf(err, KEYFILE_ERROR, "%s%s", path,
+		 id->key    ? ": a private key in a form that libssh cannot use (Ed25519 in "
+			      "PKCS#8?); make one with: sshipc-client --keygen FILE"
+		 : a.no_tty ? " is encrypted and nobody gave its passphrase on a terminal; "
+			      "ssh-add it and use --agent-key"
+		 : a.asked  ? ": wrong passphrase"
+			    : ": not a private key that can be read; make one with: "
+			      "sshipc-client --keygen FILE");
+	return -1;
 }
 
 struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
 			      char err[KEYFILE_ERROR])
 {
 	struct identity *i = xcalloc(1, sizeof(*i));
-	char *base64 = NULL;
 
 	i->name = agent_key ? agent_key : path;
 	if (agent_key && getenv("SSH_AUTH_SOCK"))
@@ -104,15 +90,9 @@ struct identity *identity_new(struct event_base *base, const char *path, const c
 			 "--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval "
 			 "$(ssh-agent); ssh-add",
 			 agent_key);
-	else
-		i->key = load(path, err);
-	if (i->key && ssh_pki_export_pubkey_base64(i->key, &base64) == SSH_OK)
-		snprintf(i->line, sizeof(i->line), "%s %s",
-			 ssh_key_type_to_char(ssh_key_type(i->key)), base64);
-	ssh_string_free_char(base64);
-	if (i->key || i->agent)
+	if (i->agent || (!agent_key && load(i, path, err) == 0))
 		return i;
-	free(i);
+	identity_free(i);
 	return NULL;
 }
 
