@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, called by identity.c for a login, and by the doctor to see whether the
+ * key is there.  The agent is asked from the loop alone: neither we nor libssh may wait for it.
+ */
 #include "agent.h"
 
 #include <errno.h>
@@ -31,9 +35,9 @@ struct agent {
 	const char *fingerprint;
 	/* What is known: nothing, the key, and a signature of what this session signs. */
 	enum { EMPTY, LISTING, LISTED, SIGNING, SIGNED } state;
-	struct bufferevent *real;      /* the agent */
-	uint8_t *listed, *signed_data; /* answers, with their lengths in front */
-	size_t n_listed, n_signed;
+	struct bufferevent *real; /* the agent */
+	uint8_t *answers;	  /* the key, then the signature, with their lengths in front */
+	size_t n_answers;
 	int end; /* of the pair whose other end libssh has; -1: it has none */
 	int given;
 	char line[2 * KEYLINE_BLOB_MAX];
@@ -60,8 +64,8 @@ static void keep_key(struct agent *a, const struct field *blob, const char *type
 	field_put_u32(&w, 1);
 	field_put(&w, blob->p, blob->len);
 	field_put_text(&w, ""); /* the comment */
-	a->listed = w.p;
-	a->n_listed = size;
+	a->answers = w.p;
+	a->n_answers = size;
 	snprintf(a->line, sizeof(a->line), "%s ", type);
 	EVP_EncodeBlock((unsigned char *)a->line + at, blob->p, (int)blob->len);
 	a->state = LISTED;
@@ -102,9 +106,9 @@ static void on_answer(struct agent *a, const uint8_t *answer, size_t len)
 	if (a->state == LISTING && type == IDENTITIES_ANSWER) {
 		find_key(a, (struct field_reader){answer + 5, len - 5});
 	} else if (a->state == SIGNING && type == SIGN_RESPONSE) {
-		a->signed_data = xmalloc(len);
-		memcpy(a->signed_data, answer, len);
-		a->n_signed = len;
+		a->answers = xreallocarray(a->answers, a->n_answers + len, 1);
+		memcpy(a->answers + a->n_answers, answer, len);
+		a->n_answers += len;
 		a->state = SIGNED;
 	} else {
 		fail(a, a->state == SIGNING ? "it did not sign" : "it does not show its keys",
@@ -178,16 +182,14 @@ static void list(struct agent *a)
 
 /* ---- libssh ---- */
 
-/* Everything that libssh will read is written, then comes the end: it never waits for more. */
+/* Everything that libssh will read is written before it reads, and the end behind it. */
 static int give_answers(struct agent *a, ssh_session ssh)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
-	if (send(pair[0], a->listed, a->n_listed, MSG_NOSIGNAL) != (ssize_t)a->n_listed ||
-	    (a->n_signed &&
-	     send(pair[0], a->signed_data, a->n_signed, MSG_NOSIGNAL) != (ssize_t)a->n_signed) ||
+	if (send(pair[0], a->answers, a->n_answers, MSG_NOSIGNAL) != (ssize_t)a->n_answers ||
 	    shutdown(pair[0], SHUT_WR) < 0)
 		goto fail;
 	/* The session owns what it was given first, and knows it by its number. */
@@ -265,8 +267,7 @@ void agent_reset(struct agent *a)
 		bufferevent_free(a->real);
 	if (a->end >= 0)
 		close(a->end);
-	free(a->listed);
-	free(a->signed_data);
+	free(a->answers);
 	*a = (struct agent){.base = a->base, .fingerprint = a->fingerprint, .end = -1, .given = -1};
 }
 
