@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, called by the link once keys are exchanged, and by session.c for what to
+ * offer.  Reads known_hosts files; writes one only when a person on the terminal said yes.
+ */
 #include "trust.h"
 
 #include <ctype.h>
@@ -22,11 +26,8 @@
 #define NAME_SIZE  300 /* "[host]:port" */
 #define WHERE_SIZE 300 /* FILE:LINE */
 
-static enum trust_verdict say(char text[TRUST_TEXT], enum trust_verdict verdict, const char *fmt,
-			      ...) __attribute__((format(printf, 3, 4)));
-
-static enum trust_verdict say(char text[TRUST_TEXT], enum trust_verdict verdict, const char *fmt,
-			      ...)
+static enum trust_verdict __attribute__((format(printf, 3, 4)))
+say(char text[TRUST_TEXT], enum trust_verdict verdict, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -101,9 +102,39 @@ struct record {
 	ssh_key key; /* NULL: it names the host, but its key makes no sense to this libssh */
 };
 
-typedef void record_visit(void *arg, const struct record *r);
+/* What all lines together say of a host, and of the key that it shows. */
+struct known {
+	ssh_key key;	/* that it shows; NULL: only types are asked for */
+	unsigned types; /* of the keys on record: a bit each */
+	bool same, revoked, other, other_is_same_type;
+	char other_file[WHERE_SIZE], other_print[KEYLINE_FINGERPRINT]; /* the line to show */
+	unsigned other_line;
+	char where[WHERE_SIZE]; /* of the revocation; else of a line that could not be read */
+};
 
-static void visit_line(char *line, struct record *r, record_visit *visit, void *arg)
+static void add_record(struct known *k, const struct record *r)
+{
+	const bool same = r->key && k->key && ssh_key_cmp(k->key, r->key, SSH_KEY_CMP_PUBLIC) == 0;
+	const bool same_type = r->key && ssh_key_type(k->key) == ssh_key_type(r->key);
+
+	if (r->key && !r->revoked)
+		k->types |= 1U << ssh_key_type(r->key);
+	if (!r->key || (r->revoked && same)) {
+		k->revoked |= same;
+		if (same || !k->revoked)
+			snprintf(k->where, sizeof(k->where), "%s:%u", r->file, r->line);
+	} else if (same) {
+		k->same = true;
+	} else if (!r->revoked && (!k->other || (same_type && !k->other_is_same_type))) {
+		k->other = true;
+		k->other_is_same_type = same_type;
+		k->other_line = r->line;
+		snprintf(k->other_file, sizeof(k->other_file), "%s", r->file);
+		trust_fingerprint(r->key, k->other_print);
+	}
+}
+
+static void read_line(char *line, struct record *r, struct known *k)
 {
 	struct ssh_knownhosts_entry *entry = NULL;
 	int rc = SSH_AGAIN;
@@ -120,14 +151,13 @@ static void visit_line(char *line, struct record *r, record_visit *visit, void *
 	rc = ssh_known_hosts_parse_line(r->name, line, &entry);
 	if (rc != SSH_AGAIN && !is_excluded(r->name, line) && !is_excluded(r->excluded, line)) {
 		r->key = rc == SSH_OK ? entry->publickey : NULL;
-		visit(arg, r);
+		add_record(k, r);
 	}
 	ssh_knownhosts_entry_free(entry);
 }
 
 /* A missing file is an empty one. */
-static int visit_file(const char *path, struct record r, record_visit *visit, void *arg,
-		      char err[KEYFILE_ERROR])
+static int read_file(const char *path, struct record r, struct known *k, char err[KEYFILE_ERROR])
 {
 	char why[FOLDERS_ERROR], *line = NULL;
 	struct stat st;
@@ -146,7 +176,7 @@ static int visit_file(const char *path, struct record r, record_visit *visit, vo
 	}
 	r.file = path;
 	for (r.line = 1; getline(&line, &size, f) >= 0; r.line++)
-		visit_line(line, &r, visit, arg);
+		read_line(line, &r, k);
 	rc = ferror(f) ? -1 : 0;
 	if (rc < 0)
 		snprintf(err, KEYFILE_ERROR, "%s: cannot be read", path);
@@ -156,59 +186,27 @@ static int visit_file(const char *path, struct record r, record_visit *visit, vo
 }
 
 /* port: that of ssh(1), or the host's own for lines that name it without one. */
-static int visit_files(const struct trust *t, unsigned port, record_visit *visit, void *arg,
-		       char err[KEYFILE_ERROR])
+static int read_files(const struct trust *t, unsigned port, struct known *k,
+		      char err[KEYFILE_ERROR])
 {
 	char name[NAME_SIZE], full[NAME_SIZE];
 	const struct record r = {.name = name, .excluded = full};
 
 	recorded_name(t, port, name);
 	recorded_name(t, SSH_PORT, full);
-	if (visit_file(t->user_file, r, visit, arg, err) < 0)
-		return -1;
-	return visit_file(t->global_file, r, visit, arg, err);
-}
-
-/* What all lines together say of one key. */
-struct judgement {
-	ssh_key key;
-	bool same, revoked, other, other_is_same_type;
-	char other_file[WHERE_SIZE], other_print[KEYLINE_FINGERPRINT]; /* the line to show */
-	unsigned other_line;
-	char where[WHERE_SIZE]; /* of the revocation; else of a line that could not be read */
-};
-
-static void judge(void *arg, const struct record *r)
-{
-	struct judgement *j = arg;
-	bool same = r->key && ssh_key_cmp(j->key, r->key, SSH_KEY_CMP_PUBLIC) == 0;
-	bool same_type = r->key && ssh_key_type(j->key) == ssh_key_type(r->key);
-
-	if (!r->key || (r->revoked && same)) {
-		j->revoked |= same;
-		if (same || !j->revoked)
-			snprintf(j->where, sizeof(j->where), "%s:%u", r->file, r->line);
-	} else if (same) {
-		j->same = true;
-	} else if (!r->revoked && (!j->other || (same_type && !j->other_is_same_type))) {
-		j->other = true;
-		j->other_is_same_type = same_type;
-		j->other_line = r->line;
-		snprintf(j->other_file, sizeof(j->other_file), "%s", r->file);
-		trust_fingerprint(r->key, j->other_print);
-	}
+	return read_file(t->user_file, r, k, err) < 0 ? -1 : read_file(t->global_file, r, k, err);
 }
 
 /* One write: ssh(1) may append at the same time. */
 static int record_key(const struct trust *t, const char *name, ssh_key key)
 {
-	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL, *dir = xstrdup(t->user_file);
-	char *slash = strrchr(dir, '/');
+	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL;
+	char *folder = xstrdup(t->user_file), *slash = strrchr(folder, '/');
 	int fd = -1, n = 0, rc = -1;
 
-	if (slash && slash != dir) {
+	if (slash && slash != folder) {
 		*slash = '\0';
-		mkdir(dir, 0700);
+		mkdir(folder, 0700);
 	}
 	fd = open(t->user_file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
@@ -221,7 +219,7 @@ static int record_key(const struct trust *t, const char *name, ssh_key key)
 		rc = 0;
 out:
 	ssh_string_free_char(base64);
-	free(dir);
+	free(folder);
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -245,10 +243,10 @@ static bool ask(int tty, const char *name, const char *type, const char *print)
 	return yes;
 }
 
-static enum trust_verdict judge_unknown(const struct trust *t, const struct judgement *j,
+static enum trust_verdict check_unknown(const struct trust *t, const struct known *k,
 					const char *name, const char *print, char text[TRUST_TEXT])
 {
-	const char *type = ssh_key_type_to_char(ssh_key_type(j->key));
+	const char *type = ssh_key_type_to_char(ssh_key_type(k->key));
 	int tty = t->may_ask ? tty_open() : -1;
 	bool yes = tty >= 0 && ask(tty, name, type, print);
 
@@ -256,13 +254,13 @@ static enum trust_verdict judge_unknown(const struct trust *t, const struct judg
 		return say(text, TRUST_UNKNOWN,
 			   "the host key of %s is not known: it shows %s %s; if that is the right "
 			   "one, add --hostkey %s%s%s%s",
-			   name, type, print, print, j->where[0] ? " (" : "", j->where,
-			   j->where[0] ? " names the host, but its key cannot be read)" : "");
+			   name, type, print, print, k->where[0] ? " (" : "", k->where,
+			   k->where[0] ? " names the host, but its key cannot be read)" : "");
 	tty_close(tty);
 	if (!yes)
 		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", print,
 			   name);
-	if (record_key(t, name, j->key) < 0)
+	if (record_key(t, name, k->key) < 0)
 		return say(text, TRUST_OK,
 			   "the host key %s of %s was accepted, but not recorded: %s: %s", print,
 			   name, t->user_file, strerror(errno));
@@ -270,7 +268,7 @@ static enum trust_verdict judge_unknown(const struct trust *t, const struct judg
 		   name, t->user_file);
 }
 
-static enum trust_verdict judge_pins(const struct trust *t, const char *name, const char *print,
+static enum trust_verdict check_pins(const struct trust *t, const char *name, const char *print,
 				     char text[TRUST_TEXT])
 {
 	for (size_t i = 0; i < t->n_pins; i++) {
@@ -284,7 +282,7 @@ static enum trust_verdict judge_pins(const struct trust *t, const char *name, co
 
 enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRUST_TEXT])
 {
-	struct judgement j = {.key = key}, bare = {.key = key};
+	struct known k = {.key = key}, bare = {.key = key};
 	char name[NAME_SIZE], print[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
 
 	text[0] = '\0';
@@ -292,52 +290,44 @@ enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRU
 	if (trust_fingerprint(key, print) < 0)
 		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
 	if (t->n_pins)
-		return judge_pins(t, name, print, text);
-	if (visit_files(t, SSH_PORT, judge, &j, err) < 0 ||
-	    (!j.same && !j.other && visit_files(t, t->port, judge, &bare, err) < 0))
+		return check_pins(t, name, print, text);
+	if (read_files(t, SSH_PORT, &k, err) < 0 ||
+	    (!k.same && !k.other && read_files(t, t->port, &bare, err) < 0))
 		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
 			   err);
 	/* As with ssh(1): on whatever port this host shows the key that is on record for it. */
-	if (j.revoked || bare.revoked)
+	if (k.revoked || bare.revoked)
 		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", print,
-			   name, j.revoked ? j.where : bare.where);
-	if (j.same || bare.same)
+			   name, k.revoked ? k.where : bare.where);
+	if (k.same || bare.same)
 		return TRUST_OK;
-	if (j.other)
+	if (k.other)
 		return say(text, TRUST_CHANGED,
 			   "the host key of %s has changed: %s:%u has %s, %sthe server shows %s "
 			   "%s; if that is right: ssh-keygen -R '%s' -f '%s'",
-			   name, j.other_file, j.other_line, j.other_print,
-			   j.other_is_same_type ? "" : "of another type, ",
-			   ssh_key_type_to_char(ssh_key_type(key)), print, name, j.other_file);
-	return judge_unknown(t, &j, name, print, text);
-}
-
-static void note_type(void *arg, const struct record *r)
-{
-	unsigned *types = arg;
-
-	if (r->key && !r->revoked)
-		*types |= 1U << ssh_key_type(r->key);
+			   name, k.other_file, k.other_line, k.other_print,
+			   k.other_is_same_type ? "" : "of another type, ",
+			   ssh_key_type_to_char(ssh_key_type(key)), print, name, k.other_file);
+	return check_unknown(t, &k, name, print, text);
 }
 
 void trust_algorithms(const struct trust *t, char *out, size_t size)
 {
 	char err[KEYFILE_ERROR];
-	unsigned types = 0;
+	struct known known = {.types = 0};
 	size_t len = 0;
 
 	/* An unreadable file is reported once the key is there. */
 	if (t->n_pins == 0)
-		visit_files(t, SSH_PORT, note_type, &types, err);
-	if (t->n_pins == 0 && types == 0)
-		visit_files(t, t->port, note_type, &types, err);
+		read_files(t, SSH_PORT, &known, err);
+	if (t->n_pins == 0 && known.types == 0)
+		read_files(t, t->port, &known, err);
 	out[0] = '\0';
 	for (int recorded = 1; recorded >= 0; recorded--) {
 		for (const struct key_type *k = key_types; k < key_types + KEY_TYPES; k++) {
-			const bool known = types >> ssh_key_type_from_name(k->name) & 1;
+			const bool known_type = known.types >> ssh_key_type_from_name(k->name) & 1;
 
-			if (!k->token && known == recorded && len < size)
+			if (!k->token && known_type == recorded && len < size)
 				len += (size_t)snprintf(out + len, size - len, "%s%s",
 							len ? "," : "", k->algorithm);
 		}
