@@ -57,12 +57,12 @@ void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *
 	struct settings *s = settings, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
 	const struct option_row *all = settings_options.rows;
 	struct option_row rows[OPTION_ROWS];
-	const char *name = "", *why = NULL;
+	const char *name = "";
 	size_t n = 0;
 
 	s->has_tunnels = true;
 	config_setting_lookup_string(group, "name", &name);
-	if (endpoint_check_name(name, &why) < 0)
+	if (endpoint_check_name(name))
 		options_fault(
 		    f, group,
 		    "tunnels: each has a name = \"NAME\": a letter, then letters, digits, - "

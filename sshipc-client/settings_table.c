@@ -45,8 +45,7 @@ const char *settings_set_server(void *settings, const char *value, char buf[OPTI
 	const bool uri = strncasecmp(value, scheme, strlen(scheme)) == 0;
 	const char *text = value + (uri ? strlen(scheme) : 0);
 	const char *at = strrchr(text, '@'), *where = at ? at + 1 : text, *port = NULL;
-	const char *why = "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT "
-			  "is in brackets";
+	const char *why;
 	const size_t user = at ? (size_t)(at - text) : 0, len = strlen(where);
 	char only[ADDRESS_HOST + 16], full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
 	bool has_port = false;
@@ -56,10 +55,16 @@ const char *settings_set_server(void *settings, const char *value, char buf[OPTI
 		 where);
 	/* Another scheme, or a password, is no user's name. */
 	if (at == text || strcspn(text, "/:") < user || len >= sizeof(only) || only[0] == '/' ||
-	    complete_host(only, full, sizeof(full), &has_port) < 0 ||
-	    endpoint_check_alias(full, &why) < 0 || address_split(full, host, &port, &why) < 0 ||
-	    address_parse_port(port, &number) < 0)
+	    complete_host(only, full, sizeof(full), &has_port) < 0)
+		return "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT is "
+		       "in "
+		       "brackets";
+	why = endpoint_check_alias(full);
+	if (!why)
+		why = address_split(full, host, &port);
+	if (why)
 		return why;
+	address_parse_port(port, &number); /* a part of an alias that was checked */
 	free(s->host);
 	free(s->user);
 	s->host = xstrdup(host);
@@ -110,9 +115,9 @@ static const char *add_listen(void *settings, const char *value, char *buf)
 {
 	struct settings *s = settings;
 	struct spec new, twin;
-	const char *why = NULL;
+	const char *why = spec_parse(value, s->unsafe_listen, &new);
 
-	if (spec_parse(value, s->unsafe_listen, &new, &why) < 0) {
+	if (why) {
 		snprintf(buf, OPTION_TEXT_MAX,
 			 "%s (for example 4565:confd, or "
 			 "/run/local.sock:/run/remote.sock,mode=0660)",
@@ -258,9 +263,9 @@ static const char *show_while_down(const void *hold, size_t i, char *buf)
 static const char *add_env(void *settings, const char *value, char *buf)
 {
 	struct settings *s = settings;
-	const char *why = NULL;
+	const char *why = variables_check(value);
 
-	if (variables_check(value, &why) < 0)
+	if (why)
 		return why;
 	if (s->n_env == SETTINGS_ENV)
 		return "there are too many";
@@ -271,10 +276,9 @@ static const char *add_env(void *settings, const char *value, char *buf)
 static const char *set_stdio(void *settings, const char *value, char *buf)
 {
 	struct settings *s = settings;
-	const char *why = NULL;
 
 	s->stdio = true;
-	return value && destination_parse(value, &s->stdio_to, &why) < 0 ? why : NULL;
+	return value ? destination_parse(value, &s->stdio_to) : NULL;
 }
 
 static const char *set_print_dbus(void *settings, const char *value, char *buf)

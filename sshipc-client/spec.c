@@ -44,20 +44,19 @@ static char *cut(char *text, char stop)
 }
 
 /* Of a path, in place. */
-static int unescape(char *path, const char **errstr)
+static const char *unescape(char *path)
 {
 	char *to = path;
 
-	*errstr = "in a path \\ stands before a colon, a comma or another \\ only";
 	for (; *path; *to++ = *path++) {
 		if (*path != '\\')
 			continue;
 		path++;
 		if (!*path || !strchr(":,\\", *path))
-			return -1;
+			return "in a path \\ stands before a colon, a comma or another \\ only";
 	}
 	*to = '\0';
-	return 0;
+	return NULL;
 }
 
 /* [BIND:]PORT as address_parse takes it into buf; what follows its colon into *rest, or NULL.  -1:
@@ -82,38 +81,36 @@ static int cut_port(char *text, char *buf, size_t size, char **rest)
 		   : -1;
 }
 
-static int parse_listen(const char *listen, bool unsafe_listen, struct address *out,
-			const char **errstr)
+static const char *parse_listen(const char *listen, struct spec *out)
 {
-	if (address_parse(listen, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, out, errstr) < 0)
-		return -1;
-	if (unsafe_listen || address_is_loopback(out))
-		return 0;
-	*errstr = "that lets other machines in without a login; --unsafe-listen allows it";
-	return -1;
+	const char *why =
+	    address_parse(listen, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &out->listen);
+
+	if (!why && !out->unsafe_listen && !address_is_loopback(&out->listen))
+		return "that lets other machines in without a login; --unsafe-listen allows it";
+	return why;
 }
 
-int destination_parse(const char *text, struct destination *out, const char **errstr)
+const char *destination_parse(const char *text, struct destination *out)
 {
-	const char *port = NULL;
+	const char *port = NULL, *why;
 
-	if (text[0] == '~') {
-		*errstr = "whose home ~ is there the server does not say: write the path from / on";
-		return -1;
-	}
+	if (text[0] == '~')
+		return "whose home ~ is there the server does not say: write the path from / on";
 	out->kind = text[0] == '/'	? DESTINATION_UNIX
 		    : strchr(text, ':') ? DESTINATION_TCP
 					: DESTINATION_NAME;
-	if (out->kind == DESTINATION_NAME ? endpoint_check_name(text, errstr) < 0
-					  : endpoint_check_alias(text, errstr) < 0)
-		return -1;
-	if (out->kind != DESTINATION_TCP) {
+	why =
+	    out->kind == DESTINATION_NAME ? endpoint_check_name(text) : endpoint_check_alias(text);
+	if (why)
+		return why;
+	if (out->kind == DESTINATION_TCP) { /* which has been checked */
+		address_split(text, out->host, &port);
+		address_parse_port(port, &out->port);
+	} else {
 		snprintf(out->host, sizeof(out->host), "%s", text);
-		return 0;
 	}
-	return address_split(text, out->host, &port, errstr) < 0
-		   ? -1
-		   : address_parse_port(port, &out->port);
+	return NULL;
 }
 
 /* For a server that knows no ".": what we stand in for here is there, too. */
@@ -158,7 +155,7 @@ static int64_t parse_value(enum option o, const char *text)
 	return *end || v > (o == MODE ? 0777 : UINT32_MAX - 1) ? -1 : v;
 }
 
-static int parse_option(const char *option, struct spec *s, const char **errstr)
+static const char *parse_option(const char *option, struct spec *s)
 {
 	int64_t *const once[] = {&s->perm.mode, &s->perm.uid, &s->perm.gid};
 	uint32_t *ids = s->callers.uids;
@@ -168,105 +165,102 @@ static int parse_option(const char *option, struct spec *s, const char **errstr)
 
 	while (o < N_OPTIONS && strncmp(option, options[o].name, strlen(options[o].name)) != 0)
 		o++;
-	*errstr = "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
 	if (o == N_OPTIONS)
-		return -1;
-	*errstr = "only a listener with a path has mode=, owner= and group=";
+		return "the listener options are mode=, owner=, group=, allow-uid= and allow-gid=";
 	if (o <= GROUP && !strchr("/~", s->text[0]))
-		return -1;
-	*errstr = "a listener option is given twice";
+		return "only a listener with a path has mode=, owner= and group=";
 	if (o <= GROUP && *once[o] >= 0)
-		return -1;
-	*errstr = options[o].expected;
+		return "a listener option is given twice";
 	v = parse_value(o, option + strlen(options[o].name));
 	if (v < 0)
-		return -1;
+		return options[o].expected;
 	if (o <= GROUP) {
 		*once[o] = v;
-		return 0;
+		return NULL;
 	}
 	if (o == ALLOW_GID) {
 		ids = s->callers.gids;
 		n = &s->callers.n_gids;
 	}
 	if (*n == CALLER_IDS)
-		return -1;
+		return options[o].expected;
 	ids[(*n)++] = (uint32_t)v;
-	return 0;
+	return NULL;
 }
 
 /* Sets *rest to the destination, or NULL.  text is written to. */
-static int parse_where(char *text, struct spec *out, char **rest, const char **errstr)
+static const char *parse_where(char *text, struct spec *out, char **rest)
 {
+	static const char expected[] = "expected a port, BIND:PORT, /path or fd:NAME to listen on";
 	const bool is_path = text[0] == '/' || text[0] == '@' || strncmp(text, "~/", 2) == 0;
 	char listen[ADDRESS_TEXT], *path = NULL;
-	int rc;
+	const char *why;
 
-	*errstr = "expected a port, BIND:PORT, /path or fd:NAME to listen on";
 	if (strncmp(text, "fd:", 3) == 0) {
 		*rest = cut(text + 3, ':');
 		out->inherited = xstrdup(text + 3);
-		return text[3] ? 0 : -1;
+		return text[3] ? NULL : expected;
 	}
 	if (!is_path) {
 		if (cut_port(text, listen, sizeof(listen), rest) < 0)
-			return -1;
+			return expected;
 		out->is_localhost = strncasecmp(listen, "localhost:", 10) == 0;
-		return parse_listen(listen, out->unsafe_listen, &out->listen, errstr);
+		return parse_listen(listen, out);
 	}
 	*rest = cut(text, ':');
-	if (unescape(text, errstr) < 0)
-		return -1;
+	why = unescape(text);
+	if (why)
+		return why;
 	path = spec_path(text);
-	if (path[0] == '/' && path[strlen(path) - 1] == '/') {
-		*errstr = "that is a folder; name the socket in it";
-		free(path);
-		return -1;
-	}
-	rc = parse_listen(path, out->unsafe_listen, &out->listen, errstr);
+	why = path[0] == '/' && path[strlen(path) - 1] == '/'
+		  ? "that is a folder; name the socket in it"
+		  : parse_listen(path, out);
 	free(path);
-	return rc;
+	return why;
+}
+
+static const char *parse_destination(char *text, struct spec *out)
+{
+	const char *why = text[0] == '/' ? unescape(text) : NULL;
+
+	if (!why)
+		why = destination_parse(text, &out->to);
+	if (why && out->to.kind == DESTINATION_NAME && strchr("/@~", out->text[0]))
+		return "what follows the colon is no endpoint's name; in a path a colon is written "
+		       "\\:";
+	return why;
 }
 
 /* text is written to. */
-static int parse(char *text, struct spec *out, const char **errstr)
+static const char *parse(char *text, struct spec *out)
 {
 	char *options_text = cut(text, ','), *rest = NULL, *option;
+	const char *why = parse_where(text, out, &rest);
 
-	if (parse_where(text, out, &rest, errstr) < 0 ||
-	    (rest && rest[0] == '/' && unescape(rest, errstr) < 0))
-		return -1;
-	if (rest && destination_parse(rest, &out->to, errstr) < 0) {
-		if (out->to.kind == DESTINATION_NAME && strchr("/@~", out->text[0]))
-			*errstr = "what follows the colon is no endpoint's name; in a path a colon "
-				  "is written \\:";
-		return -1;
-	}
-	if (!rest && !out->inherited)
+	if (!why && rest)
+		why = parse_destination(rest, out);
+	else if (!why && !out->inherited)
 		set_default(&out->to, &out->listen);
-	if (options_text && !address_is_unix(&out->listen) && !out->inherited) {
-		*errstr = "only a Unix socket has listener options: a path, @name or fd:NAME";
-		return -1;
-	}
-	while ((option = strsep(&options_text, ",")))
-		if (parse_option(option, out, errstr) < 0)
-			return -1;
-	return 0;
+	if (!why && options_text && !address_is_unix(&out->listen) && !out->inherited)
+		return "only a Unix socket has listener options: a path, @name or fd:NAME";
+	while (!why && (option = strsep(&options_text, ",")))
+		why = parse_option(option, out);
+	return why;
 }
 
-int spec_parse(const char *text, bool unsafe_listen, struct spec *out, const char **errstr)
+const char *spec_parse(const char *text, bool unsafe_listen, struct spec *out)
 {
 	char *copy = xstrdup(text);
-	int rc;
+	const char *why;
 
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
 			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
 	out->text = xstrdup(text);
-	rc = parse(copy, out, errstr);
+	why = parse(copy, out);
 	free(copy);
-	if (rc < 0)
+	if (why)
 		spec_free(out);
-	return rc;
+	return why;
 }
 
 bool destination_misses(const struct destination *d, const char *asks, const char *endpoint,

@@ -49,10 +49,10 @@ struct spec {
  * /remote.sock may stand as it is); ~/ before /local.sock is the home folder.  An all-digit first
  * field is a port; bind is a numeric IPv4 address, [V6], "localhost" or "*"; without it 127.0.0.1.
  * host may be [V6].  A non-loopback bind is refused unless unsafe_listen (the message names
- * --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener. 0 (spec_free it),
- * or -1 with *errstr (static).
+ * --unsafe-listen).  Port 0 is any free port.  "@name" is an abstract listener.  NULL
+ * (spec_free it), or the reason (static).
  */
-int spec_parse(const char *text, bool unsafe_listen, struct spec *out, const char **errstr);
+const char *spec_parse(const char *text, bool unsafe_listen, struct spec *out);
 void spec_free(struct spec *s);
 
 /* A path, malloc'ed, whose ~/ is the home folder: no shell has expanded it in quotes, behind
@@ -69,8 +69,8 @@ bool spec_is_left_out(const struct spec *s);
  * and of one name the service manager may hand over several. */
 bool spec_same_listener(const struct spec *a, const struct spec *b);
 
-/* NAME, HOST:PORT or /remote.sock.  0, or -1 with *errstr (static). */
-int destination_parse(const char *text, struct destination *out, const char **errstr);
+/* NAME, HOST:PORT or /remote.sock.  NULL, or the reason (static). */
+const char *destination_parse(const char *text, struct destination *out);
 
 /* "confd", "127.0.0.1:4565", "/run/x.sock", or "default endpoint".  Returns buf. */
 const char *destination_format(const struct destination *d, char *buf, size_t size);

@@ -105,7 +105,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 {
 	struct settings given = {.config = NULL};
 	struct option_line line;
-	const char *config = NULL, *why = NULL;
+	const char *config = NULL;
 	int rc, faults = 0;
 
 	*s = (struct settings){.config = NULL};
@@ -126,7 +126,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 	default_control(s);
 	if (!s->n_listen)
 		address_parse(SETTINGS_DEFAULT_LISTEN, ADDRESS_WILDCARD_OK,
-			      &s->listen[s->n_listen++], &why);
+			      &s->listen[s->n_listen++]);
 	if (!faults && !s->generate_hostkey)
 		faults = check_complete(s);
 	s->faulty = faults > 0;

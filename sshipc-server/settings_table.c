@@ -28,7 +28,8 @@ static const char *add_listen(void *settings, const char *value, char *buf)
 
 	if (!strchr(value, ':') && address_parse_port(value, &port) < 0)
 		return form;
-	if (address_parse(value, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &a, &why) < 0)
+	why = address_parse(value, ADDRESS_WILDCARD_OK | ADDRESS_PORT_0_OK, &a);
+	if (why)
 		return why;
 	if (address_is_unix(&a))
 		return form;
@@ -98,9 +99,12 @@ static const char *add_endpoint(struct settings *s, const struct endpoint *e)
 const char *settings_add_endpoint(void *settings, const char *value, char buf[OPTION_TEXT_MAX])
 {
 	struct endpoint e;
-	const char *why = NULL;
+	const char *why = endpoint_parse(value, &e);
 
-	if (endpoint_parse(value, &e, &why) == 0 && (why = add_endpoint(settings, &e)))
+	if (why)
+		return why;
+	why = add_endpoint(settings, &e);
+	if (why)
 		endpoint_free(&e);
 	return why;
 }
@@ -118,9 +122,9 @@ const char *settings_check_endpoint(const struct settings *s, const struct endpo
 static const char *set_name(void *endpoint, const char *value, char *buf)
 {
 	struct endpoint *e = endpoint;
-	const char *why = NULL;
+	const char *why = endpoint_check_name(value);
 
-	if (endpoint_check_name(value, &why) < 0)
+	if (why)
 		return why;
 	snprintf(e->name, sizeof(e->name), "%s", value);
 	if (endpoint_kind_parse(value, &e->kind) < 0)
@@ -138,29 +142,27 @@ static const char *set_kind(void *endpoint, const char *value, char *buf)
 static const char *set_address(void *endpoint, const char *value, char *buf)
 {
 	struct endpoint *e = endpoint;
-	const char *why = NULL;
+	const char *why = endpoint_parse_address(value, &e->address);
 
-	if (endpoint_parse_address(value, &e->address, &why) < 0)
-		return why;
-	return address_is_unix(&e->address) ? "a socket's setting is path" : NULL;
+	return !why && address_is_unix(&e->address) ? "a socket's setting is path" : why;
 }
 
 static const char *set_path(void *endpoint, const char *value, char *buf)
 {
 	struct endpoint *e = endpoint;
-	const char *why = NULL;
+	const char *why = endpoint_parse_address(value, &e->address);
 
-	if (endpoint_parse_address(value, &e->address, &why) < 0)
-		return why;
-	return address_is_unix(&e->address) ? NULL : "expected /path or @abstract";
+	return why || address_is_unix(&e->address) ? why : "expected /path or @abstract";
 }
 
 static const char *add_accept(void *endpoint, const char *value, char *buf)
 {
 	struct endpoint *e = endpoint;
-	const char *why = "there are too many aliases";
+	const char *why = endpoint_check_alias(value);
 
-	if (e->n_accept == ENDPOINT_ALIASES || endpoint_check_alias(value, &why) < 0)
+	if (e->n_accept == ENDPOINT_ALIASES)
+		return "there are too many aliases";
+	if (why)
 		return why;
 	e->accept[e->n_accept++] = xstrdup(value);
 	return NULL;
@@ -255,9 +257,7 @@ static const char *set_unsafe(void *flag, const char *value, char *buf)
 
 const char *settings_parse_control(const char *path, struct address *at)
 {
-	const char *why = "expected an absolute /path";
-
-	return *path == '/' && address_parse(path, 0, at, &why) == 0 ? NULL : why;
+	return *path == '/' ? address_parse(path, 0, at) : "expected an absolute /path";
 }
 
 /* In the file "" is none. */

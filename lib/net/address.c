@@ -76,46 +76,38 @@ void address_from_sockaddr(struct address *a, const struct sockaddr *sa, socklen
 	}
 }
 
-static int parse_unix(const char *text, struct address *out, const char **errstr)
+static const char *parse_unix(const char *text, struct address *out)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	size_t n = strlen(text);
 
-	if (text[0] == '@' && n == 1) {
-		*errstr = "an abstract socket needs a name";
-		return -1;
-	}
-	if (n > UN_MAX) {
-		*errstr = "a socket path has at most 107 bytes";
-		return -1;
-	}
+	if (text[0] == '@' && n == 1)
+		return "an abstract socket needs a name";
+	if (n > UN_MAX)
+		return "a socket path has at most 107 bytes";
 	memcpy(un.sun_path, text, n);
 	if (text[0] == '@')
 		un.sun_path[0] = '\0';
 	address_from_sockaddr(out, (struct sockaddr *)&un, (socklen_t)(UN_PATH + n));
-	return 0;
+	return NULL;
 }
 
-int address_split(const char *text, char host[ADDRESS_HOST], const char **port, const char **errstr)
+const char *address_split(const char *text, char host[ADDRESS_HOST], const char **port)
 {
 	bool v6 = text[0] == '[';
 	const char *start = text + v6, *end = strchr(start, v6 ? ']' : ':');
 	size_t n = end ? (size_t)(end - start) : 0;
 
-	*errstr = "no scheme stands before HOST:PORT, [V6]:PORT or /path here";
 	if (strstr(text, ":/"))
-		return -1;
-	*errstr = "expected HOST:PORT, [V6]:PORT or /path";
+		return "no scheme stands before HOST:PORT, [V6]:PORT or /path here";
 	if (n == 0 || n >= ADDRESS_HOST || end[v6] != ':')
-		return -1;
+		return "expected HOST:PORT, [V6]:PORT or /path";
 	memcpy(host, start, n);
 	host[n] = '\0';
 	*port = end + v6 + 1;
-	if (v6 != !!strchr(host, ':') || strchr(*port, ':')) {
-		*errstr = "an IPv6 address, and only that, is put in brackets";
-		return -1;
-	}
-	return 0;
+	if (v6 != !!strchr(host, ':') || strchr(*port, ':'))
+		return "an IPv6 address, and only that, is put in brackets";
+	return NULL;
 }
 
 int address_parse_port(const char *text, uint16_t *port)
@@ -171,39 +163,39 @@ static bool is_wildcard(const struct address *a)
 	return a->sa.ss_family == AF_INET && IN4(a)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-int address_parse(const char *text, unsigned flags, struct address *out, const char **errstr)
+static const char *parse_tcp(const char *text, unsigned flags, struct address *out)
 {
 	char host[ADDRESS_HOST] = "*";
-	const char *port_text = text;
+	const char *port_text = text, *why = NULL;
 	uint16_t port = 0;
 
+	if (!(flags & ADDRESS_WILDCARD_OK) || address_parse_port(text, &port) < 0)
+		why = address_split(text, host, &port_text);
+	if (why)
+		return why;
+	if (address_parse_port(port_text, &port) < 0)
+		return flags & ADDRESS_PORT_0_OK ? "the port is not a number from 0 to 65535"
+						 : "the port is not a number from 1 to 65535";
+	if (port == 0 && !(flags & ADDRESS_PORT_0_OK))
+		return "port 0 has no meaning here";
+	if (address_from_host(strcmp(host, "*") ? host : "::", port, out) < 0)
+		return "the host is not a numeric address; names are not looked up, write the "
+		       "address that getent hosts NAME tells";
+	if (is_wildcard(out) && !(flags & ADDRESS_WILDCARD_OK))
+		return "a wildcard has no meaning here";
+	return NULL;
+}
+
+const char *address_parse(const char *text, unsigned flags, struct address *out)
+{
+	const char *why;
+
 	*out = (struct address){.sa.ss_family = AF_UNSPEC};
-	if (text[0] == '/' || text[0] == '@')
-		return parse_unix(text, out, errstr);
-	if (!(flags & ADDRESS_WILDCARD_OK) || address_parse_port(text, &port) < 0) {
-		if (address_split(text, host, &port_text, errstr) < 0)
-			return -1;
-	}
-	if (address_parse_port(port_text, &port) < 0) {
-		*errstr = flags & ADDRESS_PORT_0_OK ? "the port is not a number from 0 to 65535"
-						    : "the port is not a number from 1 to 65535";
-		return -1;
-	}
-	if (port == 0 && !(flags & ADDRESS_PORT_0_OK)) {
-		*errstr = "port 0 has no meaning here";
-		return -1;
-	}
-	if (address_from_host(strcmp(host, "*") ? host : "::", port, out) < 0) {
-		*errstr = "the host is not a numeric address; names are not looked up, write the "
-			  "address that getent hosts NAME tells";
-		return -1;
-	}
-	if (is_wildcard(out) && !(flags & ADDRESS_WILDCARD_OK)) {
+	why =
+	    text[0] == '/' || text[0] == '@' ? parse_unix(text, out) : parse_tcp(text, flags, out);
+	if (why)
 		*out = (struct address){.sa.ss_family = AF_UNSPEC};
-		*errstr = "a wildcard has no meaning here";
-		return -1;
-	}
-	return 0;
+	return why;
 }
 
 static const char *format_unix(const struct address *a, char *buf, size_t size)

@@ -29,15 +29,14 @@ enum address_flags {
 };
 
 /* Parses numeric "HOST:PORT", "[V6]:PORT" (with %scope), "/absolute/path" (at most 107 bytes),
- * "@abstract".  "localhost:PORT" is taken as 127.0.0.1.  Returns 0, or -1 with *errstr (static)
- * saying what is wrong with it. */
-int address_parse(const char *text, unsigned flags, struct address *out, const char **errstr);
+ * "@abstract".  "localhost:PORT" is taken as 127.0.0.1.  NULL, or the reason against it (static),
+ * and out is unset. */
+const char *address_parse(const char *text, unsigned flags, struct address *out);
 
 /* Splits "HOST:PORT" or "[V6]:PORT": the host without its brackets, *port pointing behind the
- * colon. Judges neither part but that HOST is not empty, fits, and has a colon only in brackets. 0,
- * or -1 with *errstr (static). */
-int address_split(const char *text, char host[ADDRESS_HOST], const char **port,
-		  const char **errstr);
+ * colon.  Of the two it checks only that HOST is not empty, fits, and has a colon only in brackets.
+ * NULL, or the reason (static). */
+const char *address_split(const char *text, char host[ADDRESS_HOST], const char **port);
 
 /* Digits only, at most 65535.  0, or -1. */
 int address_parse_port(const char *text, uint16_t *port);
@@ -113,7 +112,7 @@ struct listen_perm {
  * else IPv4.  Unix path: a stale socket (connect gives ECONNREFUSED) is replaced; a live one, or
  * anything that is not a socket, is left alone and is a failure; bound under umask 0177, then perm
  * applied.  A path is refused where everybody can write a folder on its way that is not sticky;
- * that another user or a group can do so is a warning.  -1 with *errstr in err (size bytes) naming
+ * that another user or a group can do so is a warning.  -1 with err (size bytes) naming
  * address, cause and, where it can be found, the holder. */
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size);

@@ -57,11 +57,10 @@ static int connect_to(int fd)
 {
 	char self[32];
 	struct address at;
-	const char *why = NULL;
 	bool pending = false;
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	return address_parse(self, 0, &at, &why) < 0 ? -1 : address_connect(&at, NULL, &pending);
+	return address_parse(self, 0, &at) ? -1 : address_connect(&at, NULL, &pending);
 }
 
 /* Makes room in a folder, but only by removing a socket that nobody listens on. */

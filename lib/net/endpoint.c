@@ -17,19 +17,15 @@
 #define PATH_LENGTH 107
 #define KINDS	    "confd, nso, dbus, docker, postgres or other"
 
-int endpoint_check_name(const char *name, const char **errstr)
+const char *endpoint_check_name(const char *name)
 {
 	size_t n = strlen(name);
 
 	if (n == 0 || !strchr(LETTERS, name[0]))
-		*errstr = "an endpoint's name begins with a letter";
-	else if (name[strspn(name, NAME_CHARS)])
-		*errstr = "an endpoint's name has only letters, digits, - and _";
-	else if (n >= ENDPOINT_NAME)
-		*errstr = "an endpoint's name has at most 32 characters";
-	else
-		return 0;
-	return -1;
+		return "an endpoint's name begins with a letter";
+	if (name[strspn(name, NAME_CHARS)])
+		return "an endpoint's name has only letters, digits, - and _";
+	return n >= ENDPOINT_NAME ? "an endpoint's name has at most 32 characters" : NULL;
 }
 
 static const char *const kinds[] = {
@@ -53,74 +49,68 @@ const char *endpoint_kind_text(enum endpoint_kind kind)
 	return kinds[kind];
 }
 
-int endpoint_check_alias(const char *alias, const char **errstr)
+const char *endpoint_check_alias(const char *alias)
 {
 	char host[ADDRESS_HOST];
-	const char *port_text = NULL;
+	const char *port_text = NULL, *why;
 	struct address numeric;
 	uint16_t port = 0;
 
-	if (alias[0] == '/') {
-		if (strlen(alias) <= PATH_LENGTH)
-			return 0;
-		*errstr = "a socket path has at most 107 bytes";
-		return -1;
-	}
-	if (address_split(alias, host, &port_text, errstr) < 0)
-		return -1;
+	if (alias[0] == '/')
+		return strlen(alias) > PATH_LENGTH ? "a socket path has at most 107 bytes" : NULL;
+	why = address_split(alias, host, &port_text);
+	if (why)
+		return why;
 	if (address_parse_port(port_text, &port) < 0 || port == 0)
-		*errstr = "the port is not a number from 1 to 65535";
-	else if (alias[0] == '[' && address_from_host(host, port, &numeric) < 0)
-		*errstr = "the host is not an IPv6 address";
-	else if (host[0] == '.')
-		*errstr = "a host name does not begin with a dot"; /* "." and ".status" are ours */
-	else if (alias[0] != '[' && host[strspn(host, HOST_CHARS)])
-		*errstr = "a host name has only letters, digits, '-', '_' and '.'";
-	else
-		return 0;
-	return -1;
+		return "the port is not a number from 1 to 65535";
+	if (alias[0] == '[' && address_from_host(host, port, &numeric) < 0)
+		return "the host is not an IPv6 address";
+	if (host[0] == '.') /* "." and ".status" are destinations of sshipc's own */
+		return "a host name does not begin with a dot";
+	if (alias[0] != '[' && host[strspn(host, HOST_CHARS)])
+		return "a host name has only letters, digits, '-', '_' and '.'";
+	return NULL;
 }
 
 /* "NAME" or "NAME:KIND", of n bytes. */
-static int parse_name(const char *text, size_t n, struct endpoint *out, const char **errstr)
+static const char *parse_name(const char *text, size_t n, struct endpoint *out)
 {
-	const char *colon = memchr(text, ':', n);
+	const char *colon = memchr(text, ':', n), *why;
 	const size_t len = colon ? (size_t)(colon - text) : n;
 	char name[ENDPOINT_NAME + 1], kind[ENDPOINT_NAME];
 
-	/* What does not fit is one too long, as the check then finds. */
+	/* A name that does not fit is cut to one that is still too long. */
 	snprintf(name, sizeof(name), "%.*s", (int)len, text);
-	if (endpoint_check_name(name, errstr) < 0)
-		return -1;
+	why = endpoint_check_name(name);
+	if (why)
+		return why;
 	memcpy(out->name, name, sizeof(out->name));
 	if (!colon && endpoint_kind_parse(out->name, &out->kind) < 0)
 		out->kind = ENDPOINT_OTHER;
 	snprintf(kind, sizeof(kind), "%.*s", colon ? (int)(n - len - 1) : 0, text + len + 1);
-	*errstr = "the kind is " KINDS;
-	return colon ? endpoint_kind_parse(kind, &out->kind) : 0;
+	return colon && endpoint_kind_parse(kind, &out->kind) < 0 ? "the kind is " KINDS : NULL;
 }
 
-int endpoint_parse(const char *text, struct endpoint *out, const char **errstr)
+const char *endpoint_parse(const char *text, struct endpoint *out)
 {
 	const char *equals = strchr("/@", text[0]) ? NULL : strchr(text, '=');
+	const char *why = NULL;
 
 	*out = (struct endpoint){.name = "endpoint"};
-	if (equals && parse_name(text, (size_t)(equals - text), out, errstr) < 0)
-		return -1;
-	return endpoint_parse_address(equals ? equals + 1 : text, &out->address, errstr);
+	if (equals)
+		why = parse_name(text, (size_t)(equals - text), out);
+	return why ? why : endpoint_parse_address(equals ? equals + 1 : text, &out->address);
 }
 
-int endpoint_parse_address(const char *text, struct address *out, const char **errstr)
+const char *endpoint_parse_address(const char *text, struct address *out)
 {
+	const char *why = address_parse(text, 0, out);
 	struct stat st;
 
-	if (address_parse(text, 0, out, errstr) < 0)
-		return -1;
-	*errstr = "that is a folder; name the socket in it";
-	return text[0] == '/' && (text[strlen(text) - 1] == '/' ||
-				  (stat(text, &st) == 0 && S_ISDIR(st.st_mode)))
-		   ? -1
-		   : 0;
+	if (!why && text[0] == '/' &&
+	    (text[strlen(text) - 1] == '/' || (stat(text, &st) == 0 && S_ISDIR(st.st_mode))))
+		return "that is a folder; name the socket in it";
+	return why;
 }
 
 void endpoint_free(struct endpoint *e)

@@ -29,24 +29,26 @@ struct endpoint {
 	size_t n_accept;
 };
 
-/* A letter, then letters, digits, '-', '_'; at most 32.  0, or -1 with *errstr (static). */
-int endpoint_check_name(const char *name, const char **errstr);
+/* The checks and parsers of this file return NULL, or the reason against the text (static). */
+
+/* A letter, then letters, digits, '-', '_'; at most 32. */
+const char *endpoint_check_name(const char *name);
 
 /* "confd", "nso", "dbus", "docker", "postgres", "other"; -1 for anything else. */
 int endpoint_kind_parse(const char *text, enum endpoint_kind *kind);
 const char *endpoint_kind_text(enum endpoint_kind kind);
 
 /* Checks an accept alias: "/absolute/path" of at most 107 bytes or "HOST:PORT" / "[V6]:PORT" with
- * PORT 1-65535.  0, or -1 with *errstr. */
-int endpoint_check_alias(const char *alias, const char **errstr);
+ * PORT 1-65535. */
+const char *endpoint_check_alias(const char *alias);
 
 /* Parses "[NAME[:KIND]=]ADDRESS" of -e; the name defaults to "endpoint"; the kind to the name where
- * that is one, else to other.  0, or -1 with *errstr (static). */
-int endpoint_parse(const char *text, struct endpoint *out, const char **errstr);
+ * that is one, else to other. */
+const char *endpoint_parse(const char *text, struct endpoint *out);
 
 /* What it is reached at: numeric HOST:PORT ("localhost" is 127.0.0.1), [V6]:PORT, @abstract, or
- * /path, which need not be there, but is no folder.  0, or -1 with *errstr (static). */
-int endpoint_parse_address(const char *text, struct address *out, const char **errstr);
+ * /path, which need not be there, but is no folder. */
+const char *endpoint_parse_address(const char *text, struct address *out);
 
 void endpoint_free(struct endpoint *e); /* what it holds, not itself */
 

@@ -224,10 +224,9 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	    [LINK_UP] = {REPORT_LOGIN, REPORT_PERMITTED},
 	};
 	struct doctor *d = arg;
-	const char *unused = NULL;
 
 	if (event == LINK_REACHED && !d->s->via)
-		address_parse(text, 0, &d->server, &unused);
+		address_parse(text, 0, &d->server);
 	if (event == LINK_AGENT_FAILED)
 		report_fail(d->report, d->step, NULL, "%s", text);
 	if (event == LINK_DOWN) {

@@ -156,12 +156,12 @@ static void ask(struct agent *a, const uint8_t *request, size_t len)
 static void list(struct agent *a)
 {
 	static const uint8_t request[] = {0, 0, 0, 1, REQUEST_IDENTITIES};
-	const char *path = getenv("SSH_AUTH_SOCK"), *why = NULL;
+	const char *path = getenv("SSH_AUTH_SOCK");
 	struct address at;
 	bool pending = false;
 	int fd = -1;
 
-	if (!path || address_parse(path, 0, &at, &why) < 0 || !address_is_unix(&at)) {
+	if (!path || address_parse(path, 0, &at) || !address_is_unix(&at)) {
 		fail(a, "SSH_AUTH_SOCK does not name a socket",
 		     "start an agent with: eval $(ssh-agent); ssh-add");
 		return;

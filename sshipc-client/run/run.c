@@ -130,14 +130,15 @@ static struct listeners *listen_privately(struct run *r, struct event_base *base
 					  enum endpoint_kind kind)
 {
 	char text[PATH_BYTES] = "127.0.0.1:0";
-	const char *err = NULL;
+	const char *why;
 
 	if (!variables_want_tcp(kind, r->s->env, r->s->n_env) &&
 	    make_path(r, kind == ENDPOINT_POSTGRES ? ".s.PGSQL.5432" : "sshipc.sock", text,
 		      sizeof(text)) < 0)
 		return NULL;
-	if (spec_parse(text, false, &r->spec, &err) < 0) {
-		log_msg(LOG_ERR, "%s: %s", text, err);
+	why = spec_parse(text, false, &r->spec);
+	if (why) {
+		log_msg(LOG_ERR, "%s: %s", text, why);
 		return NULL;
 	}
 	return listeners_open(base, &r->spec, 1);

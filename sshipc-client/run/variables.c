@@ -87,19 +87,16 @@ static bool put(FILE *out, enum placeholder what, const struct address *at)
 	return false;
 }
 
-int variables_check(const char *assignment, const char **errstr)
+const char *variables_check(const char *assignment)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-	const char *equals = strchr(assignment, '=');
+	const size_t name = strcspn(assignment, "=");
+	bool good = name && assignment[name] == '=';
 
-	*errstr = "expected NAME=TEMPLATE, for example URL=redis://{addr}";
-	if (!equals || strspn(assignment, letters) == 0)
-		return -1;
-	for (const char *p = assignment; p < equals; p++) {
-		if (!strchr(letters, *p) && (*p < '0' || *p > '9'))
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < name; i++)
+		good = good && (strchr(letters, assignment[i]) ||
+				(i > 0 && assignment[i] >= '0' && assignment[i] <= '9'));
+	return good ? NULL : "expected NAME=TEMPLATE, for example URL=redis://{addr}";
 }
 
 bool variables_want_tcp(enum endpoint_kind kind, const char *const *env, size_t n)

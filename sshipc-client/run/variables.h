@@ -15,8 +15,8 @@
 #include "address.h"
 #include "endpoint.h"
 
-/* --env: "NAME=TEMPLATE".  0, or -1 with *errstr (static). */
-int variables_check(const char *assignment, const char **errstr);
+/* --env: "NAME=TEMPLATE".  NULL, or the reason (static). */
+const char *variables_check(const char *assignment);
 
 /* Is it a TCP listener that the kind's clients expect, or that one of the templates needs? */
 bool variables_want_tcp(enum endpoint_kind kind, const char *const *env, size_t n);

@@ -56,11 +56,10 @@ static void start_watchdog(struct notify *n, struct event_base *base)
 struct notify *notify_new(struct event_base *base)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	const char *why = NULL;
 	struct address to;
 	struct notify *n = NULL;
 
-	if (!path || address_parse(path, 0, &to, &why) < 0 || !address_is_unix(&to))
+	if (!path || address_parse(path, 0, &to) || !address_is_unix(&to))
 		return NULL;
 	n = xcalloc(1, sizeof(*n));
 	n->to = to;

@@ -42,7 +42,7 @@ const char *explain_set_dest(void *explain, const char *value, char *buf)
 	const char *port_text = NULL, *why = NULL;
 	uint16_t port = 0;
 
-	if (has_port && address_split(value, host, &port_text, &why) < 0)
+	if (has_port && (why = address_split(value, host, &port_text)))
 		return why;
 	if (has_port && address_parse_port(port_text, &port) < 0)
 		return "the port is not a number from 0 to 65535";

@@ -50,9 +50,9 @@ struct option {
 
 static const char *set_endpoint(struct keyline *k, const struct option *o, const char *value)
 {
-	const char *why = NULL;
+	const char *why = endpoint_check_name(value);
 
-	if (endpoint_check_name(value, &why) == 0)
+	if (!why)
 		snprintf(k->endpoint, sizeof(k->endpoint), "%s", value);
 	return why;
 }
@@ -78,7 +78,8 @@ static const char *add_permitopen(struct keyline *k, const struct option *o, con
 
 	if (k->n_permitopen == KEYLINE_PERMITOPEN)
 		return reasonf("at most %d of them", KEYLINE_PERMITOPEN);
-	if (address_split(value, host, &port_text, &why) < 0)
+	why = address_split(value, host, &port_text);
+	if (why)
 		return why;
 	if (strcmp(port_text, "*") != 0 && (address_parse_port(port_text, &port) < 0 || port == 0))
 		return "the port is neither * nor a number from 1 to 65535";

@@ -49,13 +49,13 @@ static bool matches_tcp(const char *host, uint32_t port, const struct address *a
 static bool matches_alias(const char *host, uint32_t port, const char *alias)
 {
 	char name[ADDRESS_HOST];
-	const char *port_text = NULL, *why = NULL;
+	const char *port_text = NULL;
 	struct address numeric;
 	uint16_t alias_port = 0;
 
 	if (is_path(alias))
 		return !strcmp(host, alias);
-	if (address_split(alias, name, &port_text, &why) < 0 ||
+	if (address_split(alias, name, &port_text) ||
 	    address_parse_port(port_text, &alias_port) < 0)
 		return false;
 	if (address_from_host(name, alias_port, &numeric) == 0)
@@ -66,9 +66,8 @@ static bool matches_alias(const char *host, uint32_t port, const char *alias)
 static bool matches_path(const char *path, const struct address *a)
 {
 	struct address b;
-	const char *why = NULL;
 
-	return is_path(path) && address_parse(path, 0, &b, &why) == 0 && address_equal(a, &b);
+	return is_path(path) && !address_parse(path, 0, &b) && address_equal(a, &b);
 }
 
 /* What both channel types share: name, path, path aliases; and, with a port, what only TCP can say.
@@ -177,11 +176,11 @@ time_t policy_next_change(const struct keyline *entry, time_t now)
 bool policy_permitopen_names(const char *spec, const struct endpoint *endpoint)
 {
 	char host[ADDRESS_HOST];
-	const char *port_text = NULL, *why = NULL;
+	const char *port_text = NULL;
 	uint32_t any = ANY_PORT;
 	uint16_t number = 0;
 
-	if (address_split(spec, host, &port_text, &why) < 0)
+	if (address_split(spec, host, &port_text))
 		return false;
 	if (!strcmp(port_text, "*"))
 		return selects(endpoint, host, &any);

@@ -27,12 +27,10 @@ static void check_spec(const struct spec *s, const char *text, bool unsafe_liste
 /* Any path can be named, here and there. */
 static void check_escapes(const char *path)
 {
-	const char *err = NULL;
 	char text[1024] = "", escaped[512], at[ADDRESS_TEXT], want[ADDRESS_TEXT];
 	size_t n = 0;
 	struct address a;
 	struct spec s;
-	const char *why;
 
 	for (; *path; escaped[n++] = *path++) {
 		if (strchr(":,\\", *path))
@@ -40,8 +38,8 @@ static void check_escapes(const char *path)
 	}
 	escaped[n] = '\0';
 	snprintf(text, sizeof(text), "%s:%s", escaped, escaped);
-	EXPECT(spec_parse(text, false, &s, &err) == 0);
-	EXPECT(s.to.kind == DESTINATION_UNIX && address_parse(s.to.host, 0, &a, &why) == 0);
+	EXPECT(!spec_parse(text, false, &s));
+	EXPECT(s.to.kind == DESTINATION_UNIX && !address_parse(s.to.host, 0, &a));
 	EXPECT(address_equal(&a, &s.listen));
 	address_format(&a, want, sizeof(want));
 	EXPECT(strcmp(address_format(&s.listen, at, sizeof(at)), want) == 0);
@@ -66,11 +64,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (int unsafe_listen = 0; unsafe_listen < 2; unsafe_listen++) {
 		struct spec s = {0};
-		const char *err = NULL;
+		const char *why;
 
 		if (strstr(text, "owner=") || strstr(text, "group="))
 			break;
-		if (spec_parse(text, unsafe_listen, &s, &err) == 0) {
+		why = spec_parse(text, unsafe_listen, &s);
+		if (!why) {
 			check_spec(&s, text, unsafe_listen);
 			if (s.to.kind == DESTINATION_UNIX &&
 			    s.to.host[strlen(s.to.host) - 1] != '/')
@@ -79,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				check_twin(&s);
 			spec_free(&s);
 		} else {
-			EXPECT(err && err[0]);
+			EXPECT(why[0]);
 		}
 	}
 	free(text);

@@ -13,29 +13,28 @@ static void check_address(const char *text, unsigned flags)
 {
 	struct address a, again;
 	char formatted[ADDRESS_TEXT];
-	const char *why = NULL;
+	const char *why = address_parse(text, flags, &a);
 
-	if (address_parse(text, flags, &a, &why) != 0) {
-		EXPECT(why && why[0]);
+	if (why) {
+		EXPECT(why[0]);
 		return;
 	}
 	EXPECT(address_equal(&a, &a) && strlen(address_format(&a, formatted, ADDRESS_TEXT)) > 0);
 	EXPECT(flags & ADDRESS_PORT_0_OK || address_is_unix(&a) || address_port(&a) != 0);
 	/* What was escaped means something else. */
 	if (!strchr(formatted, '\\'))
-		EXPECT(address_parse(formatted, flags, &again, &why) == 0 &&
-		       address_equal(&a, &again));
+		EXPECT(!address_parse(formatted, flags, &again) && address_equal(&a, &again));
 }
 
 static void check_split(const char *text)
 {
 	struct address a;
 	char host[ADDRESS_HOST];
-	const char *port = NULL, *why = NULL;
+	const char *port = NULL, *why = address_split(text, host, &port);
 	uint16_t number = 0;
 
-	if (address_split(text, host, &port, &why) != 0) {
-		EXPECT(why && why[0]);
+	if (why) {
+		EXPECT(why[0]);
 		return;
 	}
 	EXPECT(host[0] && port > text && port[-1] == ':');
@@ -48,17 +47,17 @@ static void check_endpoint(const char *text)
 	static const struct endpoint confd = {
 	    .name = "confd", .accept = {(char *)"host:1"}, .n_accept = 1};
 	struct endpoint e;
-	const char *why = NULL;
+	const char *why = endpoint_parse(text, &e);
 
-	if (endpoint_parse(text, &e, &why) == 0) {
-		EXPECT(endpoint_check_name(e.name, &why) == 0 && e.address.len > 0);
+	if (!why) {
+		EXPECT(!endpoint_check_name(e.name) && e.address.len > 0);
 		EXPECT(endpoint_kind_text(e.kind)[0]);
 		endpoint_free(&e);
 	} else {
-		EXPECT(why && why[0]);
+		EXPECT(why[0]);
 	}
-	why = NULL;
-	EXPECT(endpoint_check_alias(text, &why) == 0 || (why && why[0]));
+	why = endpoint_check_alias(text);
+	EXPECT(!why || why[0]);
 	policy_permitopen_names(text, &confd);
 }
 

@@ -16,7 +16,6 @@ static void on_fault(void *arg, const char *text)
 
 static void check_settings(const struct settings *s)
 {
-	const char *why = NULL;
 	struct address at;
 
 	EXPECT(s->n_listen <= SETTINGS_LISTEN && s->n_hostkeys <= SETTINGS_HOSTKEYS);
@@ -25,10 +24,10 @@ static void check_settings(const struct settings *s)
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct endpoint *e = &s->endpoints[i];
 
-		EXPECT(endpoint_check_name(e->name, &why) == 0);
+		EXPECT(!endpoint_check_name(e->name));
 		EXPECT(e->address.len > 0 && e->n_accept <= ENDPOINT_ALIASES);
 		for (size_t j = 0; j < e->n_accept; j++)
-			EXPECT(endpoint_check_alias(e->accept[j], &why) == 0);
+			EXPECT(!endpoint_check_alias(e->accept[j]));
 	}
 }
 

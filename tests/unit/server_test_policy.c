@@ -23,9 +23,12 @@ static void make(struct endpoint *e, const char *text, const char *const *aliase
 {
 	const char *why = "";
 
-	cr_assert_eq(endpoint_parse(text, e, &why), 0, "%s: %s", text, why);
+	why = endpoint_parse(text, e);
+
+	cr_assert_null(why, "%s: %s", text, why);
 	for (; *aliases; aliases++) {
-		cr_assert_eq(endpoint_check_alias(*aliases, &why), 0, "%s: %s", *aliases, why);
+		why = endpoint_check_alias(*aliases);
+		cr_assert_null(why, "%s: %s", *aliases, why);
 		e->accept[e->n_accept] = strdup(*aliases);
 		cr_assert(e->accept[e->n_accept++]);
 	}

@@ -16,15 +16,11 @@ Test(endpoint, names)
 	static const char *const bad[] = {"",	 "9a",	  "-a",	 "_a",	     ".status",
 					  ".",	 N32 "3", "a b", "a.b",	     "a:b",
 					  "a/b", "a=b",	  "a\n", "\xc3\xa4", "a\xc3\xa4"};
-	const char *why;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		cr_expect_eq(endpoint_check_name(good[i], &why), 0, "%s", good[i]);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		why = NULL;
-		cr_expect_eq(endpoint_check_name(bad[i], &why), -1, "%s", bad[i]);
-		cr_expect(why);
-	}
+		cr_expect_null(endpoint_check_name(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		cr_expect_not_null(endpoint_check_name(bad[i]), "%s", bad[i]);
 }
 
 Test(endpoint, kinds)
@@ -56,15 +52,11 @@ Test(endpoint, aliases)
 	    ":22",    "::1:22",	      "[host]:22",	"[::1]",      "[127.0.0.1]:22", "ho st:22",
 	    "*:22",   "host:*",	      ".:22",		".status:22", "run/x.sock",	"@name",
 	    P107 "x", "h\xc3\xa4:22", "host:22,host:23"};
-	const char *why;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		cr_expect_eq(endpoint_check_alias(good[i], &why), 0, "%s", good[i]);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		why = NULL;
-		cr_expect_eq(endpoint_check_alias(bad[i], &why), -1, "%s", bad[i]);
-		cr_expect(why);
-	}
+		cr_expect_null(endpoint_check_alias(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		cr_expect_not_null(endpoint_check_alias(bad[i]), "%s", bad[i]);
 }
 
 Test(endpoint, parse)
@@ -117,14 +109,11 @@ Test(endpoint, parse)
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
 		struct endpoint e;
 		char buf[ADDRESS_TEXT];
-		const char *why = NULL;
+		const char *why = endpoint_parse(table[i].text, &e);
 
-		cr_expect_eq(endpoint_parse(table[i].text, &e, &why), table[i].name ? 0 : -1, "%s",
-			     table[i].text);
-		if (!table[i].name) {
-			cr_expect(why);
+		cr_expect_eq(!why, table[i].name != NULL, "%s", table[i].text);
+		if (!table[i].name)
 			continue;
-		}
 		cr_expect_str_eq(e.name, table[i].name);
 		cr_expect_str_eq(address_format(&e.address, buf, sizeof(buf)), table[i].address);
 		cr_expect_eq(e.kind, table[i].kind);
