@@ -2,6 +2,9 @@
 /*
  * Runs in the monitor, called by monitor.c and by libevent: listeners, who is taken, and whose turn
  * it is to be handed to the spawner.  Reads nothing from a connection.
+ *
+ * A connection that was taken waits here until the spawner has made the sessions before it; its
+ * login deadline runs meanwhile, and it can be pushed out by another (admission.h).
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -21,6 +21,11 @@
  * kernel kills, are children of the monitor (PR_SET_CHILD_SUBREAPER) until they are gone.  At the
  * server's own end all are sent END, killed and waited for; what is left after MONITOR_STOP is
  * logged with its process id, and the exit code is 70.
+ *
+ * What the monitor holds as descriptors: listeners, the control socket and its callers,
+ * sshipc-session (to execute it), the sockets of its helpers, inotify, a timer, its own
+ * oom_score_adj; for each session one end of a pair, and until the spawner has it the other end and
+ * the connection; and a finished dial until it is handed over.
  */
 #include <event2/event.h>
 #include <stddef.h>

@@ -2,6 +2,13 @@
 /*
  * Runs in the monitor, called by dispatch.c: OPEN and CLOSED of a session, and what is dialled for
  * it. Opens only by policy.h, and only the endpoint of the line that the login was for.
+ *
+ * Within max-channels of the key and within max_dials the configured address is dialled, by its
+ * number, from the source of the key's line.  Connected at once (loopback, Unix): OPENED with the
+ * socket.  Refused or absent: REFUSED, and the client sees a failed open.  Neither after
+ * PENDING_MS: PENDING, after which the session confirms the channel and holds its data, and a later
+ * OPENED or REFUSED.  A CLOSED while the dial is under way cancels it.  ".status" gets one end of a
+ * socket pair that already holds the answer.
  */
 #include "conn.h"
 
