@@ -143,7 +143,6 @@ void settings_free(struct settings *s)
 	free(s->user);
 	free(s->control);
 	free(s->generate_hostkey);
-	free(s->pending_text);
 	cidr_free(&s->pending_from);
 	for (size_t i = 0; i < s->n_unpunished; i++)
 		free(s->unpunished_texts[i]);

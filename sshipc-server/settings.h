@@ -63,7 +63,6 @@ struct settings {
 	int rekey_time;	  /* seconds */
 	struct cidr_list
 	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
-	char *pending_text;   /* the same, as written */
 	time_t pending_until; /* and how long */
 	bool faulty;	      /* the file has faults, which were printed; only with test */
 	bool watch;	      /* the allow list's file; default true */

@@ -86,9 +86,9 @@ static const char *add_endpoint(struct settings *s, const struct endpoint *e)
 {
 	if (s->n_endpoints == SETTINGS_ENDPOINTS)
 		return "there are too many endpoints";
+	if (endpoint_find(s->endpoints, s->n_endpoints, e->name))
+		return "another endpoint has this name";
 	for (size_t i = 0; i < s->n_endpoints; i++) {
-		if (!strcmp(s->endpoints[i].name, e->name))
-			return "another endpoint has this name";
 		if (address_equal(&s->endpoints[i].address, &e->address))
 			return "another endpoint has this address";
 	}
@@ -232,13 +232,10 @@ static const char *set_default(void *settings, const char *value, char *buf)
 {
 	struct settings *s = settings;
 
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		if (strcmp(s->endpoints[i].name, value) != 0)
-			continue;
-		s->default_endpoint = xstrdup(value);
-		return NULL;
-	}
-	return "no endpoint has this name";
+	if (!endpoint_find(s->endpoints, s->n_endpoints, value))
+		return "no endpoint has this name";
+	s->default_endpoint = xstrdup(value);
+	return NULL;
 }
 
 static const char *show_default(const void *settings, size_t i, char *buf)
@@ -304,17 +301,14 @@ static const char *show_unpunished(const void *settings, size_t i, char *buf)
 	return i < s->n_unpunished ? s->unpunished_texts[i] : NULL;
 }
 
-static const char *set_pending_from(void *settings, const char *value, char *buf)
+static const char *set_pending_from(void *list, const char *value, char *buf)
 {
-	struct settings *s = settings;
-
-	s->pending_text = xstrdup(value);
-	return cidr_parse(value, &s->pending_from);
+	return cidr_parse(value, list);
 }
 
-static const char *show_pending_from(const void *settings, size_t i, char *buf)
+static const char *show_pending_from(const void *list, size_t i, char *buf)
 {
-	return ((const struct settings *)settings)->pending_text;
+	return ((const struct cidr_list *)list)->text;
 }
 
 static const char *set_pending_until(void *until, const char *value, char *buf)
@@ -401,7 +395,7 @@ static const struct option_row rows[] = {
     {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
     {"watch", FLAG(watch), .value = true},
     {"unpunished", LIST(add_unpunished), .show = show_unpunished},
-    {"pending_from", ANY, .set = set_pending_from, .show = show_pending_from},
+    {"pending_from", TEXT(pending_from), .set = set_pending_from, .show = show_pending_from},
     {"pending_until", TEXT(pending_until), .set = set_pending_until, .show = show_pending_until},
     {"login_grace", NUMBER(login_grace, 1, 3600, 30)},
     {"keepalive", NUMBER(keepalive, 4, 3600, 15)},

@@ -113,6 +113,15 @@ const char *endpoint_parse_address(const char *text, struct address *out)
 	return why;
 }
 
+const struct endpoint *endpoint_find(const struct endpoint *list, size_t n, const char *name)
+{
+	while (n-- > 0) {
+		if (strcmp(list[n].name, name) == 0)
+			return &list[n];
+	}
+	return NULL;
+}
+
 void endpoint_free(struct endpoint *e)
 {
 	for (size_t i = 0; i < e->n_accept; i++)

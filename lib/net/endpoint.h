@@ -50,6 +50,9 @@ const char *endpoint_parse(const char *text, struct endpoint *out);
  * /path, which need not be there, but is no folder. */
 const char *endpoint_parse_address(const char *text, struct address *out);
 
+/* The one of this name among n, or NULL. */
+const struct endpoint *endpoint_find(const struct endpoint *list, size_t n, const char *name);
+
 void endpoint_free(struct endpoint *e); /* what it holds, not itself */
 
 #endif

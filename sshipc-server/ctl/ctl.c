@@ -22,19 +22,23 @@
 
 struct command {
 	const char *name;
-	/* argv[0] is the name.  Returns the exit code. */
+	/* One or the other: what prints the answer of a command that only asks; all else, where
+	 * argv[0] is the name and the exit code is returned. */
+	void (*print)(char *answer);
 	int (*run)(const struct ctl *c, int argc, char **argv);
 	const char *help; /* lines for --help, the arguments first */
 };
 
 /* ---- commands ---- */
 
-static int show(const struct ctl *c, int argc, char **argv, void (*print)(char *answer))
+static int run(const struct command *command, const struct ctl *c, int argc, char **argv)
 {
 	const int json = argc > 1 && strcmp(argv[1], "--json") == 0;
 	char *answer;
 	int code;
 
+	if (command->run)
+		return command->run(c, argc, argv);
 	if (argc > 1 + json)
 		return ask_usage(
 		    "%s: unexpected argument '%s'%s", argv[0], argv[1 + json],
@@ -45,24 +49,9 @@ static int show(const struct ctl *c, int argc, char **argv, void (*print)(char *
 	if (json)
 		fwrite(answer, 1, (size_t)(ask_verdict(answer) - answer), stdout);
 	else
-		print(answer);
+		command->print(answer);
 	free(answer);
 	return EX_OK;
-}
-
-static int run_who(const struct ctl *c, int argc, char **argv)
-{
-	return show(c, argc, argv, ctl_print_who);
-}
-
-static int run_pending(const struct ctl *c, int argc, char **argv)
-{
-	return show(c, argc, argv, ctl_print_pending);
-}
-
-static int run_status(const struct ctl *c, int argc, char **argv)
-{
-	return show(c, argc, argv, ctl_print_status);
 }
 
 static int run_kill(const struct ctl *c, int argc, char **argv)
@@ -96,20 +85,20 @@ static int run_reload(const struct ctl *c, int argc, char **argv)
 }
 
 static const struct command commands[] = {
-    {"who", run_who,
+    {"who", ctl_print_who, NULL,
      "  who [--json]            the sessions; bytes are as the session counts them\n"},
-    {"kill", run_kill,
+    {"kill", NULL, run_kill,
      "  kill ID|NAME|SHA256:... end the sessions that it names; a number is an id\n"},
-    {"reload", run_reload,
+    {"reload", NULL, run_reload,
      "  reload                  read the allow list anew, and judge every session by it\n"},
-    {"status", run_status,
+    {"status", ctl_print_status, NULL,
      "  status [--json]         the server, its allow list and its endpoints\n"},
-    {"pending", run_pending,
+    {"pending", ctl_print_pending, NULL,
      "  pending [--json]        unknown keys whose owners tried to log in\n"},
-    {"approve", ctl_list_approve,
+    {"approve", NULL, ctl_list_approve,
      "  approve SHA256:... --endpoint NAME --name NAME [--from CIDR] [--max-sessions N]\n"
      "                          add a pending key to the allow list, then reload\n"},
-    {"revoke", ctl_list_revoke,
+    {"revoke", NULL, ctl_list_revoke,
      "  revoke SHA256:...|NAME  remove a key from the allow list, then reload\n"},
 };
 
@@ -192,7 +181,7 @@ int ctl_main(int argc, char **argv)
 		code = ask_usage("a command is missing");
 	for (size_t i = 0; code < 0 && i < sizeof(commands) / sizeof(*commands); i++)
 		if (strcmp(argv[optind], commands[i].name) == 0)
-			code = commands[i].run(&c, argc - optind, argv + optind);
+			code = run(&commands[i], &c, argc - optind, argv + optind);
 	if (code < 0)
 		code = ask_usage("unknown command '%s'", argv[optind]);
 	settings_free(&c.settings);

@@ -141,7 +141,7 @@ const char *ctl_list_compose(const struct approval *a, const char *key, char lin
 		return why;
 	/* A quote in a value could have brought options of its own. */
 	same = !strcmp(k.fingerprint, a->fingerprint) && !strcmp(k.endpoint, a->endpoint) &&
-	       !strcmp(k.name, a->name) && !strcmp(k.from_text ? k.from_text : "", from);
+	       !strcmp(k.name, a->name) && !strcmp(k.from.text ? k.from.text : "", from);
 	keyline_free(&k);
 	return same ? NULL : "the line would not be what was asked for";
 }
@@ -159,15 +159,6 @@ static void find_pending(char *answer, const char *fingerprint, char key[KEYLINE
 	}
 }
 
-static bool has_endpoint(const struct settings *s, const char *name)
-{
-	size_t i = 0;
-
-	while (i < s->n_endpoints && strcmp(s->endpoints[i].name, name) != 0)
-		i++;
-	return i < s->n_endpoints;
-}
-
 static int append_line(const struct ctl *c, struct rewrite *r, const struct approval *a)
 {
 	char key[KEYLINE_MAX], line[KEYLINE_MAX], *answer;
@@ -179,7 +170,7 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 			print_lines(stderr, r, a->fingerprint, "");
 			return ask_usage("%s is in the list already", a->fingerprint);
 		}
-	if (!has_endpoint(&c->settings, a->endpoint))
+	if (!endpoint_find(c->settings.endpoints, c->settings.n_endpoints, a->endpoint))
 		return ask_usage("approve: no endpoint is named '%s'; ctl status has their names",
 				 a->endpoint);
 	answer = ask_server(c, "pending", EX_UNAVAILABLE, &code);

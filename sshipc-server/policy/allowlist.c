@@ -56,15 +56,6 @@ static void fault_at(struct load *l, unsigned line, const char *why)
 	l->faults++;
 }
 
-static const struct endpoint *find_endpoint(const struct load *l, const char *name)
-{
-	for (size_t i = 0; name && i < l->n_endpoints; i++) {
-		if (!strcmp(l->endpoints[i].name, name))
-			return &l->endpoints[i];
-	}
-	return NULL;
-}
-
 static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 {
 	const char *named = e->key.endpoint[0] ? e->key.endpoint : NULL, *name = named;
@@ -73,7 +64,7 @@ static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 
 	if (!named)
 		name = l->n_endpoints == 1 ? l->endpoints[0].name : l->default_endpoint;
-	e->endpoint = find_endpoint(l, name);
+	e->endpoint = name ? endpoint_find(l->endpoints, l->n_endpoints, name) : NULL;
 	if (e->endpoint)
 		return NULL;
 	for (size_t i = 0; i < l->n_endpoints && len < sizeof(names); i++)
@@ -287,14 +278,10 @@ static void build_table(struct load *l)
 	}
 }
 
-struct claim {
-	struct address source;
-	unsigned line;
-};
-
-static int compare_claims(const void *a, const void *b)
+static int compare_sources(const void *a, const void *b)
 {
-	const struct claim *x = a, *y = b;
+	const struct keyline *x = *(const struct keyline *const *)a;
+	const struct keyline *y = *(const struct keyline *const *)b;
 	const int order = memcmp(&x->source.sa, &y->source.sa, sizeof(struct sockaddr_in));
 
 	return order ? order : (x->line > y->line) - (x->line < y->line);
@@ -303,27 +290,24 @@ static int compare_claims(const void *a, const void *b)
 /* An endpoint that goes by the address must not take one key for another. */
 static void check_sources(struct load *l)
 {
-	const struct allowlist *list = l->list;
-	struct claim *claims = xcalloc(list->n, sizeof(*claims));
+	const struct keyline **with = xcalloc(l->list->n, sizeof(const struct keyline *));
 	char source[ADDRESS_TEXT];
 	size_t n = 0;
 
-	for (size_t i = 0; i < list->n; i++) {
-		const struct keyline *k = &list->entries[i].key;
-
-		if (k->source.len)
-			claims[n++] = (struct claim){k->source, k->line};
+	for (size_t i = 0; i < l->list->n; i++) {
+		if (l->list->entries[i].key.source.len)
+			with[n++] = &l->list->entries[i].key;
 	}
-	qsort(claims, n, sizeof(*claims), compare_claims);
+	qsort(with, n, sizeof(*with), compare_sources);
 	for (size_t i = 1; i < n; i++) {
-		if (address_equal(&claims[i].source, &claims[i - 1].source))
+		if (address_equal(&with[i]->source, &with[i - 1]->source))
 			fault_at(
-			    l, claims[i].line,
+			    l, with[i]->line,
 			    reasonf("source %s is that of the key on line %u, choose another",
-				    address_format_host(&claims[i].source, source, sizeof(source)),
-				    claims[i - 1].line));
+				    address_format_host(&with[i]->source, source, sizeof(source)),
+				    with[i - 1]->line));
 	}
-	free(claims);
+	free(with);
 }
 
 struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,

@@ -100,6 +100,7 @@ const char *cidr_parse(const char *text, struct cidr_list *out)
 	}
 	if (!why && !positive)
 		why = "every item is negated, which matches nobody; add what is meant";
+	l.text = xstrdup(text);
 	if (why)
 		cidr_free(&l);
 	else
@@ -137,5 +138,6 @@ bool cidr_matches(const struct cidr_list *l, const struct address *a)
 void cidr_free(struct cidr_list *l)
 {
 	free(l->items);
+	free(l->text);
 	*l = (struct cidr_list){.items = NULL};
 }

@@ -17,6 +17,7 @@ struct cidr {
 struct cidr_list {
 	struct cidr *items;
 	size_t n;
+	char *text; /* as it was written */
 };
 
 /* Parses IPv4 and IPv6 networks and plain addresses, separated by commas, '!' before what is not

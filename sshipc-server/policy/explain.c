@@ -153,7 +153,7 @@ static void print_value(enum policy_condition condition, const struct allow_entr
 	case POLICY_ASK_SOURCE:
 		printf("from         %s, allowed: %s",
 		       address_format_host(&r->source, text, sizeof(text)),
-		       k->from_text ? k->from_text : "any");
+		       k->from.text ? k->from.text : "any");
 		break;
 	case POLICY_ASK_EXPIRY:
 		printf("expiry-time  %s",
@@ -248,8 +248,8 @@ void explain_access(const struct allowlist *list)
 
 		printf("# %u\t%s\t%s\t%s\t%s", k->line, k->name, k->fingerprint, e->endpoint->name,
 		       address_format(&e->endpoint->address, text, sizeof(text)));
-		if (k->from_text)
-			printf("\tfrom=\"%s\"", k->from_text);
+		if (k->from.text)
+			printf("\tfrom=\"%s\"", k->from.text);
 		if (k->expires)
 			printf("\texpiry-time=\"%s\"", window_format_time(k->expires, time));
 		if (k->valid_text)

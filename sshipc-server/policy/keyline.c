@@ -89,7 +89,6 @@ static const char *add_permitopen(struct keyline *k, const struct option *o, con
 
 static const char *set_from(struct keyline *k, const struct option *o, const char *value)
 {
-	k->from_text = xstrdup(value);
 	return cidr_parse(value, &k->from);
 }
 
@@ -405,7 +404,6 @@ void keyline_free(struct keyline *k)
 		free(k->permitopen[i]);
 	cidr_free(&k->from);
 	free(k->options);
-	free(k->from_text);
 	free(k->valid_text);
 	free(k->blob);
 	*k = (struct keyline){.blob = NULL};

@@ -29,7 +29,7 @@ struct keyline {
 	struct cidr_list from; /* empty: any address */
 	time_t expires;	       /* the first second at which it is no longer good; 0: never */
 	struct window valid;
-	char *from_text, *valid_text;	     /* both as they stand in the line; NULL: any, always */
+	char *valid_text;		     /* as it stands in the line; NULL: always */
 	uint16_t max_sessions, max_channels; /* 0: only what the server allows everybody */
 	bool replace_old;
 	bool verify_required;  /* of a token only */

@@ -27,7 +27,7 @@ static void check_text(const struct keyline *k)
 	EXPECT(memcmp(digest, k->digest, sizeof(digest)) == 0);
 	EXPECT(!k->replace_old || k->max_sessions);
 	EXPECT(!k->source.len || address_is_loopback(&k->source));
-	EXPECT(!k->from_text == !k->from.n && !k->valid_text == !k->valid.n);
+	EXPECT(!k->from.text == !k->from.n && !k->valid_text == !k->valid.n);
 	EXPECT(!k->verify_required || k->type->token);
 }
 
@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_time(&k);
 		check_decision(&k);
 	} else {
-		EXPECT(!k.blob && !k.options && !k.from_text && !k.valid_text && !k.from.items);
+		EXPECT(!k.blob && !k.options && !k.from.text && !k.valid_text && !k.from.items);
 		EXPECT(rc == 0 ? !why : why && why[0]);
 	}
 	keyline_free(&k);

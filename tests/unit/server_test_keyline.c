@@ -127,7 +127,7 @@ Test(keyline, conditions)
 
 		snprintf(line, sizeof(line), "%s " KEY_ED " me", options);
 		cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1, "%s: %s", line, why);
-		cr_expect_str_eq(k.from_text ? k.from_text : "", conditions[i].from, "%s", options);
+		cr_expect_str_eq(k.from.text ? k.from.text : "", conditions[i].from, "%s", options);
 		cr_expect_eq(k.from.n > 0, *conditions[i].from != '\0', "%s", options);
 		cr_expect_str_eq(k.valid_text ? k.valid_text : "", conditions[i].valid, "%s",
 				 options);
