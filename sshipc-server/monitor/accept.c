@@ -79,13 +79,13 @@ static bool admit(struct monitor *m, const struct address *peer)
 	if (instead || verdict == ADMISSION_FREE)
 		return true;
 	view->limit_hits[which]++;
-	k = ratelimit_find(view->ratelimit, "limit", limit_name(which));
+	k = ratelimit_find(view->ratelimit, "limit", limit_names[which]);
 	if (k ? ratelimit_again(k)
-	      : ratelimit_begin(view->ratelimit, "limit", limit_name(which), true, ""))
+	      : ratelimit_begin(view->ratelimit, "limit", limit_names[which], true, ""))
 		log_event(LOG_WARNING, "limit",
 			  LOG_FIELDS({"source", address_format(peer, source, sizeof(source)), 0},
-				     {"limit", limit_name(which), 0}),
-			  "connection from %s refused (%s)", source, limit_name(which));
+				     {"limit", limit_names[which], 0}),
+			  "connection from %s refused (%s)", source, limit_names[which]);
 	return false;
 }
 
@@ -127,7 +127,7 @@ void accept_hand_over(struct monitor *m)
 {
 	struct conn *c = TAILQ_FIRST(&m->queue), *next;
 
-	while (c && m->ready && spawner_starting(m->spawner) < STARTS_AT_ONCE) {
+	while (c && m->ready && m->spawner->starting < STARTS_AT_ONCE) {
 		const bool turn = is_its_turn(m, c);
 
 		next = TAILQ_NEXT(c, handover.in_queue);

@@ -31,7 +31,8 @@ static void give_session(const struct conn *c, struct evbuffer *out)
 	add_line(out, &o);
 }
 
-static void give_who(const struct monitor_view *view, struct evbuffer *out)
+static void give_who(struct monitor_view *view, const struct control_request *r,
+		     struct evbuffer *out)
 {
 	const struct conn *c;
 	size_t n = 0;
@@ -78,12 +79,13 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 		control_refuse(out, "no session has this id, key name or fingerprint");
 }
 
-static void give_reload(struct reload *e, struct evbuffer *out)
+static void give_reload(struct monitor_view *view, const struct control_request *r,
+			struct evbuffer *out)
 {
 	char summary[1024], text[8 * sizeof(summary)];
 	struct json_out o = {text, sizeof(text), 0};
 
-	if (reload_now(e, summary, sizeof(summary)) != 0) {
+	if (reload_now(view->reload, summary, sizeof(summary)) != 0) {
 		control_refuse(out, summary);
 		return;
 	}
@@ -94,7 +96,7 @@ static void give_reload(struct reload *e, struct evbuffer *out)
 	add_line(out, &o);
 }
 
-static void give_status(const struct monitor_view *view, const struct reload *e,
+static void give_status(struct monitor_view *view, const struct control_request *r,
 			struct evbuffer *out)
 {
 	const struct settings *s = view->settings;
@@ -113,11 +115,11 @@ static void give_status(const struct monitor_view *view, const struct reload *e,
 	json_put(&o, "unauthenticated", "%zu", admission_unauth(view->admission));
 	json_put(&o, "limits", "{");
 	for (int i = 0; i < LIMITS; i++)
-		json_put(&o, limit_name((enum limit)i), "%" PRIu64, view->limit_hits[i]);
+		json_put(&o, limit_names[i], "%" PRIu64, view->limit_hits[i]);
 	json_close(&o, '}');
 	json_text(&o, "allowlist", path ? path : s->allowlist);
 	json_put(&o, "keys", "%zu", allowlist_count(view->allowlist));
-	json_text(&o, "fault", *reload_fault(e) ? reload_fault(e) : NULL);
+	json_text(&o, "fault", *reload_fault(view->reload) ? reload_fault(view->reload) : NULL);
 	json_put(&o, "pending", "%zu", pending_count(view->pending));
 	json_put(&o, "pending_open", "%s", open ? "true" : "false");
 	json_put(&o, "endpoints", "[");
@@ -130,7 +132,8 @@ static void give_status(const struct monitor_view *view, const struct reload *e,
 	free(path);
 }
 
-static void give_pending(const struct monitor_view *view, struct evbuffer *out)
+static void give_pending(struct monitor_view *view, const struct control_request *r,
+			 struct evbuffer *out)
 {
 	const size_t n = pending_count(view->pending);
 
@@ -144,24 +147,14 @@ static void give_pending(const struct monitor_view *view, struct evbuffer *out)
 	evbuffer_add_printf(out, "{\"ok\":true,\"pending\":%zu}\n", n);
 }
 
-void answers_give(struct monitor_view *view, struct reload *e, const struct control_request *r,
-		  struct evbuffer *out)
+void answers_give(void *view, const struct control_request *r, struct evbuffer *out)
 {
-	switch (r->command) {
-	case CONTROL_WHO:
-		give_who(view, out);
-		break;
-	case CONTROL_KILL:
-		give_kill(view, r, out);
-		break;
-	case CONTROL_RELOAD:
-		give_reload(e, out);
-		break;
-	case CONTROL_STATUS:
-		give_status(view, e, out);
-		break;
-	case CONTROL_PENDING:
-		give_pending(view, out);
-		break;
-	}
+	static void (*const give[])(struct monitor_view * view, const struct control_request *r,
+				    struct evbuffer *out) = {
+	    [CONTROL_WHO] = give_who,	      [CONTROL_KILL] = give_kill,
+	    [CONTROL_RELOAD] = give_reload,   [CONTROL_STATUS] = give_status,
+	    [CONTROL_PENDING] = give_pending,
+	};
+
+	give[r->command](view, r, out);
 }

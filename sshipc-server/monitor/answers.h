@@ -7,10 +7,8 @@
  */
 #include "control.h"
 #include "monitor.h"
-#include "reload.h"
 
-/* Does what r asks for and writes the whole answer. */
-void answers_give(struct monitor_view *view, struct reload *e, const struct control_request *r,
-		  struct evbuffer *out);
+/* Does what r asks for and writes the whole answer.  view: a struct monitor_view. */
+void answers_give(void *view, const struct control_request *r, struct evbuffer *out);
 
 #endif

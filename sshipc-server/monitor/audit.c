@@ -60,7 +60,7 @@ bool audit_may_log(struct conn *c, const char *event, const char *text)
 	c->audit.minute = ratelimit_minute(r);
 	if (++c->audit.kinds == KINDS_MAX + 1)
 		audit_log(
-		    c, LOG_WARNING, "limit", LOG_FIELDS({"limit", limit_name(LIMIT_LOG_LINES), 0}),
+		    c, LOG_WARNING, "limit", LOG_FIELDS({"limit", limit_names[LIMIT_LOG_LINES], 0}),
 		    "more than %d different lines in a minute: the rest is dropped", KINDS_MAX);
 	written = c->audit.kinds <= KINDS_MAX &&
 		  ratelimit_begin(r, event, subject, *key, *key ? key : host);
@@ -74,11 +74,12 @@ void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
 	va_list ap;
 
 	c->view->limit_hits[which]++;
-	if (!audit_may_log(c, "limit", limit_name(which)))
+	if (!audit_may_log(c, "limit", limit_names[which]))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	audit_log(c, c->use ? LOG_WARNING : LOG_NOTICE, "limit",
-		  LOG_FIELDS({"limit", limit_name(which), 0}), "%s (%s)", text, limit_name(which));
+		  LOG_FIELDS({"limit", limit_names[which], 0}), "%s (%s)", text,
+		  limit_names[which]);
 }

@@ -29,21 +29,6 @@ static void log_violation(struct conn *c, const char *what)
 	c->ended = true;
 }
 
-static void log_end(struct conn *c)
-{
-	if (c->use)
-		audit_log(
-		    c, LOG_INFO, "logout",
-		    LOG_FIELDS({"channels", NULL, c->opens.granted},
-			       {"refused", NULL, c->opens.refused},
-			       {"claimed_bytes_to_endpoint", NULL, c->activity.to_endpoint},
-			       {"claimed_bytes_from_endpoint", NULL, c->activity.from_endpoint}),
-		    "ended after %zu channels; %zu opens and requests were refused",
-		    c->opens.granted, c->opens.refused);
-	else
-		attempts_log_end(c);
-}
-
 static void dispose(struct conn *c)
 {
 	keyuse_leave(c);
@@ -60,9 +45,19 @@ static void on_gone(void *arg)
 	struct conn *c = arg;
 
 	opens_release_all(c);
-	log_end(c);
-	if (c->use)
+	if (c->use) {
 		admission_welcome(c->view->admission, &c->from, loop_seconds());
+		audit_log(
+		    c, LOG_INFO, "logout",
+		    LOG_FIELDS({"channels", NULL, c->opens.granted},
+			       {"refused", NULL, c->opens.refused},
+			       {"claimed_bytes_to_endpoint", NULL, c->activity.to_endpoint},
+			       {"claimed_bytes_from_endpoint", NULL, c->activity.from_endpoint}),
+		    "ended after %zu channels; %zu opens and requests were refused",
+		    c->opens.granted, c->opens.refused);
+	} else {
+		attempts_log_end(c);
+	}
 	dispose(c);
 }
 

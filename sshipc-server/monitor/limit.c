@@ -3,7 +3,7 @@
 
 enum { SECOND = 1000000 };
 
-static const char *const names[LIMITS] = {
+const char *const limit_names[LIMITS] = {
     [LIMIT_MAX_SESSIONS] = "max_sessions",
     [LIMIT_MAX_UNAUTHENTICATED] = "max_unauthenticated",
     [LIMIT_MAX_PER_SOURCE] = "max_unauthenticated_per_source",
@@ -16,11 +16,6 @@ static const char *const names[LIMITS] = {
     [LIMIT_MAX_HELD] = "max_held",
     [LIMIT_LOG_LINES] = "log lines",
 };
-
-const char *limit_name(enum limit which)
-{
-	return names[which];
-}
 
 uint64_t pace_take(struct pace *p, unsigned rate, uint64_t now)
 {

@@ -21,8 +21,8 @@ enum limit {
 	LIMITS
 };
 
-/* The name that log, ctl status and, where there is one, the setting have. */
-const char *limit_name(enum limit which);
+/* The names that log, ctl status and, where there is one, the setting have. */
+extern const char *const limit_names[LIMITS];
 
 /* What a session asked for is paid for up to this moment, in microseconds. */
 struct pace {

@@ -51,30 +51,27 @@ const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *bl
 enum handled login_on_probe(struct conn *c, struct message *m)
 {
 	const struct message_probe *probe = &m->probe;
-	char fingerprint[KEYLINE_FINGERPRINT], what[256] = "";
+	char fingerprint[KEYLINE_FINGERPRINT], what[256];
 	const struct allow_entry *entry =
 	    login_find_key(c, probe->key, probe->key_len, fingerprint);
-	struct message_known answer = {.head = {MESSAGE_KNOWN, 0}};
-	bool unknown_but_pending;
+	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
+	const bool yes = entry || pending_open(c->view->pending, &c->from, time(NULL));
+	const struct message_known answer = {{MESSAGE_KNOWN, 0}, yes};
 	struct log_text user;
 
 	if (!login_count(c, LOGIN_QUERIES))
 		return HANDLED;
-	unknown_but_pending = !entry && pending_open(c->view->pending, &c->from, time(NULL));
-	if (!entry && !unknown_but_pending) {
+	snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
+		 policy_reason(POLICY_NO_KEY));
+	if (!yes)
 		c->fault = ADMISSION_REFUSED;
-		snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
-			 policy_reason(POLICY_NO_KEY));
-	}
-	if (what[0] && audit_may_log(c, "login-refused", what))
+	if (!yes && audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"fingerprint", fingerprint, 0},
 				     {"reason", policy_reason(POLICY_NO_KEY), 0}),
 			  "%s (user \"%s\"); %s", what,
 			  log_escape(&user, probe->user, strlen(probe->user)),
 			  policy_remedy(POLICY_NO_KEY));
-	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
-	answer.yes = entry || unknown_but_pending;
 	peer_send(&c->peer, &answer);
 	return HANDLED;
 }

@@ -108,7 +108,7 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
 		next = LIST_NEXT(c, of_view);
 		if (c->handover.spawner == s)
-			peer_orphaned(&c->peer, spawner_pid(s));
+			peer_orphaned(&c->peer, s->pid);
 	}
 	spawner_free(s);
 	if (s != m->spawner)
@@ -184,7 +184,7 @@ static void on_logged_in(void *arg, time_t next)
 {
 	struct monitor *m = arg;
 
-	reload_add(m->reload, next);
+	reload_add(m->view.reload, next);
 	accept_turn(m); /* who shares its address may be served in its place */
 }
 
@@ -192,14 +192,7 @@ void monitor_reload(struct monitor *m)
 {
 	char summary[1024];
 
-	reload_now(m->reload, summary, sizeof(summary));
-}
-
-static void on_request(void *arg, const struct control_request *r, struct evbuffer *out)
-{
-	struct monitor *m = arg;
-
-	answers_give(&m->view, m->reload, r, out);
+	reload_now(m->view.reload, summary, sizeof(summary));
 }
 
 static bool start_control(struct monitor *m)
@@ -210,7 +203,7 @@ static bool start_control(struct monitor *m)
 
 	if (!s->control)
 		return true;
-	m->control = control_new(m->view.base, s->control, on_request, m, err);
+	m->control = control_new(m->view.base, s->control, answers_give, &m->view, err);
 	if (m->control)
 		return true;
 	/* Nobody asked for the default one, and this may be the second server here. */
@@ -284,7 +277,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.pending = pending_new(s);
 	m->view.ratelimit = ratelimit_new(base);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
-	m->reload = reload_new(base, s, list, &reload_ops);
+	m->view.reload = reload_new(base, s, list, &reload_ops);
 	*exit_code = EX_UNAVAILABLE;
 	if (!accept_listen(m) || !start_control(m))
 		goto fail;
@@ -325,7 +318,7 @@ void monitor_free(struct monitor *m)
 	dialler_free(m->view.dialler);
 	accept_free(m);
 	control_free(m->control);
-	reload_free(m->reload);
+	reload_free(m->view.reload);
 	event_free(m->stop_timer);
 	event_free(m->respawn_timer);
 	free(m->view.dials);

@@ -39,6 +39,7 @@
 #include "limit.h"
 #include "pending.h"
 #include "ratelimit.h"
+#include "reload.h"
 #include "settings.h"
 #include "spawner.h"
 
@@ -60,7 +61,8 @@ struct monitor_view {
 	const struct allowlist *allowlist;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;
-	bool proof; /* sessions give the signatures of logins */
+	bool proof;	       /* sessions give the signatures of logins */
+	struct reload *reload; /* the list in force */
 	struct pending *pending;
 	struct ratelimit *ratelimit;
 	struct dialler *dialler;

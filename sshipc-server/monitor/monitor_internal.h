@@ -6,7 +6,6 @@
  */
 #include "conn.h"
 #include "control.h"
-#include "reload.h"
 
 enum { BUCKETS = 256 };
 
@@ -24,7 +23,6 @@ struct monitor {
 	struct spawner *spawner;
 	LIST_HEAD(, conn) by_id[BUCKETS];
 	TAILQ_HEAD(, conn) queue; /* for the spawner, the first first */
-	struct reload *reload;
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;

@@ -223,28 +223,11 @@ static void dial(struct channel *ch)
 	loop_after(ch->timer, PENDING_MS);
 }
 
-static void serve_status(struct channel *ch)
-{
-	ch->fd = status_socket(ch->c);
-	ch->error = ch->fd < 0 ? errno : 0;
-	answer(ch);
-}
-
-static const char *action_text(enum policy_action action)
-{
-	switch (action) {
-	case POLICY_DIRECT_TCPIP:
-		return "direct-tcpip";
-	case POLICY_DIRECT_STREAMLOCAL:
-		return "direct-streamlocal";
-	case POLICY_OTHER_CHANNEL:
-		return "channel";
-	case POLICY_GLOBAL_REQUEST:
-		return "request";
-	default:
-		return "login by";
-	}
-}
+static const char *const action_texts[] = {[POLICY_LOGIN] = "login",
+					   [POLICY_DIRECT_TCPIP] = "direct-tcpip",
+					   [POLICY_DIRECT_STREAMLOCAL] = "direct-streamlocal",
+					   [POLICY_OTHER_CHANNEL] = "channel",
+					   [POLICY_GLOBAL_REQUEST] = "request"};
 
 void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		  enum policy_verdict verdict)
@@ -258,11 +241,11 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	c->opens.refused++;
-	remember_refusal(c, verdict, "%s%s %s%s: %s", action_text(r->action), direct ? " to" : "",
+	remember_refusal(c, verdict, "%s%s %s%s: %s", action_texts[r->action], direct ? " to" : "",
 			 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
 	if (audit_may_log(c, "channel-refused", c->opens.last_refusal.text))
 		audit_log(c, LOG_NOTICE, "channel-refused",
-			  LOG_FIELDS({"type", action_text(r->action), 0},
+			  LOG_FIELDS({"type", action_texts[r->action], 0},
 				     {"destination", host.s, 0}, {"port", NULL, r->port},
 				     {"reason", policy_reason(verdict), 0}),
 			  "refused %s (key %s); %s", c->opens.last_refusal.text,
@@ -323,7 +306,9 @@ enum handled opens_on_open(struct conn *c, struct message *m)
 	c->use->channels += !ch->one_way;
 	c->opens.granted += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
-		serve_status(ch);
+		ch->fd = status_socket(c);
+		ch->error = ch->fd < 0 ? errno : 0;
+		answer(ch);
 		return HANDLED;
 	}
 	log_escape(&host, r.host, r.host_len);

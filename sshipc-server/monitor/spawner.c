@@ -25,21 +25,6 @@
 /* Retired ones are nobody else's. */
 static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
 
-struct spawner {
-	LIST_ENTRY(spawner) entry;
-	struct spawner_ops ops;
-	const struct spawner_setup *setup;
-	struct event *event;
-	int sock;
-	pid_t pid; /* ours to reap, which nobody does while its socket is open */
-	bool killed;
-	size_t live;	 /* sessions handed over that have not ended */
-	size_t starting; /* that it has not yet answered for */
-	bool proof;
-	bool retired, busy;	    /* busy: its own callback runs */
-	struct message_failed last; /* words */
-};
-
 /* The private halves stay here, where its libssh can do without. */
 static void send_keys(struct spawner *s, bool keyless)
 {
@@ -156,11 +141,6 @@ int spawner_kill_session(struct spawner *s, uint32_t conn)
 	return message_send(s->sock, &m, NULL);
 }
 
-int spawner_pid(const struct spawner *s)
-{
-	return (int)s->pid;
-}
-
 bool spawner_deaf(const struct spawner *s)
 {
 	int unread = 0;
@@ -180,11 +160,6 @@ void spawner_kill(struct spawner *s)
 	else
 		log_msg(LOG_ERR, "the spawner (process %d) takes no orders, nor a kill: %s",
 			(int)s->pid, strerror(errno));
-}
-
-size_t spawner_starting(const struct spawner *s)
-{
-	return s->starting;
 }
 
 void spawner_retire(struct spawner *s)

@@ -10,9 +10,11 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "helper.h"
 #include "hostkey.h"
+#include "message.h"
 #include "session_program.h"
 #include "settings.h"
 
@@ -42,6 +44,22 @@ struct spawner_ops {
 	void *arg;
 };
 
+/* Others read pid and starting alone. */
+struct spawner {
+	LIST_ENTRY(spawner) entry;
+	struct spawner_ops ops;
+	const struct spawner_setup *setup;
+	struct event *event;
+	int sock;
+	pid_t pid; /* ours to reap, which nobody does while its socket is open */
+	bool killed;
+	size_t live;	 /* sessions handed over that have not ended */
+	size_t starting; /* that it has not yet answered for */
+	bool proof;
+	bool retired, busy;	    /* busy: its own callback runs */
+	struct message_failed last; /* words */
+};
+
 /* setup must outlive it. */
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
 			      const struct spawner_ops *ops);
@@ -54,16 +72,11 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
  * it was not reaped.  0, or -1 with errno: it does not read. */
 int spawner_kill_session(struct spawner *s, uint32_t conn);
 
-int spawner_pid(const struct spawner *s);
-
 /* True while it has not read all that it was told. */
 bool spawner_deaf(const struct spawner *s);
 
 /* Kills it, its sessions die with it: lost follows. */
 void spawner_kill(struct spawner *s);
-
-/* How many of them it has not yet forked. */
-size_t spawner_starting(const struct spawner *s);
 
 /* No further sessions: it is freed by itself, without lost being called, when its last one has
  * ended. */
