@@ -178,7 +178,7 @@ static void on_endpoint(struct options_file *f, config_setting_t *group, void *s
 	    {"path", .type = OPTION_TEXT, .set = set_path},
 	    {"kind", .type = OPTION_TEXT, .set = set_kind},
 	    {"accept", .type = OPTION_LIST, .set = add_accept},
-	    {NULL},
+	    {.name = NULL},
 	};
 	struct endpoint e = {.name = ""};
 	const bool address = config_setting_get_member(group, "address");
@@ -429,7 +429,7 @@ static const struct option_row rows[] = {
     {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
     {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
      .run = print_version},
-    {NULL},
+    {.name = NULL},
 };
 
 _Static_assert(sizeof(rows) / sizeof(*rows) <= OPTION_ROWS, "the engine has room for all rows");

@@ -168,49 +168,12 @@ const char *const log_levels[] = {[LOG_ERR] = "error",
 				  [LOG_INFO] = "info",
 				  [LOG_DEBUG] = "debug"};
 
-static int find(const char *text, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (names[i] && !strcmp(text, names[i]))
-			return (int)i;
-	}
-	return -1;
-}
-
-int log_sink_parse(const char *text, enum log_sink *sink)
-{
-	int i = find(text, log_sinks, sizeof(log_sinks) / sizeof(*log_sinks));
-
-	if (i >= 0)
-		*sink = (enum log_sink)i;
-	return i < 0 ? -1 : 0;
-}
-
-int log_level_parse(const char *text, int *threshold)
-{
-	int i = find(text, log_levels, sizeof(log_levels) / sizeof(*log_levels));
-
-	if (i >= 0)
-		*threshold = i;
-	return i < 0 ? -1 : 0;
-}
-
 const char *log_time(char at[LOG_TIME], time_t t)
 {
 	struct tm tm;
 
 	strftime(at, LOG_TIME, "%FT%TZ", gmtime_r(&t, &tm));
 	return at;
-}
-
-const char *log_sink_text(enum log_sink sink)
-{
-	return log_sinks[sink];
-}
-
-const char *log_level_text(int threshold)
-{
-	return log_levels[threshold];
 }
 
 /* Fields may fill FIELDS_MAX, so that there is always room for the text. */

@@ -31,14 +31,6 @@ void log_redirect(void (*sink)(int priority, const char *text));
 /* The words for sinks and, from LOG_ERR to LOG_DEBUG, for thresholds. */
 extern const char *const log_sinks[], *const log_levels[];
 
-/* The same in settings; -1 for one that there is not. */
-#define LOG_SINKS  "stderr, syslog or json"
-#define LOG_LEVELS "error, warning, notice, info or debug"
-int log_sink_parse(const char *text, enum log_sink *sink);
-int log_level_parse(const char *text, int *threshold);
-const char *log_sink_text(enum log_sink sink);
-const char *log_level_text(int threshold);
-
 /* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
  * else the local time (RFC 3339, to the second) and a blank; "program: " and the text; JSON:
  * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}. Control bytes, DEL and invalid

@@ -17,7 +17,7 @@
 #include "alloc.h"
 #include "log.h"
 
-enum { GO_ON = -1, WORD_ONLY = 256 }; /* an option without a letter is WORD_ONLY + its row */
+enum { GO_ON = -1, WORDS = 256 }; /* getopt_long returns a letter, or WORDS + the row */
 
 static bool is_end(const struct option_row *r)
 {
@@ -137,7 +137,7 @@ static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS],
 		if (r->word)
 			*longs++ = (struct option){.name = r->word,
 						   .has_arg = !bare + (r->type == OPTION_MAYBE),
-						   .val = WORD_ONLY + (int)(r - o->rows)};
+						   .val = WORDS + (int)(r - o->rows)};
 		if (r->letter)
 			shorts += sprintf(shorts, bare ? "%c" : "%c:", r->letter);
 	}
@@ -148,8 +148,8 @@ static const struct option_row *find_row(const struct options *o, int c)
 {
 	const struct option_row *r = o->rows;
 
-	if (c >= WORD_ONLY)
-		return &o->rows[c - WORD_ONLY];
+	if (c >= WORDS)
+		return &o->rows[c - WORDS];
 	while (!is_end(r) && r->letter != c)
 		r++;
 	return is_end(r) ? NULL : r;

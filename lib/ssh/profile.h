@@ -14,10 +14,6 @@ enum algorithms_profile {
 /* The words for them. */
 #define ALGORITHMS_WORDS ((const char *const[]){"default", "compatible"})
 
-/* "default" or "compatible"; -1 for anything else. */
-int algorithms_parse(const char *text, enum algorithms_profile *profile);
-const char *algorithms_text(enum algorithms_profile profile);
-
 #define ALGORITHMS_REKEY_DATA 1024 /* MiB; what a client session gets */
 #define ALGORITHMS_REKEY_TIME 3600 /* seconds */
 

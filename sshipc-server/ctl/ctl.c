@@ -128,7 +128,7 @@ static const struct option_row rows[] = {
     {NULL, 'e', "endpoint", "[NAME=]ADDRESS", "its endpoints, where no file names them",
      .type = OPTION_LIST, .set = settings_add_endpoint},
     {NULL, 'h', "help", .type = OPTION_DO, .run = help},
-    {NULL},
+    {.name = NULL},
 };
 
 static const struct options options = {

@@ -199,7 +199,7 @@ static int read_approval(struct approval *a, int argc, char **argv)
 						 {.word = "name", .type = OPTION_TEXT},
 						 {.word = "from", .type = OPTION_TEXT},
 						 {.word = "max-sessions", .type = OPTION_TEXT},
-						 {NULL}};
+						 {.name = NULL}};
 	struct option_line line;
 	const int code = options_parse(&(struct options){.program = ASK_PROGRAM, .rows = rows},
 				       argc, argv, &line);

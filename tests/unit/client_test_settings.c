@@ -564,6 +564,8 @@ static const struct {
     {"identity = \"\";", 1, "identity: \"\": a file's name is empty"},
     {"hostkeys = \"SHA256:x\";", 1, "hostkeys: \"SHA256:x\": expected SHA256:"},
     {"algorithms = \"old\";", 1, "expected default or compatible"},
+    {"algorithms = \"compat\";", 1, "expected default or compatible"},
+    {"algorithms = \"Default\";", 1, "expected default or compatible"},
     {"identity = \"/k\";\nagent_key = \"" PIN_A "\";", 2, "one key is offered"},
     {"tunnels = ( { name = \"a\";\nagent_key = \"" PIN_A "\"; identity = \"/k\"; } );", 2,
      "one key is offered"},

@@ -22,30 +22,6 @@ struct offer {
 	char list[LISTS][1024];
 };
 
-static const struct {
-	const char *text;
-	int rc;
-	enum algorithms_profile profile;
-} profiles[] = {
-    {"default", 0, ALGORITHMS_DEFAULT},	  {"compatible", 0, ALGORITHMS_COMPATIBLE},
-    {"", -1, ALGORITHMS_DEFAULT},	  {"Default", -1, ALGORITHMS_DEFAULT},
-    {"defaults", -1, ALGORITHMS_DEFAULT}, {"default ", -1, ALGORITHMS_DEFAULT},
-    {"compat", -1, ALGORITHMS_DEFAULT},	  {"legacy", -1, ALGORITHMS_DEFAULT},
-};
-
-Test(algorithms, profiles)
-{
-	for (size_t i = 0; i < sizeof(profiles) / sizeof(*profiles); i++) {
-		enum algorithms_profile p = ALGORITHMS_DEFAULT;
-
-		cr_expect_eq(algorithms_parse(profiles[i].text, &p), profiles[i].rc, "%s",
-			     profiles[i].text);
-		cr_expect_eq(p, profiles[i].profile, "%s", profiles[i].text);
-		if (profiles[i].rc == 0)
-			cr_expect_str_eq(algorithms_text(p), profiles[i].text);
-	}
-}
-
 static bool has(const char *list, const char *name)
 {
 	const size_t n = strlen(name);

@@ -145,21 +145,6 @@ Test(log, json_is_cut_at_a_character)
 	cr_expect_str_eq(out, "");
 }
 
-Test(log, sink_names)
-{
-	enum log_sink sink = LOG_SINK_STDERR;
-
-	cr_expect_eq(log_sink_parse("json", &sink), 0);
-	cr_expect_eq(sink, LOG_SINK_JSON);
-	cr_expect_eq(log_sink_parse("syslog", &sink), 0);
-	cr_expect_eq(sink, LOG_SINK_SYSLOG);
-	cr_expect_eq(log_sink_parse("stderr", &sink), 0);
-	cr_expect_eq(sink, LOG_SINK_STDERR);
-	cr_expect_eq(log_sink_parse("", &sink), -1);
-	cr_expect_eq(log_sink_parse("JSON", &sink), -1);
-	cr_expect_eq(log_sink_parse("file", &sink), -1);
-}
-
 Test(log, before_init_and_threshold)
 {
 	capture_start();
