@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * sshipc-client: options, start-up order.
+ * The process of sshipc-client: options, the order of a start, and which of the client, the doctor
+ * and the commands that only print is run.  It opens no connection and no listener itself.
  */
 #include <signal.h>
 #include <stdio.h>

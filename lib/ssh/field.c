@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In every process; what it reads may come from a peer.  It allocates nothing.
+ * Runs in every process: the fields of packets, key blobs and the agent's messages.  What is read
+ * may come from a peer, so every length is checked against what is left.  Allocates nothing.
  */
 #include "field.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session, the monitor and the client: words only.
+ * Runs in the session, which reports how a channel ended, in the monitor and in the client, which
+ * log it.  Words only: the relay decides, and the monitor's part links no libssh.
  */
 #include "relay_end.h"
 

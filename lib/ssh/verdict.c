@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the monitor, in the starting server and in the client: texts only, without a decision.
+ * Runs in the monitor, which names the reason of a denial, in the starting server and in the
+ * client, which reads it.  Texts only: the decision is the policy's.
  */
 #include "verdict.h"
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the client's process, called by reach.c; getaddrinfo(3) runs in a child, which is killed
+ * when its time is over.  The child may use no descriptor but its pipe, and its answer is checked
+ * like a peer's.
+ */
 #include "resolve.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, which signs, and in the starting server, which reads and makes keys; called
+ * by start-up, signing.c and the spawner's proxy.  The private halves leave it as signatures only,
+ * and it calls libcrypto, never libssh.
+ */
 #include "hostkey.h"
 
 #include <ctype.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called once by monitor.c: after everything is bound, before the first helper
+ * starts.  It only collects what stays allowed; what it forgets is gone until the next start.
+ */
 #include "landlock_rules.h"
 
 #include <errno.h>

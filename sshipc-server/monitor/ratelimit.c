@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by audit.c, accept.c and its own timer.  It decides about log lines
+ * alone: a peer that causes many of them is not treated differently, and one peer's lines may not
+ * use up the room of another's.
+ */
 #include "ratelimit.h"
 
 #include <stdint.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by monitor.c at the start, upon SIGHUP and "ctl reload", and by the
+ * watch and its own timers.  It may not put a list in force that has a fault, and ends no session
+ * itself: revoke.c does, when it is called back.
+ */
 #include "reload.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, for reload.c.  Reads no file.
+ * Runs in the monitor, called by reload.c and by libevent for inotify's events.  It may not read
+ * the file, nor decide what a change means: an event only says that it is time to look.
  */
 #include "watch.h"
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called for every login and every open, and in --explain and -T, which ask
+ * the same questions.  Pure: no descriptor, no clock, no memory of earlier calls; and nobody else
+ * may grant anything.
+ */
 #include "policy.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process, called by session.c and session_login.c: its questions to the
+ * monitor. It may wait for the monitor's answer, never for the peer, and it grants nothing itself.
+ */
 #include "broker.h"
 
 #include <errno.h>

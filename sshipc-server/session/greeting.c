@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the session process, before libssh reads the peer's first bytes.  It looks at them, and
- * takes nothing.
+ * Runs in the session process, called by session.c before libssh reads the peer's first bytes.  It
+ * only looks at them, takes none and answers nothing.
  */
 #include "greeting.h"
 

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process, forked by the spawner for one connection: libssh's callbacks for
+ * channels, the messages of the monitor, and the end.  It is confined before the peer's first byte;
+ * it decides nothing, opens no file and connects to nothing.
+ */
 #include "session_internal.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process, called by libssh for requests of a login and by session.c.  It
+ * checks no key and no signature: the monitor does, and signs with the host keys, which never come
+ * here.
+ */
 #include "session_internal.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process and in the spawner's self-test: libssh calls these functions for
+ * libcrypto's.  They may change nothing for any other caller, and have no private key.
+ */
 #include "sigcalls.h"
 
 #include <dlfcn.h>

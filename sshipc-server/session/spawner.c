@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The spawner process: hears the monitor alone, never a peer, and forks the sessions.  Reads no
- * file once it is ready.
+ * The spawner process, executed by the monitor: it reads the monitor's orders, never a peer's
+ * bytes, and forks a session for each connection.  It opens no file once it is ready.
  */
 #include "spawner_main.h"
 

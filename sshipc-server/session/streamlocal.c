@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process and in the spawner's self-test: libssh calls this function for its
+ * own while it parses a packet.  It may take nothing out of the packet, and what it has seen is
+ * used only for the open that libssh reports next.
+ */
 #include "streamlocal.h"
 
 #include <arpa/inet.h>

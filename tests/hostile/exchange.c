@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in hostile-peer, called by main.c and mutate.c: key exchange, login and channel requests as
+ * a client's, with whatever fault a step asks for.  It verifies nothing that the server says.
+ */
 #include "peer.h"
 
 #include <err.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * peer: does the steps of its command line on one connection after another and tells what the
- * server answers, a line each; or fuzzes (-f).
+ * hostile-peer, started by the end-to-end tests: does the steps of its command line on one
+ * connection after another and prints what the server answers, a line each; or fuzzes (-f).  It
+ * judges nothing: the test does.
  */
 #include "peer.h"
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in hostile-peer for -f, called by main.c once per seed: sends a session's messages, some of
+ * them changed.  Everything that is random comes from the seed, so that a session can be repeated.
+ */
 #include "peer.h"
 
 #include <arpa/inet.h>

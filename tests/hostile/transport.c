@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in hostile-peer, called by all of it: packets, their cipher and their MAC, and every wait
+ * for the server.  No wait is without an end, and what the server sends is parsed within its
+ * length.
+ */
 #include "peer.h"
 
 #include <arpa/inet.h>
