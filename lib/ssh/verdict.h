@@ -8,7 +8,7 @@
  *
  * A code stands in brackets at the end of a USERAUTH_BANNER's line, "[sshipc:expired]", and without
  * them in .status (last_refusal_code).  Only the owner of a listed key, who proved to have it, is
- * ever told one.  Codes stay as they are: people write rules for them.
+ * ever sent one.  Codes stay as they are: people write rules for them.
  */
 enum policy_verdict {
 	POLICY_GRANT,
@@ -36,7 +36,7 @@ const char *policy_reason(enum policy_verdict verdict);
 const char *policy_remedy(enum policy_verdict verdict);
 
 /* The code, of lower case letters and "-"; "" for what is granted and for POLICY_NO_KEY, of which
- * nobody is told. */
+ * nobody learns. */
 const char *policy_code(enum policy_verdict verdict);
 
 #endif

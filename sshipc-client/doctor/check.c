@@ -181,7 +181,7 @@ static void on_foreign(struct doctor *d)
 	stop(d);
 }
 
-static void on_told(void *arg, const struct status *status, const char *fault)
+static void on_status(void *arg, const struct status *status, const char *fault)
 {
 	struct doctor *d = arg;
 
@@ -245,13 +245,13 @@ static void on_event(void *arg, enum link_event event, const char *text)
 		d->granted = true;
 		states_ask(d->states, d->link);
 	}
-	states_event(d->states, d->link, event, text);
+	states_event(d->states, d->link, event);
 }
 
 static void go(struct doctor *d)
 {
 	const struct link_ops ops = {on_event, on_refused, d};
-	const struct states_ops states_ops = {NULL, on_told, d};
+	const struct states_ops states_ops = {NULL, on_status, d};
 
 	d->step = d->s->via ? REPORT_SSH : REPORT_TCP;
 	d->dial_seconds = DIAL_SECONDS + 1;

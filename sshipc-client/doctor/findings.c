@@ -62,7 +62,7 @@ void findings_down(struct report *r, const struct settings *s, enum report_step 
 	report_fail(r, step, remedy, "%s", why);
 }
 
-/* A name can be told here; what an address names only the server knows.  asks: the option that asks
+/* A name is compared here; what an address names only the server knows.  asks: the option that asks
  * for it. */
 static void report_destination(struct report *r, const struct settings *s,
 			       const struct destination *to, const char *asks, const char *endpoint)

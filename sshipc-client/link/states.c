@@ -27,7 +27,7 @@ struct states {
 	const char *transport, *authorised;
 	char name[ENDPOINT_NAME + 2]; /* the endpoint's, with a blank; or nothing */
 	char endpoint[256];	      /* what is known of it */
-	char text[STATES_TEXT];	      /* as last told */
+	char text[STATES_TEXT];	      /* as it was logged last */
 	bool refused;		      /* the last open */
 	struct event *answering;      /* a question is under way */
 	struct event *deadline;
@@ -55,7 +55,7 @@ static void set_endpoint(struct states *s, const char *text)
 	snprintf(s->endpoint, sizeof(s->endpoint), "%s", text);
 }
 
-/* Of the endpoint.  A socket file that stands there says less than the last dial. */
+/* What is said of the endpoint.  The last dial says more than a socket file that is there. */
 static const char *describe(const struct status *st, bool refused)
 {
 	if (refused && status_refused_by_server(st))
@@ -105,7 +105,7 @@ static void conclude(struct states *s, const char *why)
 		set_endpoint(s, describe(&status, s->refused));
 	}
 	update(s);
-	s->ops.told(s->ops.arg, why ? NULL : &status, why ? s->fault : NULL);
+	s->ops.answered(s->ops.arg, why ? NULL : &status, why ? s->fault : NULL);
 }
 
 static void on_answer(evutil_socket_t fd, short what, void *arg)
@@ -127,16 +127,16 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 void states_ask(struct states *s, struct link *l)
 {
 	const struct destination to = {.kind = DESTINATION_NAME, .host = ".status"};
+	const char *fault = s->fault[0] ? s->fault : NULL;
 	int pair[2];
 
 	stop_asking(s);
 	s->n = 0;
-	if (!link_is_sshipc(l) || s->fault[0]) {
-		s->ops.told(s->ops.arg, NULL, s->fault[0] ? s->fault : NULL);
-		return;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
-		s->ops.told(s->ops.arg, NULL, strerror(errno));
+	if (link_is_sshipc(l) && !fault &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		fault = strerror(errno);
+	if (!link_is_sshipc(l) || fault) {
+		s->ops.answered(s->ops.arg, NULL, fault);
 		return;
 	}
 	s->answering = loop_watch(s->base, pair[0], EV_READ | EV_PERSIST, on_answer, s);
@@ -144,7 +144,7 @@ void states_ask(struct states *s, struct link *l)
 	link_open(l, &to, pair[1], NULL, NULL);
 }
 
-void states_event(struct states *s, struct link *l, enum link_event event, const char *text)
+void states_event(struct states *s, struct link *l, enum link_event event)
 {
 	switch (event) {
 	case LINK_TRANSPORT:
@@ -183,7 +183,7 @@ void states_event(struct states *s, struct link *l, enum link_event event, const
 	case LINK_IDLE:
 		return;
 	}
-	/* Else the answer is there in a moment. */
+	/* While a question is under way its answer brings the next update. */
 	if (!s->answering)
 		update(s);
 }

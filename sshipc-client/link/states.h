@@ -2,8 +2,8 @@
 #ifndef SSHIPC_CLIENT_STATES_H
 #define SSHIPC_CLIENT_STATES_H
 /*
- * What is known of the way to the endpoint, told apart: transport, authorised, endpoint.  Learns it
- * from the link's events and, at an sshipc-server, from .status, which is asked after each login
+ * What is known of the way to the endpoint, in three parts: transport, authorised, endpoint. Learns
+ * it from the link's events and, at an sshipc-server, from .status, which is asked after each login
  * and when an open was refused.  Logs each change.
  *
  * An answer of .status must be a JSON object with endpoint, key and source: else a tunnel goes on
@@ -22,14 +22,14 @@ struct states_ops {
 	void (*changed)(void *arg, const char *text);
 	/* An answer of .status, valid for the call.  NULL with a fault: it gave none in time, or
 	 * another one; already logged.  NULL without: it is not an sshipc-server. */
-	void (*told)(void *arg, const struct status *status, const char *fault);
+	void (*answered)(void *arg, const struct status *status, const char *fault);
 	void *arg;
 };
 
 struct states *states_new(struct event_base *base, const struct states_ops *ops);
-void states_event(struct states *s, struct link *l, enum link_event event, const char *text);
-/* Asks the server again; told is called, within ten seconds.  Once it was at fault it is not asked
- * again in this session. */
+void states_event(struct states *s, struct link *l, enum link_event event);
+/* Asks the server again; answered is called, within ten seconds.  Once it was at fault it is not
+ * asked again in this session. */
 void states_ask(struct states *s, struct link *l);
 void states_free(struct states *s);
 

@@ -30,8 +30,9 @@ struct run *run_split(const struct settings *s);
 void run_watch(struct run *r, struct event_base *base, event_callback_fn ended, void *arg);
 
 /* The link is up: has COMMAND started with the variables for the first of *listeners; where it is
- * NULL, makes a private one.  status: what .status told, may be NULL.  From here on we are in a
- * session of our own, without stdin and stdout.  0, or the exit code (already logged). */
+ * NULL, makes a private one.  status: what the server says of its endpoint, may be NULL.  From here
+ * on we are in a session of our own, without stdin and stdout.  0, or the exit code (already
+ * logged). */
 int run_command(struct run *r, struct event_base *base, struct link *l,
 		struct listeners **listeners, const struct status *status);
 

@@ -149,7 +149,7 @@ static void on_state(void *arg, const char *text)
 	notify_send(((struct client *)arg)->notify, "STATUS=%s", text);
 }
 
-static void on_told(void *arg, const struct status *status, const char *fault)
+static void on_status(void *arg, const struct status *status, const char *fault)
 {
 	struct client *c = arg;
 
@@ -167,7 +167,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 {
 	struct client *c = arg;
 
-	states_event(c->states, c->link, event, text);
+	states_event(c->states, c->link, event);
 	if (event == LINK_UP && c->state == CONNECTING) {
 		c->state = READY;
 		if (c->s->stdio)
@@ -236,7 +236,7 @@ static bool is_handled(int sig, const struct notify *n)
 static int start(struct client *c)
 {
 	const struct link_ops ops = {on_event, on_refused, c};
-	const struct states_ops states = {on_state, on_told, c};
+	const struct states_ops states = {on_state, on_status, c};
 	struct identity *identity;
 	char err[KEYFILE_ERROR];
 
