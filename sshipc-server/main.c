@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * sshipc-server: which of its programs this process is.  The monitor, and the commands that only
- * print, are start.c's; the dialler is this program executed again (helper.h).
+ * print, are start.c's; the dialler is this program executed again (launch.h).
  */
 #include <signal.h>
 #include <string.h>

@@ -28,7 +28,7 @@
 struct start {
 	struct settings s;
 	struct hostkey *hostkeys[SETTINGS_HOSTKEYS];
-	struct helper_user user;
+	struct launch_user user;
 	struct session_program program;
 	struct allowlist *list;
 	size_t faults;
@@ -39,7 +39,7 @@ struct start {
 static void print_version_details(void)
 {
 	struct session_program program;
-	const struct helper_user user = {.demote = false}; /* it is run as we are */
+	const struct launch_user user = {.demote = false}; /* it is run as we are */
 	char err[SESSION_PROGRAM_ERROR];
 
 	if (session_program_open(&program, &user, err) == 0)
@@ -100,7 +100,7 @@ static void check(struct start *st)
 	char err[CONTROL_ERROR];
 	const char *why = NULL;
 
-	if (helper_user_find(s->user, &st->user, &why) != 0) {
+	if (launch_user_find(s->user, &st->user, &why) != 0) {
 		snprintf(err, sizeof(err), "%s: user %s: %s",
 			 s->config ? s->config : "sshipc-server",
 			 s->user ? s->user : "sshipc or nobody", why);
@@ -129,13 +129,13 @@ static void check(struct start *st)
 static int load(struct start *st, bool only_check)
 {
 	/* Whoever only checks runs the session's program as himself. */
-	const struct helper_user as_we_are = {.demote = false, .debug = st->s.unsafe_no_sandbox};
+	const struct launch_user as_we_are = {.demote = false, .debug = st->s.unsafe_no_sandbox};
 	char err[SESSION_PROGRAM_ERROR];
 	int unfit = 0;
 
 	load_hostkeys(st);
 	check(st);
-	if (st->faults == 0 && !only_check && helper_check(&st->user, err, sizeof(err)) != 0) {
+	if (st->faults == 0 && !only_check && launch_check(&st->user, err, sizeof(err)) != 0) {
 		log_msg(LOG_ERR, "%s", err);
 		return EX_OSERR;
 	}

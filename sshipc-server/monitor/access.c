@@ -16,7 +16,7 @@
 
 enum { SEARCH = 1, WRITE = 2 }; /* as in the mode's last digit */
 
-static enum access at(const struct helper_user *u, const char *path, mode_t wanted)
+static enum access at(const struct launch_user *u, const char *path, mode_t wanted)
 {
 	struct stat st;
 	unsigned shift = 0;
@@ -32,7 +32,7 @@ static enum access at(const struct helper_user *u, const char *path, mode_t want
 	return st.st_mode & (wanted << shift) ? ACCESS_YES : ACCESS_NO;
 }
 
-enum access access_to(const struct helper_user *user, const char *path)
+enum access access_to(const struct launch_user *user, const char *path)
 {
 	char real[PATH_MAX];
 	enum access found;

@@ -5,7 +5,7 @@
  * May the user that dials connect to a Unix socket?  By what the file system shows, without a
  * connect: the monitor that is asked may be root, the dialler is not.
  */
-#include "helper.h"
+#include "launch.h"
 
 enum access {
 	ACCESS_UNKNOWN, /* it is not there, or has an access control list */
@@ -14,6 +14,6 @@ enum access {
 };
 
 /* By owner, group and mode of the socket and of the folders above it.  From the monitor. */
-enum access access_to(const struct helper_user *user, const char *path);
+enum access access_to(const struct launch_user *user, const char *path);
 
 #endif

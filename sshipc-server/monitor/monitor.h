@@ -34,7 +34,7 @@
 
 #include "admission.h"
 #include "allowlist.h"
-#include "dialler.h"
+#include "dial.h"
 #include "hostkey.h"
 #include "limit.h"
 #include "pending.h"
@@ -66,7 +66,7 @@ struct monitor_view {
 	struct pending *pending;
 	struct ratelimit *ratelimit;
 	struct dialler *dialler;
-	const struct helper_user *user;	    /* who dials */
+	const struct launch_user *user;	    /* who dials */
 	struct dial_record *dials;	    /* one an endpoint */
 	LIST_HEAD(, key_use) uses;	    /* of logged-in keys, see conn.h */
 	LIST_HEAD(, conn) conns;	    /* all, the newest first */

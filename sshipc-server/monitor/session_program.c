@@ -70,7 +70,7 @@ static int find(char *path, size_t size, char *err)
 	return -1;
 }
 
-int session_program_open(struct session_program *p, const struct helper_user *user,
+int session_program_open(struct session_program *p, const struct launch_user *user,
 			 char err[SESSION_PROGRAM_ERROR])
 {
 	char path[LONGEST + 64], text[256] = "";
@@ -83,7 +83,7 @@ int session_program_open(struct session_program *p, const struct helper_user *us
 	memset(&p->report, 0, sizeof(p->report));
 	if (user->debug) /* under valgrind it takes seconds, and the spawner does it again */
 		return 0;
-	if (helper_start("selftest", p->fd, user, &sock) >= 0) {
+	if (launch_start("selftest", p->fd, user, &sock) >= 0) {
 		rc = message_recv(sock, &m, MESSAGE_OF_SPAWNER);
 	} else {
 		code = EX_OSERR;

@@ -5,7 +5,7 @@
  * sshipc-session, which has libssh and is never linked to us: where it is, whether it is ours, and
  * what it says of its libssh.
  */
-#include "helper.h"
+#include "launch.h"
 #include "message.h"
 
 #define SESSION_PROGRAM_ERROR 2048
@@ -19,7 +19,7 @@ struct session_program {
  * another user could have changed it, else where it is another's than root's, ours, or of who owns
  * this program.  Runs its self-test, as user (not where it is to be debugged).  0, or an exit code
  * with err: path, cause and remedy. */
-int session_program_open(struct session_program *p, const struct helper_user *user,
+int session_program_open(struct session_program *p, const struct launch_user *user,
 			 char err[SESSION_PROGRAM_ERROR]);
 
 #endif

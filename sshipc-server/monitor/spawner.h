@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "helper.h"
 #include "hostkey.h"
+#include "launch.h"
 #include "message.h"
 #include "session_program.h"
 #include "settings.h"
@@ -22,7 +22,7 @@ struct spawner;
 
 struct spawner_setup {
 	const struct settings *settings;
-	const struct helper_user *user;
+	const struct launch_user *user;
 	const struct session_program *program;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;

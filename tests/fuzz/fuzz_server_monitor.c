@@ -75,7 +75,7 @@ static struct hostkey *make_hostkey(void)
 /* "here" takes connections, "away" does not exist. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static const struct helper_user same_user = {0};
+	static const struct launch_user same_user = {0};
 	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = settings.endpoints;
 	const struct dialler_setup dialler = {

@@ -103,7 +103,7 @@ static inline void fake_allow(const char *lines)
  * which refuses.  Returns the listener of "here". */
 static inline int fake_set_up(int backlog)
 {
-	static const struct helper_user same_user = {0};
+	static const struct launch_user same_user = {0};
 	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = fake_settings.endpoints;
 	const struct dialler_setup dialler = {

@@ -55,7 +55,7 @@ static const struct {
 Test(access, by_owner_group_and_mode)
 {
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
-		struct helper_user u = {.demote = true,
+		struct launch_user u = {.demote = true,
 					.uid = geteuid() + (modes[i].who != OWNER),
 					.groups = {getegid() + 7, getegid()},
 					.n_groups = modes[i].who == MEMBER ? 2 : 1};
@@ -72,7 +72,7 @@ Test(access, by_owner_group_and_mode)
 
 Test(access, of_ourselves)
 {
-	const struct helper_user here = {.demote = false};
+	const struct launch_user here = {.demote = false};
 
 	cr_expect_eq(access_to(&here, sock), ACCESS_YES);
 	cr_assert_eq(chmod(sock, 0), 0);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "dial.h"
 #include "dialler.h"
 #include "fds.h"
 #include "message.h"
@@ -25,7 +26,7 @@ static const struct address no_source;
 
 static char dir[] = "/tmp/sshipc-dialler-XXXXXX";
 static char path[64];
-static const struct helper_user here = {0};
+static const struct launch_user here = {0};
 static struct endpoint endpoints[ENDPOINTS];
 static struct event_base *base;
 static size_t fds_before;
@@ -101,7 +102,7 @@ static void on_lost(void *arg, int code, const char *text)
 	event_base_loopbreak(base);
 }
 
-static struct dialler *new_dialler(const struct helper_user *user, int *lost)
+static struct dialler *new_dialler(const struct launch_user *user, int *lost)
 {
 	const struct dialler_setup setup = {.endpoints = endpoints,
 					    .n = ENDPOINTS,
@@ -361,14 +362,14 @@ Test(dialler, who_came_first_is_served_first)
 
 Test(dialler, a_helper_keeps_the_order_too)
 {
-	struct helper_user user;
+	struct launch_user user;
 	const char *why = NULL;
 	struct dialler *d;
 	int lost = 0;
 
 	if (geteuid() != 0)
 		cr_skip("only root has a helper");
-	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
 	d = new_dialler(&user, &lost);
 	check_order(d);
 	dialler_free(d);
@@ -405,7 +406,7 @@ Test(dialler, who_leaves_holds_nobody_up)
 Test(dialler, the_time_is_up)
 {
 	for (int helped = 0; helped < 2; helped++) {
-		struct helper_user user = here;
+		struct launch_user user = here;
 		const char *why = NULL;
 		struct dialler *d;
 		int fillers[FILLERS], listener, lost = 0;
@@ -413,7 +414,7 @@ Test(dialler, the_time_is_up)
 
 		if (helped && geteuid() != 0)
 			break;
-		cr_assert(!helped || helper_user_find(NULL, &user, &why) == 0);
+		cr_assert(!helped || launch_user_find(NULL, &user, &why) == 0);
 		timeout = 1;
 		listener = bound(UNIX, 0);
 		d = new_dialler(&user, &lost);
@@ -465,12 +466,12 @@ Test(dialler, cancelled)
 /* One that is known by its first connection. */
 static struct dialler *with_helper(int listener, int *lost, pid_t *helper)
 {
-	struct helper_user user;
+	struct launch_user user;
 	const char *why = NULL;
 	struct dialler *d;
 	struct ucred who;
 
-	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
 	d = new_dialler(&user, lost);
 	who = check_connected(listener, dial(d, UNIX, 0));
 	cr_expect_eq(who.uid, user.uid, "the uid that endpoints see");
@@ -560,13 +561,13 @@ static const void *const not_meant[] = {&no_targets[0], &no_targets[1], &no_numb
 
 Test(dialler, a_number_that_is_none_ends_the_helper)
 {
-	struct helper_user user;
+	struct launch_user user;
 	const char *why = NULL;
 
-	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
 	for (size_t i = 0; i < sizeof(not_meant) / sizeof(*not_meant); i++) {
 		int sock, status = 0;
-		const pid_t helper = helper_start("dialler", HELPER_OURSELVES, &user, &sock);
+		const pid_t helper = launch_start("dialler", LAUNCH_OURSELVES, &user, &sock);
 		struct message m;
 
 		cr_assert_gt(helper, 0);

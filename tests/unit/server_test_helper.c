@@ -13,6 +13,7 @@
 #include "confine.h"
 #include "fds.h"
 #include "helper.h"
+#include "launch.h"
 
 static const char title[] = "sshipc-server: ";
 
@@ -79,8 +80,8 @@ static int find(const void *arg)
 	const struct find *f = arg;
 	const struct passwd *pw;
 	const char *why = "";
-	struct helper_user user;
-	const int rc = helper_user_find(f->name, &user, &why);
+	struct launch_user user;
+	const int rc = launch_user_find(f->name, &user, &why);
 
 	if (f->fault)
 		return rc == -1 && !user.demote && !user.name[0] && strstr(why, f->fault) ? 0 : 1;
@@ -182,7 +183,7 @@ static void look_around(void)
 	_exit(send(HELPER_SOCKET, got, n, 0) == (ssize_t)n ? 42 : 1);
 }
 
-/* helper_start executes this program: before its main there is a helper to be. */
+/* launch_start executes this program: before its main there is a helper to be. */
 __attribute__((constructor)) static void be_helper(int argc, char **argv)
 {
 	if (argc == 1 && strncmp(argv[0], title, sizeof(title) - 1) == 0)
@@ -192,20 +193,20 @@ __attribute__((constructor)) static void be_helper(int argc, char **argv)
 Test(helper, start)
 {
 	const size_t before = count_fds();
-	struct helper_user user = {0};
+	struct launch_user user = {0};
 	const char *why = NULL;
 	char got[9] = "";
 	sigset_t some;
 	int sock = -1, status = 0;
 	pid_t pid;
 
-	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
 	cr_assert_eq(setenv("SSHIPC_TEST", "1", 1), 0);
 	sigemptyset(&some);
 	sigaddset(&some, SIGUSR1);
 	cr_assert_eq(sigprocmask(SIG_BLOCK, &some, NULL), 0);
 	cr_assert_eq(dup2(STDIN_FILENO, 200), 200);
-	pid = helper_start("test", HELPER_OURSELVES, &user, &sock);
+	pid = launch_start("test", LAUNCH_OURSELVES, &user, &sock);
 	cr_assert_gt(pid, 0);
 	cr_expect_eq(fcntl(sock, F_GETFD), FD_CLOEXEC);
 	cr_expect_geq(recv(sock, got, sizeof(got) - 1, 0), 0);
@@ -222,9 +223,9 @@ Test(helper, start)
 /* A user that cannot be become: the helper does not start as anything else. */
 Test(helper, start_as_root_is_refused)
 {
-	struct helper_user user = {.name = "root", .demote = true};
+	struct launch_user user = {.name = "root", .demote = true};
 	int sock = -1, status = 0;
-	const pid_t pid = helper_start("test", HELPER_OURSELVES, &user, &sock);
+	const pid_t pid = launch_start("test", LAUNCH_OURSELVES, &user, &sock);
 
 	cr_assert_gt(pid, 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);

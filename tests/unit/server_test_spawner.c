@@ -63,11 +63,11 @@ static void expect_errno(bool sandbox, int error)
 	struct ready r = {.base = event_base_new()};
 	const struct spawner_ops ops = {.ready = on_ready, .lost = on_lost, .arg = &r};
 	const struct session_program program = {.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
-	struct helper_user user;
+	struct launch_user user;
 	const char *why = NULL;
 	char wanted[16];
 
-	cr_assert_eq(helper_user_find(NULL, &user, &why), 0, "%s", why);
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
 	r.s = spawner_start(r.base, &(struct spawner_setup){&settings, &user, &program, NULL, 0},
 			    &ops);
 	cr_assert(r.s, "%s", strerror(errno));

@@ -18,7 +18,7 @@ static struct endpoint *const endpoint = settings.endpoints;
 static struct allow_entry entry;
 static struct key_use use;
 static struct dial_record dial;
-static const struct helper_user ourselves = {0};
+static const struct launch_user ourselves = {0};
 static struct monitor_view view = {.user = &ourselves, .settings = &settings, .dials = &dial};
 static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .state = CONN_UP};
 

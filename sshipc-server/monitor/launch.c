@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "helper.h"
+/*
+ * Runs in the monitor, called at its start, and whenever a helper is made.  Between fork and exec
+ * it runs in the new process, which demotes itself before it executes anything.
+ */
+#include "launch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,18 +20,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "confine.h"
-#include "message.h"
-
-static const char title[] = "sshipc-server: ";
-
-static const char helper_option[] = "--helper=";
-
-static char *own_role; /* in argv[0] */
+#include "helper.h"
 
 /* A name, or a uid, which need not have one: its gid is the same number then.  False: neither. */
-static bool find_user(const char *name, struct helper_user *out)
+static bool find_user(const char *name, struct launch_user *out)
 {
 	const struct passwd *pw = getpwnam(name);
 	const size_t digits = strspn(name, "0123456789");
@@ -45,9 +42,9 @@ static bool find_user(const char *name, struct helper_user *out)
 	return true;
 }
 
-int helper_user_find(const char *name, struct helper_user *out, const char **errstr)
+int launch_user_find(const char *name, struct launch_user *out, const char **errstr)
 {
-	struct helper_user u = {.demote = true};
+	struct launch_user u = {.demote = true};
 	bool found;
 
 	memset(out, 0, sizeof(*out));
@@ -70,7 +67,7 @@ int helper_user_find(const char *name, struct helper_user *out, const char **err
 		return -1;
 	}
 	*out = u;
-	out->n_groups = HELPER_GROUPS;
+	out->n_groups = LAUNCH_GROUPS;
 	if (getgrouplist(out->name, out->gid, out->groups, &out->n_groups) < 0)
 		out->n_groups = -1;
 	return 0;
@@ -87,7 +84,7 @@ static const struct {
 };
 
 /* In a process of its own: 0, or an errno. */
-static int try_demotion(const struct helper_user *user)
+static int try_demotion(const struct launch_user *user)
 {
 	int error = EIO, pipes[2];
 	pid_t pid;
@@ -108,7 +105,7 @@ static int try_demotion(const struct helper_user *user)
 	return error;
 }
 
-int helper_check(const struct helper_user *user, char *err, size_t size)
+int launch_check(const struct launch_user *user, char *err, size_t size)
 {
 	int error;
 
@@ -147,33 +144,16 @@ int helper_check(const struct helper_user *user, char *err, size_t size)
 	return -1;
 }
 
-void helper_fail(int code, const char *text)
-{
-	struct message_failed m = {.head = {MESSAGE_FAILED, 0}, .code = code};
-
-	snprintf(m.text, sizeof(m.text), "%s", text);
-	message_send(HELPER_SOCKET, &m, NULL);
-	_exit(code);
-}
-
-static void fail_call(const char *call)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "%s: %s", call, strerror(errno));
-	helper_fail(EX_OSERR, text);
-}
-
 /* What was opened and checked is executed, whatever its name leads to by now. */
 static void execute(int program, char **argv, char **env)
 {
-	if (program == HELPER_OURSELVES)
+	if (program == LAUNCH_OURSELVES)
 		execve("/proc/self/exe", argv, env);
 	else
 		fexecve(program, argv, env);
 }
 
-static void become(const char *role, int program, const struct helper_user *user, int sock)
+static void become(const char *role, int program, const struct launch_user *user, int sock)
 {
 	char name[64], path[PATH_MAX], link[64] = "/proc/self/exe", option[64];
 	char *argv[] = {name, NULL, NULL}, *nothing[] = {NULL};
@@ -181,10 +161,10 @@ static void become(const char *role, int program, const struct helper_user *user
 	ssize_t n = -1;
 	sigset_t none;
 
-	snprintf(name, sizeof(name), "%s%s", title, role);
+	snprintf(name, sizeof(name), HELPER_TITLE "%s", role);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (program != HELPER_OURSELVES) {
+	if (program != LAUNCH_OURSELVES) {
 		program = fcntl(program, F_DUPFD_CLOEXEC, HELPER_SOCKET + 1);
 		if (program < 0)
 			_exit(EX_OSERR);
@@ -199,26 +179,26 @@ static void become(const char *role, int program, const struct helper_user *user
 			_exit(EX_OSERR);
 		program = HELPER_SOCKET + 1;
 	}
-	/* Where it is refused, helper_check has seen to it that exec closes them: Landlock has
+	/* Where it is refused, launch_check has seen to it that exec closes them: Landlock has
 	 * taken /proc/self/fd away by now. */
-	confine_close_from(HELPER_SOCKET + 1 + (program != HELPER_OURSELVES));
+	confine_close_from(HELPER_SOCKET + 1 + (program != LAUNCH_OURSELVES));
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
-		fail_call("initgroups, setresgid, setresuid");
+		helper_fail_call("initgroups, setresgid, setresuid");
 	if (n > 0) {
 		path[n] = '\0';
 		/* valgrind puts its own words into argv[0] */
-		snprintf(option, sizeof(option), "%s%s", helper_option, role);
+		snprintf(option, sizeof(option), HELPER_OPTION "%s", role);
 		argv[1] = option;
 		execve(path, argv, env);
 	}
 	execute(program, argv, env);
-	if (program == HELPER_OURSELVES)
-		fail_call("/proc/self/exe cannot be executed");
+	if (program == LAUNCH_OURSELVES)
+		helper_fail_call("/proc/self/exe cannot be executed");
 	snprintf(path, sizeof(path), "it cannot be executed: %s", strerror(errno));
 	helper_fail(EX_CONFIG, path);
 }
 
-pid_t helper_start(const char *role, int program, const struct helper_user *user, int *sock)
+pid_t launch_start(const char *role, int program, const struct launch_user *user, int *sock)
 {
 	int pair[2];
 	pid_t pid;
@@ -235,38 +215,4 @@ pid_t helper_start(const char *role, int program, const struct helper_user *user
 	}
 	*sock = pair[0];
 	return pid;
-}
-
-const char *helper_role(char *const *argv)
-{
-	if (argv[0] && argv[1] && strncmp(argv[1], helper_option, sizeof(helper_option) - 1) == 0)
-		return argv[1] + sizeof(helper_option) - 1;
-	if (!argv[0] || argv[1] || strncmp(argv[0], title, sizeof(title) - 1) != 0)
-		return NULL;
-	own_role = argv[0] + sizeof(title) - 1;
-	return own_role;
-}
-
-void helper_retitle(const char *role)
-{
-	const size_t room = own_role ? strlen(own_role) : 0;
-
-	if (strlen(role) <= room)
-		snprintf(own_role, room + 1, "%s", role);
-}
-
-void helper_settle(void)
-{
-	/* A terminal's ^C and a supervisor's SIGTERM to the group are the monitor's to answer. */
-	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
-
-	alloc_must_succeed("");
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		signal(ignored[i], SIG_IGN);
-	if (!confine_is_sanitized() && confine_null_stdio() != 0)
-		fail_call("/dev/null");
-	if (confine_drop_capabilities() != 0)
-		fail_call("capset");
-	if (confine_process(getppid()) != 0)
-		fail_call("setrlimit, prctl: the helper cannot be confined");
 }

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor, called by opens.c and monitor.c, and by libevent for what the dialler says.
+ * Never waits for it; what its socket does not take at once is sent later, in order.
+ */
+#include "dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "loop.h"
+#include "message.h"
+
+struct dial {
+	TAILQ_ENTRY(dial) entry; /* of the dialler's */
+	struct dialler *owner;
+	struct attempt attempt;	   /* of our own */
+	struct message_dial order; /* to the dialler */
+	bool sent;		   /* to the dialler */
+	connect_done *done;	   /* NULL: given up, and the dialler does not know it yet */
+	void *arg;
+};
+
+struct dialler {
+	struct event_base *base;
+	struct dialler_setup setup;
+	struct connector *connector; /* NULL: there is a process */
+	int sock;
+	struct event *event, *writable;
+	TAILQ_HEAD(, dial) dials; /* the process's, in the order in which they were asked for */
+	uint32_t last_id;
+};
+
+static void finish(struct dial *d, int fd, int error)
+{
+	const struct dial was = *d;
+
+	free(d);
+	if (was.done)
+		was.done(was.arg, fd, error);
+	else if (fd >= 0)
+		close(fd);
+}
+
+static void on_connected(void *arg, int fd, int error)
+{
+	finish(arg, fd, error);
+}
+
+/* ---- the process ---- */
+
+static void fail_all(struct dialler *d)
+{
+	struct dial *next;
+
+	while ((next = TAILQ_FIRST(&d->dials))) {
+		TAILQ_REMOVE(&d->dials, next, entry);
+		finish(next, -1, ECONNABORTED);
+	}
+}
+
+static void on_message(evutil_socket_t sock, short what, void *arg)
+{
+	struct dialler *d = arg;
+	struct message m;
+	struct dial *it;
+	const int rc = message_recv(sock, &m, MESSAGE_OF_DIALLER);
+	const bool failed = rc == 1 && m.head.type == MESSAGE_FAILED;
+	int fd;
+
+	if (rc < 0 && errno == EAGAIN)
+		return;
+	if (rc < 0 && errno == EBADMSG) { /* no descriptor was free for an answer: whose? */
+		fail_all(d);
+		return;
+	}
+	if (rc != 1 || failed) {
+		event_del(d->event);
+		fail_all(d);
+		d->setup.lost(d->setup.arg, failed ? m.failed.code : 0,
+			      failed ? m.failed.text : "");
+		return;
+	}
+	fd = message_take_fd(&m, 0); /* none with NOT_DIALLED */
+	TAILQ_FOREACH(it, &d->dials, entry)
+	if (it->order.head.id == m.head.id)
+		break;
+	if (it) {
+		TAILQ_REMOVE(&d->dials, it, entry);
+		finish(it, fd, fd >= 0 ? 0 : m.not_dialled.error);
+	} else if (fd >= 0) { /* cancelled meanwhile */
+		close(fd);
+	}
+}
+
+/* That it is wanted, or no more: 0, or an errno; EAGAIN where the socket is full, as at a burst of
+ * opens: the rest waits in order. */
+static int tell(struct dial *it)
+{
+	struct dialler *d = it->owner;
+
+	it->order.head.type = it->done ? MESSAGE_DIAL : MESSAGE_CANCEL;
+	if (message_send(d->sock, &it->order, NULL) == 0) {
+		it->sent = true;
+		return 0;
+	}
+	if (errno == EAGAIN)
+		event_add(d->writable, NULL);
+	return errno;
+}
+
+static void on_writable(evutil_socket_t sock, short what, void *arg)
+{
+	struct dialler *d = arg;
+	struct dial *it, *next;
+
+	for (it = TAILQ_FIRST(&d->dials); it; it = next) {
+		next = TAILQ_NEXT(it, entry);
+		if (it->sent && it->done)
+			continue;
+		if (tell(it) != 0)
+			return;
+		if (!it->done) {
+			TAILQ_REMOVE(&d->dials, it, entry);
+			free(it);
+		}
+	}
+	event_del(d->writable);
+}
+
+static int start_process(struct dialler *d)
+{
+	const struct dialler_setup *s = &d->setup;
+
+	if (launch_start("dialler", LAUNCH_OURSELVES, s->user, &d->sock) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct message_endpoint m = {
+		    {MESSAGE_ENDPOINT, (uint32_t)i}, s->endpoints[i].address, s->timeout};
+
+		if (message_send(d->sock, &m, NULL) != 0)
+			return -1;
+	}
+	fcntl(d->sock, F_SETFL, O_NONBLOCK);
+	d->event = loop_watch(d->base, d->sock, EV_READ | EV_PERSIST, on_message, d);
+	d->writable = loop_event(d->base, d->sock, EV_WRITE | EV_PERSIST, on_writable, d);
+	return 0;
+}
+
+/* ---- either way ---- */
+
+struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup)
+{
+	struct dialler *d = xcalloc(1, sizeof(*d));
+
+	*d = (struct dialler){.base = base, .setup = *setup, .sock = -1};
+	TAILQ_INIT(&d->dials);
+	if (!setup->user->demote) {
+		d->connector = connector_new(base, setup->n);
+	} else if (start_process(d) != 0) {
+		dialler_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void dialler_free(struct dialler *d)
+{
+	if (!d)
+		return;
+	loop_drop(d->event);
+	loop_drop(d->writable);
+	fail_all(d);
+	if (d->sock >= 0)
+		close(d->sock);
+	connector_free(d->connector);
+	free(d);
+}
+
+struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
+			  connect_done *done, void *arg)
+{
+	struct dial *it = xcalloc(1, sizeof(*it));
+	int error;
+
+	it->owner = d;
+	it->done = done;
+	it->arg = arg;
+	if (d->connector) {
+		it->attempt = (struct attempt){.to = d->setup.endpoints[i].address,
+					       .source = *source,
+					       .deadline = loop_seconds() + d->setup.timeout,
+					       .done = on_connected,
+					       .arg = it};
+		return connector_start(d->connector, i, &it->attempt) ? it : NULL;
+	}
+	it->order = (struct message_dial){{MESSAGE_DIAL, ++d->last_id}, *source, (uint32_t)i};
+	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : tell(it);
+	if (error != 0 && error != EAGAIN) {
+		finish(it, -1, error);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&d->dials, it, entry);
+	return it;
+}
+
+void dial_cancel(struct dial *d)
+{
+	if (!d)
+		return;
+	d->done = NULL;
+	if (d->owner->connector)
+		connector_cancel(&d->attempt);
+	else if (d->sent && tell(d) == EAGAIN)
+		return;
+	else
+		TAILQ_REMOVE(&d->owner->dials, d, entry);
+	free(d);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_DIAL_H
+#define SSHIPC_SERVER_DIAL_H
+/*
+ * Dials of the monitor: it connects by itself (connect.h) or, when it is root, has the dialler do
+ * so (dialler.h), of which this is the monitor's side.
+ */
+#include "connect.h"
+#include "endpoint.h"
+#include "launch.h"
+
+struct dialler;
+struct dial;
+
+struct dialler_setup {
+	const struct endpoint *endpoints; /* must outlive the dialler */
+	size_t n;
+	int timeout;			/* seconds until a dial is given up */
+	const struct launch_user *user; /* demote: the dialler's */
+	/* It died (all dials were reported as failed); code and text as of spawner_ops. */
+	void (*lost)(void *arg, int code, const char *text);
+	void *arg;
+};
+
+/* NULL with errno: the process could not be started. */
+struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup);
+void dialler_free(struct dialler *d);
+
+/* Starts one to endpoint i, from source (unset: the kernel's choice; copied).  done is called once,
+ * perhaps before this returns, in which case NULL is returned. */
+struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
+			  connect_done *done, void *arg);
+
+/* Ends it without a report. */
+void dial_cancel(struct dial *d);
+
+#endif
