@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, for the link alone: called from its pass, and from a timer of its own.
+ * It may not end a session; it says when another one might do better.
+ */
 #include "openings.h"
 
 #include <stdio.h>
@@ -14,41 +18,40 @@
 
 enum {
 	IN_FLIGHT = 32,	  /* opens of one destination that are not answered */
-	SLOW_SECONDS = 5, /* so long unanswered, while others wait for their turn: it is said */
-	OWED = 10,	  /* times the patience: then a session that carries nothing is given up */
+	SLOW_SECONDS = 5, /* so long unanswered, while others wait for their turn: it is logged */
+	OWED_TIMES = 10,  /* the patience: then a session that carries nothing is given up */
 	ANY_PORT = 1,	  /* where the destination is a name and the port means nothing */
 };
 
-/* One local connection, to the end of its relay; and then, while the server owes an answer, what
- * is left of it: libssh cannot free a channel that is neither open nor denied. */
+/* One local connection, to the end of its relay. */
 struct opening {
-	TAILQ_ENTRY(opening) entry;
+	TAILQ_ENTRY(opening) entry; /* in its share, until it is OPEN */
+	struct openings *os;
 	struct share *share;
+	/* ABANDONED: the connection is gone, and the server still owes the answer: libssh cannot
+	 * free a channel that is neither open nor denied. */
+	enum { WAITING, ASKED, ABANDONED, OPEN } state;
 	char *local;
 	struct opening_watch watch;
 	char id[17]; /* of the connection, in the log of both sides */
 	int fd;
 	time_t since, asked;
-	bool ended; /* its connection is gone */
-	struct openings *os;
 	ssh_channel channel;
 	struct relay *relay;
 };
-
-TAILQ_HEAD(opening_list, opening);
 
 /* Those to one destination: what it leaves unanswered holds up no other. */
 struct share {
 	TAILQ_ENTRY(share) entry;
 	struct destination to;
-	struct opening_list waiting, in_flight;
-	size_t n_in_flight;
-	bool full, told;
+	TAILQ_HEAD(, opening) all; /* in the order of their coming: those in flight first */
+	size_t in_flight;	   /* ASKED and ABANDONED */
+	bool full, logged;	   /* some wait for their turn; that it takes long was logged */
 };
 
 struct openings {
 	TAILQ_HEAD(, share) shares;
-	size_t count, carried; /* connections; those whose relay goes on */
+	size_t count, carried; /* connections; those that are OPEN */
 	int hold, patience;
 	time_t up_since; /* 0: there is no session */
 	struct openings_ops ops;
@@ -66,14 +69,14 @@ static struct share *share_of(struct openings *os, const struct destination *to)
 		return sh;
 	sh = xcalloc(1, sizeof(*sh));
 	sh->to = *to;
-	TAILQ_INIT(&sh->waiting);
-	TAILQ_INIT(&sh->in_flight);
+	TAILQ_INIT(&sh->all);
 	TAILQ_INSERT_TAIL(&os->shares, sh, entry);
 	return sh;
 }
 
 /* ---- ends ---- */
 
+/* The local connection is over.  Afterwards o is ABANDONED, or freed by the caller. */
 static void end(struct opening *o, enum opening_end how)
 {
 	struct openings *os = o->os;
@@ -82,7 +85,7 @@ static void end(struct opening *o, enum opening_end how)
 		o->watch.ended(o->watch.arg, how);
 	free(o->local);
 	o->local = NULL;
-	o->ended = true;
+	o->state = ABANDONED;
 	if (--os->count == 0)
 		os->ops.idle(os->ops.arg);
 }
@@ -101,18 +104,19 @@ static void refuse(struct opening *o, enum opening_end how, const char *why)
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
 	struct opening *o = arg;
+	const bool orderly = stats->end == RELAY_END_ORDERLY;
 	char to[DESTINATION_HOST + 16];
 
-	/* Who waits for this one is told of more than its end. */
+	/* Whoever watches this one is told of more than its end. */
 	if (o->local)
-		log_msg(o->watch.ended && stats->end != RELAY_END_ORDERLY ? LOG_WARNING : LOG_INFO,
+		log_msg(o->watch.ended && !orderly ? LOG_WARNING : LOG_INFO,
 			"connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
 			o->id, o->local, destination_format(&o->share->to, to, sizeof(to)),
 			relay_end_text(stats->end), (unsigned long long)stats->from_socket,
 			(unsigned long long)stats->to_socket);
-	if (!o->ended) {
+	if (o->state == OPEN) {
 		o->os->carried--;
-		end(o, stats->end == RELAY_END_ORDERLY ? OPENING_ORDERLY : OPENING_ABORTED);
+		end(o, orderly ? OPENING_ORDERLY : OPENING_ABORTED);
 	}
 	free(o);
 }
@@ -123,27 +127,22 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 static int ask_open(struct opening *o, bool sshipc)
 {
 	const struct destination *d = &o->share->to;
+	const char *host = d->host;
+	uint16_t port = d->port;
 
-	switch (d->kind) {
-	case DESTINATION_UNIX:
-		/* libssh speaks direct-streamlocal to OpenSSH only; our server takes the path as a
-		 * host. */
-		if (!sshipc)
-			return ssh_channel_open_forward_unix(o->channel, d->host, o->id, ANY_PORT);
-		/* fall through */
-	case DESTINATION_NAME:
-		return ssh_channel_open_forward(o->channel, d->host, ANY_PORT, o->id, ANY_PORT);
-	case DESTINATION_TCP:
-		return ssh_channel_open_forward(o->channel, d->host, d->port, o->id, ANY_PORT);
-	case DESTINATION_DEFAULT:
-		if (sshipc)
-			return ssh_channel_open_forward(o->channel, ".", ANY_PORT, o->id, ANY_PORT);
-		return ssh_channel_open_forward(o->channel, d->host, d->port, o->id, ANY_PORT);
-	}
-	return SSH_ERROR;
+	/* libssh speaks direct-streamlocal to OpenSSH only; our server takes the path as a host. */
+	if (d->kind == DESTINATION_UNIX && !sshipc)
+		return ssh_channel_open_forward_unix(o->channel, host, o->id, ANY_PORT);
+	if (d->kind == DESTINATION_DEFAULT && sshipc)
+		host = ".";
+	if (d->kind == DESTINATION_UNIX || d->kind == DESTINATION_NAME || host != d->host)
+		port = ANY_PORT;
+	return ssh_channel_open_forward(o->channel, host, port, o->id, ANY_PORT);
 }
 
-/* What became of it: SSH_AGAIN while nobody knows. */
+/* What became of it: SSH_AGAIN while nobody knows.  Trap: libssh 0.10 has no callback for an answer
+ * to an open.  A granted one is seen by the channel's state, a refused one only by asking again,
+ * which reads the socket; so that is done only where denials say that it can find one. */
 static int look_at(struct opening *o, bool sshipc, bool denials)
 {
 	if (ssh_channel_is_open(o->channel) || relay_closed(o->relay))
@@ -161,21 +160,22 @@ static void on_open(struct opening *o)
 	const bool small =
 	    ssh_channel_window_size(o->channel) == 0 && confirmation_take_small(&size);
 
-	if (!o->ended && o->local)
+	if (o->local)
 		os->ops.answered(os->ops.arg, !small);
-	if (small && !o->ended) {
+	if (small && o->state == ASKED) {
 		snprintf(why, sizeof(why),
 			 "the server takes packets of %u bytes only, less than %d", size,
 			 CONFIRMATION_LEAST);
 		refuse(o, OPENING_UNSERVED, why);
 	}
-	if (o->ended) {
+	if (o->state == ABANDONED) {
 		relay_abort(o->relay);
 		return;
 	}
 	if (o->local)
 		log_msg(LOG_INFO, "connection %s from %s to %s is open", o->id, o->local,
 			destination_format(&o->share->to, to, sizeof(to)));
+	o->state = OPEN;
 	os->carried++;
 	relay_attach(o->relay, o->fd, false);
 }
@@ -184,14 +184,27 @@ static void on_denied(struct opening *o)
 {
 	struct openings *os = o->os;
 
-	if (!o->ended && o->local)
+	if (o->local)
 		os->ops.answered(os->ops.arg, false);
 	relay_discard(o->relay);
 	ssh_channel_free(o->channel);
-	if (!o->ended)
+	if (o->state == ASKED)
 		refuse(o, OPENING_REFUSED,
 		       "the server refused the channel; its log names the reason");
 	free(o);
+}
+
+static void start(struct opening *o, ssh_session ssh, struct relays *relays, bool sshipc)
+{
+	o->share->in_flight++;
+	o->state = ASKED;
+	o->asked = loop_seconds();
+	o->channel = ssh_channel_new(ssh);
+	if (!o->channel)
+		abort();
+	o->relay = relay_new(relays, o->channel, on_relay_done, o);
+	relay_await(o->relay);
+	ask_open(o, sshipc);
 }
 
 /* True: it became full, or is no longer. */
@@ -201,37 +214,27 @@ static bool serve(struct share *sh, ssh_session ssh, struct relays *relays, bool
 	const bool denials = ssh_get_error_code(ssh) == SSH_REQUEST_DENIED;
 	struct opening *o, *next;
 	bool full;
+	int rc;
 
-	for (o = TAILQ_FIRST(&sh->in_flight); o; o = next) {
-		const int rc = look_at(o, sshipc, denials);
-
+	for (o = TAILQ_FIRST(&sh->all); o && o->state != WAITING; o = next) {
+		rc = look_at(o, sshipc, denials);
 		next = TAILQ_NEXT(o, entry);
 		if (rc == SSH_AGAIN)
 			continue;
-		TAILQ_REMOVE(&sh->in_flight, o, entry);
-		sh->n_in_flight--;
+		TAILQ_REMOVE(&sh->all, o, entry);
+		sh->in_flight--;
 		if (rc == SSH_OK)
 			on_open(o);
 		else
 			on_denied(o);
 	}
-	while (sh->n_in_flight < IN_FLIGHT && (o = TAILQ_FIRST(&sh->waiting))) {
-		TAILQ_REMOVE(&sh->waiting, o, entry);
-		TAILQ_INSERT_TAIL(&sh->in_flight, o, entry);
-		sh->n_in_flight++;
-		o->asked = loop_seconds();
-		o->channel = ssh_channel_new(ssh);
-		if (!o->channel)
-			abort();
-		o->relay = relay_new(relays, o->channel, on_relay_done, o);
-		relay_await(o->relay);
-		ask_open(o, sshipc);
-	}
-	full = !TAILQ_EMPTY(&sh->waiting);
+	for (; o && sh->in_flight < IN_FLIGHT; o = TAILQ_NEXT(o, entry))
+		start(o, ssh, relays, sshipc);
+	full = o != NULL;
 	if (full == sh->full)
 		return false;
 	sh->full = full;
-	sh->told = false;
+	sh->logged = false;
 	return true;
 }
 
@@ -245,6 +248,12 @@ static time_t due(const struct opening *o)
 	if (!os->up_since)
 		return o->since + os->hold;
 	return (o->since > os->up_since ? o->since : os->up_since) + os->patience;
+}
+
+/* The one that waits longest for its answer; NULL: none is in flight. */
+static const struct opening *oldest(const struct share *sh)
+{
+	return sh->in_flight > 0 ? TAILQ_FIRST(&sh->all) : NULL;
 }
 
 static void sooner(time_t *when, time_t t)
@@ -261,17 +270,13 @@ static void arm(struct openings *os)
 
 	TAILQ_FOREACH(sh, &os->shares, entry)
 	{
-		const struct opening *oldest = TAILQ_FIRST(&sh->in_flight);
-
-		TAILQ_FOREACH(o, &sh->waiting, entry)
-		sooner(&when, due(o));
-		TAILQ_FOREACH(o, &sh->in_flight, entry)
-		if (!o->ended)
+		TAILQ_FOREACH(o, &sh->all, entry)
+		if (o->state != ABANDONED)
 			sooner(&when, due(o));
 		/* Whether it is time for another session is looked at when one of those that wait
 		 * is given up. */
-		if (sh->full && !sh->told && oldest)
-			sooner(&when, oldest->asked + SLOW_SECONDS);
+		if (sh->full && !sh->logged && oldest(sh))
+			sooner(&when, oldest(sh)->asked + SLOW_SECONDS);
 	}
 	event_del(os->timer);
 	if (when >= 0) {
@@ -284,22 +289,22 @@ static void arm(struct openings *os)
 /* True: it is time for another session. */
 static bool look_at_full(struct share *sh, int patience)
 {
-	const struct opening *oldest = TAILQ_FIRST(&sh->in_flight), *o;
+	const time_t age = sh->full && oldest(sh) ? loop_seconds() - oldest(sh)->asked : 0;
+	const struct opening *o;
 	char to[DESTINATION_HOST + 16];
-	const time_t age = sh->full && oldest ? loop_seconds() - oldest->asked : 0;
 	size_t waiting = 0;
 
-	if (age >= SLOW_SECONDS && !sh->told) {
-		TAILQ_FOREACH(o, &sh->waiting, entry)
-		waiting++;
+	if (age >= SLOW_SECONDS && !sh->logged) {
+		TAILQ_FOREACH(o, &sh->all, entry)
+		waiting += o->state == WAITING;
 		log_msg(LOG_WARNING,
 			"%zu connections to %s wait: the server has left %zu opens unanswered, the "
 			"oldest for %lld s",
-			waiting, destination_format(&sh->to, to, sizeof(to)), sh->n_in_flight,
+			waiting, destination_format(&sh->to, to, sizeof(to)), sh->in_flight,
 			(long long)age);
-		sh->told = true;
+		sh->logged = true;
 	}
-	return age >= patience * OWED;
+	return age >= patience * OWED_TIMES;
 }
 
 static void give_up(struct openings *os, struct share *sh)
@@ -309,15 +314,16 @@ static void give_up(struct openings *os, struct share *sh)
 
 	snprintf(late, sizeof(late), "the server has not answered for %d s", os->patience);
 	snprintf(queued, sizeof(queued),
-		 "the server has left %zu opens of this destination unanswered", sh->n_in_flight);
-	for (o = TAILQ_FIRST(&sh->in_flight); o; o = TAILQ_NEXT(o, entry))
-		if (!o->ended && due(o) <= loop_seconds())
-			refuse(o, OPENING_UNSERVED, late);
-	for (o = TAILQ_FIRST(&sh->waiting); o; o = next) {
+		 "the server has left %zu opens of this destination unanswered", sh->in_flight);
+	for (o = TAILQ_FIRST(&sh->all); o; o = next) {
 		next = TAILQ_NEXT(o, entry);
-		if (due(o) > loop_seconds())
+		if (o->state == ABANDONED || due(o) > loop_seconds())
 			continue;
-		TAILQ_REMOVE(&sh->waiting, o, entry);
+		if (o->state == ASKED) {
+			refuse(o, OPENING_UNSERVED, late);
+			continue;
+		}
+		TAILQ_REMOVE(&sh->all, o, entry);
 		refuse(o, OPENING_UNSERVED,
 		       os->up_since ? queued
 		       : os->why[0] ? os->why
@@ -377,7 +383,7 @@ void openings_add(struct openings *os, const struct destination *to, int fd, con
 		o->watch = *watch;
 	o->since = loop_seconds();
 	os->count++;
-	TAILQ_INSERT_TAIL(&o->share->waiting, o, entry);
+	TAILQ_INSERT_TAIL(&o->share->all, o, entry);
 	if (!event_pending(os->timer, EV_TIMEOUT, NULL))
 		arm(os);
 }
@@ -389,8 +395,9 @@ bool openings_wanted(const struct openings *os)
 
 	TAILQ_FOREACH(sh, &os->shares, entry)
 	{
-		TAILQ_FOREACH(o, &sh->waiting, entry)
-		if (o->local) /* a question of our own is asked again after the login */
+		TAILQ_FOREACH(o, &sh->all, entry)
+		/* A question of our own is asked again after the login. */
+		if (o->state == WAITING && o->local)
 			return true;
 	}
 	return false;
@@ -403,23 +410,25 @@ bool openings_idle(const struct openings *os)
 
 void openings_requeue(struct openings *os)
 {
+	struct opening *o, *next;
 	struct share *sh;
-	struct opening *o;
 
 	os->up_since = 0;
 	confirmation_forget();
 	TAILQ_FOREACH(sh, &os->shares, entry)
 	{
-		while ((o = TAILQ_LAST(&sh->in_flight, opening_list))) {
-			TAILQ_REMOVE(&sh->in_flight, o, entry);
+		for (o = TAILQ_FIRST(&sh->all); o && o->state != WAITING; o = next) {
+			next = TAILQ_NEXT(o, entry);
 			relay_discard(o->relay);
-			if (o->ended)
-				free(o);
-			else
-				TAILQ_INSERT_HEAD(&sh->waiting, o, entry);
+			if (o->state == ASKED) {
+				o->state = WAITING;
+				continue;
+			}
+			TAILQ_REMOVE(&sh->all, o, entry);
+			free(o);
 		}
-		sh->n_in_flight = 0;
-		sh->full = sh->told = false;
+		sh->in_flight = 0;
+		sh->full = sh->logged = false;
 	}
 }
 
@@ -451,8 +460,8 @@ void openings_free(struct openings *os)
 		return;
 	openings_requeue(os);
 	while ((sh = TAILQ_FIRST(&os->shares))) {
-		while ((o = TAILQ_FIRST(&sh->waiting))) {
-			TAILQ_REMOVE(&sh->waiting, o, entry);
+		while ((o = TAILQ_FIRST(&sh->all))) {
+			TAILQ_REMOVE(&sh->all, o, entry);
 			refuse(o, OPENING_UNSERVED, "the client is shutting down");
 			free(o);
 		}
