@@ -74,3 +74,12 @@ uint64_t loop_us(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
+
+time_t loop_suspended(void)
+{
+	struct timespec all, awake;
+
+	clock_gettime(CLOCK_BOOTTIME, &all);
+	clock_gettime(CLOCK_MONOTONIC, &awake);
+	return all.tv_sec - awake.tv_sec - (all.tv_nsec < awake.tv_nsec);
+}

@@ -26,9 +26,12 @@ void loop_after(struct event *e, uint64_t ms);
 /* event_free(3); NULL is none. */
 void loop_drop(struct event *e);
 
-/* CLOCK_MONOTONIC. */
+/* CLOCK_MONOTONIC, which stands still while the machine is suspended. */
 time_t loop_seconds(void);
 uint64_t loop_ms(void);
 uint64_t loop_us(void);
+
+/* For how many seconds it was suspended, since it booted. */
+time_t loop_suspended(void);
 
 #endif

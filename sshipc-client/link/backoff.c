@@ -25,6 +25,12 @@ struct backoff {
 	void *arg;
 };
 
+static void retry_after(struct backoff *b, uint64_t ms)
+{
+	b->due = loop_ms() + ms;
+	loop_after(b->retry, ms);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct backoff *b = arg;
@@ -39,6 +45,7 @@ struct backoff *backoff_new(struct event_base *base, int most_s, void (*attempt)
 
 	*b = (struct backoff){.most_ms = (unsigned)most_s * 1000, .attempt = attempt, .arg = arg};
 	b->retry = loop_timer(base, on_retry, b);
+	retry_after(b, 0);
 	return b;
 }
 
@@ -56,12 +63,6 @@ void backoff_begin(struct backoff *b)
 uint64_t backoff_age(const struct backoff *b)
 {
 	return loop_ms() - b->begun;
-}
-
-static void retry_after(struct backoff *b, uint64_t ms)
-{
-	b->due = loop_ms() + ms;
-	loop_after(b->retry, ms);
 }
 
 unsigned backoff_pause(struct backoff *b, bool wanted, bool denied)

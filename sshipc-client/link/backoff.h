@@ -10,7 +10,8 @@
 
 struct backoff;
 
-/* most_s: the longest pause, in seconds.  attempt is called from the loop at the end of one. */
+/* most_s: the longest pause, in seconds.  attempt is called from the loop, at once and then at the
+ * end of each pause. */
 struct backoff *backoff_new(struct event_base *base, int most_s, void (*attempt)(void *arg),
 			    void *arg);
 void backoff_free(struct backoff *b);

@@ -6,13 +6,13 @@
  */
 #include "link.h"
 
+#include <errno.h>
 #include <libssh/libssh.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -191,11 +191,11 @@ static void tear_down(struct link *l, const char *message)
 /* The next attempt tries this address last. */
 static void note_failed_exchange(struct link *l)
 {
-	char at[REACH_AT], why[sizeof(l->why) + sizeof(at)];
+	const size_t n = strlen(l->why);
+	char at[REACH_AT];
 
 	reach_remember(&l->memory, &l->peer, true);
-	snprintf(why, sizeof(why), "%s%s", l->why, reach_at(&l->peer, l->server, at));
-	snprintf(l->why, sizeof(l->why), "%.*s", (int)sizeof(l->why) - 1, why);
+	snprintf(l->why + n, sizeof(l->why) - n, "%s", reach_at(&l->peer, l->server, at));
 }
 
 static void on_reset(evutil_socket_t fd, short what, void *arg)
@@ -235,22 +235,13 @@ static void await_login(struct link *l)
 
 static void check_host_key(struct link *l)
 {
-	const struct trust t = {.host = l->s->host,
-				.port = l->s->port,
-				.pins = l->s->pins,
-				.n_pins = l->s->n_pins,
-				.user_file = l->s->known_hosts,
-				.global_file = l->s->global_known_hosts,
-				.may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK};
-	const char *banner = ssh_get_serverbanner(l->ssh);
-	char text[TRUST_TEXT] = "", print[KEYLINE_FINGERPRINT] = "", at[REACH_AT];
-	enum trust_verdict verdict = TRUST_ERROR;
+	const bool may_ask = !l->ever_up && l->s->check == SETTINGS_NO_CHECK;
+	char text[TRUST_TEXT], print[KEYLINE_FINGERPRINT] = "", at[REACH_AT];
+	enum trust_verdict verdict;
 
-	l->sshipc = banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
+	l->sshipc = session_is_sshipc(l->ssh);
 	tell(l, LINK_KEYED, session_describe(l->ssh, text));
-	text[0] = '\0';
-	if (ssh_get_server_publickey(l->ssh, &l->host_key) == SSH_OK)
-		verdict = trust_check(&t, l->host_key, text);
+	verdict = session_check_key(l->s, l->ssh, may_ask, &l->host_key, text);
 	if (verdict == TRUST_OK) {
 		trust_fingerprint(l->host_key, print);
 		if (text[0])
@@ -264,8 +255,7 @@ static void check_host_key(struct link *l)
 		log_msg(LOG_NOTICE, "%s was reached%s", l->server, at);
 	if (!l->via)
 		reach_remember(&l->memory, &l->peer, true);
-	refuse_for(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL,
-		   text[0] ? text : "the server's host key could not be read");
+	refuse_for(l, verdict == TRUST_ERROR ? EX_CONFIG : EX_PROTOCOL, text);
 }
 
 static void announce(struct link *l)
@@ -282,29 +272,6 @@ static void announce(struct link *l)
 	log_msg(LOG_INFO, "connected to %s%s (%s)", l->server, reach_at(&l->peer, l->server, at),
 		session_describe(l->ssh, text));
 	tell(l, LINK_UP, l->server);
-}
-
-/* A short form asks for "." at our own server, for the listener's port at any other. */
-static bool forms_fit(struct link *l)
-{
-	const struct settings *s = l->s;
-	char why[512] = "";
-
-	if (!l->sshipc && s->n_specs == 0 &&
-	    (s->command || s->stdio_to.kind == DESTINATION_DEFAULT))
-		snprintf(why, sizeof(why),
-			 "%s is not an sshipc-server, so the destination must be named: %s",
-			 l->server, s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
-	for (size_t i = 0; !l->sshipc && !why[0] && i < s->n_specs; i++) {
-		if (s->specs[i].to.kind == DESTINATION_DEFAULT && !s->specs[i].to.host[0])
-			snprintf(why, sizeof(why),
-				 "-L %s: %s is not an sshipc-server, so the destination must be "
-				 "named: -L %s:HOST:PORT",
-				 s->specs[i].text, l->server, s->specs[i].text);
-	}
-	if (why[0])
-		refuse_for(l, EX_USAGE, why);
-	return !why[0];
 }
 
 static void wake(void *arg)
@@ -354,12 +321,15 @@ static void on_dead(void *arg, const char *why)
 static void authenticate(struct link *l)
 {
 	const int rc = log_in(l);
+	char why[SESSION_TEXT];
 
 	switch (rc) {
 	case SSH_AUTH_AGAIN:
 		return;
 	case SSH_AUTH_SUCCESS:
-		if (forms_fit(l))
+		if (!l->sshipc && session_lacks_destination(l->s, l->server, why))
+			refuse_for(l, EX_USAGE, why);
+		else
 			announce(l);
 		return;
 	case SSH_AUTH_DENIED:
@@ -396,12 +366,9 @@ static void on_full(void *arg, size_t held)
 
 static void start_session(struct link *l, int fd)
 {
-	const struct linger off = {0};
 	const struct sshloop_config config = {.keepalive = l->s->keepalive, .client = true};
 	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead, .arg = l};
 
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
-	address_tune_ssh(fd, l->s->keepalive);
 	l->ssh = session_new(l->s, l->gcm, fd);
 	if (!l->ssh) {
 		close(fd);
@@ -414,11 +381,9 @@ static void start_session(struct link *l, int fd)
 	sshloop_start(l->loop);
 }
 
-static void on_reached(void *arg, int fd, const char *why)
+static void on_reached(void *arg, int fd, const struct address *at, const char *why)
 {
 	struct link *l = arg;
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
 	char text[ADDRESS_TEXT];
 
 	l->reach = NULL;
@@ -426,14 +391,23 @@ static void on_reached(void *arg, int fd, const char *why)
 		fail(l, why);
 		return;
 	}
-	if (l->via) {
-		tell(l, LINK_REACHED, l->s->via);
-		start_session(l, fd);
+	l->peer = *at;
+	tell(l, LINK_REACHED, address_format(at, text, sizeof(text)));
+	start_session(l, fd);
+}
+
+static void start_via(struct link *l)
+{
+	int fd;
+
+	l->via = via_start(l->base, l->s, &fd);
+	if (!l->via) {
+		snprintf(l->why, sizeof(l->why), "the --via command cannot be started: %s",
+			 strerror(errno));
+		fail(l, l->why);
 		return;
 	}
-	getpeername(fd, (struct sockaddr *)&ss, &len);
-	address_from_sockaddr(&l->peer, (struct sockaddr *)&ss, len);
-	tell(l, LINK_REACHED, address_format(&l->peer, text, sizeof(text)));
+	tell(l, LINK_REACHED, l->s->via);
 	start_session(l, fd);
 }
 
@@ -448,49 +422,29 @@ static void start_attempt(void *arg)
 	l->peer.sa.ss_family = AF_UNSPEC;
 	await_login(l);
 	via_free(l->via); /* of the attempt before */
-	l->via = l->s->via ? via_start(l->base, l->s, on_reached, l) : NULL;
-	l->reach = l->s->via ? NULL
-			     : reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout,
-					   &l->memory, on_reached, l);
+	l->via = NULL;
+	if (l->s->via)
+		start_via(l);
+	else
+		l->reach = reach_start(l->base, l->s->host, l->s->port, l->s->connect_timeout,
+				       &l->memory, on_reached, l);
 }
 
-/* A later key exchange with another host key: libssh takes any. */
-static void check_host_key_again(struct link *l)
+/* Timers stand still while the machine is suspended: after it the session is one that its peer has
+ * given up, and neither its keepalives nor the pause before the next attempt are waited for. */
+static void on_look(evutil_socket_t fd, short what, void *arg)
 {
-	char why[512];
-	ssh_key now = NULL;
+	struct link *l = arg;
+	const time_t before = l->suspended;
+	char why[sizeof(l->server) + 80];
 
-	if (ssh_get_server_publickey(l->ssh, &now) == SSH_OK &&
-	    ssh_key_cmp(l->host_key, now, SSH_KEY_CMP_PUBLIC) != 0) {
+	if (l->state == UP && !session_shows(l->ssh, l->host_key)) {
 		snprintf(why, sizeof(why),
 			 "%s has shown another host key in a later key exchange of the session",
 			 l->server);
 		refuse_for(l, EX_PROTOCOL, why);
 	}
-	ssh_key_free(now);
-}
-
-/* CLOCK_MONOTONIC stands still while the machine is suspended. */
-static time_t seconds_suspended(void)
-{
-	struct timespec all, awake;
-
-	clock_gettime(CLOCK_BOOTTIME, &all);
-	clock_gettime(CLOCK_MONOTONIC, &awake);
-	return all.tv_sec - awake.tv_sec - (all.tv_nsec < awake.tv_nsec);
-}
-
-/* Timers stand still as well: after a suspend the session is one that its peer has given up, and
- * neither its keepalives nor the pause before the next attempt are waited for. */
-static void on_look(evutil_socket_t fd, short what, void *arg)
-{
-	struct link *l = arg;
-	const time_t before = l->suspended;
-	char why[64];
-
-	if (l->state == UP)
-		check_host_key_again(l);
-	l->suspended = seconds_suspended();
+	l->suspended = loop_suspended();
 	if (l->suspended - before < l->s->keepalive)
 		return;
 	if (l->state == UP) {
@@ -524,9 +478,8 @@ struct link *link_new(struct event_base *base, const struct settings *s, struct 
 	l->backoff = backoff_new(base, s->reconnect_max, start_attempt, l);
 	l->reset = loop_timer(base, on_reset, l);
 	l->look = loop_event(base, -1, EV_PERSIST, on_look, l);
-	l->suspended = seconds_suspended();
+	l->suspended = loop_suspended();
 	loop_after(l->look, LOOK_MS);
-	start_attempt(l);
 	return l;
 }
 

@@ -58,8 +58,8 @@ struct link_ops {
 	void *arg;
 };
 
-/* Starts connecting.  s must outlive it; the identity is its own from here on.  Out of memory ends
- * the program. */
+/* Starts connecting, from the loop.  s must outlive it; the identity is its own from here on.  Out
+ * of memory ends the program. */
 struct link *link_new(struct event_base *base, const struct settings *s, struct identity *identity,
 		      const struct link_ops *ops);
 

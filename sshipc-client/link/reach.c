@@ -147,7 +147,7 @@ static void finish(struct reach *r, struct attempt *winner)
 		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 		winner->fd = -1;
 	}
-	r->done(r->arg, fd, r->why);
+	r->done(r->arg, fd, winner ? &winner->at : NULL, r->why);
 	reach_cancel(r);
 }
 

@@ -34,8 +34,9 @@ size_t reach_order(struct address *addresses, size_t n, const struct reach_memor
 const char *reach_at(const struct address *a, const char *server, char buf[REACH_AT]);
 
 /* Called once, from the loop: a connected non-blocking socket, which is the caller's and of which
- * nothing has been read; or -1, with why of each address (valid for the call). */
-typedef void reach_done(void *arg, int fd, const char *why);
+ * nothing has been read, and its address; or -1.  why: of each address that failed.  Both are valid
+ * for the call. */
+typedef void reach_done(void *arg, int fd, const struct address *at, const char *why);
 
 /* Starts one; the caller's own timer bounds the whole, timeout_s the look-up.  Where nobody speaks
  * for half of it, the first that connected is taken: some wait for the client's first word.  host

@@ -1,29 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * In the client's process, for the link alone.  It starts nothing and keeps nothing; only a setting
+ * that libssh does not take is logged here.
+ */
 #include "session.h"
 
 #include <libssh/callbacks.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "algorithms.h"
 #include "log.h"
-#include "trust.h"
 
-/* A server has nothing to ask of us: unanswered opens would be queued without bound. */
+/* Trap: without a callback libssh queues the server's opens without bound, and answers none.  A
+ * server has nothing to ask of us: 1 refuses. */
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	return 1;
 }
 
+static struct trust trust_of(const struct settings *s, bool may_ask)
+{
+	return (struct trust){.host = s->host,
+			      .port = s->port,
+			      .pins = s->pins,
+			      .n_pins = s->n_pins,
+			      .user_file = s->known_hosts,
+			      .global_file = s->global_known_hosts,
+			      .may_ask = may_ask};
+}
+
 ssh_session session_new(const struct settings *s, bool gcm, int fd)
 {
-	const struct trust t = {.host = s->host,
-				.port = s->port,
-				.n_pins = s->n_pins,
-				.user_file = s->known_hosts,
-				.global_file = s->global_known_hosts};
+	const struct trust t = trust_of(s, false);
+	const struct linger off = {0};
 	char hostkeys[512];
 	ssh_session ssh = ssh_new();
 	int copy = dup(fd);
@@ -35,6 +49,8 @@ ssh_session session_new(const struct settings *s, bool gcm, int fd)
 		ssh_free(ssh);
 		return NULL;
 	}
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	address_tune_ssh(fd, s->keepalive);
 	ssh_set_blocking(ssh, 0);
 	trust_algorithms(&t, hostkeys, sizeof(hostkeys));
 	if (ssh_options_set(ssh, SSH_OPTIONS_FD, &copy) != SSH_OK ||
@@ -60,4 +76,53 @@ const char *session_describe(ssh_session ssh, char buf[SESSION_TEXT])
 		 log_escape(&text, banner ? banner : "", banner ? strlen(banner) : 0),
 		 ssh_get_kex_algo(ssh), ssh_get_cipher_out(ssh));
 	return buf;
+}
+
+bool session_is_sshipc(ssh_session ssh)
+{
+	const char *banner = ssh_get_serverbanner(ssh);
+
+	return banner && strncmp(banner, "SSH-2.0-sshipc_", 15) == 0;
+}
+
+enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, bool may_ask,
+				     ssh_key *key, char text[TRUST_TEXT])
+{
+	const struct trust t = trust_of(s, may_ask);
+
+	if (ssh_get_server_publickey(ssh, key) == SSH_OK)
+		return trust_check(&t, *key, text);
+	snprintf(text, TRUST_TEXT, "the server's host key could not be read");
+	return TRUST_ERROR;
+}
+
+bool session_shows(ssh_session ssh, ssh_key host_key)
+{
+	ssh_key now = NULL;
+	const bool same = ssh_get_server_publickey(ssh, &now) != SSH_OK ||
+			  ssh_key_cmp(host_key, now, SSH_KEY_CMP_PUBLIC) == 0;
+
+	ssh_key_free(now);
+	return same;
+}
+
+bool session_lacks_destination(const struct settings *s, const char *server, char why[SESSION_TEXT])
+{
+	static const char must[] = "is not an sshipc-server, so the destination must be named";
+
+	if (s->n_specs == 0 && (s->command || s->stdio_to.kind == DESTINATION_DEFAULT)) {
+		snprintf(why, SESSION_TEXT, "%s %s: %s", server, must,
+			 s->stdio ? "--stdio=HOST:PORT" : "-L 0:HOST:PORT");
+		return true;
+	}
+	for (size_t i = 0; i < s->n_specs; i++) {
+		const struct spec *spec = &s->specs[i];
+
+		if (spec->to.kind != DESTINATION_DEFAULT || spec->to.host[0])
+			continue;
+		snprintf(why, SESSION_TEXT, "-L %s: %s %s: -L %s:HOST:PORT", spec->text, server,
+			 must, spec->text);
+		return true;
+	}
+	return false;
 }

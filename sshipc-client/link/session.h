@@ -2,19 +2,39 @@
 #ifndef SSHIPC_CLIENT_SESSION_H
 #define SSHIPC_CLIENT_SESSION_H
 /*
- * libssh's side of a link: a session as our settings want it, and as people read it.
+ * What libssh says of one session to the server, and what the settings ask of it.  Knows nothing of
+ * attempts and states, which are link.c's.
  */
 #include <libssh/libssh.h>
+#include <stdbool.h>
 
 #include "settings.h"
+#include "trust.h"
 
 #define SESSION_TEXT 512
 
-/* A non-blocking session on a duplicate of fd, ready for sshloop_new.  gcm: AES-GCM may be offered.
- * NULL after logging what libssh did not take. */
+/* A non-blocking session on a duplicate of fd, whose options are set, ready for sshloop_new.  gcm:
+ * AES-GCM may be offered.  NULL after logging what libssh did not take. */
 ssh_session session_new(const struct settings *s, bool gcm, int fd);
 
 /* Once keys are exchanged: the server's banner and the algorithms.  Returns buf. */
 const char *session_describe(ssh_session ssh, char buf[SESSION_TEXT]);
+
+/* The server is an sshipc-server, as far as its banner can be believed. */
+bool session_is_sshipc(ssh_session ssh);
+
+/* Is the server's host key the right one (trust.h)?  *key: a copy of it, the caller's; NULL: it
+ * could not be read.  text: as of trust_check. */
+enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, bool may_ask,
+				     ssh_key *key, char text[TRUST_TEXT]);
+
+/* The last key exchange was with this host key.  Trap: libssh takes another one in a later key
+ * exchange. */
+bool session_shows(ssh_session ssh, ssh_key host_key);
+
+/* A short form asks an sshipc-server for "."; any other server must be asked for a destination, or
+ * the listener's port.  True where there is neither: why tells what to write. */
+bool session_lacks_destination(const struct settings *s, const char *server,
+			       char why[SESSION_TEXT]);
 
 #endif

@@ -30,11 +30,8 @@ enum {
 
 struct via {
 	pid_t pid; /* 0: none, or reaped */
-	int status, pidfd, fd;
-	struct event *over, *started;
-	char why[128];
-	reach_done *done;
-	void *arg;
+	int status, pidfd;
+	struct event *over;
 };
 
 int via_check(const char *command, const char **errstr)
@@ -124,57 +121,38 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 		kill(v->pid, SIGKILL);
 }
 
-static void on_started(evutil_socket_t fd, short what, void *arg)
-{
-	struct via *v = arg;
-	const int ours = v->fd;
-
-	v->fd = -1;
-	v->done(v->arg, ours, v->why);
-}
-
-static int launch(struct via *v, const struct settings *s, struct event_base *base)
+struct via *via_start(struct event_base *base, const struct settings *s, int *fd)
 {
 	const pid_t parent = getpid();
-	char *line = NULL;
+	struct via *v = NULL;
+	char *line;
 	int pair[2];
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -1;
+		return NULL;
 	line = expand(s);
-	v->pid = fork();
-	if (v->pid == 0)
+	pid = fork();
+	if (pid == 0)
 		become(s, line, pair[1], parent);
 	free(line);
 	close(pair[1]);
-	v->fd = pair[0];
-	evutil_make_socket_nonblocking(v->fd);
-	if (v->pid < 0) {
-		v->pid = 0;
-		return -1;
+	if (pid > 0) {
+		v = xcalloc(1, sizeof(*v));
+		v->pid = pid;
+		v->pidfd = pidfd_open(pid, 0);
 	}
-	v->pidfd = pidfd_open(v->pid, 0);
-	if (v->pidfd < 0)
-		return -1;
+	if (!v || v->pidfd < 0) {
+		const int saved = errno;
+
+		close(pair[0]);
+		via_free(v);
+		errno = saved;
+		return NULL;
+	}
 	v->over = loop_watch(base, v->pidfd, EV_READ | EV_PERSIST, on_over, v);
-	return 0;
-}
-
-struct via *via_start(struct event_base *base, const struct settings *s, reach_done *done,
-		      void *arg)
-{
-	struct via *v = xcalloc(1, sizeof(*v));
-
-	*v = (struct via){.fd = -1, .pidfd = -1, .done = done, .arg = arg};
-	if (launch(v, s, base) < 0) {
-		snprintf(v->why, sizeof(v->why), "the --via command cannot be started: %s",
-			 strerror(errno));
-		if (v->fd >= 0)
-			close(v->fd);
-		v->fd = -1;
-	}
-	v->started = loop_timer(base, on_started, v);
-	loop_after(v->started, 0);
+	evutil_make_socket_nonblocking(pair[0]);
+	*fd = pair[0];
 	return v;
 }
 
@@ -190,7 +168,7 @@ static bool ends_within(struct via *v, int ms)
 
 const char *via_ended(struct via *v, char buf[VIA_TEXT])
 {
-	if (v->pidfd < 0 || !ends_within(v, ENDING_MS))
+	if (!ends_within(v, ENDING_MS))
 		return NULL;
 	if (WIFSIGNALED(v->status))
 		snprintf(buf, VIA_TEXT, "the --via command was ended by a signal (%s)",
@@ -202,10 +180,7 @@ const char *via_ended(struct via *v, char buf[VIA_TEXT])
 
 void via_end(struct via *v)
 {
-	if (!v)
-		return;
-	event_del(v->started);
-	if (!v->pid)
+	if (!v || !v->pid)
 		return;
 	kill(v->pid, SIGTERM);
 	if (v->over)
@@ -222,10 +197,7 @@ void via_free(struct via *v)
 		waitpid(v->pid, NULL, 0);
 	}
 	loop_drop(v->over);
-	loop_drop(v->started);
 	if (v->pidfd >= 0)
 		close(v->pidfd);
-	if (v->fd >= 0)
-		close(v->fd);
 	free(v);
 }

@@ -15,7 +15,6 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "reach.h"
 #include "settings.h"
 
 #define VIA_TEXT 96
@@ -30,11 +29,9 @@ int via_check(const char *command, const char **errstr);
  * an option. */
 bool via_allows(const char *host);
 
-/* Has /bin/sh execute s->via, with s->host and s->port in it.  done is called once, from the loop
- * and never from in here, unless via_free comes first: our end, which is the caller's, non-blocking
- * and close-on-exec; or -1 and why.  s must outlive it. */
-struct via *via_start(struct event_base *base, const struct settings *s, reach_done *done,
-		      void *arg);
+/* Has /bin/sh execute s->via, with s->host and s->port in it.  *fd is our end, which is the
+ * caller's, non-blocking and close-on-exec.  NULL with errno: the command cannot be started. */
+struct via *via_start(struct event_base *base, const struct settings *s, int *fd);
 
 /* For a connection that has just failed: what became of the command ("the --via command exited with
  * 255") in buf; NULL while it runs.  Waits 100 ms for a command that is about to end. */

@@ -59,8 +59,9 @@ void freeaddrinfo(struct addrinfo *list)
 {
 }
 
-static void done(void *arg, int fd, const char *why)
+static void done(void *arg, int fd, const struct address *at, const char *why)
 {
+	cr_expect_eq(at != NULL, fd >= 0);
 	t.calls++;
 	t.fd = fd;
 	snprintf(t.why, sizeof(t.why), "%s", why);

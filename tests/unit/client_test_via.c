@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,34 +74,16 @@ Test(via, what_a_shell_may_see)
 		cr_expect_eq(via_allows(hosts[i].host), hosts[i].good, "%s", hosts[i].host);
 }
 
-struct outcome {
-	int calls, fd;
-};
-
-static void on_done(void *arg, int fd, const char *why)
-{
-	struct outcome *o = arg;
-
-	o->calls++;
-	o->fd = fd;
-	event_base_loopbreak(base);
-}
-
 static struct via *started(const char *command, struct settings *s, int *fd)
 {
-	struct outcome o = {.fd = -1};
 	struct via *v;
 
 	*s = (struct settings){.host = (char[]){"manager"}, .port = 2245};
 	s->via = strdup(command);
-	v = via_start(base, s, on_done, &o);
-	cr_assert_eq(o.calls, 0, "not from within");
-	event_base_dispatch(base);
-	cr_assert_eq(o.calls, 1);
-	cr_assert_geq(o.fd, 0);
-	cr_expect(fcntl(o.fd, F_GETFL) & O_NONBLOCK);
-	cr_expect_eq(fcntl(o.fd, F_GETFD), FD_CLOEXEC);
-	*fd = o.fd;
+	v = via_start(base, s, fd);
+	cr_assert(v);
+	cr_expect(fcntl(*fd, F_GETFL) & O_NONBLOCK);
+	cr_expect_eq(fcntl(*fd, F_GETFD), FD_CLOEXEC);
 	free(s->via);
 	return v;
 }
@@ -186,17 +169,23 @@ Test(via, a_command_ends_with_its_connection)
 	}
 }
 
-Test(via, nobody_is_told_once_it_is_not_wanted)
+/* Nothing is left of one that cannot be started. */
+Test(via, no_process_can_be_made)
 {
-	struct outcome o = {.fd = -1};
 	const struct settings s = {
 	    .host = (char[]){"manager"}, .port = 1, .via = (char[]){"sleep 1000"}};
-	struct via *v = via_start(base, &s, on_done, &o);
+	const size_t before = count_fds();
+	struct rlimit few = {0};
+	int fd = -1;
 
-	via_end(v);
-	event_base_dispatch(base);
-	cr_expect_eq(o.calls, 0);
-	via_free(v);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &few), 0);
+	few.rlim_cur = 3;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_expect_null(via_start(base, &s, &fd));
+	cr_expect_eq(errno, EMFILE);
+	few.rlim_cur = few.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_expect_eq(count_fds(), before);
 	via_free(NULL);
 	via_end(NULL);
 }
