@@ -24,7 +24,7 @@
 
 /* ---- the file ---- */
 
-const char *settings_set_nothing(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+const char *settings_set_nothing(void *target, const char *value)
 {
 	return NULL;
 }
@@ -167,9 +167,8 @@ static int read_file(const struct words *w, struct settings *s)
 static int apply_words(struct settings *s, const struct words *w)
 {
 	const struct option_line *given = &w->options;
-	char buf[OPTION_TEXT_MAX];
 	struct log_text shown;
-	const char *why = w->host ? settings_set_server(s, w->host, buf) : NULL;
+	const char *why = w->host ? settings_set_server(s, w->host) : NULL;
 
 	if (why)
 		return usage("\"%s\": %s", log_escape(&shown, w->host, strlen(w->host)), why);

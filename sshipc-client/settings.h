@@ -81,8 +81,8 @@ extern void (*settings_version_details)(void);
 extern const struct options settings_options;
 
 /* Between the two halves: setters of the table (options.h), and what it has called. */
-const char *settings_set_server(void *settings, const char *value, char buf[OPTION_TEXT_MAX]);
-const char *settings_set_nothing(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
+const char *settings_set_server(void *settings, const char *value);
+const char *settings_set_nothing(void *target, const char *value);
 void settings_drop_listen(void *settings);
 void settings_drop_hostkeys(void *settings);
 void settings_check_keys(struct options_file *f, config_setting_t *group);

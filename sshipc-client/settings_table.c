@@ -12,6 +12,7 @@
 
 #include "alloc.h"
 #include "endpoint.h"
+#include "reason.h"
 #include "settings.h"
 #include "trust.h"
 #include "variables.h"
@@ -38,7 +39,7 @@ static int complete_host(const char *where, char *out, size_t size, bool *has_po
 }
 
 /* [ssh://][USER@]HOST[:PORT], where ssh:// may have a / at its end (RFC 3986). */
-const char *settings_set_server(void *settings, const char *value, char buf[OPTION_TEXT_MAX])
+const char *settings_set_server(void *settings, const char *value)
 {
 	struct settings *s = settings;
 	static const char scheme[] = "ssh://";
@@ -56,9 +57,8 @@ const char *settings_set_server(void *settings, const char *value, char buf[OPTI
 	/* Another scheme, or a password, is no user's name. */
 	if (at == text || strcspn(text, "/:") < user || len >= sizeof(only) || only[0] == '/' ||
 	    complete_host(only, full, sizeof(full), &has_port) < 0)
-		return "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT is "
-		       "in "
-		       "brackets";
+		return "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT "
+		       "is in brackets";
 	why = endpoint_check_alias(full);
 	if (!why)
 		why = address_split(full, host, &port);
@@ -111,19 +111,16 @@ static const char *add_spec(struct settings *s, struct spec *new)
 	return why;
 }
 
-static const char *add_listen(void *settings, const char *value, char *buf)
+static const char *add_listen(void *settings, const char *value)
 {
 	struct settings *s = settings;
 	struct spec new, twin;
 	const char *why = spec_parse(value, s->unsafe_listen, &new);
 
-	if (why) {
-		snprintf(buf, OPTION_TEXT_MAX,
-			 "%s (for example 4565:confd, or "
-			 "/run/local.sock:/run/remote.sock,mode=0660)",
-			 why);
-		return buf;
-	}
+	if (why)
+		return reasonf("%s (for example 4565:confd, or "
+			       "/run/local.sock:/run/remote.sock,mode=0660)",
+			       why);
 	why = add_spec(s, &new);
 	if (why || !new.is_localhost)
 		return why;
@@ -143,7 +140,7 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 }
 
 /* It cannot be taken back: not by the file what the command line allows, nor by one tunnel. */
-static const char *set_unsafe(void *flag, const char *value, char *buf)
+static const char *set_unsafe(void *flag, const char *value)
 {
 	*(bool *)flag |= strcmp(value, "true") == 0;
 	return NULL;
@@ -154,7 +151,7 @@ static const char *set_unsafe(void *flag, const char *value, char *buf)
 static const char a_fingerprint[] =
     "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
 
-static const char *set_path(void *target, const char *value, char *buf)
+static const char *set_path(void *target, const char *value)
 {
 	char **path = target;
 
@@ -166,10 +163,10 @@ static const char *set_path(void *target, const char *value, char *buf)
 }
 
 /* One key is offered: the one that is given last. */
-static const char *set_identity(void *settings, const char *value, char *buf)
+static const char *set_identity(void *settings, const char *value)
 {
 	struct settings *s = settings;
-	const char *why = set_path(&s->identity, value, buf);
+	const char *why = set_path(&s->identity, value);
 
 	if (!why) {
 		free(s->agent_key);
@@ -183,7 +180,7 @@ static const char *show_identity(const void *settings, size_t i, char *buf)
 	return ((const struct settings *)settings)->identity;
 }
 
-static const char *set_agent_key(void *target, const char *value, char *buf)
+static const char *set_agent_key(void *target, const char *value)
 {
 	char **key = target;
 
@@ -202,7 +199,7 @@ void settings_drop_hostkeys(void *settings)
 		free(s->pins[--s->n_pins]);
 }
 
-static const char *add_hostkey(void *settings, const char *value, char *buf)
+static const char *add_hostkey(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
@@ -224,7 +221,7 @@ static const char *show_hostkey(const void *settings, size_t i, char *buf)
 /* ---- the connection ---- */
 
 /* "" takes back, for one tunnel, what the file has for all. */
-static const char *set_via(void *target, const char *value, char *buf)
+static const char *set_via(void *target, const char *value)
 {
 	const char *why = NULL;
 	char **via = target;
@@ -236,7 +233,7 @@ static const char *set_via(void *target, const char *value, char *buf)
 	return NULL;
 }
 
-static const char *set_while_down(void *hold, const char *value, char *buf)
+static const char *set_while_down(void *hold, const char *value)
 {
 	const bool seconds = strncmp(value, "hold:", 5) == 0;
 	uint16_t v = 10;
@@ -260,7 +257,7 @@ static const char *show_while_down(const void *hold, size_t i, char *buf)
 
 /* ---- what is to be done ---- */
 
-static const char *add_env(void *settings, const char *value, char *buf)
+static const char *add_env(void *settings, const char *value)
 {
 	struct settings *s = settings;
 	const char *why = variables_check(value);
@@ -273,7 +270,7 @@ static const char *add_env(void *settings, const char *value, char *buf)
 	return NULL;
 }
 
-static const char *set_stdio(void *settings, const char *value, char *buf)
+static const char *set_stdio(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
@@ -281,7 +278,7 @@ static const char *set_stdio(void *settings, const char *value, char *buf)
 	return value ? destination_parse(value, &s->stdio_to) : NULL;
 }
 
-static const char *set_print_dbus(void *settings, const char *value, char *buf)
+static const char *set_print_dbus(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
@@ -289,7 +286,7 @@ static const char *set_print_dbus(void *settings, const char *value, char *buf)
 	return NULL;
 }
 
-static const char *set_check(void *settings, const char *value, char *buf)
+static const char *set_check(void *settings, const char *value)
 {
 	struct settings *s = settings;
 

@@ -92,7 +92,7 @@ extern void (*settings_version_details)(void);
 extern const struct options settings_options;
 
 /* A row's set: -e, of ctl as well.  target is a struct settings. */
-const char *settings_add_endpoint(void *settings, const char *value, char buf[OPTION_TEXT_MAX]);
+const char *settings_add_endpoint(void *settings, const char *value);
 
 /* Why it may not be one: its address is not loopback, and unsafe_endpoint is not set.  NULL: it
  * may. Static. */

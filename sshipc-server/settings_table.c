@@ -18,7 +18,7 @@ void (*settings_version_details)(void);
 
 /* ---- listeners and host keys ---- */
 
-static const char *add_listen(void *settings, const char *value, char *buf)
+static const char *add_listen(void *settings, const char *value)
 {
 	static const char form[] = "expected HOST:PORT, [V6]:PORT or PORT";
 	struct settings *s = settings;
@@ -55,7 +55,7 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 	return i < s->n_listen ? address_format(&s->listen[i], buf, OPTION_TEXT_MAX) : NULL;
 }
 
-static const char *add_hostkey(void *settings, const char *value, char *buf)
+static const char *add_hostkey(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
@@ -96,7 +96,7 @@ static const char *add_endpoint(struct settings *s, const struct endpoint *e)
 	return NULL;
 }
 
-const char *settings_add_endpoint(void *settings, const char *value, char buf[OPTION_TEXT_MAX])
+const char *settings_add_endpoint(void *settings, const char *value)
 {
 	struct endpoint e;
 	const char *why = endpoint_parse(value, &e);
@@ -119,7 +119,7 @@ const char *settings_check_endpoint(const struct settings *s, const struct endpo
 	       "allow it (--unsafe-endpoint, unsafe_endpoint = true;)";
 }
 
-static const char *set_name(void *endpoint, const char *value, char *buf)
+static const char *set_name(void *endpoint, const char *value)
 {
 	struct endpoint *e = endpoint;
 	const char *why = endpoint_check_name(value);
@@ -132,14 +132,14 @@ static const char *set_name(void *endpoint, const char *value, char *buf)
 	return NULL;
 }
 
-static const char *set_kind(void *endpoint, const char *value, char *buf)
+static const char *set_kind(void *endpoint, const char *value)
 {
 	return endpoint_kind_parse(value, &((struct endpoint *)endpoint)->kind) < 0
 		   ? "expected confd, nso, dbus, docker, postgres or other"
 		   : NULL;
 }
 
-static const char *set_address(void *endpoint, const char *value, char *buf)
+static const char *set_address(void *endpoint, const char *value)
 {
 	struct endpoint *e = endpoint;
 	const char *why = endpoint_parse_address(value, &e->address);
@@ -147,7 +147,7 @@ static const char *set_address(void *endpoint, const char *value, char *buf)
 	return !why && address_is_unix(&e->address) ? "a socket's setting is path" : why;
 }
 
-static const char *set_path(void *endpoint, const char *value, char *buf)
+static const char *set_path(void *endpoint, const char *value)
 {
 	struct endpoint *e = endpoint;
 	const char *why = endpoint_parse_address(value, &e->address);
@@ -155,7 +155,7 @@ static const char *set_path(void *endpoint, const char *value, char *buf)
 	return why || address_is_unix(&e->address) ? why : "expected /path or @abstract";
 }
 
-static const char *add_accept(void *endpoint, const char *value, char *buf)
+static const char *add_accept(void *endpoint, const char *value)
 {
 	struct endpoint *e = endpoint;
 	const char *why = endpoint_check_alias(value);
@@ -228,7 +228,7 @@ static void print_endpoints(const void *settings)
 	}
 }
 
-static const char *set_default(void *settings, const char *value, char *buf)
+static const char *set_default(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
@@ -246,7 +246,7 @@ static const char *show_default(const void *settings, size_t i, char *buf)
 /* ---- others ---- */
 
 /* The file cannot take back what the command line allows. */
-static const char *set_unsafe(void *flag, const char *value, char *buf)
+static const char *set_unsafe(void *flag, const char *value)
 {
 	*(bool *)flag |= strcmp(value, "true") == 0;
 	return NULL;
@@ -258,7 +258,7 @@ const char *settings_parse_control(const char *path, struct address *at)
 }
 
 /* In the file "" is none. */
-static const char *set_control(void *path, const char *value, char *buf)
+static const char *set_control(void *path, const char *value)
 {
 	struct address at;
 	const char *why = *value ? settings_parse_control(value, &at) : NULL;
@@ -276,7 +276,7 @@ static const char *show_control(const void *path, size_t i, char *buf)
 }
 
 /* One of several; a list within it is taken, too. */
-static const char *add_unpunished(void *settings, const char *value, char *buf)
+static const char *add_unpunished(void *settings, const char *value)
 {
 	struct settings *s = settings;
 	struct cidr_list more = {.n = 0}, *all = &s->unpunished;
@@ -301,7 +301,7 @@ static const char *show_unpunished(const void *settings, size_t i, char *buf)
 	return i < s->n_unpunished ? s->unpunished_texts[i] : NULL;
 }
 
-static const char *set_pending_from(void *list, const char *value, char *buf)
+static const char *set_pending_from(void *list, const char *value)
 {
 	return cidr_parse(value, list);
 }
@@ -311,7 +311,7 @@ static const char *show_pending_from(const void *list, size_t i, char *buf)
 	return ((const struct cidr_list *)list)->text;
 }
 
-static const char *set_pending_until(void *until, const char *value, char *buf)
+static const char *set_pending_until(void *until, const char *value)
 {
 	return window_parse_time(value, until);
 }

@@ -16,6 +16,7 @@
 
 #include "alloc.h"
 #include "log.h"
+#include "reason.h"
 
 enum { GO_ON = -1, WORDS = 256 }; /* getopt_long returns a letter, or WORDS + the row */
 
@@ -37,47 +38,42 @@ static bool is_bare(const struct option_row *r)
 
 /* ---- values ---- */
 
-static const char *set_number(const struct option_row *r, int *target, const char *value, char *buf)
+static const char *set_number(const struct option_row *r, int *target, const char *value)
 {
 	const size_t digits = strspn(value, "0123456789");
 	const long v = digits && digits < 10 && !value[digits] ? strtol(value, NULL, 10) : -1;
 
-	if (v < r->min || v > r->max) {
-		snprintf(buf, OPTION_TEXT_MAX, "expected a number from %d to %d", r->min, r->max);
-		return buf;
-	}
+	if (v < r->min || v > r->max)
+		return reasonf("expected a number from %d to %d", r->min, r->max);
 	*target = (int)v;
 	return NULL;
 }
 
-static const char *set_word(const struct option_row *r, int *target, const char *value, char *buf)
+static const char *set_word(const struct option_row *r, int *target, const char *value)
 {
-	int n = snprintf(buf, OPTION_TEXT_MAX, "expected ");
+	const char *why = reasonf("expected %s", r->words[r->min]);
 
 	for (int i = r->min; i <= r->max; i++) {
 		if (strcmp(r->words[i], value) == 0) {
 			*target = i;
 			return NULL;
 		}
-		n += snprintf(buf + n, OPTION_TEXT_MAX - (size_t)n, "%s%s", r->words[i],
-			      i == r->max	? ""
-			      : i == r->max - 1 ? " or "
-						: ", ");
+		if (i > r->min)
+			why = reasonf("%s%s %s", why, i < r->max ? "," : " or", r->words[i]);
 	}
-	return buf;
+	return why;
 }
 
-const char *options_set(const struct option_row *r, void *settings, const char *value,
-			char buf[OPTION_TEXT_MAX])
+const char *options_set(const struct option_row *r, void *settings, const char *value)
 {
 	void *target = (char *)settings + r->at;
 
 	if (r->set)
-		return r->set(target, value, buf);
+		return r->set(target, value);
 	if (r->type == OPTION_NUMBER)
-		return set_number(r, target, value, buf);
+		return set_number(r, target, value);
 	if (r->type == OPTION_WORD)
-		return set_word(r, target, value, buf);
+		return set_word(r, target, value);
 	if (r->type == OPTION_FLAG) {
 		*(bool *)target = strcmp(value, "true") == 0;
 	} else if (r->type == OPTION_STEP) {
@@ -91,15 +87,13 @@ const char *options_set(const struct option_row *r, void *settings, const char *
 
 void options_defaults(const struct options *o, void *settings)
 {
-	char buf[OPTION_TEXT_MAX];
-
 	for (const struct option_row *r = o->rows; !is_end(r); r++) {
 		if (r->type == OPTION_NUMBER || r->type == OPTION_WORD)
 			*(int *)((char *)settings + r->at) = r->value;
 		else if (r->type == OPTION_FLAG && r->value)
 			*(bool *)((char *)settings + r->at) = true;
 		else if (r->initial)
-			options_set(r, settings, r->initial, buf);
+			options_set(r, settings, r->initial);
 	}
 }
 
@@ -127,7 +121,7 @@ void options_print_fault(void *count, const char *text)
 }
 
 /* As getopt_long takes it; shorts with ":" behind a letter that has a value. */
-static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS],
+static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS + 2],
 			struct option longs[OPTION_ROWS])
 {
 	shorts += sprintf(shorts, o->leading ? "+:" : ":");
@@ -214,7 +208,7 @@ static int add_word(const struct options *o, struct option_line *line, const str
 int options_parse(const struct options *o, int argc, char **argv, struct option_line *line)
 {
 	struct option longs[OPTION_ROWS];
-	char shorts[2 * OPTION_ROWS];
+	char shorts[2 * OPTION_ROWS + 2];
 	int c, rc = GO_ON;
 
 	line->n = 0;
@@ -237,7 +231,7 @@ int options_parse(const struct options *o, int argc, char **argv, struct option_
 int options_apply(const struct options *o, const struct option_line *line, void *settings)
 {
 	const char quote = o->letters ? '\'' : '"', *why = NULL;
-	char name[64], buf[OPTION_TEXT_MAX];
+	char name[64];
 	struct log_text shown;
 
 	for (const struct option_word *w = line->words; w < line->words + line->n; w++) {
@@ -245,7 +239,7 @@ int options_apply(const struct options *o, const struct option_line *line, void 
 
 		if (r->clear && find_word(line, r->word) == w)
 			r->clear((char *)settings + r->at);
-		why = options_set(r, settings, is_bare(r) ? "true" : w->value, buf);
+		why = options_set(r, settings, is_bare(r) ? "true" : w->value);
 		if (why && r->type == OPTION_NUMBER)
 			return options_usage(o, "option '%s' takes a number from %d to %d",
 					     name_of(o, r, name), r->min, r->max);

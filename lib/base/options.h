@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OPTION_TEXT_MAX 1024 /* a reason, or a value as text */
+#define OPTION_TEXT_MAX 1024 /* a value as text */
 #define OPTION_ROWS	64
 #define OPTION_WORDS	128 /* of one command line */
 
@@ -44,8 +44,8 @@ struct option_row {
 	int min, max, value; /* value: the default of a flag, a number or a word */
 	const char *const *words;
 	const char *initial; /* the default of a text, or the one element of a list */
-	/* NULL, or why value is refused: static, or in buf. */
-	const char *(*set)(void *target, const char *value, char buf[OPTION_TEXT_MAX]);
+	/* NULL, or the reason against value (reason.h). */
+	const char *(*set)(void *target, const char *value);
 	/* A list before the first element of a file, of a group or of the command line. */
 	void (*clear)(void *target);
 	/* For -T: a text, or element i of a list, static or in buf.  NULL: there is none. */
@@ -124,7 +124,6 @@ int options_usage(const struct options *o, const char *fmt, ...)
 void options_print_fault(void *count, const char *text);
 
 /* Between the two halves: sets one value; "true" and "false" are a flag's.  NULL, or the reason. */
-const char *options_set(const struct option_row *row, void *settings, const char *value,
-			char buf[OPTION_TEXT_MAX]);
+const char *options_set(const struct option_row *row, void *settings, const char *value);
 
 #endif

@@ -85,8 +85,7 @@ static void report_syntax(struct options_file *f)
 static void set_text(struct options_file *f, const config_setting_t *s, const struct option_row *r,
 		     void *settings, const char *value)
 {
-	char buf[OPTION_TEXT_MAX];
-	const char *why = options_set(r, settings, value, buf);
+	const char *why = options_set(r, settings, value);
 	struct log_text shown;
 
 	if (why)
@@ -94,8 +93,7 @@ static void set_text(struct options_file *f, const config_setting_t *s, const st
 			      log_escape(&shown, value, strlen(value)), why);
 }
 
-static const char *set_number(const config_setting_t *s, const struct option_row *r, void *settings,
-			      char buf[OPTION_TEXT_MAX])
+static const char *set_number(const config_setting_t *s, const struct option_row *r, void *settings)
 {
 	const int type = config_setting_type(s);
 	char text[32] = "";
@@ -104,7 +102,7 @@ static const char *set_number(const config_setting_t *s, const struct option_row
 		snprintf(text, sizeof(text), "%lld",
 			 type == CONFIG_TYPE_INT ? config_setting_get_int(s)
 						 : config_setting_get_int64(s));
-	return options_set(r, settings, text, buf);
+	return options_set(r, settings, text);
 }
 
 /* A lone text is a list of one. */
@@ -140,10 +138,9 @@ static void set_member(struct options_file *f, config_setting_t *s, const struct
 		       void *settings)
 {
 	const char *value = config_setting_get_string(s), *why = NULL;
-	char buf[OPTION_TEXT_MAX];
 
 	if (r->type == OPTION_NUMBER)
-		why = set_number(s, r, settings, buf);
+		why = set_number(s, r, settings);
 	else if (r->type == OPTION_LIST || r->type == OPTION_GROUPS)
 		why = set_list(f, s, r, settings);
 	else if (r->type != OPTION_FLAG && value)

@@ -15,7 +15,7 @@
 #include "keyform.h"
 #include "log.h"
 
-const char *explain_set_from(void *explain, const char *value, char *buf)
+const char *explain_set_from(void *explain, const char *value)
 {
 	struct explain *q = explain;
 
@@ -26,7 +26,7 @@ const char *explain_set_from(void *explain, const char *value, char *buf)
 	return NULL;
 }
 
-const char *explain_set_at(void *explain, const char *value, char *buf)
+const char *explain_set_at(void *explain, const char *value)
 {
 	struct explain *q = explain;
 
@@ -34,7 +34,7 @@ const char *explain_set_at(void *explain, const char *value, char *buf)
 	return window_parse_time(value, &q->request.now);
 }
 
-const char *explain_set_dest(void *explain, const char *value, char *buf)
+const char *explain_set_dest(void *explain, const char *value)
 {
 	struct explain *q = explain;
 	const bool has_port = !strchr("/@", value[0]) && strchr(value, ':');

@@ -21,9 +21,9 @@ struct explain {
 /* What rows of a table of options take (options.h), into a struct explain: --from (an IP address),
  * --at ("YYYY-MM-DD HH:MM[:SS][Z]") and --dest (HOST:PORT, NAME, "." or /path).  NULL, or the
  * reason. */
-const char *explain_set_from(void *explain, const char *value, char *buf);
-const char *explain_set_at(void *explain, const char *value, char *buf);
-const char *explain_set_dest(void *explain, const char *value, char *buf);
+const char *explain_set_from(void *explain, const char *value);
+const char *explain_set_at(void *explain, const char *value);
+const char *explain_set_dest(void *explain, const char *value);
 
 /* What is missing or does not belong together, or NULL. */
 const char *explain_check(const struct explain *q);

@@ -99,12 +99,12 @@ static int answer(const struct explain *q)
 	return code;
 }
 
-typedef const char *take(void *explain, const char *value, char *buf);
+typedef const char *take(void *explain, const char *value);
 
 static void set(struct explain *q, take *take_it, const char *value)
 {
 	if (value)
-		cr_assert_null(take_it(q, value, NULL), "%s", value);
+		cr_assert_null(take_it(q, value), "%s", value);
 }
 
 static void set_key(struct explain *q, const char *path)
@@ -281,7 +281,7 @@ Test(explain, values)
 	struct explain q = {.wanted = true};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		const char *why = bad[i].set(&q, bad[i].value, NULL);
+		const char *why = bad[i].set(&q, bad[i].value);
 
 		cr_expect(why && strstr(why, bad[i].because), "%s: %s", bad[i].value, why);
 	}

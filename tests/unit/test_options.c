@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "options.h"
+#include "reason.h"
 
 #define SYNTAX                                                                                     \
 	"syntax error here or before it; the forms are name = \"text\"; name = 1; "                \
@@ -65,15 +66,14 @@ static void on_fault(void *arg, const char *fault)
 	count++;
 }
 
-static const char *hear(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+static const char *hear(void *target, const char *value)
 {
 	size_t len = strlen(heard);
 
 	snprintf(heard + len, sizeof(heard) - len, "%s=%s ", (const char *)target, value);
 	if (strcmp(value, "bad") != 0)
 		return NULL;
-	snprintf(buf, OPTION_TEXT_MAX, "it is %s", value);
-	return buf;
+	return reasonf("it is %s", value);
 }
 
 static void forget(void *target)
@@ -116,9 +116,9 @@ static void print_groups(const void *target)
 	printf("\t{ }\n");
 }
 
-static const char *set_maybe(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+static const char *set_maybe(void *target, const char *value)
 {
-	return hear(target, value ? value : "nothing", buf);
+	return hear(target, value ? value : "nothing");
 }
 
 static int end_here(const struct options *o)
@@ -126,7 +126,7 @@ static int end_here(const struct options *o)
 	return printf("%s ends\n", o->program) > 0 ? 7 : 8;
 }
 
-static const char *set_sticky(void *target, const char *value, char buf[OPTION_TEXT_MAX])
+static const char *set_sticky(void *target, const char *value)
 {
 	*(bool *)target |= strcmp(value, "true") == 0;
 	return NULL;
