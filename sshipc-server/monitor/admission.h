@@ -31,8 +31,8 @@
  * end: none of a source that is ahead of its rate is served until that is made up for.  Connections
  * that began no key exchange are not counted.
  *
- * A source of the unpunished ones, as balancers and proxies are, has neither penalty nor rate of
- * CPU; rules 1 and 2 hold for it, too, or one client behind a balancer could take all places.
+ * The addresses of balancers and proxies, in unpunished, have neither penalty nor rate of CPU;
+ * rules 1 and 2 hold for them, too, or one client behind a balancer could take all places.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
  * helper has the uid and the groups of "user" (never 0), and the demotion is verified by trying to
  * take it back.
  *
- * What is missing is found at the start, before anything is bound: root needs CAP_SETUID and
+ * The start looks for what is missing, before anything is bound: root needs CAP_SETUID and
  * CAP_SETGID for its helpers, and CAP_KILL, without which the kernel would not pass the
  * parent-death signal on to them; the change of user is tried in a process of its own.  What is
  * refused is named, with the way out, and the exit code is 71.  close_range can be done without:

@@ -5,14 +5,14 @@
  * The monitor: binds, accepts, keeps the children and the count of connections.  What is said on
  * one connection is conn.h's.
  *
- * Whose death means what.  A session that dies of a signal other than SIGKILL also retires its
- * spawner: the next sessions come from a fresh exec with a new address layout, the old ones go on.
- * When a spawner dies its sessions die with it (parent-death signal); the monitor starts another,
- * tries again after 5 s where that fails, and accepts nothing meanwhile; what it has taken waits.
- * A spawner that has not read an order to kill for 4 s is stopped or hangs, and is killed.  The
- * first spawner that fails before its READY ends the server with 78 or 70; a dialler that dies ends
- * it with 70, since nothing could be opened without it.  The death of the monitor ends all: the
- * kernel kills its helpers, and the sessions with the spawner.
+ * What happens when a process dies.  A session that dies of a signal other than SIGKILL also
+ * retires its spawner: the next sessions come from a fresh exec with a new address layout, the old
+ * ones go on.  When a spawner dies its sessions die with it (parent-death signal); the monitor
+ * starts another, tries again after 5 s where that fails, and accepts nothing meanwhile; what it
+ * has taken waits.  A spawner that has not read an order to kill for 4 s is stopped or hangs, and
+ * is killed.  The first spawner that fails before its READY ends the server with 78 or 70; a
+ * dialler that dies ends it with 70, since nothing could be opened without it.  The death of the
+ * monitor ends all: the kernel kills its helpers, and the sessions with the spawner.
  *
  * Nobody is called ended before its process is gone.  A session that was sent END is "ending": half
  * a second later, or when its end of the pair is closed, the monitor cuts it (no dial, no message)

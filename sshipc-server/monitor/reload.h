@@ -15,8 +15,8 @@
  * not reported (a network file system, a mount): a file that is another or was changed is loaded
  * once it has been the same for 10 s, since nothing may say there that a writer is done.
  *
- * What cannot be followed is said.  A list that is a mount of its own shows what is written into
- * it, never a file that replaces it where it comes from: that is a warning at the start, and a
+ * The log says what cannot be followed.  A list that is a mount of its own shows what is written
+ * into it, never a file that replaces it where it comes from: that is a warning at the start, and a
  * fault once it has happened (the file has no name left).  Under Landlock a link may come to lead
  * elsewhere beneath its own folder (releases, Kubernetes' "..data"), but not into another folder:
  * that is a line at the start, and a fault with "restart" then.

@@ -7,8 +7,8 @@
  *
  * By inotify, on each folder of the way, through its links, for the one name that the way has
  * there: CLOSE_WRITE, MOVED_TO, MOVED_FROM, CREATE, DELETE, ATTRIB; on those folders themselves (a
- * mode, a move); and on the file, which a container may have as a mount: CLOSE_WRITE, ATTRIB.  Not
- * each write is told, only that a writer is done.
+ * mode, a move); and on the file, which a container may have as a mount: CLOSE_WRITE, ATTRIB.  A
+ * write is not reported, only that a writer is done.
  */
 #include <event2/event.h>
 #include <stdbool.h>

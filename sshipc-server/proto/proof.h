@@ -28,7 +28,7 @@
  * its user, which a session whose signature is not seen never did.  An unlisted key is verified too
  * where it would be remembered (pending.h).
  *
- * What leads to no question: types of key other than Ed25519, ECDSA, RSA and the two sk- types,
+ * The session refuses by itself types of key other than Ed25519, ECDSA, RSA and the two sk- types,
  * certificates among them, and methods other than publickey, which the log names.  An unlisted key
  * is denied without a word; the log has the reason, the fingerprint and the remedy.  A listed key
  * that its line refuses gets the reason as a USERAUTH_BANNER.
