@@ -49,8 +49,8 @@ static int carry(const struct settings *s, struct run *run)
 {
 	int code;
 
-	/* Where whoever started us ignores it, children are reaped behind our back: how they ended
-	 * is lost, and what we end may be another process that has the number now. */
+	/* If SIGCHLD was inherited as ignored, the kernel reaps our children: their exit status is
+	 * lost, and a pid that we signal may be that of another process by now. */
 	signal(SIGCHLD, SIG_DFL);
 	/* A private key is in memory from here on. */
 	if (confine_process(0) != 0)
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	code = settings_read(argc, argv, &s);
 	if (code >= 0)
 		goto out;
-	/* What the doctor finds it says itself. */
+	/* The doctor prints its findings itself: the log is silent. */
 	log_init("sshipc-client", s.log,
 		 s.check && s.verbosity <= LOG_INFO ? LOG_EMERG : s.verbosity);
 	if (s.keygen) {

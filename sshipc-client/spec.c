@@ -32,7 +32,7 @@ char *spec_path(const char *path)
 	return whole;
 }
 
-/* Ends text at the first stop that no \ stands before.  What follows it, or NULL. */
+/* Ends text at the first stop without a \ before it.  Returns the text behind it, or NULL. */
 static char *cut(char *text, char stop)
 {
 	for (; *text && *text != stop; text++)
@@ -59,8 +59,8 @@ static const char *unescape(char *path)
 	return NULL;
 }
 
-/* [BIND:]PORT as address_parse takes it into buf; what follows its colon into *rest, or NULL.  -1:
- * it is none. */
+/* Copies [BIND:]PORT to buf in the form that address_parse takes; *rest is the text behind its
+ * colon, or NULL. -1: there is no port. */
 static int cut_port(char *text, char *buf, size_t size, char **rest)
 {
 	char *port = text, *end = NULL;
@@ -113,7 +113,7 @@ const char *destination_parse(const char *text, struct destination *out)
 	return NULL;
 }
 
-/* For a server that knows no ".": what we stand in for here is there, too. */
+/* For a server that does not know ".": it is asked for the address that the listener has here. */
 static void set_default(struct destination *out, const struct address *listen)
 {
 	out->port = address_port(listen);

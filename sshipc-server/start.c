@@ -93,7 +93,8 @@ static void load_hostkeys(struct start *st)
 			strerror(errno));
 }
 
-/* What would end a start, or have a client find another key than it knows. */
+/* Checks for faults that end a start, or that would show a client another host key than it knows.
+ */
 static void check(struct start *st)
 {
 	struct settings *s = &st->s;
@@ -162,7 +163,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	monitor_stop(arg);
 }
 
-/* What an administrator should know of the server that starts. */
+/* Warnings for the administrator about the server that starts. */
 static void warn(const struct settings *s, const struct allowlist *list)
 {
 	char text[ADDRESS_TEXT > WINDOW_TEXT ? ADDRESS_TEXT : WINDOW_TEXT];
@@ -226,7 +227,8 @@ static int check_or_run(struct start *st)
 
 	log_init("sshipc-server", s->log, s->verbosity);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN); /* helpers are missed by their sockets; nobody waits for them */
+	signal(SIGCHLD,
+	       SIG_IGN); /* the end of a helper is seen by its socket; it is not waited for */
 	confine_raise_nofile();
 	code = load(st, only_check);
 	if (code == EX_OK && s->test && allowlist_count(st->list) == 0)

@@ -27,7 +27,7 @@ struct walk {
 	int fd, links;
 	int flags;	/* to open what the path names; with O_NOFOLLOW it may be missing */
 	unsigned trust; /* enum folders_trust */
-	uid_t other;	/* FOLDERS_OTHER_USER: whose file it is; 0: nobody's yet */
+	uid_t other;	/* FOLDERS_OTHER_USER: the other user that was accepted; 0: none yet */
 	char *why;	/* NULL: nothing is checked */
 	void (*visit)(void *arg, const struct folders_step *step);
 	void *arg;

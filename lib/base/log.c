@@ -263,7 +263,7 @@ static bool write_stderr(int priority, const char *event, const struct log_field
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
 			      state.journal ? "" : local_time(at), state.journal ? "" : " ",
 			      state.program, text);
-	/* Of a write that fails, as on a full disk, there is nobody to tell. */
+	/* A write that fails, as on a full disk, cannot be reported anywhere. */
 	return write(STDERR_FILENO, line, (size_t)n) != 0;
 }
 

@@ -40,9 +40,9 @@ const char *address_describe_peer(int fd, char *buf, size_t size)
 	return buf;
 }
 
-/* The folder that a path is in, now, and the path's last name.  Who may move a folder can lead a
- * path elsewhere between two calls, root's to another's socket: what is changed is looked up in
- * here. */
+/* Opens the folder of a path; *name is the path's last name.  A user who may move a folder could
+ * lead a path to another socket between two calls, also root's: so changes are made relative to
+ * this descriptor. */
 static int open_folder(const char *path, const char **name)
 {
 	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
@@ -220,7 +220,8 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 	if (path && clear_stale(folder, name, why, sizeof(why)) < 0)
 		goto out;
 	out->fd = bound_or_ipv4(a);
-	/* Not listening yet: nobody gets in before mode and owner are right. */
+	/* The socket does not listen yet: no connection is possible before mode and owner are
+	 * right. */
 	if (out->fd < 0 || (path && adopt_path(folder, name, perm, out) < 0) ||
 	    listen(out->fd, backlog) < 0 ||
 	    getsockname(out->fd, (struct sockaddr *)&ss, &len) < 0) {

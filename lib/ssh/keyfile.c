@@ -58,7 +58,7 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFI
 	ssize_t n;
 	int fd;
 
-	/* Whatever its mode, which nobody should be told to change. */
+	/* Refused before its mode is checked: a public key may have any. */
 	if (is_public(path)) {
 		fail(err, "%s: that is the public key; give the private one, %.*s", path,
 		     (int)strlen(path) - 4, path);

@@ -395,8 +395,8 @@ void relay_await(struct relay *r)
 
 void relay_attach(struct relay *r, int fd, bool one_way)
 {
-	/* A close may have libssh read, and what that brings ask the monitor, whose answers may
-	 * include the socket of this very relay. */
+	/* ssh_channel_close() may read packets and run callbacks: a message of the monitor with the
+	 * socket of this very relay can arrive while the relay is being closed. */
 	if (r->close >= CLOSE_SENT || has_failed(r)) {
 		relay_reset_socket(fd);
 		return;

@@ -11,7 +11,7 @@
 #include "loop.h"
 
 enum {
-	EXPIRE_SECONDS = 60, /* for a socket to take what a closed channel left */
+	EXPIRE_SECONDS = 60, /* for a socket to take the bytes that a closed channel left */
 	TURNS = 4,	     /* writes in one pass, then the other descriptors get theirs */
 	CLOSING_MANY = 32,
 };

@@ -101,7 +101,7 @@ static bool start(struct test *t, const char *cipher)
 	t->user = new_key();
 	if (algorithms_set_bind(t->bind, ALGORITHMS_DEFAULT, true) != 0 || !t->user)
 		return false;
-	/* libssh's client opens streamlocal channels only to what calls itself so. */
+	/* libssh's client opens streamlocal channels only to a server whose banner says OpenSSH. */
 	ssh_bind_options_set(t->bind, SSH_BIND_OPTIONS_BANNER, "OpenSSH_9.0");
 	fd = make_pair(&t->server, &t->wire[1]);
 	if (fd < 0)

@@ -102,7 +102,7 @@ static void report_death(struct sshloop *l, const char *why)
 	l->ops.dead(l->ops.arg, why);
 }
 
-/* What libssh says of a connection that its peer simply closed tells nobody anything. */
+/* libssh's text for a connection that the peer closed is of no use to a reader. */
 static const char *last_error(ssh_session session)
 {
 	static const char prefix[] = "Socket error: ";
@@ -257,7 +257,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	why = suspended && has_hung_up(l)
 		  ? "connection lost"
 		  : liveness_tick(&l->liveness, suspended, l->queued_until != 0);
-	/* A peer that is not read must still hear us, or it takes us for dead. */
+	/* A peer whose data is not read must still get keepalives, or it ends the session as dead.
+	 */
 	if (!why && l->paused && l->liveness.peer != PEER_UNWATCHED)
 		ssh_send_ignore(l->session, "");
 	l->run = RESTING;
@@ -422,7 +423,8 @@ static void drain(struct sshloop *l)
 	}
 }
 
-/* What the peer still sends would meet a closed socket, and the reset overtake our DISCONNECT. */
+/* close() with unread input makes the kernel send a reset, which can overtake our DISCONNECT:
+ * half-close, and drain what the peer still sends. */
 static void await_close(struct sshloop *l)
 {
 	const uint64_t end = loop_ms() + CLOSE_MS;

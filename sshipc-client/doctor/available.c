@@ -51,7 +51,7 @@ int available_check(const struct address *a, char *err, size_t size)
 		snprintf(err, size, "%s: %s", address_format(a, text, sizeof(text)), why);
 		return -1;
 	}
-	/* Whether a port or an abstract name is taken only the kernel knows. */
+	/* Only a bind(2) shows whether a port or an abstract name is in use. */
 	if (address_listen(a, 0, NULL, &l, why, sizeof(why)) < 0) {
 		snprintf(err, size, "%s; end the program that has it, or choose another%s", why,
 			 address_is_unix(a) ? " name" : ", port 0 for any that is free");

@@ -43,7 +43,7 @@ void local_listeners(struct report *r, const struct settings *s)
 			    s->specs[0].text);
 }
 
-/* What the clients of a kind read.  A path wins over address and port. */
+/* The variables that clients of a kind read.  A path wins over address and port. */
 static const struct variable {
 	enum endpoint_kind kind;
 	enum { ACCESS_FILE, PATH, ADDR, PORT } holds;

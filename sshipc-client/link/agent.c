@@ -33,7 +33,7 @@ enum {
 struct agent {
 	struct event_base *base;
 	const char *fingerprint;
-	/* What is known: nothing, the key, and a signature of what this session signs. */
+	/* What the agent has given so far: nothing, the key, a signature for this session. */
 	enum { EMPTY, LISTING, LISTED, SIGNING, SIGNED } state;
 	struct bufferevent *real; /* the agent */
 	uint8_t *answers;	  /* the key, then the signature, with their lengths in front */

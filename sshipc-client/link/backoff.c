@@ -13,7 +13,7 @@
 
 enum {
 	FIRST_MS = 500,	  /* doubled up to the longest */
-	WANTED_MS = 1000, /* from one attempt to the next, while somebody waits */
+	WANTED_MS = 1000, /* from one attempt to the next, while a local connection waits */
 };
 
 struct backoff {

@@ -130,7 +130,7 @@ static void refuse_for(struct link *l, int exit_code, const char *cause)
 	refuse_link(l, &r);
 }
 
-/* --stdio is one connection: who started it tries again. */
+/* --stdio is one connection: the program that started it tries again. */
 static void schedule_retry(struct link *l)
 {
 	/* Some reasons name the server already. */

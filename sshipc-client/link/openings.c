@@ -40,7 +40,7 @@ struct opening {
 	struct relay *relay;
 };
 
-/* Those to one destination: what it leaves unanswered holds up no other. */
+/* The opens to one destination: those that it leaves unanswered do not delay others. */
 struct share {
 	TAILQ_ENTRY(share) entry;
 	struct destination to;
@@ -210,7 +210,7 @@ static void start(struct opening *o, ssh_session ssh, struct relays *relays, boo
 /* True: it became full, or is no longer. */
 static bool serve(struct share *sh, ssh_session ssh, struct relays *relays, bool sshipc)
 {
-	/* libssh never clears it; so until the first denial nobody needs a second look. */
+	/* libssh never clears the error; until the first denial it need not be compared. */
 	const bool denials = ssh_get_error_code(ssh) == SSH_REQUEST_DENIED;
 	struct opening *o, *next;
 	bool full;

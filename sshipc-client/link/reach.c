@@ -170,7 +170,7 @@ static struct attempt *first_connected(struct reach *r)
 
 static void try_next(struct reach *r);
 
-/* Where nobody is left to race against, a connection is enough. */
+/* Where no other address is left to try, a connection is enough. */
 static void settle(struct reach *r)
 {
 	struct attempt *only = r->active == 1 ? first_connected(r) : NULL;
@@ -223,7 +223,8 @@ static void on_said(evutil_socket_t fd, short what, void *arg)
 	} else if ((size_t)n == sizeof(said)) {
 		give_up(a, "does not speak SSH");
 	} else {
-		/* What is there stays there: the next event is for more, or the end. */
+		/* The bytes were only peeked at: the next event comes with more of them, or with
+		 * the end. */
 		a->said = n;
 		setsockopt((int)fd, SOL_SOCKET, SO_RCVLOWAT, &more, sizeof(more));
 	}

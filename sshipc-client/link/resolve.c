@@ -20,7 +20,7 @@
 #include "confine.h"
 #include "loop.h"
 
-/* What the child says; small enough that a pipe carries it in one piece. */
+/* The child's answer; small enough that a pipe carries it in one piece. */
 struct answer {
 	int error, system; /* of getaddrinfo, and its errno */
 	size_t n;
@@ -88,7 +88,7 @@ static const char *read_answer(int fd, short what, struct answer *a)
 {
 	if (what & EV_TIMEOUT)
 		return "timed out";
-	if (read(fd, a, sizeof(*a)) != (ssize_t)sizeof(*a))
+	if (read(fd, a, sizeof(*a)) != (ssize_t)sizeof(*a) || a->n > RESOLVE_MAX)
 		return "the look-up process died";
 	if (a->error)
 		return a->error == EAI_SYSTEM ? strerror(a->system) : gai_strerror(a->error);

@@ -93,7 +93,7 @@ static bool is_excluded(const char *name, const char *line)
 	return false;
 }
 
-/* What one line says of a host. */
+/* The meaning of one line for a host. */
 struct record {
 	const char *name, *excluded; /* that is looked for; that no line may exclude either */
 	const char *file;
@@ -102,7 +102,7 @@ struct record {
 	ssh_key key; /* NULL: it names the host, but its key makes no sense to this libssh */
 };
 
-/* What all lines together say of a host, and of the key that it shows. */
+/* The meaning of all lines together for a host and the key that it shows. */
 struct known {
 	ssh_key key;	/* that it shows; NULL: only types are asked for */
 	unsigned types; /* of the keys on record: a bit each */

@@ -81,8 +81,8 @@ static char *expand(const struct settings *s)
 	return line;
 }
 
-/* In run mode the terminal's keys are for COMMAND: what a ^C or ^Z would stop here is its tunnel.
- */
+/* In run mode the terminal's keys are for COMMAND: a ^C or ^Z that reached this process would stop
+ * COMMAND's tunnel. */
 static void __attribute__((noreturn))
 become(const struct settings *s, char *line, int fd, pid_t parent)
 {

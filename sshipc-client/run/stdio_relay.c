@@ -34,7 +34,7 @@ struct result {
 	int fd, error;
 };
 
-/* What the threads work with. */
+/* The descriptors of the threads. */
 struct copies {
 	int socket, results;
 };

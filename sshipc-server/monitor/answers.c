@@ -37,7 +37,7 @@ static void give_who(struct monitor_view *view, const struct control_request *r,
 	const struct conn *c;
 	size_t n = 0;
 
-	/* What is too long is not sent; so no more of it needs to be made. */
+	/* An answer that is too long is not sent, so it need not be made in full. */
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
 		if (!c->use || evbuffer_get_length(out) > CONTROL_ANSWER)

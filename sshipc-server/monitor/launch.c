@@ -73,7 +73,7 @@ int launch_user_find(const char *name, struct launch_user *out, const char **err
 	return 0;
 }
 
-/* What root needs, each with what for. */
+/* The capabilities that root needs, each with its use. */
 static const struct {
 	int number;
 	const char *name, *purpose;
@@ -124,7 +124,7 @@ int launch_check(const struct launch_user *user, char *err, size_t size)
 			 strerror(errno));
 		return -1;
 	}
-	/* What we open has it from the start, what we inherited has not. */
+	/* Descriptors that we opened are close-on-exec already; inherited ones may not be. */
 	if (confine_cloexec_from(HELPER_SOCKET) != 0) {
 		snprintf(err, size,
 			 "close_range is refused, and /proc/self/fd cannot be read: %s; allow the "
@@ -144,7 +144,7 @@ int launch_check(const struct launch_user *user, char *err, size_t size)
 	return -1;
 }
 
-/* What was opened and checked is executed, whatever its name leads to by now. */
+/* Executes the file that was opened and checked, whatever its name leads to by now. */
 static void execute(int program, char **argv, char **env)
 {
 	if (program == LAUNCH_OURSELVES)

@@ -125,7 +125,7 @@ static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 		   : policy_remedy(verdict);
 }
 
-/* A listed key's owner may know why.  more: what stands behind the reason. */
+/* The owner of a listed key may know the reason. more: text behind it. */
 static void deny(struct conn *c, const struct allow_entry *entry, const char *fingerprint,
 		 enum policy_verdict verdict, const char *more)
 {
@@ -150,7 +150,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	peer_send(&c->peer, &answer);
 }
 
-/* Who showed no life makes room, unless another one is ending: NULL. */
+/* The session that did not answer CHECK makes room; NULL where another one is ending already. */
 static struct conn *to_replace(const struct key_use *u)
 {
 	struct conn *other, *oldest = NULL;
@@ -276,7 +276,7 @@ enum handled login_on_authorize(struct conn *c, struct message *m)
 	proof = proved(c, entry, login, fingerprint);
 	if (proof != SIGNATURE_GOOD)
 		return proof == SIGNATURE_BAD ? HANDLED_UNPROVED : HANDLED;
-	/* What was not proved says nothing. */
+	/* Only a signature that was proved shows that the user was present. */
 	c->login.user_verified =
 	    c->login.proof && entry && (login->signature.flags & SIGNATURE_USER_VERIFIED);
 	verdict = keyuse_decide(c, entry, entry ? entry->endpoint : NULL, time(NULL));

@@ -35,7 +35,8 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 		   : NULL;
 }
 
-/* Its answer was taken, or it was given up: a socket that nobody takes is one of ours. */
+/* The answer was sent, or the open was cancelled: a socket that was not passed on is ours to close.
+ */
 static void end_dial(struct channel *ch)
 {
 	if (!ch->counted)
@@ -76,7 +77,7 @@ void opens_stop(struct conn *c)
 	}
 }
 
-/* Of a session that died, or was killed, nobody counted the bytes. */
+/* The byte counts of a session that died or was killed are not known. */
 static void log_lost(const struct channel *ch)
 {
 	const time_t seconds = loop_seconds() - ch->opened;
@@ -141,7 +142,7 @@ static void tell_failed(const struct channel *ch)
 		    address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
-/* The answer was taken, or the session is gone, which its socket will say. */
+/* The answer was sent, or the session is gone, which its socket reports. */
 static void on_answered(void *arg, int error)
 {
 	struct channel *ch = arg;
@@ -254,7 +255,7 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		peer_send(&c->peer, &refused);
 }
 
-/* What the policy grants may be refused all the same. */
+/* An open that the policy grants may still be refused by a limit. */
 static enum policy_verdict has_room(struct conn *c)
 {
 	const struct monitor_view *view = c->view;

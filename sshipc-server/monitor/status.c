@@ -106,7 +106,8 @@ int status_socket(const struct conn *c)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
-	/* Who asks on a connection of its own, as stock ssh does, means the one before. */
+	/* A client that asks on a connection of its own, as stock ssh does, means the session
+	 * before it. */
 	status_put(
 	    c, c->opens.last_refusal.text[0] ? &c->opens.last_refusal : &c->use->last_refusal, &o);
 	text[o.len++] = '\n';

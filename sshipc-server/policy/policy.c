@@ -18,7 +18,7 @@ static bool is_path(const char *text)
 	return text[0] == '/' || text[0] == '@';
 }
 
-/* What a client's "localhost" becomes, of either family. */
+/* The addresses that a client may resolve "localhost" to. */
 static bool is_localhost(const struct address *a)
 {
 	static const char *const hosts[] = {"127.0.0.1", "::1"};
@@ -75,8 +75,8 @@ static bool matches_path(const char *path, const struct address *a)
 	return is_path(path) && !address_parse(path, 0, &b) && address_equal(a, &b);
 }
 
-/* What both channel types share: name, path, path aliases; and, with a port, what only TCP can say.
- */
+/* The forms of a destination that both channel types have: name, path, path aliases; with a port
+ * also those of TCP. */
 static bool selects(const struct endpoint *e, const char *host, const uint32_t *port)
 {
 	if (!strcmp(host, e->name) || matches_path(host, &e->address))

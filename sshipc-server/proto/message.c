@@ -15,7 +15,7 @@ struct part {
 	uint16_t at, size, len_at;
 };
 
-/* The table.  What is not said here about a message is said at its struct. */
+/* The table.  The structs in message.h have the meaning of the fields. */
 struct row {
 	const char *name;
 	int way;		   /* enum message_way */
@@ -52,7 +52,7 @@ static const struct row table[MESSAGE_TYPES] = {
     /* Twenty times; the 21st is answered by END. */
     [MESSAGE_PROBE] = {"PROBE", OF_SESSION, LOGIN, END(probe, key),
 	.parts = {TEXT(probe, user), BYTES(probe, key, key_len)}},
-    /* Once before login; after it ten times a second, and who asks more often waits. */
+    /* Once before login; after it ten times a second, then the session is not read for a while. */
     [MESSAGE_SIGN] = {"SIGN", OF_SESSION, ALWAYS, END(sign, hashed),
 	.parts = {TEXT(sign, algorithm), BYTES(sign, hashed, hashed_len)}},
     /* After SIGN, six times; the 7th is answered by END.  The answer takes up to 4.5 s where an
@@ -66,7 +66,7 @@ static const struct row table[MESSAGE_TYPES] = {
     /* Once: the words of the log line no-login. */
     [MESSAGE_LEFT] = {"LEFT", OF_SESSION, NOT_UP | ENDING, END(left, why),
 	.parts = {BYTES(left, first, first_len), TEXT(left, why)}},
-    /* At most max_opens a second with all other messages; who sends more is not read for a while. */
+    /* At most max_opens a second with all other messages; then the session is not read for a while. */
     [MESSAGE_OPEN] = {"OPEN", OF_SESSION, UP, END(open, host),
 	.parts = {TEXT(open, origin), TEXT(open, host)}},
     /* Once for a channel, however it ended. */
@@ -270,7 +270,8 @@ int message_recv(int sock, struct message *m, enum message_way way)
 	do
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	/* Said once, before the last words of one that died without having read ours. */
+	/* ECONNRESET is reported once, before the last message of a peer that died without reading
+	 * ours. */
 	if (n < 0 && errno == ECONNRESET)
 		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0)

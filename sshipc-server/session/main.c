@@ -15,7 +15,8 @@
 #include "message.h"
 #include "spawner_main.h"
 
-/* The monitor, whose files are limited, executes us again: these are what we need then. */
+/* The libraries that are mapped: the monitor leaves these files readable (Landlock), since it
+ * executes this program again. */
 static void list_mapped(char *text, size_t size)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");

@@ -168,7 +168,7 @@ static void reap(void)
 	}
 }
 
-/* Of all children, or of one: what was not reaped is no other's. */
+/* For all children, or for one: a pid that was not reaped cannot be another process's. */
 static void kill_children(const uint32_t *conn)
 {
 	for (size_t i = 0; i < sp.n_children; i++)
