@@ -102,12 +102,14 @@ static bool is_its_turn(struct monitor *m, struct conn *c)
 		return admission_start(s, &c->unauth, loop_seconds(), &instead);
 	}
 	if (!c->handover.wait_logged)
-		audit_limit(c, LIMIT_PENALTY, "it waits its turn: others failed from this address");
+		audit_limit(
+		    c, LIMIT_PENALTY,
+		    "waits until fewer connections of its source are served: others of it failed");
 	c->handover.wait_logged = true;
 	return false;
 }
 
-/* False: the spawner is gone, as will be heard, and they wait for the next one. */
+/* False: the spawner is gone (on_lost follows), and all wait for the next one. */
 static bool hand_over(struct monitor *m, struct conn *c)
 {
 	if (spawner_spawn(m->spawner, c->id, c->handover.fd, c->handover.end) == 0) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by accept.c, conn.c and login.c.  The sources stand in one fixed
- * array that is searched from end to end: once or twice for a connection, 16 bytes a source, 4096
- * of them unless max_unauthenticated is above half of that.  Nothing here depends on how many are
- * logged in.  Closes no connection itself.
+ * Runs in the monitor, called by accept.c, conn.c and login.c.  All sources stand in one fixed
+ * array that is searched from end to end, a few times for a connection that is not logged in.  Its
+ * size bounds that: 4096 places, or twice max_unauthenticated, of which only those are looked at
+ * that were once taken.  Nothing here depends on how many are logged in.  Closes no connection
+ * itself.
  */
 #include "admission.h"
 

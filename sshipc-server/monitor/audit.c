@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What is logged about a connection. */
+/*
+ * Runs in the monitor, called by every file that knows a connection: writes the log lines about it,
+ * with the fields that all events have, and limits those that a peer or a session can bring about
+ * at will.  What peers sent reaches it escaped.  Decides nothing but whether a line is written.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 

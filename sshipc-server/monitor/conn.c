@@ -100,7 +100,8 @@ void conn_give_way(struct conn *c, enum limit which)
 	conn_kill(c);
 }
 
-/* Who asks too fast is read no more until its pace allows; its answer is late, not lost. */
+/* A session whose requests come too fast is not read until its pace allows: they are answered late,
+ * none is lost. */
 static bool too_fast(struct conn *c, uint32_t type)
 {
 	const unsigned rate =
@@ -109,8 +110,8 @@ static bool too_fast(struct conn *c, uint32_t type)
 
 	if (us < AHEAD_US)
 		return false;
-	audit_limit(c, LIMIT_MAX_OPENS, "asks for more than %u %s in a second: it waits", rate,
-		    type == MESSAGE_SIGN ? "new keys" : "things");
+	audit_limit(c, LIMIT_MAX_OPENS, "%s rate over %u/s: throttled",
+		    type == MESSAGE_SIGN ? "key exchange" : "request", rate);
 	peer_pause(&c->peer, us / 1000);
 	return true;
 }
@@ -157,7 +158,7 @@ static void on_overdue(void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->peer.deaf)
+	if (c->peer.overflowed)
 		log_violation(c, "does not read");
 	conn_kill(c);
 }

@@ -55,7 +55,7 @@ enum conn_state {
 	CONN_WAITING, /* its login waits for an older session of its key */
 	CONN_UP,
 	CONN_ENDING, /* END was said, or it broke the protocol: the timer kills */
-	CONN_GONE,   /* it is cut: nothing is heard of it any more, only its process is awaited */
+	CONN_GONE, /* it is cut: no message of it is read, only the end of its process is awaited */
 };
 
 /* accept.c's, for the way to the spawner. */
@@ -233,10 +233,10 @@ void revoke_end(struct conn *c, const char *reason);
 /* Ends it for the administrator uid. */
 void revoke_dismiss(struct conn *c, unsigned uid);
 
-/* Judges all by list, in force from now on, and by the time; a summary is written.  event:
+/* Decides on all by list, in force from now on, and by the time; a summary is written.  event:
  * "reload" or "clock". */
-void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
-		  char *summary, size_t size);
+void revoke_refused(struct monitor_view *view, const struct allowlist *list, const char *event,
+		    char *summary, size_t size);
 
 /* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
  * such warnings. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by libevent; control_parse and control_check also run in ctl and at
- * the start.  Hears only root and the monitor's own user, for CONTROL_SECONDS each, and does
- * nothing that is asked: monitor.c and answers.c do.
+ * the start.  Serves only root and the monitor's own user, for CONTROL_SECONDS each, and carries
+ * out no request: answers.c does.
  */
 #include "control.h"
 
@@ -136,7 +136,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *k = arg;
 
-	log_msg(LOG_NOTICE, "control socket: uid %u was cut: not done within %d s", k->uid,
+	log_msg(LOG_NOTICE,
+		"control socket: the connection of uid %u was cut: not done within %d s", k->uid,
 		CONTROL_SECONDS);
 	drop(k);
 }

@@ -59,10 +59,12 @@ static enum handled on_limit(struct conn *c, struct message *m)
 	if (m->limit.which > SESSION_LIMIT_HELD)
 		return HANDLED_WRONG;
 	if (m->limit.which == SESSION_LIMIT_CHANNELS)
-		audit_limit(c, LIMIT_MAX_CHANNELS, "it has as many channels as it may");
+		audit_limit(c, LIMIT_MAX_CHANNELS,
+			    "an open was refused: it has all channels that a session may have");
 	else
 		audit_limit(c, LIMIT_MAX_HELD,
-			    "slow readers hold as many bytes as it may: it waits for them");
+			    "readers are slow, and all that may be held for them is held: reading "
+			    "is suspended");
 	return HANDLED;
 }
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the monitor: names for audit.c, accept.c and answers.c; the pace of a session's messages
+ * for conn.c.  Has no state of its own.
+ */
 #include "limit.h"
 
 enum { SECOND = 1000000 };

@@ -78,7 +78,7 @@ static bool on_kill(void *owner, const struct conn *c)
 		log_msg(LOG_ERR,
 			"session %u: its process %d has not ended %d s after the order to kill it",
 			(unsigned)c->id, c->peer.pid, STUCK_MS / 1000);
-	if (c->peer.waited >= STUCK_MS && spawner_deaf(c->handover.spawner))
+	if (c->peer.waited >= STUCK_MS && spawner_has_unread(c->handover.spawner))
 		spawner_kill(c->handover.spawner);
 	return c->peer.ordered || spawner_kill_session(c->handover.spawner, c->id) == 0;
 }
@@ -165,12 +165,12 @@ static void on_dialler_lost(void *arg, int code, const char *text)
 
 /* ---- the list in force ---- */
 
-static void judge(void *arg, const struct allowlist *list, const char *why, char *summary,
-		  size_t size)
+static void revoke_sessions(void *arg, const struct allowlist *list, const char *why, char *summary,
+			    size_t size)
 {
 	struct monitor *m = arg;
 
-	revoke_judge(&m->view, list, why, summary, size);
+	revoke_refused(&m->view, list, why, summary, size);
 }
 
 static time_t next_change(void *arg, time_t now)
@@ -251,7 +251,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	const struct reload_ops reload_ops = {judge, next_change, m};
+	const struct reload_ops reload_ops = {revoke_sessions, next_change, m};
 	const struct dialler_setup dialler = {.endpoints = s->endpoints,
 					      .n = s->n_endpoints,
 					      .timeout = s->dial_timeout,

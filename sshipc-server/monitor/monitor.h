@@ -90,7 +90,7 @@ struct monitor_view {
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
 			    struct allowlist *list, int *exit_code);
 
-/* Loads the allow list anew and judges every session by it. */
+/* Loads the allow list anew and ends each session that it refuses. */
 void monitor_reload(struct monitor *m);
 
 /* Stops accepting and tells every session to end; the loop is left when all are gone, or after

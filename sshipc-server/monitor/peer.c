@@ -57,7 +57,7 @@ void peer_send_then(struct peer *p, const void *message, int fd, void (*sent)(vo
 			return; /* when it is gone its socket will say so */
 	}
 	if (!sent && p->n_queued == QUEUE_MAX) {
-		p->deaf = true;
+		p->overflowed = true;
 		event_active(p->timer, EV_TIMEOUT, 0);
 		return;
 	}

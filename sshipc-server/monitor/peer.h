@@ -15,7 +15,8 @@
 
 struct peer_ops {
 	event_callback_fn readable;
-	/* It has not gone half a second after END, or it does not read (deaf): it is to be killed.
+	/* It has not gone half a second after END, or it does not read (overflowed): it is to be
+	 * killed.
 	 */
 	void (*overdue)(void *arg);
 	/* Tells the spawner to kill the process, at first and every half second until it is gone;
@@ -30,13 +31,13 @@ struct peer {
 	struct event *readable, *writable, *resume, *timer;
 	struct pace pace; /* of its messages, see peer_pause */
 	STAILQ_HEAD(, outgoing) queue;
-	size_t n_queued; /* messages that nobody awaits the sending of */
-	bool deaf, cut;	 /* there were too many of them; peer_cut was called */
-	bool process;	 /* there is one, or the spawner is to make it; until EXITED */
-	int pid;	 /* 0: not known */
-	int parent;	 /* the spawner that died with it; 0: none did */
-	bool ordered;	 /* the spawner was told to kill it */
-	unsigned waited; /* milliseconds since then */
+	size_t n_queued;      /* messages that nobody awaits the sending of */
+	bool overflowed, cut; /* there were too many of them; peer_cut was called */
+	bool process;	      /* there is one, or the spawner is to make it; until EXITED */
+	int pid;	      /* 0: not known */
+	int parent;	      /* the spawner that died with it; 0: none did */
+	bool ordered;	      /* the spawner was told to kill it */
+	unsigned waited;      /* milliseconds since then */
 	const struct peer_ops *ops;
 	void *arg;
 };

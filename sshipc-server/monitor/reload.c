@@ -84,7 +84,7 @@ int reload_now(struct reload *e, char *summary, size_t size)
 		return -1;
 	}
 	e->list = list;
-	e->ops.judge(e->ops.arg, list, "reload", summary, size);
+	e->ops.revoke(e->ops.arg, list, "reload", summary, size);
 	allowlist_free(old);
 	if (allowlist_count(list) == 0)
 		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
@@ -103,7 +103,7 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 }
 
 /* From the first change, not the last: a busy folder must not put it off for ever. */
-static void on_heard(void *arg)
+static void on_changed(void *arg)
 {
 	struct reload *e = arg;
 
@@ -120,7 +120,7 @@ static void say_held(struct reload *e)
 	e->held_said = now + age;
 	log_msg(
 	    LOG_WARNING,
-	    "%s: somebody has it open for writing for %lld s now: the old list of %zu key%s stays "
+	    "%s: a process has had it open for writing for %lld s: the old list of %zu key%s stays "
 	    "in force until it is closed; \"fuser -v %s\" shows who",
 	    e->s->allowlist, (long long)age, allowlist_count(e->list),
 	    allowlist_count(e->list) == 1 ? "" : "s", e->s->allowlist);
@@ -134,20 +134,21 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 	if (e->held_since && allowlist_is_held(e->s->allowlist))
 		say_held(e);
 	else if (e->held_since || watch_differs(e->watch, QUIET_SECONDS))
-		on_heard(e);
+		on_changed(e);
 }
 
 static void start_watch(struct reload *e, struct event_base *base)
 {
 	const char *path = e->s->allowlist;
 
-	e->watch = watch_new(base, path, on_heard, e);
+	e->watch = watch_new(base, path, on_changed, e);
 	e->look = loop_timer(base, on_look, e);
 	loop_after(e->look, LOOK_SECONDS * 1000);
 	if (watch_renew(e->watch) != 0)
 		log_msg(LOG_WARNING,
-			"changes of %s are not reported (%s): it is looked at every %d s", path,
-			strerror(errno), LOOK_SECONDS);
+			"changes of %s are not reported by inotify (%s): the file is compared "
+			"every %d s",
+			path, strerror(errno), LOOK_SECONDS);
 	if (folders_is_mount(path))
 		log_msg(
 		    LOG_WARNING,
@@ -167,12 +168,12 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-static void judge_by_clock(struct reload *e)
+static void revoke_by_clock(struct reload *e)
 {
 	char summary[1024];
 
 	e->armed = 0;
-	e->ops.judge(e->ops.arg, e->list, "clock", summary, sizeof(summary));
+	e->ops.revoke(e->ops.arg, e->list, "clock", summary, sizeof(summary));
 }
 
 static void rearm(struct reload *e)
@@ -180,9 +181,9 @@ static void rearm(struct reload *e)
 	struct itimerspec at = {0};
 	time_t now = now_s(), next;
 
-	/* Setting it anew would swallow a moment that has come and was not yet heard of. */
+	/* Setting it anew would lose a moment that has come and whose event was not yet handled. */
 	if (e->armed != 0 && now >= e->armed)
-		judge_by_clock(e);
+		revoke_by_clock(e);
 	for (int i = 0; i < 2; i++) {
 		now = now_s();
 		next = e->ops.next_change(e->ops.arg, now);
@@ -194,7 +195,7 @@ static void rearm(struct reload *e)
 			return;
 		if (errno != ECANCELED)
 			break;
-		judge_by_clock(e); /* the clock was set */
+		revoke_by_clock(e); /* the clock was set */
 	}
 	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
 }
@@ -207,7 +208,7 @@ void reload_add(struct reload *e, time_t next)
 	if (now < e->armed && (next == 0 || next >= e->armed))
 		return;
 	if (next != 0 && now >= next)
-		judge_by_clock(e); /* the login was granted a moment earlier */
+		revoke_by_clock(e); /* the login was granted a moment earlier */
 	rearm(e);
 }
 
@@ -218,7 +219,7 @@ static void on_ticked(evutil_socket_t fd, short what, void *arg)
 
 	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
 		return;
-	judge_by_clock(e);
+	revoke_by_clock(e);
 	rearm(e);
 }
 

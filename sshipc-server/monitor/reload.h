@@ -3,7 +3,7 @@
 #define SSHIPC_SERVER_RELOAD_H
 /*
  * The allow list in force: loaded anew on request and when its file changes, swapped whole or not
- * at all; and the clock.  Says when running sessions must be judged again; judges none itself.
+ * at all; and the clock.  Says when running sessions must be decided on again; ends none itself.
  *
  * The list is read whole; any fault leaves the old one in force, in the log and in "ctl status".  A
  * file that somebody has open for writing is not read, since a writer that truncates and pauses
@@ -25,7 +25,7 @@
  * has one timer (timerfd, CLOCK_REALTIME, cancelled where the clock is set): it stands at the first
  * moment at which expiry-time or valid changes the verdict on a session, and is set anew at each
  * load and at a login whose moment comes before all others.  When it comes, or the clock is set,
- * all are judged.  A moment that has come is judged before the timer is set again, so none is
+ * all are decided on.  A moment that has come is acted on before the timer is set again, so none is
  * missed.
  */
 #include <event2/event.h>
@@ -38,10 +38,10 @@
 struct reload;
 
 struct reload_ops {
-	/* Judge every running session by list (the one in force; an older one is freed after this).
-	 * event: "reload", "clock".  Writes a summary. */
-	void (*judge)(void *arg, const struct allowlist *list, const char *event, char *summary,
-		      size_t size);
+	/* Decide on every running session by list (the one in force; an older one is freed after
+	 * this). event: "reload", "clock".  Writes a summary. */
+	void (*revoke)(void *arg, const struct allowlist *list, const char *event, char *summary,
+		       size_t size);
 	/* The earliest time at which the clock alone can change the verdict on a running session,
 	 * or at which a warning of that is due; 0: never. */
 	time_t (*next_change)(void *arg, time_t now);

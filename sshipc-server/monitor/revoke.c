@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor: who is told to end.  Running sessions are judged anew when the list or the
- * clock has changed (monitor.c), who ends all at the end; login.c, conn.c and answers.c end one.
+ * Runs in the monitor: who is told to end.  Running sessions are decided on anew when the list or
+ * the clock has changed (monitor.c), who ends all at the end; login.c, conn.c and answers.c end
+ * one.
  *
  * Judging: each session that is logged in is asked what a login is asked: policy_decide() with the
  * line that its key has now, its address, and the time.  A session ends whose key is off the list,
@@ -36,7 +37,7 @@ void revoke_dismiss(struct conn *c, unsigned uid)
 	revoke_end(c, reason);
 }
 
-static bool judge(struct conn *c, time_t now)
+static bool revoke_if_refused(struct conn *c, time_t now)
 {
 	const char *reason = NULL;
 	enum policy_verdict verdict;
@@ -94,8 +95,8 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 		snprintf(names + used, size - used, ", ...");
 }
 
-void revoke_judge(struct monitor_view *view, const struct allowlist *list, const char *event,
-		  char *summary, size_t size)
+void revoke_refused(struct monitor_view *view, const struct allowlist *list, const char *event,
+		    char *summary, size_t size)
 {
 	struct timespec t;
 	time_t now;
@@ -110,7 +111,7 @@ void revoke_judge(struct monitor_view *view, const struct allowlist *list, const
 	pending_prune(view->pending, list);
 	LIST_FOREACH(c, &view->conns, of_view)
 	{
-		if (judge(c, now))
+		if (revoke_if_refused(c, now))
 			name_closed(c, ++closed, names, sizeof(names));
 		else
 			kept += c->state == CONN_UP;

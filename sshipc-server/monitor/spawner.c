@@ -141,7 +141,7 @@ int spawner_kill_session(struct spawner *s, uint32_t conn)
 	return message_send(s->sock, &m, NULL);
 }
 
-bool spawner_deaf(const struct spawner *s)
+bool spawner_has_unread(const struct spawner *s)
 {
 	int unread = 0;
 

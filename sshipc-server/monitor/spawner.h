@@ -73,7 +73,7 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
 int spawner_kill_session(struct spawner *s, uint32_t conn);
 
 /* True while it has not read all that it was told. */
-bool spawner_deaf(const struct spawner *s);
+bool spawner_has_unread(const struct spawner *s);
 
 /* Kills it, its sessions die with it: lost follows. */
 void spawner_kill(struct spawner *s);

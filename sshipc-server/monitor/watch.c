@@ -36,7 +36,7 @@ struct step {
 struct watch {
 	struct event_base *base;
 	const char *path;
-	void (*heard)(void *arg);
+	void (*changed)(void *arg);
 	void *arg;
 	int inotify;
 	struct event *event;
@@ -75,7 +75,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 			ours |= is_step(w, ev);
 		}
 	if (ours)
-		w->heard(w->arg);
+		w->changed(w->arg);
 }
 
 /* One that we may not read is watched by nobody; watch_differs has its changes. */
@@ -138,14 +138,14 @@ bool watch_differs(struct watch *w, int seconds)
 	return !is_same(&st, &w->seen) && loop_seconds() - w->since >= seconds;
 }
 
-struct watch *watch_new(struct event_base *base, const char *path, void (*heard)(void *arg),
+struct watch *watch_new(struct event_base *base, const char *path, void (*changed)(void *arg),
 			void *arg)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->base = base;
 	w->path = path;
-	w->heard = heard;
+	w->changed = changed;
 	w->arg = arg;
 	w->inotify = -1;
 	return w;

@@ -15,9 +15,9 @@
 
 struct watch;
 
-/* heard: a change was reported (inotify): a writer is done, a name on the way is another, a
+/* changed: a change was reported (inotify): a writer is done, a name on the way is another, a
  * folder's mode was changed.  path must outlive it.  Watches nothing before watch_renew. */
-struct watch *watch_new(struct event_base *base, const char *path, void (*heard)(void *arg),
+struct watch *watch_new(struct event_base *base, const char *path, void (*changed)(void *arg),
 			void *arg);
 void watch_free(struct watch *w); /* NULL is fine */
 

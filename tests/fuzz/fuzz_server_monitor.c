@@ -221,7 +221,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			send(p->sock, data + 2, n, MSG_NOSIGNAL);
 	}
 	poll_all();
-	revoke_judge(&view, view.allowlist, "fuzz", summary, sizeof(summary));
+	revoke_refused(&view, view.allowlist, "fuzz", summary, sizeof(summary));
 	revoke_next_change(&view, 1767225600);
 	for (size_t i = 0; i < SESSIONS; i++) {
 		hear(&peers[i]);

@@ -57,7 +57,7 @@ Test(conn_limits, too_fast)
 	}
 	cr_expect_gt(seconds() - begun, 0.4, "%zu in %.3f s", asked, seconds() - begun);
 	cr_expect_gt(fake_view.limit_hits[LIMIT_MAX_OPENS], 0);
-	cr_expect_gt(fake_logged("asks for more than 200 things in a second: it waits"), 0);
+	cr_expect_gt(fake_logged("request rate over 200/s: throttled"), 0);
 	/* It may go while it waits. */
 	for (int i = 0; i < 20; i++) {
 		fake_make_note(&m, "hello");

@@ -54,7 +54,7 @@ static void reload(const char *lines)
 	char summary[1024];
 
 	fake_allow(lines);
-	revoke_judge(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
+	revoke_refused(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
 }
 
 Test(conn_replace, silent_one_makes_room)

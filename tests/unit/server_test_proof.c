@@ -498,7 +498,7 @@ Test(proof, verify_required)
 	allow_token(",verify-required");
 	cr_expect_eq(fake_open(&f, 0x10001, "."), MESSAGE_OPENED, "not judged yet");
 	close(accept(listener, NULL, NULL));
-	revoke_judge(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
+	revoke_refused(&fake_view, fake_view.allowlist, "reload", summary, sizeof(summary));
 	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END, "%s", summary);
 	cr_expect(strstr(summary, "1 session closed"), "%s", summary);
 	fake_leave(&f);

@@ -68,7 +68,7 @@ static void no_fault(void *arg, const char *text)
 
 static void set_up(void)
 {
-	static const struct reload_ops ops = {.judge = judge, .next_change = next_change};
+	static const struct reload_ops ops = {.revoke = judge, .next_change = next_change};
 	struct allowlist *first;
 
 	cr_assert(mkdtemp(dir));
@@ -173,7 +173,7 @@ Test(reload, linked)
 Test(reload, link_in_the_middle)
 {
 	char six[64], seven[64], current[64], next[64], path[80];
-	static const struct reload_ops ops = {.judge = judge, .next_change = next_change};
+	static const struct reload_ops ops = {.revoke = judge, .next_change = next_change};
 
 	snprintf(six, sizeof(six), "%s/six", dir);
 	snprintf(seven, sizeof(seven), "%s/seven", dir);
