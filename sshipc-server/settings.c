@@ -31,7 +31,7 @@ static const char *choose_file(const struct settings *given)
 		   : SETTINGS_CONFIG;
 }
 
-/* What the command line says, taken by itself. */
+/* Reads the command line by itself: its faults are told before the file is read. */
 static int read_line(int argc, char **argv, struct option_line *line, struct settings *given)
 {
 	const char *why = NULL;
@@ -52,7 +52,7 @@ static int read_line(int argc, char **argv, struct option_line *line, struct set
 	return GO_ON;
 }
 
-/* Of the command line; those of a file have their line. */
+/* Checks the endpoints of the command line; those of the file were checked with FILE:LINE. */
 static int check_endpoints(const struct settings *s, const struct settings *given)
 {
 	const char *why = NULL;
@@ -63,7 +63,7 @@ static int check_endpoints(const struct settings *s, const struct settings *give
 	return GO_ON;
 }
 
-/* Where a file is used there is one, unless it says "". */
+/* With a configuration file there is a control socket at the default path, unless it says "". */
 static void default_control(struct settings *s)
 {
 	s->control_by_default = s->config && !s->control;

@@ -101,7 +101,8 @@ const char *settings_check_endpoint(const struct settings *s, const struct endpo
 /* What --control and control take: an absolute path of a socket.  NULL, or the reason (static). */
 const char *settings_parse_control(const char *path, struct address *at);
 
-/* Between the two halves; what they hold is freed. */
+/* Rows' clear, also for settings_free: each takes a struct settings and frees what the list holds.
+ */
 void settings_drop_hostkeys(void *settings);
 void settings_drop_endpoints(void *settings);
 

@@ -168,7 +168,7 @@ static const char *add_accept(void *endpoint, const char *value)
 	return NULL;
 }
 
-/* One of the file. */
+/* One endpoint of the file. */
 static void on_endpoint(struct options_file *f, config_setting_t *group, void *settings)
 {
 	/* kind after name, whose default it overrides. */
@@ -193,7 +193,7 @@ static void on_endpoint(struct options_file *f, config_setting_t *group, void *s
 	else if ((why = settings_check_endpoint(settings, &e)))
 		options_fault(f, group, "endpoint \"%s\": %s", e.name, why);
 	why = NULL;
-	/* One with a fault of its own is kept: what refers to it is none. */
+	/* An endpoint with a fault is kept, so that what names it is not a fault, too. */
 	if (e.name[0] && !(why = add_endpoint(settings, &e)))
 		return;
 	if (why)
@@ -257,7 +257,7 @@ const char *settings_parse_control(const char *path, struct address *at)
 	return *path == '/' ? address_parse(path, 0, at) : "expected an absolute /path";
 }
 
-/* In the file "" is none. */
+/* In the file "" means no control socket. */
 static const char *set_control(void *path, const char *value)
 {
 	struct address at;
@@ -275,7 +275,7 @@ static const char *show_control(const void *path, size_t i, char *buf)
 	return *(char *const *)path ? *(char *const *)path : "";
 }
 
-/* One of several; a list within it is taken, too. */
+/* One element; it may itself be a list with commas. */
 static const char *add_unpunished(void *settings, const char *value)
 {
 	struct settings *s = settings;

@@ -7,7 +7,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 const char *reasonf(const char *fmt, ...)
 {
@@ -18,5 +17,6 @@ const char *reasonf(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return strcpy(kept, text);
+	snprintf(kept, sizeof(kept), "%s", text);
+	return kept;
 }

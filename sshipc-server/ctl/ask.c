@@ -15,7 +15,7 @@
 #include "control.h"
 #include "json.h"
 
-enum { PATIENCE_SECONDS = 15 }; /* twenty may be before us */
+enum { PATIENCE_SECONDS = 15 }; /* for an answer: others may be asking, too */
 
 static int say(int code, const char *path, const char *why)
 {
@@ -82,7 +82,8 @@ static char *receive(int fd)
 	return NULL;
 }
 
-/* Lines of what a terminal shows as it is: a server of another user may be anybody's. */
+/* True for lines without control bytes (C0, DEL, C1): the answer goes to a terminal, and the socket
+ * may be anybody's. */
 static bool is_clean(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;

@@ -47,7 +47,8 @@ static int write_list(struct rewrite *r)
 	return EX_CANTCREAT;
 }
 
-/* The file is what counts: a server that is not there is no failure. */
+/* The list's file decides, and a server reads it at its start: one that is not there is no failure.
+ */
 static int tell_server(const struct ctl *c)
 {
 	char summary[2048];
@@ -192,7 +193,7 @@ static int append_line(const struct ctl *c, struct rewrite *r, const struct appr
 	return code;
 }
 
-/* -1 to go on, or the exit code. */
+/* Reads the options of approve.  -1 to go on, or the exit code. */
 static int read_approval(struct approval *a, int argc, char **argv)
 {
 	static const struct option_row rows[] = {{.word = "endpoint", .type = OPTION_TEXT},

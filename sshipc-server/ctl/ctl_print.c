@@ -170,7 +170,7 @@ static void print_endpoint(const char *json)
 	       age[0] ? last : "none yet", age[0] ? ", ago " : "", age);
 }
 
-/* Those that bit. */
+/* The limits that were reached at least once. */
 static void print_limits(const char *p)
 {
 	char name[64], n[32];

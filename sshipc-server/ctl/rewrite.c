@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "alloc.h"
 #include "io.h"
+#include "reason.h"
 
 enum { LOCK_STEP_MS = 20 };
 
@@ -37,20 +37,17 @@ struct rewrite {
 	bool prepared;
 };
 
-static int __attribute__((format(printf, 2, 3))) fail(struct rewrite *r, const char *fmt, ...)
+/* Reports "PATH: why".  Returns -1. */
+static int fail(struct rewrite *r, const char *why)
 {
-	char text[PATH_MAX + 512];
-	int n = snprintf(text, sizeof(text), "%s: ", r->path);
-	va_list ap;
+	char text[PATH_MAX + REASON_MAX];
 
-	va_start(ap, fmt);
-	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
-	va_end(ap);
+	snprintf(text, sizeof(text), "%s: %s", r->path, why);
 	r->fault(r->arg, text);
 	return -1;
 }
 
-/* The link stays a link: it is the file behind it that is replaced. */
+/* Resolves links: the file that a link names is replaced, and the link stays. */
 static int resolve(struct rewrite *r)
 {
 	char folder[PATH_MAX], *path = realpath(r->s->allowlist, NULL);
@@ -58,20 +55,21 @@ static int resolve(struct rewrite *r)
 
 	snprintf(r->path, sizeof(r->path), "%s", path ? path : r->s->allowlist);
 	if (!path)
-		return fail(r, "%s", strerror(errno));
+		return fail(r, strerror(errno));
 	free(path);
 	snprintf(folder, sizeof(folder), "%s", r->path);
 	dirname(folder);
 	r->name = strrchr(r->path, '/') + 1;
 	n = snprintf(r->new_path, sizeof(r->new_path), "%s/.%s.new", folder, r->name);
 	if (n < 0 || (size_t)n >= sizeof(r->new_path))
-		return fail(r, "%s", strerror(ENAMETOOLONG));
+		return fail(r, strerror(ENAMETOOLONG));
 	r->new_name = strrchr(r->new_path, '/') + 1;
 	r->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return r->folder < 0 ? fail(r, "its folder: %s", strerror(errno)) : 0;
+	return r->folder < 0 ? fail(r, reasonf("its folder: %s", strerror(errno))) : 0;
 }
 
-/* It is never removed: whoever waits for it would hold the lock of a file that is gone. */
+/* The lock file is never removed: a process that waits for it would then hold the lock of a file
+ * that is gone. */
 static int open_lock(struct rewrite *r, const char *name)
 {
 	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -80,7 +78,7 @@ static int open_lock(struct rewrite *r, const char *name)
 
 	if (fd < 0)
 		return errno == EEXIST ? openat(r->folder, name, flags) : -1;
-	/* Made by root, it must not lock out the list's owner. */
+	/* Where root makes the lock file, the list's owner must be able to lock, too. */
 	if (geteuid() == 0 && fstatat(r->folder, r->name, &st, 0) == 0 &&
 	    fchown(fd, st.st_uid, st.st_gid) < 0) {
 		close(fd);
@@ -97,14 +95,15 @@ static int take_lock(struct rewrite *r)
 	snprintf(name, sizeof(name), ".%s.lock", r->name);
 	r->lock = open_lock(r, name);
 	if (r->lock < 0)
-		return fail(r, "its lock %s: %s", name, strerror(errno));
+		return fail(r, reasonf("its lock %s: %s", name, strerror(errno)));
 	for (int waited = 0; flock(r->lock, LOCK_EX | LOCK_NB) < 0; waited += LOCK_STEP_MS) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return fail(r, "its lock %s: %s", name, strerror(errno));
+			return fail(r, reasonf("its lock %s: %s", name, strerror(errno)));
 		if (waited >= REWRITE_LOCK_SECONDS * 1000)
-			return fail(r,
-				    "somebody else has been changing it for %d seconds; try again",
-				    REWRITE_LOCK_SECONDS);
+			return fail(
+			    r,
+			    reasonf("somebody else has been changing it for %d seconds; try again",
+				    REWRITE_LOCK_SECONDS));
 		nanosleep(&step, NULL);
 	}
 	return 0;
@@ -117,7 +116,7 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid;
 }
 
-/* Editors do not know our lock. */
+/* Editors do not take our lock: a change by one shows in the file's inode, size or times. */
 static int check_unchanged(struct rewrite *r)
 {
 	struct stat now;
@@ -140,9 +139,9 @@ static int read_text(struct rewrite *r, int fd)
 	ssize_t n;
 
 	r->text = xmalloc(size + 1);
-	n = io_read_all(fd, r->text, size); /* cut meanwhile: found by its size */
+	n = io_read_all(fd, r->text, size); /* cut meanwhile: check_unchanged finds it */
 	r->len = n > 0 ? (size_t)n : 0;
-	return n < 0 ? fail(r, "%s", strerror(errno)) : 0;
+	return n < 0 ? fail(r, strerror(errno)) : 0;
 }
 
 /* The bytes and what allowlist_load makes of them are of the same file: it did not change from
@@ -153,7 +152,7 @@ static int read_list(struct rewrite *r)
 	int rc = -1;
 
 	if (fd < 0 || fstat(fd, &r->st) < 0) {
-		fail(r, "%s", strerror(errno));
+		fail(r, strerror(errno));
 		goto out;
 	}
 	r->list = load(r, r->path, r->fault, r->arg);
@@ -213,7 +212,7 @@ void rewrite_append(struct rewrite *r, const char *line)
 	r->len += (size_t)sprintf(r->text + r->len, "%s%s\n", sep, line);
 }
 
-/* It is not the list yet, and nobody looks for it by its name. */
+/* Reports a fault of the new file under the name of the list, which is the one that people know. */
 static void load_fault(void *arg, const char *text)
 {
 	struct rewrite *r = arg;
@@ -230,18 +229,19 @@ int rewrite_prepare(struct rewrite *r)
 	struct allowlist *list = NULL;
 	int fd = -1;
 
-	/* What one that died has left; the lock is ours. */
+	/* Removes what a process that died has left; we hold the lock. */
 	if (unlinkat(r->folder, r->new_name, 0) < 0 && errno != ENOENT)
-		return fail(r, "%s: %s", r->new_name, strerror(errno));
+		return fail(r, reasonf("%s: %s", r->new_name, strerror(errno)));
 	fd = openat(r->folder, r->new_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return fail(r, "a new file beside it: %s", strerror(errno));
+		return fail(r, reasonf("a new file beside it: %s", strerror(errno)));
 	r->prepared = true;
 	/* The owner before the mode: chown clears bits of it. */
 	if (io_write_all(fd, r->text, r->len) < 0 || fchown(fd, r->st.st_uid, r->st.st_gid) < 0 ||
 	    fchmod(fd, r->st.st_mode & 07777) < 0 || fsync(fd) < 0) {
-		fail(r, "a new file beside it, with uid %u, gid %u and mode %04o: %s", r->st.st_uid,
-		     r->st.st_gid, r->st.st_mode & 07777, strerror(errno));
+		fail(r,
+		     reasonf("a new file beside it, with uid %u, gid %u and mode %04o: %s",
+			     r->st.st_uid, r->st.st_gid, r->st.st_mode & 07777, strerror(errno)));
 		close(fd);
 		return -1;
 	}
@@ -256,11 +256,12 @@ int rewrite_commit(struct rewrite *r)
 	if (check_unchanged(r) < 0)
 		return -1;
 	if (renameat(r->folder, r->new_name, r->folder, r->name) < 0)
-		return fail(r, "%s", strerror(errno));
+		return fail(r, strerror(errno));
 	r->prepared = false;
-	/* Done, and everybody sees it; only a power cut could undo it. */
+	/* The list is replaced for everybody; only a power cut could still undo that. */
 	if (fsync(r->folder) < 0)
-		fail(r, "changed, but its folder is not on the disk yet: %s", strerror(errno));
+		fail(r, reasonf("changed, but its folder is not on the disk yet: %s",
+				strerror(errno)));
 	return 0;
 }
 

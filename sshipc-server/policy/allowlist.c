@@ -44,7 +44,7 @@ struct load {
 	int faults;
 };
 
-/* line 0: the file itself. */
+/* Reports "PATH:LINE: why"; line 0 is the file itself. */
 static void fault_at(struct load *l, unsigned line, const char *why)
 {
 	char text[FAULT_MAX], number[16] = "";
@@ -76,7 +76,7 @@ static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 			       names);
 }
 
-/* Of an entry with its endpoint. */
+/* Whether what the line says fits the endpoint that it was bound to. */
 static const char *check_endpoint(const struct keyline *k, const struct endpoint *e)
 {
 	char at[ADDRESS_TEXT];
@@ -139,7 +139,7 @@ static void read_lines(struct load *l, FILE *f)
 		if (text[n - 1] == '\n')
 			n--;
 		line++;
-		/* Its lines would be faults, each with a piece of what may be a secret. */
+		/* Each line of it would be a fault that quotes what may be a secret. */
 		if (form) {
 			fault_at(l, line, form);
 			break;
@@ -152,9 +152,9 @@ static void read_lines(struct load *l, FILE *f)
 	free(text);
 }
 
-/* A writer that truncated the file and is not done would revoke the fleet.  The kernel grants a
- * read lease only while nobody has it open for writing; where it grants none at all (another owner,
- * a network file system) nothing is known. */
+/* Loading what a writer has truncated and not yet written would revoke every key.  The kernel
+ * grants a read lease only while nobody has it open for writing; where it grants none at all
+ * (another owner, a network file system) nothing is known. */
 static bool is_being_written(int fd)
 {
 	if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0)
@@ -298,7 +298,7 @@ static void check_sources(struct load *l)
 		if (l->list->entries[i].key.source.len)
 			with[n++] = &l->list->entries[i].key;
 	}
-	qsort(with, n, sizeof(*with), compare_sources);
+	qsort(with, n, sizeof(const struct keyline *), compare_sources);
 	for (size_t i = 1; i < n; i++) {
 		if (address_equal(&with[i]->source, &with[i - 1]->source))
 			fault_at(

@@ -17,19 +17,20 @@ struct allow_entry {
 
 struct allowlist;
 
-/* Reads path through one descriptor (keyfile_check_unwritable; at most 64 MiB) and binds each line
- * to one of the n endpoints: the named one; else the only one; else default_endpoint (NULL: a
- * fault).  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file itself) go to fault, all of
- * them; with any, or when the file cannot be read, NULL is returned.  A key that stands twice (both
- * lines named), an unknown endpoint, permitopen= values none of which names the line's endpoint, a
- * source= that another line has too or whose endpoint is not at 127.x.y.z are faults.  An empty
- * list is valid.  endpoints must outlive it. */
+/* Reads path through one descriptor (folders_open with FOLDERS_STRICT; at most 64 MiB) and binds
+ * each line to one of the n endpoints: the named one; else the only one; else default_endpoint
+ * (NULL: a fault).  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file itself) go to
+ * fault, all of them; with any, or when the file cannot be read, NULL is returned.  A key that
+ * stands twice (both lines named), an unknown endpoint, permitopen= values none of which names the
+ * line's endpoint, a source= that another line has too or whose endpoint is not at 127.x.y.z are
+ * faults.  An empty list is valid.  endpoints must outlive it. */
 struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
 				 const char *default_endpoint,
 				 void (*fault)(void *arg, const char *text), void *arg);
 void allowlist_free(struct allowlist *l);
 
-/* Somebody has it open for writing, which is why it is not read; where that can be known. */
+/* True while another process has it open for writing, in which state it is not loaded.  False where
+ * the kernel does not tell: a file of another owner, a network file system. */
 bool allowlist_is_held(const char *path);
 
 /* The entry of this public key blob, or NULL.  Digest look-up, then the whole blob is compared. */

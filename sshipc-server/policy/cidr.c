@@ -29,7 +29,7 @@ static const char *parse_prefix(const char *text, bool mapped, struct cidr *c)
 		return "the prefix length is not a number";
 	if (bits > 8 * c->len + (mapped ? MAPPED_BITS : 0))
 		return "the prefix is longer than the address";
-	/* A shorter one would cut the mark that makes it IPv4. */
+	/* A shorter prefix would cut into ::ffff:0:0, which makes it an IPv4 address. */
 	if (mapped && bits < MAPPED_BITS)
 		return "bits are set behind the prefix";
 	c->bits = (uint8_t)(mapped ? bits - MAPPED_BITS : bits);

@@ -71,7 +71,7 @@ void explain_free(struct explain *q)
 
 /* ---- the answer ---- */
 
-/* key is that of the line, unless there was one before. */
+/* Takes the key of one line of the file; a second key is a fault. */
 static const char *read_key_line(const char *text, size_t len, struct keyline *key)
 {
 	const char *why = keyform_public_fault(text, len);
@@ -111,7 +111,7 @@ static int read_key(const char *path, struct keyline *key)
 	return rc == 0 ? 0 : -1;
 }
 
-/* What a running server counts or does, and the policy does not ask. */
+/* Prints what a running server enforces by counting or by itself, and the policy does not ask. */
 static void print_limits(const struct keyline *k, char before)
 {
 	char source[ADDRESS_TEXT];
