@@ -11,10 +11,16 @@
 
 enum { MONITOR_MS = 5000 }; /* until a silent monitor is given up */
 
+static void lose(struct broker *b)
+{
+	b->gone = true;
+	b->lost(b->arg);
+}
+
 void broker_tell(struct broker *b, const void *message)
 {
 	if (!b->gone && message_send(b->fd, message, NULL) != 0)
-		b->gone = true;
+		lose(b);
 }
 
 void broker_note(struct broker *b, int priority, const char *text)
@@ -38,22 +44,22 @@ static int receive(struct broker *b, int timeout_ms)
 		return 0;
 	if (rc < 0 || message_recv(b->fd, &b->in, MESSAGE_TO_SESSION) != 1 ||
 	    !message_allowed(b->in.head.type, b->state)) {
-		b->gone = true;
+		lose(b);
 		return -1;
 	}
 	return 1;
 }
 
-bool broker_ask(struct broker *b, const void *question, const bool *stop)
+bool broker_ask(struct broker *b, const void *question)
 {
 	const struct message_head *asked = question;
 
 	broker_tell(b, question);
-	while (!b->gone && !*stop) {
+	while (!b->gone && !b->ended) {
 		const int rc = receive(b, MONITOR_MS);
 
 		if (rc == 0)
-			b->gone = true;
+			lose(b);
 		if (rc != 1)
 			return false;
 		if (message_answers(b->in.head.type) == asked->type && b->in.head.id == asked->id)
@@ -64,9 +70,9 @@ bool broker_ask(struct broker *b, const void *question, const bool *stop)
 	return false;
 }
 
-void broker_poll(struct broker *b, const bool *stop)
+void broker_poll(struct broker *b)
 {
-	while (!*stop && !b->gone && receive(b, 0) == 1) {
+	while (!b->ended && !b->gone && receive(b, 0) == 1) {
 		b->late(b->arg, &b->in);
 		message_close_fds(&b->in);
 	}

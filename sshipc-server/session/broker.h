@@ -12,11 +12,13 @@
 struct broker {
 	int fd;
 	bool gone;		  /* the monitor is lost, or was silent for too long */
+	bool ended;		  /* the owner's to set, at END: nothing is read any more */
 	enum message_state state; /* LOGIN, then UP: what may come is checked against it */
 	struct message in;	  /* the one last received */
 	/* A message that answers no question: the dial of a pending channel is over, or the session
 	 * is. */
 	void (*late)(void *arg, struct message *m);
+	void (*lost)(void *arg); /* once, when gone becomes true */
 	void *arg;
 };
 
@@ -26,10 +28,10 @@ void broker_tell(struct broker *b, const void *message);
 void broker_note(struct broker *b, int priority, const char *text);
 
 /* Sends a question and waits for its answer, b->in: of a type that answers it, with its id.  False:
- * none came, and b->gone or stop tells why.  Late messages are handed on meanwhile. */
-bool broker_ask(struct broker *b, const void *question, const bool *stop);
+ * none came, and b->gone or b->ended tells why.  Late messages are handed on meanwhile. */
+bool broker_ask(struct broker *b, const void *question);
 
 /* Hands on what is there. */
-void broker_poll(struct broker *b, const bool *stop);
+void broker_poll(struct broker *b);
 
 #endif

@@ -54,7 +54,7 @@ static void on_late(void *arg, struct message *m)
 
 	if (type == MESSAGE_END) {
 		snprintf(s->end_reason, sizeof(s->end_reason), "%s", m->end.reason);
-		s->ended = true;
+		s->broker.ended = true;
 		sshloop_fail(s->loop, "ended by the monitor");
 		return;
 	}
@@ -69,29 +69,19 @@ static void on_late(void *arg, struct message *m)
 		relay_abort(c->relay);
 }
 
-void session_tell(struct session *s, const void *message)
+static void on_lost(void *arg)
 {
-	broker_tell(&s->broker, message);
-	if (s->broker.gone && s->loop)
-		sshloop_fail(s->loop, "the monitor is gone");
-}
+	struct session *s = arg;
 
-bool session_ask(struct session *s, const void *question)
-{
-	if (broker_ask(&s->broker, question, &s->ended))
-		return true;
-	if (s->broker.gone)
+	if (s->loop && !s->closing)
 		sshloop_fail(s->loop, "the monitor is gone");
-	return false;
 }
 
 static void on_broker(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
 
-	broker_poll(&s->broker, &s->ended);
-	if (s->broker.gone)
-		sshloop_fail(s->loop, "the monitor is gone");
+	broker_poll(&s->broker);
 	sshloop_kick(s->loop);
 }
 
@@ -104,7 +94,7 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	const struct message_closed m = {
 	    {MESSAGE_CLOSED, c->id}, stats->to_socket, stats->from_socket, stats->end};
 
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 	s->slots[c->id & 0xffff] = NULL;
 	if ((c->id & 0xffff) != s->max)
 		s->free_slots[s->n_free++] = c->id & 0xffff;
@@ -115,7 +105,7 @@ static void tell_limit(struct session *s, enum session_limit which)
 {
 	const struct message_limit m = {{MESSAGE_LIMIT, 0}, which};
 
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 }
 
 static void on_full(void *arg, size_t held)
@@ -135,7 +125,7 @@ static bool ask_open(struct session *s, const struct open_request *o, uint32_t i
 
 	snprintf(m.host, sizeof(m.host), "%s", o->host ? o->host : "");
 	snprintf(m.origin, sizeof(m.origin), "%s", o->origin ? o->origin : "");
-	return session_ask(s, &m) && s->broker.in.head.type != MESSAGE_REFUSED;
+	return broker_ask(&s->broker, &m) && s->broker.in.head.type != MESSAGE_REFUSED;
 }
 
 /* .status has a slot of its own: it says why there is no other.  False: there is none. */
@@ -159,7 +149,7 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	bool one_way;
 	int fd;
 
-	if (!s->authorized || s->ended || s->closing)
+	if (!s->authorized || s->broker.ended || s->closing)
 		return 1;
 	/* Where it can be read it must be there: 0.10 hangs at 10. */
 	if (s->setup->streamlocal && o->action != POLICY_OTHER_CHANNEL &&
@@ -237,14 +227,14 @@ static void refuse(struct session *s, enum policy_action action, const char *wha
 	struct message_refuse m = {{MESSAGE_REFUSE, 0}, action, ""};
 
 	snprintf(m.what, sizeof(m.what), "%s", what);
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 }
 
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	struct session *s = arg;
 
-	unanswered_not();
+	unanswered_claim();
 	switch (ssh_message_type(message)) {
 	case SSH_REQUEST_CHANNEL_OPEN:
 		return on_open(s, message);
@@ -283,7 +273,7 @@ static void check_alive(struct session *s)
 	if (s->alive == ASKED &&
 	    (sshloop_is_suspended(s->loop) || sshloop_bytes_in(s->loop) != s->bytes_then)) {
 		s->alive = NOT_ASKED;
-		session_tell(s, &alive);
+		broker_tell(&s->broker, &alive);
 	}
 }
 
@@ -300,7 +290,7 @@ static void say_stats(struct session *s, bool last)
 		return;
 	s->said = *total;
 	s->said_at = now;
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 }
 
 static void on_pass(void *arg)
@@ -378,16 +368,14 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->setup = setup;
-	s->broker.fd = broker;
-	s->broker.state = MESSAGE_LOGIN;
-	s->broker.late = on_late;
-	s->broker.arg = s;
+	s->broker = (struct broker){
+	    .fd = broker, .state = MESSAGE_LOGIN, .late = on_late, .lost = on_lost, .arg = s};
 	the_session = s;
 	log_redirect(log_to_monitor);
 	if (setup->proof)
 		sigcalls_sign_with(session_sign, s);
 	sigcalls_limit(SESSION_SIGNATURES);
-	unanswered_tell(session_on_unanswered, s);
+	unanswered_set_hook(session_on_unanswered, s);
 	if (start(s, ssh_fd) != 0) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be set up");
 		_exit(1);
@@ -406,12 +394,12 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	event_base_dispatch(s->base);
 	if (!s->authorized)
 		session_tell_left(s);
-	else if (!s->ended)
+	else if (!s->broker.ended)
 		broker_note(&s->broker, LOG_INFO, s->dead_why);
 	say_stats(s, true);
 	s->closing = true; /* the last packets may still run callbacks */
-	unanswered_tell(NULL, NULL);
+	unanswered_set_hook(NULL, NULL);
 	relays_free(s->relays);
-	sshloop_free(s->loop, s->ended ? s->end_reason : s->authorized ? s->dead_why : NULL);
+	sshloop_free(s->loop, s->broker.ended ? s->end_reason : s->authorized ? s->dead_why : NULL);
 	_exit(0);
 }

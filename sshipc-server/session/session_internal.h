@@ -28,7 +28,7 @@ struct session {
 	struct relays *relays;
 	struct event *broker_event;
 	struct broker broker;
-	bool authorized, ended, closing;
+	bool authorized, closing;
 	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
 	uint64_t bytes_then;
 	enum session_reached reached;
@@ -45,12 +45,6 @@ struct session {
 
 /* The channel with that id, or NULL: a late answer may be for one whose slot another has by now. */
 struct chan *session_chan(const struct session *s, uint32_t id);
-
-/* Sends a message. */
-void session_tell(struct session *s, const void *message);
-
-/* Sends a question and waits for its answer, s->broker.in. */
-bool session_ask(struct session *s, const void *question);
 
 /* A sigcalls_signer: the monitor signs. */
 struct sigcalls_exchange;

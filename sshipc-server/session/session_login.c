@@ -52,12 +52,12 @@ void session_tell_left(struct session *s)
 		n = s->n_first < BINARY_MAX ? s->n_first : BINARY_MAX;
 	if (sshloop_keyed(s->loop))
 		s->reached = SESSION_KEYED;
-	if (!s->ended && s->reached >= SESSION_GREETED)
+	if (!s->broker.ended && s->reached >= SESSION_GREETED)
 		snprintf(m.why, sizeof(m.why), "%.200s", s->dead_why);
 	m.reached = s->reached;
 	m.first_len = n;
 	memcpy(m.first, s->first, n);
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 }
 
 /* Not a certificate's: libssh would not check its authority. */
@@ -78,7 +78,7 @@ bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, si
 
 	snprintf(m.algorithm, sizeof(m.algorithm), "%s", x->algorithm);
 	memcpy(m.hashed, x->hashed, x->n);
-	answered = session_ask(s, &m);
+	answered = broker_ask(&s->broker, &m);
 	explicit_bzero(&m, sizeof(m));
 	if (!answered || made->raw_len == 0 || made->raw_len > *len)
 		return false;
@@ -131,7 +131,7 @@ static void tell_fault(struct session *s, const char *user, const struct unanswe
 	memcpy(m.key, login->blob, login->blob_len);
 	snprintf(m.algorithm, sizeof(m.algorithm), "%s", login->algorithm);
 	snprintf(m.user, sizeof(m.user), "%s", user ? user : "");
-	session_tell(s, &m);
+	broker_tell(&s->broker, &m);
 }
 
 void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login)
@@ -144,7 +144,7 @@ void session_on_unanswered(void *arg, ssh_message message, const struct unanswer
 	struct session *s = arg;
 	const enum sigcalls_check checked = sigcalls_checked();
 
-	if (s->ended)
+	if (s->broker.ended)
 		return;
 	if (ssh_message_type(message) == SSH_REQUEST_CHANNEL_OPEN)
 		broker_note(&s->broker, LOG_WARNING,
@@ -162,7 +162,8 @@ static int probe(struct session *s, const char *user, ssh_key key)
 
 	m.key_len = session_key_blob(key, m.key);
 	snprintf(m.user, sizeof(m.user), "%s", user);
-	return session_ask(s, &m) && s->broker.in.known.yes ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
+	return broker_ask(&s->broker, &m) && s->broker.in.known.yes ? SSH_AUTH_SUCCESS
+								    : SSH_AUTH_DENIED;
 }
 
 static int authorize(struct session *s, ssh_session ssh, const char *user, ssh_key key)
@@ -179,7 +180,7 @@ static int authorize(struct session *s, ssh_session ssh, const char *user, ssh_k
 	m.key_len = session_key_blob(key, m.key);
 	snprintf(m.user, sizeof(m.user), "%s", user);
 	snprintf(m.version, sizeof(m.version), "%s", version ? version : "");
-	if (!session_ask(s, &m))
+	if (!broker_ask(&s->broker, &m))
 		return SSH_AUTH_DENIED;
 	if (s->broker.in.head.type == MESSAGE_GRANT) {
 		grant(s, s->broker.in.grant.max_channels);
@@ -195,12 +196,12 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 {
 	struct session *s = arg;
 
-	unanswered_not();
+	unanswered_claim();
 	sigcalls_checked();
-	if (s->authorized || s->ended || s->closing || !user)
+	if (s->authorized || s->broker.ended || s->closing || !user)
 		return SSH_AUTH_DENIED;
 	if (!type_taken(key)) {
-		tell_fault(s, user, unanswered_now(),
+		tell_fault(s, user, unanswered_current(),
 			   state == SSH_PUBLICKEY_STATE_NONE ? SESSION_QUERY : SESSION_UNCHECKED);
 		return SSH_AUTH_DENIED;
 	}
@@ -217,6 +218,6 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 /* libssh would look for a keytab file before anyone is authenticated. */
 ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
 {
-	unanswered_not();
+	unanswered_claim();
 	return NULL;
 }

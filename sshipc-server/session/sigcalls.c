@@ -2,6 +2,15 @@
 /*
  * Runs in the session process and in the spawner's self-test: libssh calls these functions for
  * libcrypto's.  They may change nothing for any other caller, and have no private key.
+ *
+ *	key exchange	EVP_DigestUpdate(what is hashed)  noted, since only the hash comes next
+ *			EVP_DigestSign(hash)		  the signer is asked in libcrypto's place
+ *	login		EVP_DigestVerify(request)	  counted; good: kept for sigcalls_take
+ *			a callback, if it was good; else nothing (unanswered.c), and
+ *			sigcalls_checked tells why
+ *
+ * The trap: libcrypto is used for more than that.  A call is told by the length of its data: 32, 48
+ * or 64 bytes are the hash of a key exchange, 69 what a token signs, and anything longer a login.
  */
 #include "sigcalls.h"
 
@@ -64,13 +73,14 @@ enum sigcalls_check sigcalls_checked(void)
 	return checked;
 }
 
-/* Only the hash of a key exchange is that short: what a login signs has the names in it. */
+/* Only the hash of a key exchange is that short: what a login signs has the session id, and names,
+ * in it. */
 static bool is_hash(size_t n)
 {
 	return n <= SIGNATURE_HASH;
 }
 
-/* The last that is hashed before a signature is the key exchange. */
+/* What was hashed last before a signature is the key exchange. */
 int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *data, size_t n)
 {
 	static int (*real)(EVP_MD_CTX *, const void *, size_t);
@@ -107,9 +117,9 @@ int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *raw, size_t *len, const unsig
 	return rc;
 }
 
-/* libssh takes any name in the request, and signs over that one (RFC 4252 section 7).  Of a token
- * only a hash is seen. */
-static bool named(const char *algorithm, const unsigned char *data, size_t n)
+/* Does the request name the algorithm of its signature (RFC 4252 section 7)?  libssh takes any name
+ * there.  Of what a token signs only a hash is seen, so that this cannot be asked. */
+static bool names_algorithm(const char *algorithm, const unsigned char *data, size_t n)
 {
 	struct field_reader r = {data, n};
 	struct field f;
@@ -130,7 +140,8 @@ static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	const char *algorithm = signature_algorithm(ctx, token);
 	struct field_reader r = {data + SIGNATURE_TOKEN_FLAGS + 1, 4};
 
-	if (!algorithm || len > sizeof(calls.last.raw) || !(token || named(algorithm, data, n)))
+	if (!algorithm || len > sizeof(calls.last.raw) ||
+	    !(token || names_algorithm(algorithm, data, n)))
 		return;
 	calls.last = (struct signature){.len = len};
 	snprintf(calls.last.algorithm, sizeof(calls.last.algorithm), "%s", algorithm);
@@ -142,7 +153,7 @@ static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	calls.good = true;
 }
 
-/* Before any arithmetic. */
+/* Asked before any arithmetic is done for it. */
 static enum sigcalls_check may_check(const EVP_MD_CTX *ctx)
 {
 	uint8_t blob[KEYLINE_BLOB_MAX];

@@ -2,11 +2,14 @@
 #ifndef SSHIPC_SERVER_SIGCALLS_H
 #define SSHIPC_SERVER_SIGCALLS_H
 /*
- * The signatures that libssh makes and checks, seen and made elsewhere: libcrypto's public
- * EVP_DigestSign, EVP_DigestVerify and EVP_DigestUpdate are interposed, whose calls within libssh
- * go through the dynamic linker.  Nothing changes for other callers, nor before sigcalls_sign_with
- * and sigcalls_limit.
- * selftest.h proves at start that both are seen.
+ * The signatures that libssh makes and checks.  Those of key exchanges are made by somebody else
+ * (the monitor), so that no private host key is here; those of logins are kept for the monitor, and
+ * counted before they cost any arithmetic.
+ *
+ * For that libcrypto's public EVP_DigestSign, EVP_DigestVerify and EVP_DigestUpdate are interposed,
+ * whose calls within libssh go through the dynamic linker; selftest.h proves at each start that
+ * they are seen.  Nothing changes for other callers, nor before sigcalls_sign_with and
+ * sigcalls_limit.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the session process, called by libssh and by the session's callbacks; in the spawner only
- * while the self-test runs.  Each message of libssh's is freed right after its callback, or right
- * after libssh gave it up: what no callback has claimed until then has no answer.
+ * while the self-test runs.  It answers nothing itself: its hook does.
+ *
+ * libssh makes an ssh_message of each request, and frees it in one of two places:
+ *
+ *	parsed, signature good	-> callback -> unanswered_claim()  -> ssh_message_free()
+ *	refused by libssh	-> (no callback, no answer)	   -> ssh_message_free() -> hook
+ *
+ * So a message that no callback has claimed when it is freed has no answer.  libssh has forgotten
+ *by then what a login named: its algorithm and key are noted while it reads them from the packet.
  */
 #include "unanswered.h"
 
@@ -17,25 +24,26 @@ static struct {
 	unanswered_hook *hook;
 	void *arg;
 	bool answered, seen;
-	/* The reads by which libssh unpacks a login (RFC 4252 section 7), after its method. */
+	/* What libssh reads next of a login by public key (RFC 4252 section 7), after the name of
+	 * the method.  A string is read in two steps: its length, then its bytes. */
 	enum { NOTHING, FLAG, NAME_LENGTH, NAME, BLOB_LENGTH, BLOB } next;
 	ssh_buffer buffer;
 	uint32_t length;
 	struct unanswered_login login;
 } now;
 
-void unanswered_tell(unanswered_hook *hook, void *arg)
+void unanswered_set_hook(unanswered_hook *hook, void *arg)
 {
 	now.hook = hook;
 	now.arg = arg;
 }
 
-void unanswered_not(void)
+void unanswered_claim(void)
 {
 	now.answered = true;
 }
 
-const struct unanswered_login *unanswered_now(void)
+const struct unanswered_login *unanswered_current(void)
 {
 	return &now.login;
 }
@@ -53,7 +61,7 @@ static bool is_text(const char *text, const void *data, uint32_t len)
 	return len == strlen(text) && memcmp(data, text, len) == 0;
 }
 
-/* The next one that was expected; false: it is another. */
+/* Notes what was read; false: it is not what was expected next, or the last of it. */
 static bool read_next(const void *data, uint32_t len)
 {
 	switch (now.next) {
@@ -95,7 +103,7 @@ void unanswered_read(ssh_buffer buffer, const void *data, uint32_t len)
 		now.next = FLAG;
 		now.buffer = buffer;
 	} else if (is_text("gssapi-keyex", data, len)) {
-		/* Since 0.12 libssh answers that one, and then gives it up. */
+		/* Since 0.12 libssh answers this method by itself, before it frees the message. */
 		now.answered = true;
 	} else if (now.next != NOTHING && (buffer != now.buffer || !read_next(data, len))) {
 		now.next = NOTHING;

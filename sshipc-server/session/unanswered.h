@@ -2,11 +2,13 @@
 #ifndef SSHIPC_SERVER_UNANSWERED_H
 #define SSHIPC_SERVER_UNANSWERED_H
 /*
- * The requests that libssh's server side drops without asking us and without an answer: a login
- * whose signature is wrong, an algorithm or a key that it does not know, a malformed open, one with
- * a maximum packet size of 0.  Their senders would wait.  Seen by interposing libssh's public
- * ssh_message_free, whose calls within libssh go through the dynamic linker; selftest.h proves at
- * start that they still do.
+ * Requests that libssh's server drops without a callback and without an answer: a login whose
+ * signature is wrong, or whose algorithm or key libssh does not know; a malformed channel open, or
+ * one with a maximum packet size of 0.  A client that sent one would wait for the answer for ever,
+ * and nobody would log or count it.
+ *
+ * They are seen by interposing libssh's public ssh_message_free, whose calls within libssh go
+ * through the dynamic linker; selftest.h proves at each start that they still do.
  */
 #include <libssh/libssh.h>
 #include <stdbool.h>
@@ -26,19 +28,19 @@ struct unanswered_login {
  * answered with ssh_message_reply_default(). */
 typedef void unanswered_hook(void *arg, ssh_message message, const struct unanswered_login *login);
 
-/* From now on such requests are told to hook (NULL: to nobody). */
-void unanswered_tell(unanswered_hook *hook, void *arg);
+/* From now on hook is called for each such request (NULL: nothing is). */
+void unanswered_set_hook(unanswered_hook *hook, void *arg);
 
-/* In a callback of libssh for a message: it will be answered. */
-void unanswered_not(void);
+/* To be called in each callback of libssh for a message: it will be answered. */
+void unanswered_claim(void);
 
-/* The login whose callback runs. */
-const struct unanswered_login *unanswered_now(void);
+/* The login by public key whose callback runs. */
+const struct unanswered_login *unanswered_current(void);
 
-/* Whether any message was freed by way of us since the last call. */
+/* Whether libssh has freed a message through this module since the last call. */
 bool unanswered_seen(void);
 
-/* What libssh reads from a packet; see streamlocal.c. */
+/* Each piece that libssh reads out of a packet; called by streamlocal.c, which interposes that. */
 void unanswered_read(ssh_buffer buffer, const void *data, uint32_t len);
 
 #endif

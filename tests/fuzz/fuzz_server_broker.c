@@ -10,16 +10,21 @@
 #include "broker.h"
 
 static const uint32_t id = 0x00010000;
-static size_t late;
+static size_t late, lost;
 
 /* As the session reads what it did not ask for. */
 static void on_late(void *arg, struct message *m)
 {
 	late++;
 	if (m->head.type == MESSAGE_END)
-		*(bool *)arg = strlen(m->end.reason) < sizeof(m->end.reason);
+		((struct broker *)arg)->ended = strlen(m->end.reason) < sizeof(m->end.reason);
 	else if (m->head.id == id && m->head.type == MESSAGE_OPENED)
 		close(message_take_fd(m, 0));
+}
+
+static void on_lost(void *arg)
+{
+	lost++;
 }
 
 static size_t feed(int sock, const uint8_t *data, size_t size)
@@ -51,24 +56,23 @@ static size_t feed(int sock, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const int before = fuzz_next_fd();
-	bool ended = false;
 	const struct message_open open = {.head = {MESSAGE_OPEN, id}};
-	struct broker b = {.state = MESSAGE_UP, .late = on_late, .arg = &ended};
+	struct broker b = {.state = MESSAGE_UP, .late = on_late, .lost = on_lost, .arg = &b};
 	int pair[2];
 	size_t sent;
 
-	late = 0;
+	late = lost = 0;
 	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
 	b.fd = pair[1];
 	sent = feed(pair[0], data, size);
 	/* No more comes after these. */
 	EXPECT(shutdown(pair[0], SHUT_WR) == 0);
-	if (broker_ask(&b, &open, &ended)) {
+	if (broker_ask(&b, &open)) {
 		EXPECT(message_answers(b.in.head.type) == MESSAGE_OPEN && b.in.head.id == id);
 		message_close_fds(&b.in);
-		broker_poll(&b, &ended);
+		broker_poll(&b);
 	}
-	EXPECT((b.gone || ended) && late <= sent);
+	EXPECT((b.gone || b.ended) && lost == b.gone && late <= sent);
 	close(pair[0]);
 	close(pair[1]);
 	EXPECT(fuzz_next_fd() == before);
