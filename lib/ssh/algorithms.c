@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the spawner, the session process and the client, before a key exchange.  It sets options of
- * libssh and reads no file but, on ARM, /proc/cpuinfo.
+ * Runs in the spawner, the session process and the client, called before a key exchange.  It sets
+ * options of libssh and reads no file but, on ARM, /proc/cpuinfo; whether a key is trusted is not
+ * decided here.
  */
 #include "algorithms.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In every process that has to do with keys; what it reads may come from a peer.  It allocates
- * nothing, and of libcrypto it calls the hash only.
+ * Runs in every process that has to do with keys, called for each public key that is read, printed
+ * or compared; what it reads may come from a peer.  It allocates nothing, and of libcrypto it calls
+ * the hash only.
  */
 #include "keyblob.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the doctor (--check), called by check.c for the steps that need no server.  Connects to
- * nobody, and sets no variable.
+ * Runs in the doctor (--check), called by check.c for the steps that need no server: listeners and
+ * environment.  It connects to nobody, keeps no address bound, and sets no variable.
  */
 #include "local.h"
 

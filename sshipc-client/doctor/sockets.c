@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the doctor (--check), for what it tells people.  What other users' processes could feign here
- * is a wrong word in that text, no more.
+ * Runs in the doctor (--check), called by check.c, local.c and available.c: sockets and
+ * their programs, by the tables of /proc.
+ * Its words are for people and nothing is decided by them, since processes of other users could put
+ * a wrong name there.
  */
 #include "sockets.h"
 

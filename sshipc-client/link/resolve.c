@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the client's process, called by reach.c; getaddrinfo(3) runs in a child, which is killed
- * when its time is over.  The child may use no descriptor but its pipe, and its answer is checked
- * like a peer's.
+ * when its time is over.  The child may use no descriptor but its pipe, and its answer is read
+ * within its bounds.
  */
 #include "resolve.h"
 

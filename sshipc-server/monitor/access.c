@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, for .status and ctl.  What it says is advice for people: nothing is decided
- * by it, the dialler's own rights do that.
+ * Runs in the monitor, called by status.c and answers.c: may a user connect to a socket file?  An
+ * answer for people, by modes and groups; whether a connect works the kernel decides, by the rights
+ * of the dialler.
  */
 #include "access.h"
 

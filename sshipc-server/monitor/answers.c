@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by monitor.c for each request on the control socket, whose caller
- * control.c has checked.
+ * control.c has checked.  It only writes what the monitor knows; commands that change something
+ * call the files that do.
  */
 #include "answers.h"
 

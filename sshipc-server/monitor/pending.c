@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by login.c, revoke.c and answers.c.  Holds keys in memory only, and
- * none of them is worth anything at a login.
+ * Runs in the monitor, called by login.c, revoke.c and answers.c: unlisted keys that wait for "ctl
+ * approve".  They are in memory only, limited in number, and none of them opens anything at a
+ * login.
  */
 #include "pending.h"
 

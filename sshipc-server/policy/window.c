@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor (policy.c, and reload's timer for the next change) and in -t, -T, --explain
- * and ctl.  Pure: it never asks what time it is.
+ * Runs in the monitor, called by policy.c and by reload.c's timer for the next change, and in -t,
+ * -T,
+ * --explain and ctl.  Pure: the time is an argument, and the only thing read from outside is the
+ * time zone.
  */
 #include "window.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in helpers, called by their main functions; helper_fail also by launch.c in a process that
- * could not become one.
+ * Runs in helpers (the dialler, the spawner), called by their main functions; helper_fail also by
+ * launch.c in a process that could not become one.  It may not log: a helper's last words are a
+ * message to the monitor.
  */
 #include "helper.h"
 

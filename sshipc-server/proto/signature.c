@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the monitor, which signs and checks, and in the session, which names the algorithm of a
- * signature that libssh makes or checks.
+ * Runs in the monitor, which signs and checks, and in the session, which names the algorithm of a
+ * signature that libssh makes or checks.  It takes fields of known length and keeps no key.
  */
 #include "signature.h"
 
