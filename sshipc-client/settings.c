@@ -37,7 +37,7 @@ void settings_check_keys(struct options_file *f, config_setting_t *group)
 		options_fault(f, agent_key, "one key is offered: give identity or agent_key");
 }
 
-/* One before it has this name. */
+/* Whether a tunnel that stands before this one in the file has the name. */
 static bool is_repeated(const config_setting_t *group, const char *name)
 {
 	const config_setting_t *all = config_setting_parent(group), *one;
@@ -51,7 +51,8 @@ static bool is_repeated(const config_setting_t *group, const char *name)
 	return false;
 }
 
-/* The one that is asked for is set over what the file has for all; any other is only looked at. */
+/* Sets the tunnel that is asked for over what the file has for all tunnels; any other one is only
+ * checked, in a struct that is thrown away. */
 void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *settings)
 {
 	struct settings *s = settings, other = {.unsafe_listen = s->unsafe_listen}, *to = &other;
@@ -90,13 +91,13 @@ void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *
 
 /* ---- the command line ---- */
 
-/* The command line as it stands: whether it makes sense is known once the file is read. */
+/* The command line as it was given; whether it is complete is known once the file is read. */
 struct words {
 	struct option_line options;
 	const char *host;
 };
 
-/* Takes "--" and what follows off, before getopt moves it about; returns what is left of argc. */
+/* Cuts "--" and the COMMAND off before getopt permutes argv; returns the argc that is left. */
 static int cut_command(int argc, char **argv, struct settings *s)
 {
 	for (int i = 1; i < argc; i++) {
@@ -108,7 +109,7 @@ static int cut_command(int argc, char **argv, struct settings *s)
 	return argc;
 }
 
-/* The server, or a tunnel. */
+/* Takes an argument that is no option: the server, or @NAME of a tunnel. */
 static int add_argument(struct words *w, struct settings *s, const char *text)
 {
 	if (text[0] != '@') {
@@ -176,7 +177,7 @@ static int apply_words(struct settings *s, const struct words *w)
 		return usage("the port is given twice");
 	if (options_given(given, "identity") && options_given(given, "agent-key"))
 		return usage("one key is offered: give --identity or --agent-key");
-	/* The file's listeners may be another process's: a command has its own. */
+	/* Another process may have the file's listeners open: a COMMAND gets one of its own. */
 	if (s->command || options_given(given, "stdio") ||
 	    options_given(given, "print-dbus-address"))
 		settings_drop_listen(s);
@@ -198,7 +199,7 @@ static void set_server_defaults(struct settings *s)
 
 static int check_complete(const struct settings *s)
 {
-	/* A file of tunnels only is whole. */
+	/* -t takes a file that has tunnels only. */
 	const bool whole = s->test && s->has_tunnels && !s->tunnel;
 
 	if (!s->host && whole)
@@ -237,7 +238,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 		return rc;
 	if (options_given(&w.options, "json") && !options_given(&w.options, "check"))
 		return usage("--json goes with --check");
-	/* Where somebody else's words are on the terminal, ours are few. */
+	/* A COMMAND, or a peer on stdout, writes to the same terminal: we log warnings only. */
 	s->verbosity = s->command || options_given(&w.options, "stdio") ? LOG_WARNING : LOG_INFO;
 	s->unsafe_listen = options_given(&w.options, "unsafe-listen");
 	if (!options_given(&w.options, "keygen"))

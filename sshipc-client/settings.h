@@ -80,7 +80,8 @@ extern void (*settings_version_details)(void);
 /* The table.  options_read and options_print with it are client.conf's and -T's. */
 extern const struct options settings_options;
 
-/* Between the two halves: setters of the table (options.h), and what it has called. */
+/* Between settings.c and settings_table.c: what rows of the table name (options.h).  set_nothing is
+ * for what options_given or a group's handler has read. */
 const char *settings_set_server(void *settings, const char *value);
 const char *settings_set_nothing(void *target, const char *value);
 void settings_drop_listen(void *settings);

@@ -22,8 +22,8 @@ void (*settings_version_details)(void);
 
 /* ---- the server ---- */
 
-/* What HOST, [V6] and a bare V6 lack: out is HOST:PORT in any case, *has_port whether that PORT was
- * given. */
+/* Writes HOST:PORT into out: brackets are put around a bare IPv6 address, and the port is 1 where
+ * none is given, which *has_port tells. */
 static int complete_host(const char *where, char *out, size_t size, bool *has_port)
 {
 	struct address numeric;
@@ -95,7 +95,7 @@ void settings_drop_listen(void *settings)
 		spec_free(&s->specs[--s->n_specs]);
 }
 
-/* Takes new over. */
+/* Owns new from here on, also where it is refused. */
 static const char *add_spec(struct settings *s, struct spec *new)
 {
 	const char *why = s->n_specs == SETTINGS_SPECS ? "there are too many listeners" : NULL;
@@ -139,7 +139,8 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 	return NULL;
 }
 
-/* It cannot be taken back: not by the file what the command line allows, nor by one tunnel. */
+/* The file cannot take back what the command line allows, nor a tunnel what the file allows for
+ * all. */
 static const char *set_unsafe(void *flag, const char *value)
 {
 	*(bool *)flag |= strcmp(value, "true") == 0;
@@ -162,7 +163,7 @@ static const char *set_path(void *target, const char *value)
 	return NULL;
 }
 
-/* One key is offered: the one that is given last. */
+/* Only one key is offered: an identity replaces a key of the agent that was set before. */
 static const char *set_identity(void *settings, const char *value)
 {
 	struct settings *s = settings;
@@ -220,13 +221,13 @@ static const char *show_hostkey(const void *settings, size_t i, char *buf)
 
 /* ---- the connection ---- */
 
-/* "" takes back, for one tunnel, what the file has for all. */
+/* In a tunnel "" takes back the command that the file has for all. */
 static const char *set_via(void *target, const char *value)
 {
-	const char *why = NULL;
+	const char *why = via_check(value);
 	char **via = target;
 
-	if (*value && via_check(value, &why) < 0)
+	if (why)
 		return why;
 	free(*via);
 	*via = *value ? xstrdup(value) : NULL;

@@ -30,7 +30,7 @@ static bool is_list(const struct option_row *r)
 	return r->type == OPTION_LIST || r->type == OPTION_GROUPS;
 }
 
-/* On the command line it has no value. */
+/* Whether the option takes no value on the command line. */
 static bool is_bare(const struct option_row *r)
 {
 	return r->type == OPTION_FLAG || r->type == OPTION_STEP || r->type == OPTION_DO;
@@ -120,7 +120,7 @@ void options_print_fault(void *count, const char *text)
 		++*faults;
 }
 
-/* As getopt_long takes it; shorts with ":" behind a letter that has a value. */
+/* Fills the arrays of getopt_long; in shorts a ":" follows a letter that takes a value. */
 static void make_getopt(const struct options *o, char shorts[2 * OPTION_ROWS + 2],
 			struct option longs[OPTION_ROWS])
 {
@@ -149,8 +149,9 @@ static const struct option_row *find_row(const struct options *o, int c)
 	return is_end(r) ? NULL : r;
 }
 
-/* getopt tells apart by optopt: 0 for an unknown word, a known option for a value that it lacks or
- * does not take, else the unknown letter, which may stand within a word that is not yet done. */
+/* Which fault it is getopt tells by optopt: 0 for an unknown word, a known option for a value that
+ * it lacks or does not take, else the unknown letter, which may stand within a word that is not yet
+ * done. */
 static int refuse_option(const struct options *o, int c, const char *word)
 {
 	const struct option_row *r = optopt ? find_row(o, optopt) : NULL;
@@ -163,7 +164,7 @@ static int refuse_option(const struct options *o, int c, const char *word)
 	return options_usage(o, "unknown option '%s'", word);
 }
 
-/* How a message calls it. */
+/* The option's name in a message: -l or --listen. */
 static const char *name_of(const struct options *o, const struct option_row *r, char buf[64])
 {
 	if (o->letters && r->letter)
@@ -196,7 +197,7 @@ static int add_word(const struct options *o, struct option_line *line, const str
 
 	if (value && !*value)
 		return options_usage(o, "the value of option '%s' is empty", name_of(o, r, name));
-	/* The last of two would win in silence. */
+	/* The last of two values would hold, and nobody would notice the first. */
 	if (value && !is_list(r) && find_word(line, r->word))
 		return options_usage(o, "option '%s' is given twice", name_of(o, r, name));
 	if (line->n == OPTION_WORDS)
@@ -213,7 +214,7 @@ int options_parse(const struct options *o, int argc, char **argv, struct option_
 
 	line->n = 0;
 	make_getopt(o, shorts, longs);
-	optind = 0; /* from the start, also the second time */
+	optind = 0; /* getopt begins anew: ctl has read options of its own before */
 	opterr = 0;
 	while (rc == GO_ON && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct option_row *r = c == '?' || c == ':' ? NULL : find_row(o, c);

@@ -3,9 +3,9 @@
 #define SSHIPC_OPTIONS_H
 /*
  * Settings by table: a row per setting drives the command line (getopt_long), --help, the file
- * (libconfig), -T and the defaults.  One setter a row takes the text of either source and returns
- * its reason against it; the engine says it, with the option's name or with FILE:LINE.  Knows no
- * setting itself.
+ * (libconfig), -T and the defaults.  One setter per row takes the text of either source and
+ * returns its reason against it; the engine reports it with the option's name or with FILE:LINE.
+ * The engine itself knows no setting.
  *
  * The order of a program: options_defaults, options_parse (nothing is set yet), options_read for
  * its file, options_apply: what the command line gives replaces the file's, a list as a whole.
@@ -27,7 +27,7 @@ enum option_type {
 	OPTION_LIST,   /* set once per element; in the file a text or a list of texts */
 	OPTION_GROUPS, /* in the file a list of groups; on the command line as OPTION_LIST */
 	OPTION_MAYBE,  /* --WORD or --WORD=VALUE: set gets NULL or VALUE */
-	OPTION_DO,     /* the command line ends here: run's exit code is the program's */
+	OPTION_DO,     /* run is called at once; what it returns is the program's exit code */
 };
 
 struct options;
@@ -40,13 +40,14 @@ struct option_row {
 	const char *argument;
 	const char *help; /* lines; NULL: --help does not name it */
 	enum option_type type;
-	size_t at;	     /* what the functions below get: what stands there in the settings */
+	size_t at; /* offset in the settings: set, clear, show and print get what is there */
 	int min, max, value; /* value: the default of a flag, a number or a word */
 	const char *const *words;
 	const char *initial; /* the default of a text, or the one element of a list */
 	/* NULL, or the reason against value (reason.h). */
 	const char *(*set)(void *target, const char *value);
-	/* A list before the first element of a file, of a group or of the command line. */
+	/* Empties a list before the first element that a file, a group or the command line gives.
+	 */
 	void (*clear)(void *target);
 	/* For -T: a text, or element i of a list, static or in buf.  NULL: there is none. */
 	const char *(*show)(const void *target, size_t i, char buf[OPTION_TEXT_MAX]);
@@ -64,11 +65,12 @@ struct options {
 	/* A message says -l '1' and in a file listen "1"; else it says --listen "1" and listen:
 	 * "1". */
 	bool letters;
-	/* NULL, or what is wrong with the members of a whole file; tells options_fault. */
+	/* NULL, or called once a file's settings are set: reports by options_fault what does not go
+	 * together in it. */
 	void (*check)(struct options_file *f, config_setting_t *root);
 };
 
-/* The command line as it stands. */
+/* The command line as it was given, nothing of it set yet. */
 struct option_line {
 	struct option_word {
 		const struct option_row *row;
@@ -77,14 +79,15 @@ struct option_line {
 	size_t n;
 };
 
-/* Sets every default; settings is all zero, or has what is no row's. */
+/* Sets every default.  What the rows name is all zero before. */
 void options_defaults(const struct options *o, void *settings);
 
-/* Reads argv; optind is the first argument that is no option.  -1 to go on, or the exit code, after
- * a message: an unknown option, a value that is missing, empty, given twice or not taken. */
+/* Reads argv into line; optind is then the first argument that is no option.  -1 to go on, or the
+ * exit code, after a message: an unknown option, a value that is missing, empty, given twice or not
+ * taken. */
 int options_parse(const struct options *o, int argc, char **argv, struct option_line *line);
 
-/* NULL: --word is not there, "": without a value. */
+/* The first value of --word; "" for one without a value, NULL where the option is not given. */
 const char *options_given(const struct option_line *line, const char *word);
 
 /* Sets what the command line gives, in its order.  -1 to go on, or EX_USAGE after a message. */
@@ -113,7 +116,7 @@ void options_print(const struct options *o, const void *settings);
  */
 void options_print_text(const char *before, const char *text, const char *after);
 
-/* A row's run: --help.  EX_OK. */
+/* The run of a row for --help.  Returns EX_OK. */
 int options_help(const struct options *o);
 
 /* Writes "PROGRAM: text; see PROGRAM --help" to stderr.  Returns EX_USAGE. */

@@ -20,7 +20,7 @@
 
 #define FAULT_MAX (OPTION_TEXT_MAX + 4096 + 16)
 
-/* Its own user's group may write a checkout of his. */
+/* A user's private group may write, as in a checkout under umask 002. */
 enum { SETTINGS_TRUST = FOLDERS_PRIVATE_GROUP | FOLDERS_ANY_KIND };
 
 struct options_file {
@@ -105,7 +105,7 @@ static const char *set_number(const config_setting_t *s, const struct option_row
 	return options_set(r, settings, text);
 }
 
-/* A lone text is a list of one. */
+/* Sets a list; a lone text is a list of one. */
 static const char *set_list(struct options_file *f, config_setting_t *s, const struct option_row *r,
 			    void *settings)
 {
@@ -182,7 +182,7 @@ void options_group(struct options_file *f, config_setting_t *group, const struct
 		if (!r->name)
 			report_unknown(f, s, rows);
 	}
-	/* What a flag allows, it allows whatever stands after it. */
+	/* Flags come first: what one allows, as unsafe_listen does, holds wherever it stands. */
 	for (int flags = 1; flags >= 0; flags--) {
 		for (const struct option_row *r = rows; r->name || r->word; r++) {
 			config_setting_t *s =
@@ -196,8 +196,9 @@ void options_group(struct options_file *f, config_setting_t *group, const struct
 
 /* ---- the file ---- */
 
-/* Reads path, or says why not.  What others may write settles nothing; /dev/null and pipes are no
- * files; libconfig's scanner ends the whole program when it reads a folder. */
+/* Reads path into f->cfg with libconfig's *rc, or returns why not.  A file that others may write is
+ * refused, and so is a folder, on which libconfig's scanner would end the program; /dev/null and
+ * pipes are opened by libconfig itself. */
 static const char *read_settings(struct options_file *f, int *rc, char why[FOLDERS_ERROR])
 {
 	struct stat st;
@@ -220,8 +221,8 @@ static const char *read_settings(struct options_file *f, int *rc, char why[FOLDE
 		   : NULL;
 }
 
-/* The files that settings came from by @include, before any is set.  Each has one text for its
- * name. */
+/* Checks the files that settings came from by @include, before any is set.  libconfig has one copy
+ * of each file's name, so that equal pointers are the same file. */
 static void check_included(struct options_file *f, config_setting_t *group, const char **last)
 {
 	const char *file = config_setting_source_file(group);

@@ -34,15 +34,13 @@ struct via {
 	struct event *over;
 };
 
-int via_check(const char *command, const char **errstr)
+const char *via_check(const char *command)
 {
 	for (const char *p = command; (p = strchr(p, '%')); p += 2) {
-		if (p[1] != 'h' && p[1] != 'p' && p[1] != '%') {
-			*errstr = "%h, %p and %% are all that may begin with a percent sign";
-			return -1;
-		}
+		if (p[1] != 'h' && p[1] != 'p' && p[1] != '%')
+			return "%h, %p and %% are all that may begin with a percent sign";
 	}
-	return 0;
+	return NULL;
 }
 
 /* The set is that of OpenSSH 9.6 (CVE-2023-51385). */

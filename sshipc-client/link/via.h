@@ -21,9 +21,9 @@
 
 struct via;
 
-/* Is command one that via_start takes?  %h, %p and %% are all that begins with a percent sign.  0,
- * or -1 with *errstr (static). */
-int via_check(const char *command, const char **errstr);
+/* Is command one that via_start takes?  %h, %p and %% are all that begins with a percent sign.
+ * NULL, or the reason against it (static). */
+const char *via_check(const char *command);
 
 /* May host stand in a command?  Nothing that a shell takes for more than a word, nor a program for
  * an option. */
