@@ -141,7 +141,7 @@ static void look_at_dial(struct doctor *d, const struct status *st)
 	} else if (d->granted && (st->dial_age < 0 || st->dial_age > elapsed) &&
 		   elapsed <= d->dial_seconds) {
 		loop_after(d->pause, ASK_MS);
-	} else if (d->granted && strcmp(st->dial, "connected") == 0) {
+	} else if (d->granted && st->connected) {
 		open_next(d);
 	} else {
 		findings_dial_failed(d->report, st);

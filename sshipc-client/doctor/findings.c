@@ -105,20 +105,14 @@ static void fail_present(struct report *r, const struct status *st, bool denied,
 	    "endpoint %s: %s", st->endpoint, what);
 }
 
-static bool dial_was_denied(const struct status *st)
-{
-	return strcmp(st->dial, strerror(EACCES)) == 0;
-}
-
 void findings_dial_failed(struct report *r, const struct status *st)
 {
 	report_pass(r, REPORT_PERMITTED, "endpoint %s", st->endpoint);
-	fail_present(r, st, dial_was_denied(st), st->dial);
+	fail_present(r, st, st->denied, st->dial);
 }
 
 static void report_present(struct report *r, const struct settings *s, const struct status *st)
 {
-	const bool denied = dial_was_denied(st);
 	char what[256];
 
 	snprintf(what, sizeof(what), "the last connect, %ld s ago: %s", st->dial_age, st->dial);
@@ -129,15 +123,15 @@ static void report_present(struct report *r, const struct settings *s, const str
 			     "Permission denied: the server's user may not connect to its socket");
 	else if (s->check == SETTINGS_CHECK_CONNECT)
 		return;
-	else if (st->present == STATUS_YES && (st->accessible == STATUS_YES || !denied))
+	else if (st->present == STATUS_YES && (st->accessible == STATUS_YES || !st->denied))
 		report_pass(r, REPORT_PRESENT, "its socket is there");
 	else if (!st->dial[0])
 		report_skip(r, REPORT_PRESENT,
 			    "nobody has connected to it yet; only --check=connect tells");
-	else if (strcmp(st->dial, "connected") == 0)
+	else if (st->connected)
 		report_pass(r, REPORT_PRESENT, "%s", what);
 	else
-		fail_present(r, st, denied, what);
+		fail_present(r, st, st->denied, what);
 }
 
 void findings_status(struct report *r, const struct settings *s, const struct status *st)

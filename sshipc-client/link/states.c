@@ -64,11 +64,13 @@ static const char *describe(const struct status *st, bool refused)
 		return "absent";
 	if (st->accessible == STATUS_NO)
 		return "Permission denied";
-	if (st->dial[0] && strcmp(st->dial, "connected") != 0)
+	if (st->dial[0] && !st->connected)
 		return st->dial;
 	if (refused)
 		return st->refusal[0] ? st->refusal : "refuses";
-	return st->dial[0] ? "answers" : st->present == STATUS_YES ? "present" : "not dialled yet";
+	return st->connected		   ? "answers"
+	       : st->present == STATUS_YES ? "present"
+					   : "not dialled yet";
 }
 
 static void stop_asking(struct states *s)
@@ -128,14 +130,15 @@ void states_ask(struct states *s, struct link *l)
 {
 	const struct destination to = {.kind = DESTINATION_NAME, .host = ".status"};
 	const char *fault = s->fault[0] ? s->fault : NULL;
+	const bool ours = link_is_sshipc(l);
 	int pair[2];
 
 	stop_asking(s);
 	s->n = 0;
-	if (link_is_sshipc(l) && !fault &&
+	if (ours && !fault &&
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		fault = strerror(errno);
-	if (!link_is_sshipc(l) || fault) {
+	if (!ours || fault) {
 		s->ops.answered(s->ops.arg, NULL, fault);
 		return;
 	}

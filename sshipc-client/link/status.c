@@ -5,6 +5,7 @@
  */
 #include "status.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,8 @@ bool status_read(struct status *out, const char *json)
 	out->present = take_answer(json, "endpoint.present");
 	out->accessible = take_answer(json, "endpoint.accessible");
 	take(json, "endpoint.last_dial.result", out->dial, sizeof(out->dial));
+	out->connected = strcmp(out->dial, "connected") == 0;
+	out->denied = strcmp(out->dial, strerror(EACCES)) == 0;
 	out->dial_age = take_number(json, "endpoint.last_dial.age_seconds");
 	out->dial_timeout = take_number(json, "dial_timeout_seconds");
 	take(json, "last_refusal", out->refusal, sizeof(out->refusal));

@@ -17,7 +17,8 @@ struct status {
 	enum endpoint_kind kind;
 	bool knows_kind;
 	enum status_answer present, accessible; /* its socket file */
-	char dial[96];				/* how the last one ended; "connected" */
+	char dial[96];				/* how the last one ended, in words */
+	bool connected, denied;			/* it did; by the socket's permissions */
 	long dial_age, dial_timeout;		/* seconds; -1: it does not say */
 	char refusal[256];			/* the last one */
 	enum policy_verdict refused_for;	/* POLICY_GRANT: none is known */
