@@ -23,20 +23,8 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 	return 1;
 }
 
-static struct trust trust_of(const struct settings *s, bool may_ask)
-{
-	return (struct trust){.host = s->host,
-			      .port = s->port,
-			      .pins = s->pins,
-			      .n_pins = s->n_pins,
-			      .user_file = s->known_hosts,
-			      .global_file = s->global_known_hosts,
-			      .may_ask = may_ask};
-}
-
 ssh_session session_new(const struct settings *s, bool gcm, int fd)
 {
-	const struct trust t = trust_of(s, false);
 	const struct linger off = {0};
 	char hostkeys[512];
 	ssh_session ssh = ssh_new();
@@ -52,7 +40,7 @@ ssh_session session_new(const struct settings *s, bool gcm, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	address_tune_ssh(fd, s->keepalive);
 	ssh_set_blocking(ssh, 0);
-	trust_algorithms(&t, hostkeys, sizeof(hostkeys));
+	trust_algorithms(s, hostkeys, sizeof(hostkeys));
 	if (ssh_options_set(ssh, SSH_OPTIONS_FD, &copy) != SSH_OK ||
 	    ssh_options_set(ssh, SSH_OPTIONS_HOST, s->host) != SSH_OK ||
 	    ssh_options_set(ssh, SSH_OPTIONS_PORT, &s->port) != SSH_OK ||
@@ -88,10 +76,8 @@ bool session_is_sshipc(ssh_session ssh)
 enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, bool may_ask,
 				     ssh_key *key, char text[TRUST_TEXT])
 {
-	const struct trust t = trust_of(s, may_ask);
-
 	if (ssh_get_server_publickey(ssh, key) == SSH_OK)
-		return trust_check(&t, *key, text);
+		return trust_check(s, may_ask, *key, text);
 	snprintf(text, TRUST_TEXT, "the server's host key could not be read");
 	return TRUST_ERROR;
 }

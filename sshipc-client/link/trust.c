@@ -20,6 +20,7 @@
 #include "alloc.h"
 #include "keyblob.h"
 #include "keyfile.h"
+#include "settings.h"
 #include "tty.h"
 
 #define SSH_PORT   22
@@ -63,9 +64,9 @@ int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT])
 }
 
 /* As ssh(1) records it: with its port, where that is another than port. */
-static void recorded_name(const struct trust *t, unsigned port, char out[NAME_SIZE])
+static void recorded_name(const struct settings *s, unsigned port, char out[NAME_SIZE])
 {
-	snprintf(out, NAME_SIZE, t->port == port ? "%s" : "[%s]:%u", t->host, t->port);
+	snprintf(out, NAME_SIZE, s->port == port ? "%s" : "[%s]:%u", s->host, s->port);
 	for (char *c = out; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 }
@@ -104,7 +105,8 @@ struct record {
 
 /* The meaning of all lines together for a host and the key that it shows. */
 struct known {
-	ssh_key key;	/* that it shows; NULL: only types are asked for */
+	ssh_key key; /* that it shows; NULL: only types are asked for */
+	char print[KEYLINE_FINGERPRINT];
 	unsigned types; /* of the keys on record: a bit each */
 	bool same, revoked, other, other_is_same_type;
 	char other_file[WHERE_SIZE], other_print[KEYLINE_FINGERPRINT]; /* the line to show */
@@ -186,29 +188,31 @@ static int read_file(const char *path, struct record r, struct known *k, char er
 }
 
 /* port: that of ssh(1), or the host's own for lines that name it without one. */
-static int read_files(const struct trust *t, unsigned port, struct known *k,
+static int read_files(const struct settings *s, unsigned port, struct known *k,
 		      char err[KEYFILE_ERROR])
 {
 	char name[NAME_SIZE], full[NAME_SIZE];
 	const struct record r = {.name = name, .excluded = full};
 
-	recorded_name(t, port, name);
-	recorded_name(t, SSH_PORT, full);
-	return read_file(t->user_file, r, k, err) < 0 ? -1 : read_file(t->global_file, r, k, err);
+	recorded_name(s, port, name);
+	recorded_name(s, SSH_PORT, full);
+	return read_file(s->known_hosts, r, k, err) < 0
+		   ? -1
+		   : read_file(s->global_known_hosts, r, k, err);
 }
 
 /* One write: ssh(1) may append at the same time. */
-static int record_key(const struct trust *t, const char *name, ssh_key key)
+static int record_key(const struct settings *s, const char *name, ssh_key key)
 {
 	char line[KEYLINE_BLOB_MAX * 2], last = '\n', *base64 = NULL;
-	char *folder = xstrdup(t->user_file), *slash = strrchr(folder, '/');
+	char *folder = xstrdup(s->known_hosts), *slash = strrchr(folder, '/');
 	int fd = -1, n = 0, rc = -1;
 
 	if (slash && slash != folder) {
 		*slash = '\0';
 		mkdir(folder, 0700);
 	}
-	fd = open(t->user_file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(s->known_hosts, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
 		goto out;
 	if (lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) != 1)
@@ -243,61 +247,62 @@ static bool ask(int tty, const char *name, const char *type, const char *print)
 	return yes;
 }
 
-static enum trust_verdict check_unknown(const struct trust *t, const struct known *k,
-					const char *name, const char *print, char text[TRUST_TEXT])
+static enum trust_verdict check_unknown(const struct settings *s, const struct known *k,
+					bool may_ask, const char *name, char text[TRUST_TEXT])
 {
 	const char *type = ssh_key_type_to_char(ssh_key_type(k->key));
-	int tty = t->may_ask ? tty_open() : -1;
-	bool yes = tty >= 0 && ask(tty, name, type, print);
+	int tty = may_ask ? tty_open() : -1;
+	bool yes = tty >= 0 && ask(tty, name, type, k->print);
 
 	if (tty < 0)
 		return say(text, TRUST_UNKNOWN,
 			   "the host key of %s is not known: it shows %s %s; if that is the right "
 			   "one, add --hostkey %s%s%s%s",
-			   name, type, print, print, k->where[0] ? " (" : "", k->where,
+			   name, type, k->print, k->print, k->where[0] ? " (" : "", k->where,
 			   k->where[0] ? " names the host, but its key cannot be read)" : "");
 	tty_close(tty);
 	if (!yes)
-		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", print,
+		return say(text, TRUST_UNKNOWN, "the host key %s of %s was not accepted", k->print,
 			   name);
-	if (record_key(t, name, k->key) < 0)
+	if (record_key(s, name, k->key) < 0)
 		return say(text, TRUST_OK,
-			   "the host key %s of %s was accepted, but not recorded: %s: %s", print,
-			   name, t->user_file, strerror(errno));
-	return say(text, TRUST_OK, "the host key %s of %s was accepted and recorded in %s", print,
-		   name, t->user_file);
+			   "the host key %s of %s was accepted, but not recorded: %s: %s", k->print,
+			   name, s->known_hosts, strerror(errno));
+	return say(text, TRUST_OK, "the host key %s of %s was accepted and recorded in %s",
+		   k->print, name, s->known_hosts);
 }
 
-static enum trust_verdict check_pins(const struct trust *t, const char *name, const char *print,
+static enum trust_verdict check_pins(const struct settings *s, const char *name, const char *print,
 				     char text[TRUST_TEXT])
 {
-	for (size_t i = 0; i < t->n_pins; i++) {
-		if (strcmp(t->pins[i], print) == 0)
+	for (size_t i = 0; i < s->n_pins; i++) {
+		if (strcmp(s->pins[i], print) == 0)
 			return TRUST_OK;
 	}
 	return say(text, TRUST_CHANGED,
 		   "the host key of %s is not the pinned one: wanted %s%s, got %s", name,
-		   t->pins[0], t->n_pins > 1 ? " or another that is pinned" : "", print);
+		   s->pins[0], s->n_pins > 1 ? " or another that is pinned" : "", print);
 }
 
-enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRUST_TEXT])
+enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key key,
+			       char text[TRUST_TEXT])
 {
 	struct known k = {.key = key}, bare = {.key = key};
-	char name[NAME_SIZE], print[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
+	char name[NAME_SIZE], err[KEYFILE_ERROR];
 
 	text[0] = '\0';
-	recorded_name(t, SSH_PORT, name);
-	if (trust_fingerprint(key, print) < 0)
+	recorded_name(s, SSH_PORT, name);
+	if (trust_fingerprint(key, k.print) < 0)
 		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
-	if (t->n_pins)
-		return check_pins(t, name, print, text);
-	if (read_files(t, SSH_PORT, &k, err) < 0 ||
-	    (!k.same && !k.other && read_files(t, t->port, &bare, err) < 0))
+	if (s->n_pins)
+		return check_pins(s, name, k.print, text);
+	if (read_files(s, SSH_PORT, &k, err) < 0 ||
+	    (!k.same && !k.other && read_files(s, s->port, &bare, err) < 0))
 		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
 			   err);
 	/* As with ssh(1): on whatever port this host shows the key that is on record for it. */
 	if (k.revoked || bare.revoked)
-		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", print,
+		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", k.print,
 			   name, k.revoked ? k.where : bare.where);
 	if (k.same || bare.same)
 		return TRUST_OK;
@@ -307,21 +312,21 @@ enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRU
 			   "%s; if that is right: ssh-keygen -R '%s' -f '%s'",
 			   name, k.other_file, k.other_line, k.other_print,
 			   k.other_is_same_type ? "" : "of another type, ",
-			   ssh_key_type_to_char(ssh_key_type(key)), print, name, k.other_file);
-	return check_unknown(t, &k, name, print, text);
+			   ssh_key_type_to_char(ssh_key_type(key)), k.print, name, k.other_file);
+	return check_unknown(s, &k, may_ask, name, text);
 }
 
-void trust_algorithms(const struct trust *t, char *out, size_t size)
+void trust_algorithms(const struct settings *s, char *out, size_t size)
 {
 	char err[KEYFILE_ERROR];
 	struct known known = {.types = 0};
 	size_t len = 0;
 
 	/* An unreadable file is reported once the key is there. */
-	if (t->n_pins == 0)
-		read_files(t, SSH_PORT, &known, err);
-	if (t->n_pins == 0 && known.types == 0)
-		read_files(t, t->port, &known, err);
+	if (s->n_pins == 0)
+		read_files(s, SSH_PORT, &known, err);
+	if (s->n_pins == 0 && known.types == 0)
+		read_files(s, s->port, &known, err);
 	out[0] = '\0';
 	for (int recorded = 1; recorded >= 0; recorded--) {
 		for (const struct key_type *k = key_types; k < key_types + KEY_TYPES; k++) {

@@ -25,32 +25,25 @@ enum trust_verdict {
 	TRUST_ERROR,   /* a file could not be read */
 };
 
-struct trust {
-	const char *host; /* as the user named it */
-	unsigned port;
-	char *const *pins; /* "SHA256:..." */
-	size_t n_pins;
-	const char *user_file; /* ~/.ssh/known_hosts; may be missing; new keys are appended here */
-	const char *global_file; /* /etc/ssh/known_hosts form, may be missing */
-	bool may_ask;		 /* a terminal is there and this is the first connect */
-};
+struct settings;
 
-/* Judges key.  With pins: OK iff one matches (else CHANGED, text shows wanted and got).  Without:
- * every matching line of both files (hashed, [host]:port, wildcards, several keys; "host:port"
- * rules as in sshd(8): a port other than 22 is looked up as "[host]:port", and, where no line names
- * that, this very key as that of "host", as ssh(1) does) is read; @revoked with
+/* Decides about the key of s->host.  With pins: OK iff one matches (else CHANGED, text shows wanted
+ * and got).  Without: every matching line of both files (hashed, [host]:port, wildcards, several
+ * keys; "host:port" rules as in sshd(8): a port other than 22 is looked up as "[host]:port", and,
+ * where no line names that, this very key as that of "host", as ssh(1) does) is read; @revoked with
  * this key is CHANGED; a line with this very key is OK; lines of the same type with another key, or
  * only of other types: CHANGED, with old and new fingerprint, FILE:LINE and the ssh-keygen -R
  * command. None: asks on /dev/tty (yes/no/fingerprint; appended on yes, the file made 0600 and its
  * folder 0700 when missing) when may_ask, else UNKNOWN with the fingerprint and the --hostkey
  * option to use.  @cert-authority lines are passed over.  text receives the complete message for
  * all but OK (and a note for OK after asking). */
-enum trust_verdict trust_check(const struct trust *t, ssh_key key, char text[TRUST_TEXT]);
+enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key key,
+			       char text[TRUST_TEXT]);
 
 /* The host key algorithms to offer, libssh's comma form, into out: with known_hosts lines for the
  * host, those of the recorded types first; all otherwise.  Keeps a server with several keys from
  * presenting one that is not recorded. */
-void trust_algorithms(const struct trust *t, char *out, size_t size);
+void trust_algorithms(const struct settings *s, char *out, size_t size);
 
 /* "SHA256:..." of a key.  0, or -1 with "". */
 int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT]);

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 
 #include "../unit/keys.h"
+#include "settings.h"
 #include "trust.h"
 
 static ssh_key key;
@@ -19,24 +20,25 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static char host[] = "ipc.example.org", nowhere[] = "/dev/null", file[64];
+	static struct settings t = {
+	    .host = host, .known_hosts = file, .global_known_hosts = nowhere};
 	char *text = fuzz_text(data, size), said[TRUST_TEXT] = "", algorithms[512];
-	struct trust t = {.host = "ipc.example.org",
-			  .port = size % 2 ? 22 : 2245,
-			  .user_file = fuzz_file(data, size),
-			  .global_file = "/dev/null"};
-	const enum trust_verdict verdict = trust_check(&t, key, said);
+	enum trust_verdict verdict;
 
+	snprintf(file, sizeof(file), "%s", fuzz_file(data, size));
+	t.port = size % 2 ? 22 : 2245;
+	t.n_pins = 0;
+	verdict = trust_check(&t, false, key, said);
 	EXPECT((verdict == TRUST_OK) == !said[0] && strlen(said) < TRUST_TEXT);
 	EXPECT(verdict != TRUST_OK || memmem(data, size, point, strlen(point)));
 	trust_algorithms(&t, algorithms, sizeof(algorithms));
 	EXPECT(algorithms[0]);
 	if (trust_pin_valid(text)) {
-		char *const pins[] = {text};
-
 		EXPECT(strlen(text) == 50);
-		t.pins = pins;
+		t.pins[0] = text;
 		t.n_pins = 1;
-		EXPECT((trust_check(&t, key, said) == TRUST_OK) == !strcmp(text, FP_ED));
+		EXPECT((trust_check(&t, false, key, said) == TRUST_OK) == !strcmp(text, FP_ED));
 	}
 	free(text);
 	return 0;

@@ -12,6 +12,7 @@
 
 #include "algorithms.h"
 #include "keys.h"
+#include "settings.h"
 #include "trust.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -19,7 +20,10 @@
 
 static char dir[] = "/tmp/sshipc-trust-XXXXXX";
 static char user_file[64], global_file[64], new_file[64], text[TRUST_TEXT];
-static struct trust trust;
+static char host[] = "IPC.example.org", other[] = "other", nowhere[] = "/dev/null";
+static char below_nowhere[] = "/dev/null/x", no_folder[] = "/proc/none/known_hosts";
+static struct settings settings;
+static bool may_ask;
 
 static void setup(void)
 {
@@ -27,10 +31,10 @@ static void setup(void)
 	snprintf(user_file, sizeof(user_file), "%s/user", dir);
 	snprintf(global_file, sizeof(global_file), "%s/global", dir);
 	snprintf(new_file, sizeof(new_file), "%s/new/known_hosts", dir);
-	trust = (struct trust){.host = "IPC.example.org",
-			       .port = 2245,
-			       .user_file = user_file,
-			       .global_file = global_file};
+	settings.host = host;
+	settings.port = 2245;
+	settings.known_hosts = user_file;
+	settings.global_known_hosts = global_file;
 }
 
 static void teardown(void)
@@ -66,7 +70,7 @@ static ssh_key key_of(const char *line)
 static enum trust_verdict check(const char *line)
 {
 	ssh_key key = key_of(line);
-	enum trust_verdict verdict = trust_check(&trust, key, text);
+	enum trust_verdict verdict = trust_check(&settings, may_ask, key, text);
 
 	ssh_key_free(key);
 	return verdict;
@@ -100,10 +104,10 @@ Test(trust, pin_syntax)
 Test(trust, pins_decide_alone)
 {
 	static char first[] = FP_P256, second[] = FP_ED;
-	char *pins[] = {first, second};
 
-	trust.pins = pins;
-	trust.n_pins = 2;
+	settings.pins[0] = first;
+	settings.pins[1] = second;
+	settings.n_pins = 2;
 	write_file(user_file, NAME " " KEY_ED2 "\n");
 	cr_expect_eq(check(KEY_ED), TRUST_OK);
 	cr_expect_eq(check(KEY_P256), TRUST_OK);
@@ -188,7 +192,7 @@ Test(trust, known_hosts_lines)
 		enum trust_verdict verdict = TRUST_ERROR;
 
 		write_file(user_file, lines[i].file);
-		trust.port = lines[i].port;
+		settings.port = lines[i].port;
 		verdict = check(KEY_ED);
 		cr_expect_eq(verdict, lines[i].verdict, "%s gave %d: %s", lines[i].what, verdict,
 			     text);
@@ -208,7 +212,7 @@ Test(trust, both_files_count)
 	write_file(global_file, "@revoked * " KEY_ED2 "\n");
 	cr_expect_eq(check(KEY_ED2), TRUST_CHANGED);
 	cr_expect(strstr(text, "/global:1"), "%s", text);
-	trust.user_file = trust.global_file = "/dev/null";
+	settings.known_hosts = settings.global_known_hosts = nowhere;
 	cr_expect_eq(check(KEY_ED), TRUST_UNKNOWN);
 }
 
@@ -233,12 +237,12 @@ Test(trust, files_that_cannot_be_relied_on)
 		cr_assert_eq(seteuid(self), 0);
 	}
 	cr_assert_eq(chmod(user_file, 0600), 0);
-	trust.global_file = dir;
+	settings.global_known_hosts = dir;
 	cr_expect_eq(check(KEY_ED), TRUST_ERROR);
 	cr_expect(strstr(text, dir), "%s", text);
-	trust.global_file = "/dev/null/x";
+	settings.global_known_hosts = below_nowhere;
 	cr_expect_eq(check(KEY_ED), TRUST_ERROR);
-	trust.global_file = "/dev/null";
+	settings.global_known_hosts = nowhere;
 	cr_expect_eq(check(KEY_ED), TRUST_OK);
 }
 
@@ -284,8 +288,8 @@ Test(trust, ssh_keygen_hashes_and_removes)
 	snprintf(command, sizeof(command), "%s >%s/out 2>&1", remedy, dir);
 	run(command);
 	cr_expect_eq(check(KEY_ED2), TRUST_UNKNOWN);
-	trust.host = "other";
-	trust.port = 22;
+	settings.host = other;
+	settings.port = 22;
 	cr_expect_eq(check(KEY_P256), TRUST_OK);
 }
 
@@ -332,11 +336,11 @@ Test(trust, asks_on_the_terminal, .timeout = 60)
 	char screen[4096];
 	struct stat st;
 
-	trust.may_ask = true;
+	may_ask = true;
 	for (size_t i = 0; i < COUNT(answers); i++) {
 		enum trust_verdict verdict = TRUST_ERROR;
 
-		trust.user_file = new_file;
+		settings.known_hosts = new_file;
 		verdict = ask(KEY_ED, answers[i].typed, screen, sizeof(screen));
 		cr_expect_eq(verdict, answers[i].verdict, "\"%s\": %s", answers[i].typed, screen);
 		cr_expect(strstr(screen, NAME), "%s", screen);
@@ -344,9 +348,9 @@ Test(trust, asks_on_the_terminal, .timeout = 60)
 			  screen);
 		cr_expect(strstr(screen, verdict == TRUST_OK ? "recorded in" : "was not accepted"),
 			  "%s", screen);
-		trust.may_ask = false;
+		may_ask = false;
 		cr_expect_eq(check(KEY_ED), answers[i].verdict, "the next time");
-		trust.may_ask = true;
+		may_ask = true;
 		cr_expect_eq(stat(new_file, &st), verdict == TRUST_OK ? 0 : -1);
 		if (verdict != TRUST_OK)
 			continue;
@@ -364,10 +368,10 @@ Test(trust, appends_to_a_file_without_a_last_newline, .timeout = 60)
 {
 	char screen[4096];
 
-	trust.may_ask = true;
+	may_ask = true;
 	write_file(user_file, "other " KEY_ED2);
 	cr_expect_eq(ask(KEY_RSA2048, "yes\n", screen, sizeof(screen)), TRUST_OK, "%s", screen);
-	trust.may_ask = false;
+	may_ask = false;
 	cr_expect_eq(check(KEY_RSA2048), TRUST_OK);
 	cr_expect_eq(check(KEY_ED2), TRUST_CHANGED);
 	cr_expect(strstr(text, "/user:2 has"), "%s", text);
@@ -377,8 +381,8 @@ Test(trust, accepted_but_not_recorded, .timeout = 60)
 {
 	char screen[4096];
 
-	trust.may_ask = true;
-	trust.user_file = "/proc/none/known_hosts";
+	may_ask = true;
+	settings.known_hosts = no_folder;
 	cr_expect_eq(ask(KEY_ED, "yes\n", screen, sizeof(screen)), TRUST_OK, "%s", screen);
 	cr_expect(strstr(screen, "not recorded: /proc/none/known_hosts: No such file"), "%s",
 		  screen);
@@ -389,7 +393,7 @@ Test(trust, asks_only_for_the_unknown, .timeout = 60)
 {
 	char screen[4096];
 
-	trust.may_ask = true;
+	may_ask = true;
 	write_file(user_file, NAME " " KEY_ED2 "\n");
 	cr_expect_eq(ask(KEY_ED, "yes\n", screen, sizeof(screen)), TRUST_CHANGED, "%s", screen);
 	cr_expect_null(strstr(screen, "yes/no"), "%s", screen);
@@ -397,7 +401,7 @@ Test(trust, asks_only_for_the_unknown, .timeout = 60)
 
 Test(trust, no_terminal_is_no)
 {
-	trust.may_ask = true;
+	may_ask = true;
 	setsid();
 	cr_expect_eq(check(KEY_ED), TRUST_UNKNOWN);
 	cr_expect(strstr(text, "add --hostkey " FP_ED), "%s", text);
@@ -419,20 +423,20 @@ static const struct {
 Test(trust, algorithms_of_recorded_keys_come_first)
 {
 	static char pin[] = FP_ED;
-	char out[512], all[KEY_ALGORITHMS], *pins[] = {pin};
+	char out[512], all[KEY_ALGORITHMS];
 
 	key_algorithms(false, all);
-	trust_algorithms(&trust, out, sizeof(out));
+	trust_algorithms(&settings, out, sizeof(out));
 	cr_expect_str_eq(out, all);
 	for (size_t i = 0; i < COUNT(offers); i++) {
 		write_file(user_file, offers[i].file);
-		trust_algorithms(&trust, out, sizeof(out));
+		trust_algorithms(&settings, out, sizeof(out));
 		cr_expect_eq(strncmp(out, offers[i].offer, strlen(offers[i].offer)), 0, "%s", out);
 		cr_expect_eq(strlen(out), strlen(all), "%s", out);
 	}
 	write_file(user_file, NAME " " KEY_RSA2048 "\n");
-	trust.pins = pins;
-	trust.n_pins = 1;
-	trust_algorithms(&trust, out, sizeof(out));
+	settings.pins[0] = pin;
+	settings.n_pins = 1;
+	trust_algorithms(&settings, out, sizeof(out));
 	cr_expect_str_eq(out, all);
 }
