@@ -5,19 +5,13 @@
  */
 #include "relay_end.h"
 
+static const char *const texts[] = {
+    [RELAY_END_ORDERLY] = "both sides ended",	   [RELAY_END_PEER_ABORT] = "aborted by the peer",
+    [RELAY_END_SOCKET_ERROR] = "connection reset", [RELAY_END_NO_SOCKET] = "no connection",
+    [RELAY_END_SESSION] = "session ended",
+};
+
 const char *relay_end_text(enum relay_end end)
 {
-	switch (end) {
-	case RELAY_END_ORDERLY:
-		return "both sides ended";
-	case RELAY_END_PEER_ABORT:
-		return "aborted by the peer";
-	case RELAY_END_SOCKET_ERROR:
-		return "connection reset";
-	case RELAY_END_NO_SOCKET:
-		return "no connection";
-	case RELAY_END_SESSION:
-		return "session ended";
-	}
-	return "unknown";
+	return end <= RELAY_END_SESSION ? texts[end] : "unknown";
 }

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_CLIENT_BACKOFF_H
 #define SSHIPC_CLIENT_BACKOFF_H
 /*
- * When the next attempt to connect is made: after pauses that double, or soon where somebody waits.
+ * When the next attempt to connect is made: after pauses that double, or within about a second
+ * while a local connection waits.
  */
 #include <event2/event.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@ void backoff_free(struct backoff *b);
 /* An attempt begins. */
 void backoff_begin(struct backoff *b);
 
-/* It is ms since the last one began. */
+/* Milliseconds since the last attempt began. */
 uint64_t backoff_age(const struct backoff *b);
 
 /* An attempt has failed: the next pause, which is returned in ms.  Half to all of what doubles from
@@ -27,8 +28,8 @@ uint64_t backoff_age(const struct backoff *b);
  * denied: backoff_wake does not end it, as asking again soon would only count against us. */
 unsigned backoff_pause(struct backoff *b, bool wanted, bool denied);
 
-/* Somebody waits: the pause, if there is one, ends now, or a second after the last attempt began.
- */
+/* A local connection waits: a pause ends now, or a second after the last attempt began, if that is
+ * later. */
 void backoff_wake(struct backoff *b);
 
 /* The pauses begin with the shortest again. */

@@ -30,9 +30,9 @@
 #include "via.h"
 
 enum {
-	STUCK_MS = 3000,      /* a connect may hang, until a local connection comes */
-	LOOK_MS = 1000,	      /* whether the machine was suspended, or the host key changed */
-	HEALTHY_SECONDS = 60, /* up for so long: the next backoff starts anew */
+	STUCK_MS = 3000,      /* a connect of that age is begun anew for a local connection */
+	LOOK_MS = 1000,	      /* between two looks for a suspend, or another host key */
+	HEALTHY_SECONDS = 60, /* a session that was up for so long: the pauses begin anew */
 	HELD_MAX = 128 << 20, /* bytes for slow local readers */
 };
 
@@ -94,7 +94,7 @@ static void on_idle(void *arg)
 
 /* ---- one attempt ---- */
 
-/* From the loop: the session may be on the stack of whoever found out. */
+/* Ends the attempt or the session, from the loop: libssh may be on the stack of the caller. */
 static void fail(struct link *l, const char *why)
 {
 	if (why != l->why)
@@ -107,7 +107,7 @@ static void on_stuck(void *arg)
 	fail(arg, "the server leaves all opens unanswered");
 }
 
-/* What time may change by itself a tunnel can wait for; else trying again will not help. */
+/* Where the refusal can pass by itself a tunnel waits; run mode, --stdio and the doctor do not. */
 static void refuse_link(struct link *l, const struct link_refusal *r)
 {
 	const bool passing =
@@ -304,7 +304,7 @@ static void on_denied(struct link *l, bool partial)
 	refuse_link(l, &r);
 }
 
-/* A command that ended is the cause of what libssh found. */
+/* Where the --via command has ended, that is the cause of what libssh reports. */
 static void on_dead(void *arg, const char *why)
 {
 	struct link *l = arg;

@@ -38,13 +38,14 @@ const char *reach_at(const struct address *a, const char *server, char buf[REACH
  * for the call. */
 typedef void reach_done(void *arg, int fd, const struct address *at, const char *why);
 
-/* Starts one; the caller's own timer bounds the whole, timeout_s the look-up.  Where nobody speaks
- * for half of it, the first that connected is taken: some wait for the client's first word.  host
+/* Starts one; the caller's own timer bounds the whole, timeout_s the look-up.  Where no
+ * server has sent a byte in half of that time, the first that connected is taken: some wait for the
+ * client's first line.  host
  * and m must outlive it. */
 struct reach *reach_start(struct event_base *base, const char *host, unsigned port, int timeout_s,
 			  const struct reach_memory *m, reach_done *done, void *arg);
 
-/* What it is at: "name resolution", "TCP connect" or "the server's first word". */
+/* The step that it has reached: "name resolution", "TCP connect" or "the server's first word". */
 const char *reach_phase(const struct reach *r);
 
 /* Ends it without a report; frees it.  Not to be called after done ran (it frees itself). */
