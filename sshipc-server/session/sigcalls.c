@@ -14,12 +14,11 @@
  */
 #include "sigcalls.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "field.h"
+#include "interpose.h"
 
 /* One process has one session. */
 static struct {
@@ -33,15 +32,6 @@ static struct {
 	uint8_t hashed[SIGNATURE_HASHED_MAX]; /* last */
 	size_t n;			      /* larger: it did not fit */
 } calls;
-
-static void *next(const char *name)
-{
-	void *p = dlsym(RTLD_NEXT, name);
-
-	if (!p)
-		abort();
-	return p;
-}
 
 void sigcalls_sign_with(sigcalls_signer *sign, void *arg)
 {
@@ -86,7 +76,7 @@ int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *data, size_t n)
 	static int (*real)(EVP_MD_CTX *, const void *, size_t);
 
 	if (!real)
-		*(void **)&real = next("EVP_DigestUpdate");
+		*(void **)&real = interpose_next("EVP_DigestUpdate");
 	if (calls.sign && !is_hash(n)) {
 		calls.n = n;
 		if (n <= sizeof(calls.hashed))
@@ -104,7 +94,7 @@ int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *raw, size_t *len, const unsig
 	int rc;
 
 	if (!real)
-		*(void **)&real = next("EVP_DigestSign");
+		*(void **)&real = interpose_next("EVP_DigestSign");
 	if (sign && raw && is_hash(n) && x.n > 0)
 		x.algorithm = signature_algorithm(ctx, false);
 	if (!x.algorithm)
@@ -177,7 +167,7 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	int rc;
 
 	if (!real)
-		*(void **)&real = next("EVP_DigestVerify");
+		*(void **)&real = interpose_next("EVP_DigestVerify");
 	if (is_hash(n))
 		return real(ctx, raw, len, data, n);
 	calls.good = false;

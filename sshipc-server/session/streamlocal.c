@@ -7,11 +7,10 @@
 #include "streamlocal.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <libssh/libssh.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "interpose.h"
 #include "unanswered.h"
 
 static const char name_streamlocal[] = "direct-streamlocal@openssh.com";
@@ -85,11 +84,8 @@ uint32_t ssh_buffer_get_data(ssh_buffer buffer, void *data, uint32_t requestedle
 	static uint32_t (*real)(ssh_buffer, void *, uint32_t);
 	uint32_t got;
 
-	if (!real) {
-		*(void **)&real = dlsym(RTLD_NEXT, "ssh_buffer_get_data");
-		if (!real)
-			abort();
-	}
+	if (!real)
+		*(void **)&real = interpose_next("ssh_buffer_get_data");
 	got = real(buffer, data, requestedlen);
 	if (got == requestedlen) {
 		note(buffer, data, requestedlen);

@@ -14,10 +14,10 @@
 #include "unanswered.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <libssh/server.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "interpose.h"
 
 /* One process has one session, and one packet is read at a time. */
 static struct {
@@ -115,11 +115,8 @@ void ssh_message_free(ssh_message message)
 	static void (*real)(ssh_message);
 	const int type = message ? ssh_message_type(message) : 0;
 
-	if (!real) {
-		*(void **)&real = dlsym(RTLD_NEXT, "ssh_message_free");
-		if (!real)
-			abort();
-	}
+	if (!real)
+		*(void **)&real = interpose_next("ssh_message_free");
 	now.seen = true;
 	if (now.hook && !now.answered &&
 	    (type == SSH_REQUEST_AUTH || type == SSH_REQUEST_CHANNEL_OPEN))
