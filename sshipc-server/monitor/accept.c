@@ -178,7 +178,7 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 
 void accept_watch(struct monitor *m, bool on)
 {
-	for (size_t i = 0; i < m->n_listeners; i++) {
+	for (size_t i = 0; i < m->view.n_at; i++) {
 		if (on && m->ready && !m->stopping)
 			event_add(m->listeners[i].event, NULL);
 		else
@@ -220,14 +220,13 @@ bool accept_listen(struct monitor *m)
 	char err[512];
 
 	for (size_t i = 0; i < s->n_listen; i++) {
-		struct listener *l = &m->listeners[m->n_listeners];
+		struct listener *l = &m->listeners[i];
 
 		l->m = m;
 		if (address_listen(&s->listen[i], BACKLOG, NULL, &l->l, err, sizeof(err)) != 0) {
 			log_msg(LOG_ERR, "%s", err);
 			return false;
 		}
-		m->n_listeners++;
 		m->view.at[m->view.n_at++] = l->l.at;
 		l->event = loop_event(m->view.base, l->l.fd, EV_READ | EV_PERSIST, on_accept, l);
 	}
@@ -271,7 +270,7 @@ void accept_init(struct monitor *m)
 
 void accept_free(struct monitor *m)
 {
-	for (size_t i = 0; i < m->n_listeners; i++) {
+	for (size_t i = 0; i < m->view.n_at; i++) {
 		event_free(m->listeners[i].event);
 		listening_close(&m->listeners[i].l);
 	}

@@ -233,14 +233,14 @@ void revoke_end(struct conn *c, const char *reason);
 /* Ends it for the administrator uid. */
 void revoke_dismiss(struct conn *c, unsigned uid);
 
-/* Decides on all by list, in force from now on, and by the time; a summary is written.  event:
- * "reload" or "clock". */
-void revoke_refused(struct monitor_view *view, const struct allowlist *list, const char *event,
-		    char *summary, size_t size);
+/* For reload.h; view is a struct monitor_view.  Ends each session that list, in force from now on,
+ * or the time refuses; a summary is written.  event: "reload" or "clock". */
+void revoke_refused(void *view, const struct allowlist *list, const char *event, char *summary,
+		    size_t size);
 
 /* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
  * such warnings. */
-time_t revoke_next_change(struct monitor_view *view, time_t now);
+time_t revoke_next_change(void *view, time_t now);
 
 /* When the clock alone can change its verdict, or when a warning of that is due; 0: never.  Gives
  * the warning. */

@@ -57,9 +57,9 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 	if (m->announced)
 		return;
 	m->announced = true;
-	for (size_t i = 0; i < m->n_listeners; i++)
+	for (size_t i = 0; i < m->view.n_at; i++)
 		log_msg(LOG_NOTICE, "listening on %s",
-			address_format(&m->listeners[i].l.at, text, sizeof(text)));
+			address_format(&m->view.at[i], text, sizeof(text)));
 }
 
 static void on_spawned(void *arg, uint32_t id, int pid)
@@ -165,21 +165,6 @@ static void on_dialler_lost(void *arg, int code, const char *text)
 
 /* ---- the list in force ---- */
 
-static void revoke_sessions(void *arg, const struct allowlist *list, const char *why, char *summary,
-			    size_t size)
-{
-	struct monitor *m = arg;
-
-	revoke_refused(&m->view, list, why, summary, size);
-}
-
-static time_t next_change(void *arg, time_t now)
-{
-	struct monitor *m = arg;
-
-	return revoke_next_change(&m->view, now);
-}
-
 static void on_logged_in(void *arg, time_t next)
 {
 	struct monitor *m = arg;
@@ -251,7 +236,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	const struct reload_ops reload_ops = {revoke_sessions, next_change, m};
+	const struct reload_ops reload_ops = {revoke_refused, revoke_next_change, &m->view};
 	const struct dialler_setup dialler = {.endpoints = s->endpoints,
 					      .n = s->n_endpoints,
 					      .timeout = s->dial_timeout,

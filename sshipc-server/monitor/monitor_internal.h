@@ -18,8 +18,7 @@ struct listener {
 struct monitor {
 	struct monitor_view view;
 	const struct spawner_setup *setup;
-	struct listener listeners[SETTINGS_LISTEN];
-	size_t n_listeners;
+	struct listener listeners[SETTINGS_LISTEN]; /* the view has how many, and where */
 	struct spawner *spawner;
 	LIST_HEAD(, conn) by_id[BUCKETS];
 	TAILQ_HEAD(, conn) queue; /* for the spawner, the first first */

@@ -95,9 +95,10 @@ static void name_closed(const struct conn *c, size_t n, char *names, size_t size
 		snprintf(names + used, size - used, ", ...");
 }
 
-void revoke_refused(struct monitor_view *view, const struct allowlist *list, const char *event,
-		    char *summary, size_t size)
+void revoke_refused(void *arg, const struct allowlist *list, const char *event, char *summary,
+		    size_t size)
 {
+	struct monitor_view *view = arg;
 	struct timespec t;
 	time_t now;
 	size_t closed = 0, kept = 0;
@@ -126,8 +127,9 @@ void revoke_refused(struct monitor_view *view, const struct allowlist *list, con
 			  "%s: %s", event, summary);
 }
 
-time_t revoke_next_change(struct monitor_view *view, time_t now)
+time_t revoke_next_change(void *arg, time_t now)
 {
+	const struct monitor_view *view = arg;
 	time_t first = 0;
 	struct conn *c;
 
