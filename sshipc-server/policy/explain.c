@@ -20,18 +20,14 @@ const char *explain_set_from(void *explain, const char *value)
 	struct explain *q = explain;
 
 	/* A name is none, not even localhost. */
-	if (!strpbrk(value, ".:") || address_from_host(value, 0, &q->request.source) < 0)
-		return "expected an IP address";
-	q->from = true;
-	return NULL;
+	return strpbrk(value, ".:") && address_from_host(value, 0, &q->request.source) == 0
+		   ? NULL
+		   : "expected an IP address";
 }
 
 const char *explain_set_at(void *explain, const char *value)
 {
-	struct explain *q = explain;
-
-	q->at = true;
-	return window_parse_time(value, &q->request.now);
+	return window_parse_time(value, &((struct explain *)explain)->request.now);
 }
 
 const char *explain_set_dest(void *explain, const char *value)
@@ -55,11 +51,13 @@ const char *explain_set_dest(void *explain, const char *value)
 
 const char *explain_check(const struct explain *q)
 {
+	const bool from = q->request.source.len > 0;
+
 	if (!q->wanted)
-		return q->key || q->from || q->at || q->host
+		return q->key || from || q->request.now || q->host
 			   ? "--key, --from, --at and --dest belong to --explain"
 			   : NULL;
-	return q->key && q->from ? NULL : "--explain needs --key FILE and --from ADDRESS";
+	return q->key && from ? NULL : "--explain needs --key FILE and --from ADDRESS";
 }
 
 void explain_free(struct explain *q)
@@ -213,7 +211,7 @@ int explain_answer(const struct explain *q, const char *path, const struct allow
 
 	if (read_key(q->key, &key) < 0)
 		goto out;
-	if (!q->at)
+	if (!r.now)
 		r.now = time(NULL);
 	r.user_verified = true;
 	if (!q->host)

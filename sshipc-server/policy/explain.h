@@ -13,9 +13,8 @@
 struct explain {
 	bool wanted;		       /* --explain was given */
 	char *key;		       /* file with one public key line */
-	char *host;		       /* of the request */
-	bool from, at;		       /* were given */
-	struct policy_request request; /* without time it is now, without host it is "." */
+	char *host;		       /* of the request; NULL: "." */
+	struct policy_request request; /* now 0: the time of asking; source unset: not given */
 };
 
 /* What rows of a table of options take (options.h), into a struct explain: --from (an IP address),

@@ -514,7 +514,7 @@ Test(settings, explain_needs_no_host_key)
 {
 	cr_assert_eq(read_line("-a a -e /x --explain --key k --from ::1 --dest h:7"), GO_ON, "%s",
 		     out);
-	cr_expect(s.explain.wanted && !s.explain.at);
+	cr_expect(s.explain.wanted && !s.explain.request.now);
 	cr_expect_str_eq(s.explain.key, "k");
 	cr_expect_str_eq(s.explain.host, "h");
 	cr_expect_eq(s.explain.request.action, POLICY_DIRECT_TCPIP);
