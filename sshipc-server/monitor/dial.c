@@ -14,14 +14,14 @@
 #include "alloc.h"
 #include "loop.h"
 #include "message.h"
+#include "outbox.h"
 
 struct dial {
 	TAILQ_ENTRY(dial) entry; /* of the dialler's */
 	struct dialler *owner;
-	struct attempt attempt;	   /* of our own */
-	struct message_dial order; /* to the dialler */
-	bool sent;		   /* to the dialler */
-	connect_done *done;	   /* NULL: given up, and the dialler does not know it yet */
+	struct attempt attempt; /* of our own */
+	uint32_t id;		/* of the dialler's */
+	connect_done *done;
 	void *arg;
 };
 
@@ -30,7 +30,8 @@ struct dialler {
 	struct dialler_setup setup;
 	struct connector *connector; /* NULL: there is a process */
 	int sock;
-	struct event *event, *writable;
+	struct event *event;
+	struct outbox outbox;
 	TAILQ_HEAD(, dial) dials; /* the process's, in the order in which they were asked for */
 	uint32_t last_id;
 };
@@ -40,15 +41,7 @@ static void finish(struct dial *d, int fd, int error)
 	const struct dial was = *d;
 
 	free(d);
-	if (was.done)
-		was.done(was.arg, fd, error);
-	else if (fd >= 0)
-		close(fd);
-}
-
-static void on_connected(void *arg, int fd, int error)
-{
-	finish(arg, fd, error);
+	was.done(was.arg, fd, error);
 }
 
 /* ---- the process ---- */
@@ -59,6 +52,7 @@ static void fail_all(struct dialler *d)
 
 	while ((next = TAILQ_FIRST(&d->dials))) {
 		TAILQ_REMOVE(&d->dials, next, entry);
+		outbox_forget(&d->outbox, next);
 		finish(next, -1, ECONNABORTED);
 	}
 }
@@ -87,7 +81,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 	}
 	fd = message_take_fd(&m, 0); /* none with NOT_DIALLED */
 	TAILQ_FOREACH(it, &d->dials, entry)
-	if (it->order.head.id == m.head.id)
+	if (it->id == m.head.id)
 		break;
 	if (it) {
 		TAILQ_REMOVE(&d->dials, it, entry);
@@ -95,41 +89,6 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 	} else if (fd >= 0) { /* cancelled meanwhile */
 		close(fd);
 	}
-}
-
-/* That it is wanted, or no more: 0, or an errno; EAGAIN where the socket is full, as at a burst of
- * opens: the rest waits in order. */
-static int tell(struct dial *it)
-{
-	struct dialler *d = it->owner;
-
-	it->order.head.type = it->done ? MESSAGE_DIAL : MESSAGE_CANCEL;
-	if (message_send(d->sock, &it->order, NULL) == 0) {
-		it->sent = true;
-		return 0;
-	}
-	if (errno == EAGAIN)
-		event_add(d->writable, NULL);
-	return errno;
-}
-
-static void on_writable(evutil_socket_t sock, short what, void *arg)
-{
-	struct dialler *d = arg;
-	struct dial *it, *next;
-
-	for (it = TAILQ_FIRST(&d->dials); it; it = next) {
-		next = TAILQ_NEXT(it, entry);
-		if (it->sent && it->done)
-			continue;
-		if (tell(it) != 0)
-			return;
-		if (!it->done) {
-			TAILQ_REMOVE(&d->dials, it, entry);
-			free(it);
-		}
-	}
-	event_del(d->writable);
 }
 
 static int start_process(struct dialler *d)
@@ -147,11 +106,16 @@ static int start_process(struct dialler *d)
 	}
 	fcntl(d->sock, F_SETFL, O_NONBLOCK);
 	d->event = loop_watch(d->base, d->sock, EV_READ | EV_PERSIST, on_message, d);
-	d->writable = loop_event(d->base, d->sock, EV_WRITE | EV_PERSIST, on_writable, d);
+	outbox_init(&d->outbox, d->base, d->sock);
 	return 0;
 }
 
 /* ---- either way ---- */
+
+static void on_connected(void *arg, int fd, int error)
+{
+	finish(arg, fd, error);
+}
 
 struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup)
 {
@@ -172,9 +136,10 @@ void dialler_free(struct dialler *d)
 {
 	if (!d)
 		return;
-	loop_drop(d->event);
-	loop_drop(d->writable);
 	fail_all(d);
+	if (d->event)
+		outbox_free(&d->outbox);
+	loop_drop(d->event);
 	if (d->sock >= 0)
 		close(d->sock);
 	connector_free(d->connector);
@@ -185,6 +150,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 			  connect_done *done, void *arg)
 {
 	struct dial *it = xcalloc(1, sizeof(*it));
+	struct message_dial m;
 	int error;
 
 	it->owner = d;
@@ -198,8 +164,9 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 					       .arg = it};
 		return connector_start(d->connector, i, &it->attempt) ? it : NULL;
 	}
-	it->order = (struct message_dial){{MESSAGE_DIAL, ++d->last_id}, *source, (uint32_t)i};
-	error = event_pending(d->writable, EV_WRITE, NULL) ? EAGAIN : tell(it);
+	it->id = ++d->last_id;
+	m = (struct message_dial){{MESSAGE_DIAL, it->id}, *source, (uint32_t)i};
+	error = outbox_send(&d->outbox, &m, -1, NULL, it);
 	if (error != 0 && error != EAGAIN) {
 		finish(it, -1, error);
 		return NULL;
@@ -212,12 +179,14 @@ void dial_cancel(struct dial *d)
 {
 	if (!d)
 		return;
-	d->done = NULL;
-	if (d->owner->connector)
+	if (d->owner->connector) {
 		connector_cancel(&d->attempt);
-	else if (d->sent && tell(d) == EAGAIN)
-		return;
-	else
+	} else {
+		const struct message_head cancel = {MESSAGE_CANCEL, d->id};
+
 		TAILQ_REMOVE(&d->owner->dials, d, entry);
+		if (outbox_forget(&d->owner->outbox, d) == 0) /* it was sent */
+			outbox_send(&d->owner->outbox, &cancel, -1, NULL, NULL);
+	}
 	free(d);
 }

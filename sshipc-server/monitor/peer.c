@@ -7,12 +7,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "loop.h"
 
 enum {
@@ -21,52 +18,16 @@ enum {
 	QUEUE_MAX = 64, /* messages that wait for a session to read */
 };
 
-/* A message that the socket did not take at once; as short as it is, since there may be one for
- * each channel. */
-struct outgoing {
-	STAILQ_ENTRY(outgoing) entry;
-	void (*sent)(void *arg, int error);
-	void *arg;
-	int fd;
-	uint64_t message[];
-};
-
-static void take_out(struct peer *p, struct outgoing *o)
+void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *sent, void *arg)
 {
-	STAILQ_REMOVE(&p->queue, o, outgoing, entry);
-	p->n_queued -= !o->sent;
-	free(o);
-}
+	const int error = outbox_send(&p->outbox, message, fd, sent, arg);
 
-static int try_to_send(const struct peer *p, const void *message, int fd)
-{
-	return message_send(p->sock, message, fd >= 0 ? &fd : NULL) == 0 ? 0 : errno;
-}
-
-void peer_send_then(struct peer *p, const void *message, int fd, void (*sent)(void *arg, int error),
-		    void *arg)
-{
-	struct outgoing *o;
-
-	if (STAILQ_EMPTY(&p->queue)) {
-		const int error = try_to_send(p, message, fd);
-
-		if (error != EAGAIN && sent)
-			sent(arg, error);
-		if (error != EAGAIN)
-			return; /* when it is gone its socket will say so */
-	}
-	if (!sent && p->n_queued == QUEUE_MAX) {
+	if (error != EAGAIN && sent)
+		sent(arg, error); /* when it is gone its socket will say so */
+	if (p->outbox.n_unawaited > QUEUE_MAX) {
 		p->overflowed = true;
 		event_active(p->timer, EV_TIMEOUT, 0);
-		return;
 	}
-	o = xmalloc(sizeof(*o) + message_size(message));
-	*o = (struct outgoing){.sent = sent, .arg = arg, .fd = fd};
-	memcpy(o->message, message, message_size(message));
-	STAILQ_INSERT_TAIL(&p->queue, o, entry);
-	p->n_queued += !sent;
-	event_add(p->writable, NULL);
 }
 
 void peer_send(struct peer *p, const void *message)
@@ -74,33 +35,9 @@ void peer_send(struct peer *p, const void *message)
 	peer_send_then(p, message, -1, NULL, NULL);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct peer *p = arg;
-	struct outgoing *o;
-
-	while ((o = STAILQ_FIRST(&p->queue))) {
-		const struct outgoing was = *o;
-		const int error = try_to_send(p, o->message, o->fd);
-
-		if (error == EAGAIN)
-			return;
-		take_out(p, o);
-		if (was.sent)
-			was.sent(was.arg, error);
-	}
-	event_del(p->writable);
-}
-
 void peer_forget(struct peer *p, const void *arg)
 {
-	struct outgoing *o, *next;
-
-	for (o = STAILQ_FIRST(&p->queue); o; o = next) {
-		next = STAILQ_NEXT(o, entry);
-		if (o->arg == arg)
-			take_out(p, o);
-	}
+	outbox_forget(&p->outbox, arg);
 }
 
 void peer_pause(struct peer *p, uint64_t ms)
@@ -161,10 +98,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void peer_cut(struct peer *p)
 {
 	p->cut = true;
-	while (!STAILQ_EMPTY(&p->queue))
-		take_out(p, STAILQ_FIRST(&p->queue));
+	outbox_free(&p->outbox);
 	event_free(p->readable);
-	event_free(p->writable);
 	event_free(p->resume);
 	close(p->sock);
 	/* A process that closed its socket must not live on with the endpoint's. */
@@ -194,9 +129,8 @@ void peer_init(struct peer *p, struct event_base *base, int sock, const struct p
 	p->sock = sock;
 	p->ops = ops;
 	p->arg = arg;
-	STAILQ_INIT(&p->queue);
+	outbox_init(&p->outbox, base, sock);
 	p->readable = loop_watch(base, sock, EV_READ | EV_PERSIST, ops->readable, arg);
-	p->writable = loop_event(base, sock, EV_WRITE | EV_PERSIST, on_writable, p);
 	p->resume = loop_timer(base, on_resume, p);
 	p->timer = loop_timer(base, on_timer, p);
 }

@@ -8,10 +8,10 @@
  */
 #include <event2/event.h>
 #include <stdbool.h>
-#include <sys/queue.h>
 
 #include "limit.h"
 #include "message.h"
+#include "outbox.h"
 
 struct peer_ops {
 	event_callback_fn readable;
@@ -28,11 +28,10 @@ struct peer_ops {
 
 struct peer {
 	int sock;
-	struct event *readable, *writable, *resume, *timer;
+	struct event *readable, *resume, *timer;
 	struct pace pace; /* of its messages, see peer_pause */
-	STAILQ_HEAD(, outgoing) queue;
-	size_t n_queued;      /* messages that nobody awaits the sending of */
-	bool overflowed, cut; /* there were too many of them; peer_cut was called */
+	struct outbox outbox;
+	bool overflowed, cut; /* it did not read its messages; peer_cut was called */
 	bool process;	      /* there is one, or the spawner is to make it; until EXITED */
 	int pid;	      /* 0: not known */
 	int parent;	      /* the spawner that died with it; 0: none did */
@@ -51,8 +50,7 @@ void peer_send(struct peer *p, const void *message);
 
 /* The same for one with the descriptor fd (-1: none), which stays open until sent is called: at
  * once, or when the session has read what was before it.  error: 0, or errno. */
-void peer_send_then(struct peer *p, const void *message, int fd, void (*sent)(void *arg, int error),
-		    void *arg);
+void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *sent, void *arg);
 
 /* What waits for arg is not sent any more. */
 void peer_forget(struct peer *p, const void *arg);

@@ -113,25 +113,10 @@ static void on_full(void *arg, size_t held)
 	tell_limit(arg, SESSION_LIMIT_HELD);
 }
 
-struct open_request {
-	enum policy_action action;
-	const char *host, *origin;
-	uint32_t port, max_packet;
-};
-
-static bool ask_open(struct session *s, const struct open_request *o, uint32_t id)
-{
-	struct message_open m = {{MESSAGE_OPEN, id}, o->action, o->port, "", ""};
-
-	snprintf(m.host, sizeof(m.host), "%s", o->host ? o->host : "");
-	snprintf(m.origin, sizeof(m.origin), "%s", o->origin ? o->origin : "");
-	return broker_ask(&s->broker, &m) && s->broker.in.head.type != MESSAGE_REFUSED;
-}
-
 /* .status has a slot of its own: it says why there is no other.  False: there is none. */
-static bool pick_slot(const struct session *s, const struct open_request *o, uint32_t *slot)
+static bool pick_slot(const struct session *s, const char *host, uint32_t *slot)
 {
-	if (o->host && strcmp(o->host, POLICY_STATUS_HOST) == 0 && !s->slots[s->max])
+	if (strcmp(host, POLICY_STATUS_HOST) == 0 && !s->slots[s->max])
 		*slot = s->max;
 	else if (s->n_free > 0)
 		*slot = s->free_slots[s->n_free - 1];
@@ -141,7 +126,8 @@ static bool pick_slot(const struct session *s, const struct open_request *o, uin
 }
 
 /* 0 when the channel was confirmed; 1 makes libssh refuse it. */
-static int open_channel(struct session *s, ssh_message message, const struct open_request *o)
+static int open_channel(struct session *s, ssh_message message, struct message_open *m,
+			uint32_t max_packet)
 {
 	struct chan *c;
 	ssh_channel channel;
@@ -152,29 +138,28 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 	if (!s->authorized || s->broker.ended || s->closing)
 		return 1;
 	/* Where it can be read it must be there: 0.10 hangs at 10. */
-	if (s->setup->streamlocal && o->action != POLICY_OTHER_CHANNEL &&
-	    o->max_packet < MIN_MAX_PACKET) {
+	if (s->setup->streamlocal && m->action != POLICY_OTHER_CHANNEL &&
+	    max_packet < MIN_MAX_PACKET) {
 		broker_note(&s->broker, LOG_WARNING,
 			    "channel refused: its maximum packet size is below 1024 bytes");
 		return 1;
 	}
-	if (!pick_slot(s, o, &slot)) {
+	if (!pick_slot(s, m->host, &slot)) {
 		tell_limit(s, SESSION_LIMIT_CHANNELS);
 		return 1;
 	}
-	c = xcalloc(1, sizeof(*c));
-	c->s = s;
 	s->generation = s->generation % 0xffff + 1; /* an id is never 0 */
-	c->id = s->generation << 16 | slot;
-	if (!ask_open(s, o, c->id)) {
-		free(c);
+	m->head.id = s->generation << 16 | slot;
+	if (!broker_ask(&s->broker, m) || s->broker.in.head.type == MESSAGE_REFUSED)
 		return 1;
-	}
 	fd = message_take_fd(&s->broker.in, 0); /* none with PENDING */
 	one_way = s->broker.in.opened.one_way;
 	channel = ssh_message_channel_request_open_reply_accept(message);
 	if (!channel)
 		abort();
+	c = xcalloc(1, sizeof(*c));
+	c->s = s;
+	c->id = m->head.id;
 	c->relay = relay_new(s->relays, channel, on_relay_done, c);
 	s->n_free -= slot != s->max;
 	s->slots[slot] = c;
@@ -185,41 +170,34 @@ static int open_channel(struct session *s, ssh_message message, const struct ope
 
 static int on_open(struct session *s, ssh_message message)
 {
+	static const char *const refused[] = {
+	    [SSH_CHANNEL_SESSION] = "session (shell, exec, sftp)",
+	    [SSH_CHANNEL_X11] = "x11",
+	    [SSH_CHANNEL_FORWARDED_TCPIP] = "forwarded-tcpip",
+	    [SSH_CHANNEL_AUTH_AGENT] = "auth-agent",
+	};
+	const unsigned type = (unsigned)ssh_message_subtype(message);
+	struct message_open m = {.head = {MESSAGE_OPEN, 0}, .action = POLICY_OTHER_CHANNEL};
+	const char *host = "unknown type", *origin = NULL;
 	struct channel_open_fields f;
-	struct open_request o = {.action = POLICY_OTHER_CHANNEL};
 	const bool seen = streamlocal_take(&f);
 
-	switch (ssh_message_subtype(message)) {
-	case SSH_CHANNEL_DIRECT_TCPIP:
-		o.action = POLICY_DIRECT_TCPIP;
-		o.host = ssh_message_channel_request_open_destination(message);
-		o.port = (uint32_t)ssh_message_channel_request_open_destination_port(message);
-		o.origin = ssh_message_channel_request_open_originator(message);
-		break;
-	case SSH_CHANNEL_SESSION:
-		o.host = "session (shell, exec, sftp)";
-		break;
-	case SSH_CHANNEL_X11:
-		o.host = "x11";
-		break;
-	case SSH_CHANNEL_FORWARDED_TCPIP:
-		o.host = "forwarded-tcpip";
-		break;
-	case SSH_CHANNEL_AUTH_AGENT:
-		o.host = "auth-agent";
-		break;
-	default:
-		o.host = "unknown type";
-		if (!seen || !f.streamlocal)
-			break;
-		o.host = "direct-streamlocal (this libssh does not let its path be read)";
-		if (s->setup->streamlocal) {
-			o.action = POLICY_DIRECT_STREAMLOCAL;
-			o.host = f.path;
-		}
+	if (type == SSH_CHANNEL_DIRECT_TCPIP) {
+		m.action = POLICY_DIRECT_TCPIP;
+		host = ssh_message_channel_request_open_destination(message);
+		m.port = (uint32_t)ssh_message_channel_request_open_destination_port(message);
+		origin = ssh_message_channel_request_open_originator(message);
+	} else if (type < sizeof(refused) / sizeof(*refused) && refused[type]) {
+		host = refused[type];
+	} else if (seen && f.streamlocal && s->setup->streamlocal) {
+		m.action = POLICY_DIRECT_STREAMLOCAL;
+		host = f.path;
+	} else if (seen && f.streamlocal) {
+		host = "direct-streamlocal (this libssh does not let its path be read)";
 	}
-	o.max_packet = seen ? f.max_packet : 0;
-	return open_channel(s, message, &o);
+	snprintf(m.host, sizeof(m.host), "%s", host ? host : "");
+	snprintf(m.origin, sizeof(m.origin), "%s", origin ? origin : "");
+	return open_channel(s, message, &m, seen ? f.max_packet : 0);
 }
 
 static void refuse(struct session *s, enum policy_action action, const char *what)
