@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	alloc_must_succeed("sshipc-client: out of memory\n");
 	log_init("sshipc-client", LOG_SINK_STDERR, LOG_INFO);
-	settings_version_details = print_version_details;
+	options_version_details = print_version_details;
 	code = settings_read(argc, argv, &s);
 	if (code >= 0)
 		goto out;

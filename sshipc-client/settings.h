@@ -74,9 +74,6 @@ int settings_read(int argc, char **argv, struct settings *s);
 
 void settings_free(struct settings *s);
 
-/* Set by main before settings_read: prints what -V needs beyond our own version. */
-extern void (*settings_version_details)(void);
-
 /* The table.  options_read and options_print with it are client.conf's and -T's. */
 extern const struct options settings_options;
 

@@ -8,17 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sysexits.h>
 
 #include "alloc.h"
 #include "endpoint.h"
+#include "option_rows.h"
 #include "reason.h"
 #include "settings.h"
 #include "trust.h"
 #include "variables.h"
 #include "via.h"
-
-void (*settings_version_details)(void);
 
 /* ---- the server ---- */
 
@@ -136,14 +134,6 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 		if (!s->specs[k].is_twin && i-- == 0)
 			return s->specs[k].text;
 	}
-	return NULL;
-}
-
-/* The file cannot take back what the command line allows, nor a tunnel what the file allows for
- * all. */
-static const char *set_unsafe(void *flag, const char *value)
-{
-	*(bool *)flag |= strcmp(value, "true") == 0;
 	return NULL;
 }
 
@@ -297,25 +287,7 @@ static const char *set_check(void *settings, const char *value)
 	return NULL;
 }
 
-static int print_version(const struct options *o)
-{
-	printf("%s " SSHIPC_VERSION "\n", o->program);
-	if (settings_version_details)
-		settings_version_details();
-	return EX_OK;
-}
-
 /* ---- the table ---- */
-
-#define AT(member)		    .at = offsetof(struct settings, member)
-#define FLAG(member)		    .type = OPTION_FLAG, AT(member)
-#define RANGE(t, member, lo, hi, v) .type = (t), AT(member), .min = (lo), .max = (hi), .value = (v)
-#define NUMBER(member, ...)	    RANGE(OPTION_NUMBER, member, __VA_ARGS__)
-#define WORD(member, all, ...)	    RANGE(OPTION_WORD, member, __VA_ARGS__), .words = (all)
-#define STEP(member, ...)	    RANGE(OPTION_STEP, member, __VA_ARGS__)
-#define TEXT(member, setter)	    .type = OPTION_TEXT, AT(member), .set = (setter)
-#define LOG_SINK		    WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)
-#define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 
 static const struct option_row rows[] = {
     {"server", .type = OPTION_TEXT, .set = settings_set_server, .show = show_server},
@@ -332,13 +304,13 @@ static const struct option_row rows[] = {
     {"identity", 'i', "identity", "FILE", "private key (~/.ssh/id_ed25519)", .type = OPTION_TEXT,
      .set = set_identity, .show = show_identity, .initial = "~/.ssh/id_ed25519"},
     {"agent_key", 0, "agent-key", "SHA256:...", "instead, this one key of ssh-agent",
-     TEXT(agent_key, set_agent_key)},
+     TEXT(agent_key), .set = set_agent_key},
     {NULL, 'p', "port", "PORT", "of the server (2245)", NUMBER(port, 1, 65535, 0)},
     {"hostkeys", 0, "hostkey", "SHA256:...", "accept this host key and no other; repeatable",
      LIST(add_hostkey), .clear = settings_drop_hostkeys, .show = show_hostkey},
     {"known_hosts", 0, "known-hosts", "FILE", "recorded host keys (~/.ssh/known_hosts)",
-     TEXT(known_hosts, set_path), .initial = "~/.ssh/known_hosts"},
-    {"global_known_hosts", TEXT(global_known_hosts, set_path),
+     TEXT(known_hosts), .set = set_path, .initial = "~/.ssh/known_hosts"},
+    {"global_known_hosts", TEXT(global_known_hosts), .set = set_path,
      .initial = "/etc/ssh/ssh_known_hosts"},
     {"algorithms", WORD(algorithms, ALGORITHMS_WORDS, 0, ALGORITHMS_COMPATIBLE, 0)},
     {"keepalive", 0, "keepalive", "SECONDS", "until a silent server is given up (15)",
@@ -350,13 +322,13 @@ static const struct option_row rows[] = {
     {"via", 0, "via", "COMMAND",
      "its stdin and stdout are the connection, as\n"
      "ssh's ProxyCommand; %h and %p are HOST and PORT",
-     TEXT(via, set_via)},
+     TEXT(via), .set = set_via},
     {"log", LOG_SINK}, /* -T has it here, --help below */
-    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
+    {"verbosity", LOG_LEVEL},
     {"while_down", 0, "while-down", "HOW",
      "local connections then: hold[:SECONDS] or refuse\n"
      "(hold:10)",
-     TEXT(hold, set_while_down), .show = show_while_down, .initial = "hold"},
+     TEXT(hold), .set = set_while_down, .show = show_while_down, .initial = "hold"},
     {"exit_on_refusal", 0, "exit-on-refusal", NULL,
      "end when refused, also after the first success", FLAG(exit_on_refusal)},
     {NULL, 0, "env", "NAME=TEMPLATE",
@@ -372,7 +344,7 @@ static const struct option_row rows[] = {
     {NULL, 0, "ready-fd", "N", "write the ready lines to descriptor N, close it",
      NUMBER(ready_fd, 3, 65535, 0)},
     {"unsafe_listen", 0, "unsafe-listen", NULL, "allow -L addresses that are not loopback",
-     FLAG(unsafe_listen), .set = set_unsafe},
+     FLAG(unsafe_listen), .set = options_set_permit},
     {NULL, 'f', "config", "FILE",
      "(" SETTINGS_SYSTEM_CONF ", else\n"
      "~/.config/sshipc/client.conf)",
@@ -384,14 +356,13 @@ static const struct option_row rows[] = {
      "its remedy; connect: also to the endpoint",
      .type = OPTION_MAYBE, .set = set_check},
     {NULL, 0, "json", NULL, "what --check finds, an object a line", FLAG(json)},
-    {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line",
-     TEXT(keygen, set_path)},
+    {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line", TEXT(keygen),
+     .set = set_path},
     {NULL, 0, "log", "SINK", "stderr, syslog or json (stderr)", LOG_SINK},
-    {NULL, 'v', "verbose", NULL, "say more; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, 1)},
-    {NULL, 'q', "quiet", NULL, "say less; repeatable", STEP(verbosity, LOG_ERR, LOG_DEBUG, -1)},
-    {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
-    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
-     .run = print_version},
+    {NULL, 'v', "verbose", NULL, "say more; repeatable", LOUDER(1)},
+    {NULL, 'q', "quiet", NULL, "say less; repeatable", LOUDER(-1)},
+    {NULL, 'h', "help", NULL, "this text", DO(options_help)},
+    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", DO(options_version)},
     /* The last one: a tunnel has its name in place of it. */
     {"tunnels", .type = OPTION_GROUPS, .group = settings_add_tunnel},
     {.name = NULL},

@@ -83,10 +83,6 @@ struct settings {
 int settings_read(int argc, char **argv, struct settings *s);
 void settings_free(struct settings *s);
 
-/* Set before settings_read: prints what -V needs beyond our own version (libssh version,
- * streamlocal, AES-GCM). */
-extern void (*settings_version_details)(void);
-
 /* The table: -T is options_print of it, and a file by itself options_read.  Faults of it start with
  * the file's name. */
 extern const struct options settings_options;

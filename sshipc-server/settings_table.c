@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "alloc.h"
 #include "message.h"
-
-void (*settings_version_details)(void);
+#include "option_rows.h"
 
 /* ---- listeners and host keys ---- */
 
@@ -245,13 +243,6 @@ static const char *show_default(const void *settings, size_t i, char *buf)
 
 /* ---- others ---- */
 
-/* The file cannot take back what the command line allows. */
-static const char *set_unsafe(void *flag, const char *value)
-{
-	*(bool *)flag |= strcmp(value, "true") == 0;
-	return NULL;
-}
-
 const char *settings_parse_control(const char *path, struct address *at)
 {
 	return *path == '/' ? address_parse(path, 0, at) : "expected an absolute /path";
@@ -334,25 +325,7 @@ static void check_pending(struct options_file *f, config_setting_t *root)
 				    : "pending_until = \"YYYY-MM-DD HH:MM\"");
 }
 
-static int print_version(const struct options *o)
-{
-	printf("%s " SSHIPC_VERSION "\n", o->program);
-	if (settings_version_details)
-		settings_version_details();
-	return EX_OK;
-}
-
 /* ---- the table ---- */
-
-#define AT(member)		    .at = offsetof(struct settings, member)
-#define FLAG(member)		    .type = OPTION_FLAG, AT(member)
-#define RANGE(t, member, lo, hi, v) .type = (t), AT(member), .min = (lo), .max = (hi), .value = (v)
-#define NUMBER(member, ...)	    RANGE(OPTION_NUMBER, member, __VA_ARGS__)
-#define WORD(member, all, ...)	    RANGE(OPTION_WORD, member, __VA_ARGS__), .words = (all)
-#define STEP(v)			    RANGE(OPTION_STEP, verbosity, LOG_ERR, LOG_DEBUG, v)
-#define TEXT(member)		    .type = OPTION_TEXT, AT(member)
-#define ANY			    .type = OPTION_TEXT
-#define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 
 /* "default" stands after the endpoints, one of which it names. */
 static const struct option_row rows[] = {
@@ -374,8 +347,8 @@ static const struct option_row rows[] = {
      "docker, postgres, other (its name); repeatable",
      .type = OPTION_GROUPS, .set = settings_add_endpoint, .clear = settings_drop_endpoints,
      .group = on_endpoint, .print = print_endpoints},
-    {"unsafe_endpoint", FLAG(unsafe_endpoint), .set = set_unsafe},
-    {"default", ANY, .set = set_default, .show = show_default},
+    {"unsafe_endpoint", FLAG(unsafe_endpoint), .set = options_set_permit},
+    {"default", .type = OPTION_TEXT, .set = set_default, .show = show_default},
     {"control", TEXT(control), .set = set_control, .show = show_control},
     {"user", 'u', "user", "USER",
      "name or uid that endpoints see and sessions have,\n"
@@ -387,12 +360,11 @@ static const struct option_row rows[] = {
      TEXT(control), .set = set_control},
     {NULL, 't', "test", NULL, "check settings, keys and allow list, then exit", FLAG(test)},
     {NULL, 'T', "print", NULL, "print the effective settings and who may reach what", FLAG(print)},
-    {NULL, 'v', "verbose", NULL, "log more; repeatable", STEP(1)},
-    {NULL, 'q', "quiet", NULL, "log less; repeatable", STEP(-1)},
+    {NULL, 'v', "verbose", NULL, "log more; repeatable", LOUDER(1)},
+    {NULL, 'q', "quiet", NULL, "log less; repeatable", LOUDER(-1)},
     {"algorithms", WORD(algorithms, ALGORITHMS_WORDS, 0, ALGORITHMS_COMPATIBLE, 0)},
-    {"log", 0, "log", "SINK", "stderr (default), syslog or json",
-     WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)},
-    {"verbosity", WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)},
+    {"log", 0, "log", "SINK", "stderr (default), syslog or json", LOG_SINK},
+    {"verbosity", LOG_LEVEL},
     {"watch", FLAG(watch), .value = true},
     {"unpunished", LIST(add_unpunished), .show = show_unpunished},
     {"pending_from", TEXT(pending_from), .set = set_pending_from, .show = show_pending_from},
@@ -426,9 +398,8 @@ static const struct option_row rows[] = {
      FLAG(unsafe_endpoint)},
     {NULL, 0, "unsafe-no-sandbox", NULL, "do not confine our processes: for debuggers only",
      FLAG(unsafe_no_sandbox)},
-    {NULL, 'h', "help", NULL, "this text", .type = OPTION_DO, .run = options_help},
-    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", .type = OPTION_DO,
-     .run = print_version},
+    {NULL, 'h', "help", NULL, "this text", DO(options_help)},
+    {NULL, 'V', "version", NULL, "versions, and what this libssh can do", DO(options_version)},
     {.name = NULL},
 };
 

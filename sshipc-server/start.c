@@ -245,7 +245,7 @@ int start_main(int argc, char **argv)
 	static struct start st;
 	int code;
 
-	settings_version_details = print_version_details;
+	options_version_details = print_version_details;
 	code = settings_read(argc, argv, &st.s);
 	if (code < 0)
 		code = st.s.generate_hostkey ? generate_hostkey(st.s.generate_hostkey)

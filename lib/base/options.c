@@ -85,6 +85,12 @@ const char *options_set(const struct option_row *r, void *settings, const char *
 	return NULL;
 }
 
+const char *options_set_permit(void *flag, const char *value)
+{
+	*(bool *)flag |= strcmp(value, "true") == 0;
+	return NULL;
+}
+
 void options_defaults(const struct options *o, void *settings)
 {
 	for (const struct option_row *r = o->rows; !is_end(r); r++) {
@@ -285,6 +291,16 @@ int options_help(const struct options *o)
 			print_option(r, o->column);
 	}
 	fputs(o->notes, stdout);
+	return EX_OK;
+}
+
+void (*options_version_details)(void);
+
+int options_version(const struct options *o)
+{
+	printf("%s " SSHIPC_VERSION "\n", o->program);
+	if (options_version_details)
+		options_version_details();
 	return EX_OK;
 }
 

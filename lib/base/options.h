@@ -119,6 +119,15 @@ void options_print_text(const char *before, const char *text, const char *after)
 /* The run of a row for --help.  Returns EX_OK. */
 int options_help(const struct options *o);
 
+/* The run of a row for --version: our own version, and what options_version_details prints, which
+ * main sets. */
+int options_version(const struct options *o);
+extern void (*options_version_details)(void);
+
+/* The set of a flag that permits something: what is true stays so.  The file cannot take back what
+ * the command line permits, nor a group what the file does. */
+const char *options_set_permit(void *flag, const char *value);
+
 /* Writes "PROGRAM: text; see PROGRAM --help" to stderr.  Returns EX_USAGE. */
 int options_usage(const struct options *o, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

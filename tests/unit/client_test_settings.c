@@ -418,7 +418,7 @@ Test(settings, help_and_version)
 	cr_expect_eq(read_line("-h -L x"), 0);
 	cr_expect_eq(strncmp(out[0], "Usage: sshipc-client ", 21), 0);
 	cr_expect(strstr(out[0], "--known-hosts") && strstr(out[0], "76 "), "%s", out[0]);
-	settings_version_details = details;
+	options_version_details = details;
 	cr_expect_eq(read_line("-V"), 0);
 	cr_expect_str_eq(out[0], "sshipc-client " SSHIPC_VERSION "\ndetails\n");
 	cr_expect_eq(read_line("--version"), 0);

@@ -540,7 +540,7 @@ Test(settings, help_and_version)
 	cr_expect(strstr(out, "--generate-hostkey FILE") && strstr(out, "Exit codes"));
 	cr_expect_eq(read_words("-V", STDOUT_FILENO), 0);
 	cr_expect_str_eq(out, "sshipc-server " SSHIPC_VERSION "\n");
-	settings_version_details = print_details;
+	options_version_details = print_details;
 	cr_expect_eq(read_words("--version", STDOUT_FILENO), 0);
 	cr_expect_str_eq(out, "sshipc-server " SSHIPC_VERSION "\ndetails\n");
 }

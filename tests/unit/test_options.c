@@ -126,12 +126,6 @@ static int end_here(const struct options *o)
 	return printf("%s ends\n", o->program) > 0 ? 7 : 8;
 }
 
-static const char *set_sticky(void *target, const char *value)
-{
-	*(bool *)target |= strcmp(value, "true") == 0;
-	return NULL;
-}
-
 #define AT(member) .at = offsetof(struct settings, member)
 
 static const char *const levels[] = {"none", "low", "middle", "high"};
@@ -149,7 +143,7 @@ static const struct option_row rows[] = {
     {"level", 0, "level", "WORD", "a word", OPTION_WORD, AT(level), 1, 3, 2, levels},
     {NULL, 'q', "quiet", NULL, "quieter", OPTION_STEP, AT(louder), 0, 3, -1},
     {NULL, 'v', "verbose", NULL, "louder", OPTION_STEP, AT(louder), 0, 3, 1},
-    {"sticky", 0, "sticky", NULL, "kept", OPTION_FLAG, AT(sticky), .set = set_sticky},
+    {"sticky", 0, "sticky", NULL, "kept", OPTION_FLAG, AT(sticky), .set = options_set_permit},
     {NULL, 'h', "help", NULL, "this", OPTION_DO, .run = options_help},
     {NULL, 'x', "now", NULL, "the end", OPTION_DO, .run = end_here},
     {.name = NULL},
