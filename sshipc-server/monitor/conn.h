@@ -54,27 +54,27 @@ enum conn_state {
 	CONN_LOGIN,
 	CONN_WAITING, /* its login waits for an older session of its key */
 	CONN_UP,
-	CONN_ENDING, /* END was said, or it broke the protocol: the timer kills */
+	CONN_ENDING, /* END was sent: it is killed when it has not gone in time */
 	CONN_GONE, /* it is cut: no message of it is read, only the end of its process is awaited */
 };
 
-/* accept.c's, for the way to the spawner. */
+/* How a connection gets to the spawner.  accept.c alone writes it. */
 struct handover {
 	LIST_ENTRY(conn) of_id;
 	TAILQ_ENTRY(conn) in_queue; /* while QUEUED */
 	struct spawner *spawner;    /* from STARTING on */
 	int fd, end;	  /* while QUEUED: the connection, the session's end of the pair */
-	bool wait_logged; /* that it waits its turn */
+	bool wait_logged; /* a line has said that it waits (max_penalty) */
 };
 
 /* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
  * from the keys' number. */
 enum login_count { LOGIN_QUERIES, LOGIN_SIGNATURES, LOGIN_CERTIFICATES, LOGIN_COUNTS };
 
-/* What login.c, attempts.c and signing.c know of its login, granted or not. */
+/* A connection's login, granted or not.  login.c, attempts.c and signing.c write it. */
 struct login {
-	struct event *grace;		    /* until then it has time */
-	bool proof;			    /* it must come with its signature */
+	struct event *grace;		    /* login_grace: it is told to end when that is over */
+	bool proof;			    /* a login must come with its signature */
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
@@ -84,26 +84,28 @@ struct login {
 	char version[LOG_ESCAPED];	       /* the latter, escaped */
 	char refused_key[KEYLINE_FINGERPRINT]; /* listed, and proved to be its peer's; "": none */
 	char methods[64];		       /* other than publickey that were tried */
-	const struct stage *stage; /* how far it says that it came; NULL: it did not say */
+	const struct stage *stage; /* how far the session says that it got; NULL: not said */
 	char last_words[640];	   /* escaped: what its peer sent first, and why it ended */
-	struct key_use *awaited;   /* while WAITING: what this key has open */
-	struct event *wait;
+	struct key_use *awaited;   /* while WAITING: the key whose older session is to go */
+	struct event *wait;	   /* then the login is decided again */
 };
 
-/* What opens.c knows of its channels. */
+/* A session's channels.  opens.c writes it; grant in login.c makes the slots. */
 struct opens {
-	struct channel **slots; /* max_channels of them, and one for .status; NULL before login */
-	size_t count, granted, refused;
+	struct channel **slots;	 /* max_channels of them, and one for .status; NULL before login */
+	size_t count;		 /* open now, without .status */
+	size_t granted, refused; /* so far */
 	struct refusal last_refusal;
 };
 
-/* What audit.c needs for its log lines. */
+/* What the log lines about a connection begin with, and how many kinds there were.  audit.c writes
+ * it. */
 struct audit {
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
-	unsigned minute, kinds;			    /* different lines in that minute */
+	unsigned minute, kinds; /* different lines in that minute of ratelimit.h */
 };
 
-/* For ctl and .status; what is counted is the session's claim. */
+/* For ctl and .status.  The bytes are what the session claims. */
 struct activity {
 	time_t since;			     /* accepted; monotonic */
 	time_t last;			     /* STATS changed, or a channel was opened or closed */
@@ -116,11 +118,11 @@ struct conn {
 	uint32_t id;
 	struct address from;
 	enum conn_state state;
-	bool ended; /* by us: a SIGKILL is no crash */
+	bool ended; /* by the monitor: a SIGKILL is then no crash */
 	struct peer peer;
 	struct handover handover;
 	struct unauth unauth;
-	enum admission_fault fault; /* should it end before its login */
+	enum admission_fault fault; /* its source's, should it end before its login */
 	struct login login;
 	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
 					    key was taken off the list */
@@ -128,21 +130,21 @@ struct conn {
 	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
 	LIST_ENTRY(conn) of_key;
 	struct {
-		bool asked, answered;
-	} check; /* CHECK was said, whether its peer lives; it does */
+		bool asked, answered; /* CHECK was sent; the peer has shown life since (ALIVE) */
+	} check;
 	struct opens opens;
 	struct activity activity;
 	struct {
 		time_t warned_for; /* the end by the clock that was announced */
-		char reason[128];  /* it was ended, for a summary */
+		char reason[128];  /* why it was ended, for the summary of a reload */
 	} revoke;
 	struct audit audit;
 };
 
-/* What came of a message of the session's: but for HANDLED a breach of the protocol. */
+/* What became of a session's message; all but HANDLED is a violation of the protocol. */
 enum handled {
-	HANDLED_WRONG, /* a field is wrong */
-	HANDLED_UNPROVED,
+	HANDLED_WRONG,	  /* a field is wrong */
+	HANDLED_UNPROVED, /* a login without the key's signature */
 	HANDLED,
 };
 

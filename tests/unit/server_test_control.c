@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -250,6 +251,47 @@ Test(control_socket, the_seventeenth_waits_for_room)
 	close(last);
 	for (int i = 1; i < CONTROL_CLIENTS; i++)
 		close(fds[i]);
+}
+
+static int count_read(const struct event_base *b, const struct event *e, void *n)
+{
+	*(int *)n += event_pending(e, EV_READ, NULL) != 0;
+	return 0;
+}
+
+static int reading(void)
+{
+	int n = 0;
+
+	event_base_foreach_event(base, count_read, &n);
+	return n;
+}
+
+/* The listener stays readable while there is no descriptor: it is left alone until the pause is
+ * over, and the one that waits in the backlog is served then. */
+Test(control_socket, no_descriptor_left)
+{
+	struct rlimit limit, none;
+	char got[64];
+	int fd, next;
+
+	start();
+	fd = dial();
+	cr_assert_eq(send(fd, "who\n", 4, 0), 4);
+	next = dup(fd);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){(rlim_t)next, limit.rlim_max};
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	cr_expect_eq(reading(), 1);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	cr_expect_eq(reading(), 0, "it is still asked");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	event_base_loop(base, EVLOOP_ONCE); /* the pause is all that there is to wait for */
+	cr_expect_eq(reading(), 1);
+	read_all(fd, got, sizeof(got));
+	cr_expect_str_eq(got, "{\"ok\":true}\n");
+	close(fd);
 }
 
 Test(control_socket, a_slow_reader_is_cut)
