@@ -563,6 +563,10 @@ Test(conn, limits_of_a_key)
 	fake_make_closed(&m, 0x10003);
 	fake_say(&f[1], &m);
 	fake_leave(&f[0]); /* gives back its two */
+	fake_start(&f[0]);
+	cr_expect_eq(fake_authorize(&f[0], UNLISTED, &m), MESSAGE_DENY);
+	cr_expect_str_eq(m.deny.reason, "", "what a stranger is told");
+	fake_leave(&f[0]);
 	cr_expect_eq(fake_open(&f[1], 0x10002, "here"), MESSAGE_OPENED);
 	cr_expect_eq(fake_authorize(&f[2], BLOB_P521, &m), MESSAGE_GRANT);
 	cr_expect_eq(fake_open(&f[2], 0x10001, "here"), MESSAGE_OPENED);
