@@ -88,7 +88,7 @@ static const struct destination *destination(const struct doctor *d, size_t i)
 	return NULL;
 }
 
-/* Our ends stay open: what is not read there would be an abort to the endpoint. */
+/* Our ends stay open: closing one with unread data would reach the endpoint as an abort. */
 static void end_in_order(struct doctor *d)
 {
 	d->ending = true;
@@ -105,7 +105,7 @@ static void open_next(struct doctor *d)
 	int pair[2];
 
 	d->granted = false;
-	if (d->opened == 0) /* who is silent was noticed by others up to here */
+	if (d->opened == 0) /* a silent peer was noticed by other timeouts up to here */
 		event_base_loopexit(d->base, &patience);
 	if (report_failed(d->report)) {
 		report_close(d->report, REPORT_LISTENER);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the process of the tunnel, for the link alone.  It only keeps the time: whether an
- * attempt makes sense the link knows.
+ * Runs in the process of the tunnel, called by the link alone: the time from one attempt to the
+ * next. It starts no attempt; whether one makes sense is the link's decision.
  */
 #include "backoff.h"
 

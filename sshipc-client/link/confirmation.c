@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, called by libssh from within its packet handler, and by openings.  Must
- * not call libssh but for the buffer at hand.
+ * Runs in the client's process, called by libssh from within its packet handler, and by openings.c.
+ * It may call nothing of libssh but what reads the buffer at hand, and changes no byte of it.
  */
 #include "confirmation.h"
 

@@ -25,12 +25,12 @@ struct network {
 	uint8_t raw[16];
 };
 
-/* One that has no connections, no penalty and is not known is a free place of the array. */
+/* A source without connections and penalty that is not known is a free place of the array. */
 struct source {
 	struct network net;
 	size_t n, served;
 	uint64_t since; /* number of the change that n is from: the lower, the longer ago */
-	time_t until;	/* when what its faults add up to has passed */
+	time_t until;	/* when the sum of its penalties has passed */
 	time_t known;	/* until then, since a login succeeded */
 	time_t spent_at;
 	long long spent; /* ms of CPU beyond its rate, then */
@@ -136,7 +136,7 @@ static bool is_punished(const struct source *src, time_t now)
 	return src->until - now >= THRESHOLD;
 }
 
-/* Of its share a known source has half in spite of others' faults, or floods. */
+/* Half of a known source's share stays free for it, whatever strangers at its address do. */
 static size_t known_most(const struct admission *s)
 {
 	return s->config.most > 2 * PUNISHED_MOST ? (size_t)s->config.most / 2 : PUNISHED_MOST;
@@ -173,7 +173,8 @@ enum admission_verdict admission_ask(struct admission *s, const struct address *
 
 	*instead = NULL;
 	if (n >= (size_t)s->config.most) {
-		/* Who shares the address of one that holds all its places gets in, too. */
+		/* A source that holds all of its own places makes room for the newcomer: others
+		 * behind the same address get in, too. */
 		if (oldest->started && now - oldest->started >= s->config.patience)
 			*instead = oldest;
 		return ADMISSION_TOO_MANY;

@@ -69,7 +69,8 @@ void conn_kill(struct conn *c)
 	opens_stop(c);
 	login_stop(c);
 	admission_leave(c->view->admission, &c->unauth);
-	/* Who sent nothing, or a banner, is blameless: a balancer looks whether we are there. */
+	/* A source that sent nothing, or only a banner, gets no penalty: a load balancer checks
+	 * like that. */
 	if (c->fault == ADMISSION_NO_LOGIN && !c->unauth.begun)
 		c->fault = ADMISSION_BLAMELESS;
 	if (!c->use || c->fault == ADMISSION_CRASH)
@@ -235,7 +236,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			  WEXITSTATUS(status) == EX_SOFTWARE && !c->use
 			      ? ": it took 2 s of CPU before a login, which no honest client needs"
 			      : "");
-	/* Who began nothing could not have it work. */
+	/* A source that did not begin a login is not to blame. */
 	if (!c->use && (c->unauth.begun || !c->login.proof))
 		admission_spend(c->view->admission, &c->from, (unsigned)(cpu_us / 1000),
 				loop_seconds());

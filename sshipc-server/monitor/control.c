@@ -194,7 +194,8 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 
 /* ---- life ---- */
 
-/* Who may write the folder may put another socket there for administrators to talk to. */
+/* A user who can write the folder could put another socket there, and administrators would talk to
+ * it. */
 int control_check(const char *path, char err[CONTROL_ERROR])
 {
 	char why[FOLDERS_ERROR];

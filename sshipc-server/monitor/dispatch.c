@@ -35,7 +35,7 @@ static enum handled on_refuse(struct conn *c, struct message *m)
 		return HANDLED;
 	}
 	log_escape(&what, r.host, r.host_len);
-	/* Every client asks for "none" first, to hear which methods there are. */
+	/* Every client tries "none" first, to learn the methods. */
 	if (strcmp(what.s, "none") != 0)
 		c->fault = ADMISSION_REFUSED;
 	if (!strstr(c->login.methods, what.s))
@@ -90,8 +90,8 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed)
 	enum message_state state;
 
 	if (c->state < CONN_LOGIN)
-		c->state = CONN_LOGIN; /* the spawner says that it forked when it gets to it */
-	/* What it was told to end asks for, it does not get. */
+		c->state = CONN_LOGIN; /* the spawner reports the fork later */
+	/* After END only messages marked for it are processed; all others are ignored. */
 	if (c->state == CONN_ENDING && !after_end)
 		return NULL;
 	c->unauth.begun |= well_formed && !after_end && type != MESSAGE_REFUSE;

@@ -20,9 +20,10 @@
 
 enum {
 	SETTLE_MS = 100,    /* after a change, for a writer that renames and then sets the mode */
-	LOOK_SECONDS = 2,   /* for changes that nobody reports */
-	QUIET_SECONDS = 10, /* since the last of them: whether a writer is done may not be known */
-	HELD_SECONDS = 10, /* until it is said that a writer is not done; then twice as long each */
+	LOOK_SECONDS = 2,   /* for changes that inotify does not report */
+	QUIET_SECONDS = 10, /* since the last change: whether the writer is done may not be known */
+	HELD_SECONDS =
+	    10, /* until the log says that a writer is not done; then twice as long each time */
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
 };
 
@@ -32,7 +33,7 @@ struct reload {
 	struct allowlist *list;
 	char fault[1024];
 	struct watch *watch;	      /* NULL: changes take SIGHUP */
-	time_t held_since, held_said; /* a writer was not done then; when that is to be said */
+	time_t held_since, held_said; /* the writer was not done at this time; when to log it */
 	time_t armed;		      /* the clock's next moment */
 	int clock;
 	struct event *settled, *look, *ticked;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the monitor, called by monitor.c and accept.c: the orders to the spawner and what it says.
- * Never waits for it, and calls nothing of libssh.
+ * Runs in the monitor, called by monitor.c and accept.c: the orders to the spawner and its answers.
+ * It never waits for the spawner, and calls nothing of libssh.
  */
 #include "spawner.h"
 
@@ -22,7 +22,7 @@
 #include "loop.h"
 #include "message.h"
 
-/* Retired ones are nobody else's. */
+/* Retired spawners belong to no other owner. */
 static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
 
 /* The private halves stay here, where its libssh can do without. */

@@ -25,7 +25,8 @@ enum { STEPS = 128 };
 static const uint32_t of_folders = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
 				   IN_DELETE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF |
 				   IN_ONLYDIR;
-/* However it is named by who writes it: in a container by a mount of its own. */
+/* The file itself is watched, too: in a container it is a mount, and is written under another name.
+ */
 static const uint32_t of_file = IN_CLOSE_WRITE | IN_ATTRIB;
 
 struct step {
@@ -78,7 +79,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		w->changed(w->arg);
 }
 
-/* One that we may not read is watched by nobody; watch_differs has its changes. */
+/* inotify cannot watch a file that we may not read; watch_differs sees its changes. */
 static void add_step(void *arg, const struct folders_step *step)
 {
 	struct watch *w = arg;

@@ -32,7 +32,7 @@ struct allowlist {
 	size_t mask;
 };
 
-/* What a load needs beside the list itself. */
+/* State of one load, beside the list itself. */
 struct load {
 	struct allowlist *list;
 	const char *path;

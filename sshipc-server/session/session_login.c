@@ -20,7 +20,7 @@
 #include "unanswered.h"
 #include "watchdog.h"
 
-enum { BINARY_MAX = 16 }; /* of what is no text: enough to look it up */
+enum { BINARY_MAX = 16 }; /* of a name that is no plain text: enough to recognise it */
 
 /* Whatever is not SSH would else be waited for, and end in words that say nothing. */
 void session_look(void *arg, int fd)
