@@ -2,8 +2,8 @@
 #ifndef SSHIPC_CLIENT_CALLER_H
 #define SSHIPC_CLIENT_CALLER_H
 /*
- * Who may use a Unix listener: the kernel tells who connected (unix(7): SO_PEERCRED,
- * SO_PEERGROUPS).
+ * Access to a Unix listener by uid and group, which the kernel has of the process that connected
+ * (unix(7): SO_PEERCRED, SO_PEERGROUPS).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,8 +17,8 @@ struct caller_rules {
 	size_t n_uids, n_gids;
 };
 
-/* Whether the process that connected the Unix socket fd had one of the uids, or was in one of the
- * groups.  What cannot be found out is no. */
+/* Had the process that connected the Unix socket fd one of the uids, or was it in one of the
+ * groups? False, too, where that cannot be found out. */
 bool caller_allowed(const struct caller_rules *rules, int fd);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_CLIENT_SPEC_H
 #define SSHIPC_CLIENT_SPEC_H
 /*
- * The -L argument: where to listen, what to ask the server for.  Text in, struct out; opens
- * nothing.
+ * The -L argument: where to listen, and the destination to ask the server for.  Text in, struct
+ * out; opens nothing.
  */
 #include "address.h"
 #include "caller.h"
@@ -59,14 +59,14 @@ void spec_free(struct spec *s);
  * --OPTION= and in a file. */
 char *spec_path(const char *path);
 
-/* The other half of one that is_localhost (spec_free it). */
+/* Makes the listener on [::1] that belongs to one that is_localhost (spec_free it). */
 void spec_make_twin(const struct spec *localhost, struct spec *out);
 
 /* A twin on a machine without IPv6 is left out. */
 bool spec_is_left_out(const struct spec *s);
 
-/* Would the second find its address taken by the first?  Each kernel-chosen port is another one,
- * and of one name the service manager may hand over several. */
+/* Do both listen on the same address?  Ports that the kernel chooses differ, and the service
+ * manager may hand over several sockets of one name. */
 bool spec_same_listener(const struct spec *a, const struct spec *b);
 
 /* NAME, HOST:PORT or /remote.sock.  NULL, or the reason (static). */
@@ -75,8 +75,9 @@ const char *destination_parse(const char *text, struct destination *out);
 /* "confd", "127.0.0.1:4565", "/run/x.sock", or "default endpoint".  Returns buf. */
 const char *destination_format(const struct destination *d, char *buf, size_t size);
 
-/* Does it name another endpoint than the key's?  Then why is what to say, with the remedy; asks is
- * the option that asks for it.  What an address names only the server knows. */
+/* Does it name another endpoint than the key's?  Then why has the message, with the remedy; asks is
+ * the option that asks for it.  An address cannot be judged here: only the server knows its
+ * endpoint. */
 bool destination_misses(const struct destination *d, const char *asks, const char *endpoint,
 			char *why, size_t size);
 

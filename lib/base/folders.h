@@ -22,10 +22,10 @@
 enum folders_trust {
 	FOLDERS_STRICT = 0,
 	FOLDERS_PRIVATE_GROUP = 1 << 0, /* a group that nobody but the owner is in may write */
-	FOLDERS_OTHER_USER = 1 << 1,	/* where we are root: one other user, whose file it is */
+	FOLDERS_OTHER_USER = 1 << 1,	/* where we are root: one other user, the file's owner */
 	FOLDERS_SHARED = 1 << 2,	/* any owner, any group; all others only where sticky */
-	FOLDERS_NO_STICKY = 1 << 3,	/* nobody else may even add to the last folder */
-	FOLDERS_ANY_KIND = 1 << 4,	/* pipes and devices are taken as they are */
+	FOLDERS_NO_STICKY = 1 << 3,	/* no other user may even add a file to the last folder */
+	FOLDERS_ANY_KIND = 1 << 4,	/* pipes and devices are accepted, too */
 	FOLDERS_SECRET = 1 << 5,	/* nobody else may read the file; but root's own with mode
 					   0440, which it lets us read by a group or an ACL */
 };
@@ -38,8 +38,8 @@ enum folders_trust {
  * where others may write. */
 int folders_open(const char *path, unsigned trust, struct stat *st, char why[FOLDERS_ERROR]);
 
-/* The folders alone, of what is to be made at path: it may be missing and, where it is a link, is
- * not followed.  0, or -1 as above. */
+/* Checks the folders alone, for a file that is to be made at path: it may be missing and, where it
+ * is a link, is not followed. 0, or -1 as above. */
 int folders_check(const char *path, unsigned trust, char why[FOLDERS_ERROR]);
 
 /* One step: name is looked up in the folder at. */

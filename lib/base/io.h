@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* What is there, at most size bytes; 0: the end; -1 with errno. */
+/* Reads the bytes that are there, at most size; waits for the first. 0: end of file; -1 with errno.
+ */
 ssize_t io_read(int fd, char *buf, size_t size);
 
 /* size bytes, fewer only at the end; -1 with errno. */
@@ -17,8 +18,8 @@ ssize_t io_read_all(int fd, char *buf, size_t size);
 /* All n bytes: 0, or -1 with errno. */
 int io_write_all(int fd, const char *p, size_t n);
 
-/* For the end of a program that prints.  Returns code; where not all that was printed could be
- * written, says so on stderr and returns EX_IOERR in place of 0. */
+/* For the end of a program that prints.  Returns code; where stdout could not be written in full,
+ * reports it on stderr and returns EX_IOERR in place of 0. */
 int io_finish_stdout(const char *program, int code);
 
 #endif

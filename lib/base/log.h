@@ -3,7 +3,8 @@
 #define SSHIPC_LOG_H
 /*
  * The one place that writes a log line.  Owns the sink (stderr, syslog, JSON on stderr), the level
- * and the escaping of text that came from a peer.  What is worth a line is the caller's affair.
+ * and the escaping of text that came from a peer.  Whether something is worth a line is its
+ * caller's decision.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -66,8 +67,8 @@ const char *log_escape(struct log_text *buf, const void *text, size_t len);
 /* The same into a buffer of any size (at least 4).  Returns out. */
 const char *log_escape_to(char *out, size_t size, const void *text, size_t len);
 
-/* What is done to every finished line: control bytes, DEL and invalid UTF-8 as \xNN, the rest as it
- * is; cut to fit.  Returns out. */
+/* The escaping of every finished line: control bytes, DEL and invalid UTF-8 as \xNN, all else
+ * unchanged; cut to fit.  Returns out. */
 const char *log_clean(char *out, size_t size, const char *text, size_t len);
 
 /* Escapes text for a JSON string (without the quotes) into out (size bytes, always terminated; cut

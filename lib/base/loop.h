@@ -11,16 +11,16 @@
 
 struct event_base *loop_new(void);
 
-/* Made, not added yet. */
+/* Makes an event, without adding it yet. */
 struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
 			 void *arg);
 struct event *loop_timer(struct event_base *base, event_callback_fn call, void *arg);
 
-/* Made and added, without a timeout; what says whether it persists. */
+/* Makes and adds an event, without a timeout; EV_PERSIST in what makes it persist. */
 struct event *loop_watch(struct event_base *base, int fd, short what, event_callback_fn call,
 			 void *arg);
 
-/* Added, or added anew, with a timeout. */
+/* Adds an event, or adds it anew, with a timeout. */
 void loop_after(struct event *e, uint64_t ms);
 
 /* event_free(3); NULL is none. */

@@ -67,7 +67,8 @@ uint16_t address_port(const struct address *a);	   /* host order; 0 for Unix */
 const uint8_t *address_host_bytes(const struct address *a, size_t *len);
 void address_set_port(struct address *a, uint16_t port);
 
-/* What accept(2), getsockname(2), getaddrinfo(3) gave.  IPv4-mapped IPv6 is stored as IPv4. */
+/* Sets a from the result of accept(2), getsockname(2) or getaddrinfo(3).  IPv4-mapped IPv6 is
+ * stored as IPv4. */
 void address_from_sockaddr(struct address *a, const struct sockaddr *sa, socklen_t len);
 
 /* Starts a non-blocking connect (SOCK_CLOEXEC).  TCP sockets carry SO_LINGER {1,0} (a crash is a
@@ -87,11 +88,12 @@ int address_accept(int sock, struct address *peer, bool *starved);
 /* After POLLOUT: 0 when connected, else the errno of the failure. */
 int address_connect_result(int fd);
 
-/* Who is at the other end of a connected Unix socket (SO_PEERCRED): "process 12 (ncs_cli), uid
- * 1000"; the name is what that process calls itself now.  Returns buf, or NULL: no Unix socket. */
+/* Describes the process at the other end of a connected Unix socket (SO_PEERCRED): "process 12
+ * (ncs_cli), uid 1000"; the name is the one that the process has now.  Returns buf, or NULL: no
+ * Unix socket. */
 const char *address_describe_peer(int fd, char *buf, size_t size);
 
-/* Applies to an accepted or connected TCP socket what address_connect sets; no effect on Unix
+/* Sets the options of address_connect on an accepted or connected TCP socket; no effect on Unix
  * sockets. */
 void address_tune(int fd);
 
@@ -103,7 +105,7 @@ struct listening {
 	ino_t ino;
 };
 
-/* What the owner of a Unix listener may wish: -1 (mode, uid, gid) leaves the default. */
+/* Mode and owner of a Unix listener; -1 leaves the default. */
 struct listen_perm {
 	int64_t mode, uid, gid;
 };
@@ -129,9 +131,9 @@ void listening_close(struct listening *l);
 #define ADDRESS_UNSENT (128 * 1024) /* bytes in the send buffer of an SSH connection */
 #define ADDRESS_STALL  60	    /* seconds: pending output of it that makes no progress */
 
-/* What the TCP socket of an SSH connection gets, on either side: no Nagle delay; little unsent data
- * in the kernel, so that a small answer does not wait behind a bulk transfer; data not acknowledged
- * for keepalive seconds is a dead path. */
+/* Sets the options of the TCP socket of an SSH connection, on either side: no Nagle delay; little
+ * unsent data in the kernel, so that a small answer does not wait behind a bulk transfer; data not
+ * acknowledged for keepalive seconds is a dead path. */
 void address_tune_ssh(int fd, int keepalive);
 
 #endif

@@ -46,13 +46,13 @@ const char *endpoint_check_alias(const char *alias);
  * that is one, else to other. */
 const char *endpoint_parse(const char *text, struct endpoint *out);
 
-/* What it is reached at: numeric HOST:PORT ("localhost" is 127.0.0.1), [V6]:PORT, @abstract, or
- * /path, which need not be there, but is no folder. */
+/* Parses the address of an endpoint: numeric HOST:PORT ("localhost" is 127.0.0.1), [V6]:PORT,
+ * @abstract, or /path, which need not exist, but is no folder. */
 const char *endpoint_parse_address(const char *text, struct address *out);
 
 /* The one of this name among n, or NULL. */
 const struct endpoint *endpoint_find(const struct endpoint *list, size_t n, const char *name);
 
-void endpoint_free(struct endpoint *e); /* what it holds, not itself */
+void endpoint_free(struct endpoint *e); /* frees its aliases, not the struct */
 
 #endif

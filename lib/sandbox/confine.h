@@ -26,7 +26,7 @@ int confine_process(pid_t parent);
  * -1. */
 int confine_open_stdio(void);
 
-/* /dev/null in place of fd, whose number stays taken.  0, or -1 with errno. */
+/* Puts /dev/null in place of fd, so that the number stays in use. 0, or -1 with errno. */
 int confine_null(int fd);
 
 /* 0-2 on /dev/null.  0, or -1. */
@@ -55,9 +55,9 @@ int confine_files(size_t n);
  * changes where a sanitizer maps terabytes, or a limit has no such number.  0, or -1 with errno. */
 int confine_memory(size_t mib);
 
-/* Between on and off, what is forked is what the kernel ends first where memory runs out
+/* Processes forked between on and off are ended first by the kernel when memory runs out
  * (oom_score_adj), before others of the same size.  Keeps a descriptor from the first call on,
- * which must come before Landlock.  Where /proc does not let it, nothing changes. */
+ * which must come before Landlock.  Where /proc forbids it, nothing changes. */
 void confine_oom_first(bool on);
 
 /* Raises the soft limit of descriptors to the hard one; returns it. */

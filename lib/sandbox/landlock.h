@@ -15,11 +15,12 @@ enum landlock_access {
 	LANDLOCK_REMOVE, /* files from a folder */
 };
 
-/* A list of what will be allowed, empty so far.  A descriptor, or -1 with errno; EOPNOTSUPP where
+/* Makes an empty list of what will be allowed.  A descriptor, or -1 with errno; EOPNOTSUPP where
  * the kernel has no Landlock. */
 int landlock_begin(void);
 
-/* Allows path and what is beneath it; one that is not there is no fault.  0, or -1 with errno. */
+/* Allows path and everything beneath it; a path that does not exist is no fault. 0, or -1 with
+ * errno. */
 int landlock_allow(int list, const char *path, enum landlock_access access);
 
 /* Allows TCP connections to that port, and to bind an address without a port for them.  0, or -1

@@ -24,7 +24,7 @@ struct listeners *listeners_open(struct event_base *base, const struct spec *spe
  * second, logged once a minute. */
 void listeners_start(struct listeners *ls, struct link *l);
 
-/* Takes those that have connected already, then closes. */
+/* Accepts the connections that are in the backlog, then closes. */
 void listeners_stop(struct listeners *ls);
 
 /* Where listener i listens, with the real port. */
@@ -33,6 +33,6 @@ const struct address *listeners_address(const struct listeners *ls, size_t i);
 /* "127.0.0.1:4565 -> confd" of listener i into buf (with the real port); NULL past the last. */
 const char *listeners_describe(const struct listeners *ls, size_t i, char *buf, size_t size);
 
-void listeners_free(struct listeners *ls); /* closes, unlinks what is ours */
+void listeners_free(struct listeners *ls); /* closes, and unlinks paths that are still ours */
 
 #endif

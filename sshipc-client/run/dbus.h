@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-/* Writes a value of an address, what is not [-0-9A-Za-z_/.\*] as %XX. */
+/* Writes a value of an address: bytes other than [-0-9A-Za-z_/.\*] as %XX. */
 void dbus_escape(FILE *out, const char *text);
 
 /* Writes "unixexec:path=...": this very program with --stdio and the other words of argv, but for

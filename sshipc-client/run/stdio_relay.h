@@ -10,8 +10,8 @@
 
 struct stdio;
 
-/* Opens it; ended is called once, when all that was received is on stdout, which is closed
- * then, or when nobody reads it any more.  NULL with errno. */
+/* Opens it; ended is called once, when everything received was written to stdout, which is closed
+ * then, or when stdout has no reader any more.  NULL with errno. */
 struct stdio *stdio_start(struct event_base *base, struct link *l, const struct destination *to,
 			  const struct opening_watch *watch);
 

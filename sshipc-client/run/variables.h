@@ -21,12 +21,13 @@ const char *variables_check(const char *assignment);
 /* Is it a TCP listener that the kind's clients expect, or that one of the templates needs? */
 bool variables_want_tcp(enum endpoint_kind kind, const char *const *env, size_t n);
 
-/* An assignment for this listener, to be freed; NULL: the listener does not have what it needs. */
+/* An assignment for this listener, to be freed; NULL: the listener lacks a part that the template
+ * needs. */
 char *variables_expand(const char *assignment, const struct address *at);
 
-/* Writes "NAME" (to be taken away) for each variable of the kind, then "NAME=VALUE" for those that
- * this listener sets, each with its NUL.  Returns how many are set: 0 where it is none for the
- * kind. */
+/* Writes "NAME" (to be unset) for each variable of the kind, then "NAME=VALUE" for those that this
+ * listener sets, each with its NUL.  Returns how many are set: 0 where the kind's clients cannot
+ * use this listener. */
 unsigned variables_of_kind(FILE *out, enum endpoint_kind kind, const struct address *at);
 
 #endif

@@ -8,8 +8,8 @@
 
 struct notify;
 
-/* NULL where NOTIFY_SOCKET is not set, or no socket could be made.  With WATCHDOG_USEC it is told
- * twice in that time that the loop turns. */
+/* NULL where NOTIFY_SOCKET is not set, or no socket could be made.  With WATCHDOG_USEC it sends
+ * WATCHDOG=1 from the loop twice in that time. */
 struct notify *notify_new(struct event_base *base);
 
 /* "READY=1", "STATUS=...", lines of them; "RELOADING=1" with "MONOTONIC_USEC=", which "READY=1"

@@ -22,8 +22,7 @@ enum {
 	SETTLE_MS = 100,    /* after a change, for a writer that renames and then sets the mode */
 	LOOK_SECONDS = 2,   /* for changes that inotify does not report */
 	QUIET_SECONDS = 10, /* since the last change: whether the writer is done may not be known */
-	HELD_SECONDS =
-	    10, /* until the log says that a writer is not done; then twice as long each time */
+	HELD_SECONDS = 10,  /* before an unfinished writer is logged; then twice as long */
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
 };
 
