@@ -23,6 +23,7 @@ static struct {
 	event_callback_fn tick, later;
 	ssh_counter socket, packets;
 	bool pending;	   /* output that the socket did not take */
+	bool held;	   /* the peer does not answer our KEXINIT */
 	uint64_t ended_at; /* 0: it lives */
 	unsigned passes, yields;
 	char why[128];
@@ -102,7 +103,7 @@ int ssh_event_dopoll(ssh_event event, int timeout)
 
 int ssh_send_ignore(ssh_session session, const char *data)
 {
-	world.packets->out_packets++;
+	world.packets->out_packets += !world.held;
 	return SSH_OK;
 }
 
@@ -141,15 +142,25 @@ static void on_dead(void *arg, const char *why)
 	world.ended_at = world.ms;
 }
 
+enum { PACKET = 256 };
+
 static const struct patience {
 	const char *name, *why;
-	bool hears, sends;
+	bool pending, held; /* see world */
+	unsigned hears;	    /* packets that come between two ticks */
+	bool sends;
 	uint64_t least, most; /* seconds */
 } patience[] = {
-    {"a peer that takes no data", "peer takes no data: connection given up", true, false, 50, 70},
-    {"a peer that takes some", "", true, true, 0, 0},
-    {"a peer that says nothing", "peer does not answer: connection given up", false, false,
+    {"a peer that takes no data", "peer takes no data: connection given up", true, false, 1, false,
+     50, 70},
+    {"a peer that takes some", "", true, false, 1, true, 0, 0},
+    {"a peer that says nothing", "peer does not answer: connection given up", true, false, 0, false,
      KEEPALIVE / 2, KEEPALIVE},
+    {"a peer without new keys", "peer does not answer our key exchange: connection given up", false,
+     true, 1, false, 50, 70},
+    {"one that asks and asks", "peer does not answer our key exchange: connection given up", false,
+     true, 40000, false, KEEPALIVE / 4, KEEPALIVE},
+    {"a peer that is idle", "", false, false, 1, false, 0, 0},
 };
 
 static void check_patience(const struct patience *p)
@@ -161,7 +172,8 @@ static void check_patience(const struct patience *p)
 	int pair[2];
 
 	memset(&world, 0, sizeof(world));
-	world.pending = true;
+	world.pending = p->pending;
+	world.held = p->held;
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	l = sshloop_new(base, NULL, pair[0], &config, &ops);
 	sshloop_start(l);
@@ -169,6 +181,7 @@ static void check_patience(const struct patience *p)
 	sshloop_logged_in(l);
 	while (!world.ended_at && world.ms < 600 * 1000) {
 		world.packets->in_packets += p->hears;
+		world.socket->in_bytes += p->hears * PACKET;
 		world.socket->out_bytes += p->sends;
 		world.ms += world.interval;
 		world.tick(-1, EV_TIMEOUT, l);
