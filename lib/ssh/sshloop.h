@@ -7,8 +7,8 @@
  * work in pass(), which is run again until no packet arrived meanwhile, and callbacks only note
  * what happened.
  *
- * libssh's traps, by the function or file that handles each; in lib/ssh a comment that begins with
- * "Trap:" says more there.
+ * libssh's traps, by the function or file that handles each: a comment that begins with "Trap:", or
+ * the file's header, says more there.
  *
  *   sshloop.c
  *     turn                  writes, closes, opens and keepalives read the socket and run callbacks
@@ -33,25 +33,29 @@
  *     close_channel         a close with output pending sends EOF only
  *     relays_pass           a close reads, and lets in more opens than it lets go
  *   algorithms.c, keyform.c, selftest.c, watchdog.c
- *     algorithms_set_...    files are read unasked: configuration, known_hosts, moduli;
+ *     algorithms_set_bind   files are read unasked: configuration, moduli
+ *     algorithms_set_client files are read unasked: configuration, known_hosts
+ *     algorithms_set_session
  *                           compression stays offered unless it is "none"
- *     keyform_check_private an AEAD cipher of a key file makes it call a NULL function
+ *     libssh_decrypts       an AEAD cipher of a key file makes it call a NULL function
  *     selftest_run          AES-GCM's tags may go unchecked
  *     on_timer              a packet size of 10 makes it loop for ever (0.10), as others may
- *   lib/base/alloc.c
- *     alloc                 without memory a packet is sent in plain text
+ *   lib/base
+ *     alloc.h               without memory a packet is sent in plain text
  *   sshipc-server/session
  *     session_on_gssapi     GSSAPI reads keytabs and looks up names before a login
- *     on_message            an unclaimed message is queued without bound; on a client, too
+ *     on_message            an unclaimed message is queued without bound
  *     open_channel          a message is freed after its callback, so an open is answered in
  *                           it; a maximum packet size of 10 is refused
- *     streamlocal.c         the path of a direct-streamlocal is not told
- *     unanswered.c          some logins and opens get neither a callback nor an answer
- *     sigcalls.c            signatures are verified before anyone is asked, with any key
- *     spawner.c             a client without a home folder does not connect (0.12)
+ *     streamlocal.h         the path of a direct-streamlocal is not told
+ *     unanswered.h          some logins and opens get neither a callback nor an answer
+ *     sigcalls.h            signatures are verified before anyone is asked, with any key
+ *     spawner_main          a client without a home folder does not connect (0.12)
  *   sshipc-client/link
- *     confirmation.c        a maximum packet size of 0 leaves a channel opening, 10 loops
+ *     confirmation.h        a maximum packet size of 0 leaves a channel opening, 10 loops
  *     look_at               a refused open is seen only by asking for it again
+ *     on_message            an unclaimed message is queued without bound here, as well
+ *     session_shows         a later key exchange may show another host key
  *     log_in                a signature algorithm is chosen before the server has said which
  *                           it takes
  */

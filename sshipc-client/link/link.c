@@ -281,8 +281,8 @@ static void wake(void *arg)
 	sshloop_kick(l->loop);
 }
 
-/* libssh 0.10 chooses the signature algorithm before it asks for the service, so perhaps before the
- * server's EXT_INFO (RFC 8308) is there, and then refuses an RSA key itself. */
+/* Trap: libssh 0.10 chooses the signature algorithm before it asks for the service, so perhaps
+ * before the server's EXT_INFO (RFC 8308) is there, and then refuses an RSA key itself. */
 static int log_in(struct link *l)
 {
 	const int rc = ssh_service_request(l->ssh, "ssh-userauth");

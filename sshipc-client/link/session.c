@@ -82,6 +82,7 @@ enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, 
 	return TRUST_ERROR;
 }
 
+/* Trap: libssh takes any host key in a later key exchange, and tells nobody. */
 bool session_shows(ssh_session ssh, ssh_key host_key)
 {
 	ssh_key now = NULL;

@@ -28,8 +28,7 @@ bool session_is_sshipc(ssh_session ssh);
 enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, bool may_ask,
 				     ssh_key *key, char text[TRUST_TEXT]);
 
-/* The last key exchange was with this host key.  Trap: libssh takes another one in a later key
- * exchange. */
+/* The last key exchange was with this host key: libssh takes another one later. */
 bool session_shows(ssh_session ssh, ssh_key host_key);
 
 /* A short form asks an sshipc-server for "."; any other server must be asked for a destination, or

@@ -125,7 +125,8 @@ static bool pick_slot(const struct session *s, const char *host, uint32_t *slot)
 	return true;
 }
 
-/* 0 when the channel was confirmed; 1 makes libssh refuse it. */
+/* 0 when the channel was confirmed; 1 makes libssh refuse it.  Trap: libssh frees the message when
+ * the callback is over, so the open is answered in here, whatever the monitor has to do for it. */
 static int open_channel(struct session *s, ssh_message message, struct message_open *m,
 			uint32_t max_packet)
 {
@@ -137,7 +138,8 @@ static int open_channel(struct session *s, ssh_message message, struct message_o
 
 	if (!s->authorized || s->broker.ended || s->closing)
 		return 1;
-	/* Where it can be read it must be there: 0.10 hangs at 10. */
+	/* Trap: 0.10 hangs for ever at a maximum packet size of 10.  Where it can be read it must
+	 * be there. */
 	if (s->setup->streamlocal && m->action != POLICY_OTHER_CHANNEL &&
 	    max_packet < MIN_MAX_PACKET) {
 		broker_note(&s->broker, LOG_WARNING,
@@ -208,6 +210,7 @@ static void refuse(struct session *s, enum policy_action action, const char *wha
 	broker_tell(&s->broker, &m);
 }
 
+/* Trap: what no callback takes libssh queues without bound, and answers never.  1 refuses. */
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	struct session *s = arg;

@@ -215,7 +215,7 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	return state == SSH_PUBLICKEY_STATE_VALID ? authorize(s, ssh, user, key) : SSH_AUTH_DENIED;
 }
 
-/* libssh would look for a keytab file before anyone is authenticated. */
+/* Trap: libssh would look for a keytab file before anyone is authenticated. */
 ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
 {
 	unanswered_claim();

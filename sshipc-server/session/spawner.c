@@ -193,8 +193,8 @@ void spawner_main(void)
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, &unblocked);
 	confine_raise_nofile();
-	/* libssh 0.12 asks for the home folder of the self-test's client, for names of files that
-	 * it then does not read; a uid without an entry has none. */
+	/* Trap: libssh 0.12 asks for the home folder of the self-test's client, for names of files
+	 * that it then does not read; a uid without an entry has none. */
 	setenv("HOME", "/nonexistent", 0);
 	if (ssh_init() != SSH_OK)
 		die("libssh cannot be initialised");
