@@ -17,6 +17,7 @@
 #include "ctl_list.h"
 #include "ctl_print.h"
 #include "json.h"
+#include "option_rows.h"
 
 #define PROGRAM ASK_PROGRAM
 
@@ -115,19 +116,17 @@ static int help(const struct options *o)
 	return options_help(o);
 }
 
-#define AT(member) .at = offsetof(struct settings, member)
-
 static const struct option_row rows[] = {
-    {NULL, 0, "control", "PATH", "the socket", .type = OPTION_TEXT, AT(control)},
+    {NULL, 0, "control", "PATH", "the socket", TEXT(control)},
     {NULL, 'f', "config", "FILE",
      "the settings that name it; by default\n" SETTINGS_CONFIG
      " if it can be read, else\nthe socket is " SETTINGS_CONTROL,
-     .type = OPTION_TEXT, AT(config)},
+     TEXT(config)},
     {NULL, 'a', "allowlist", "FILE", "the list that the server was started with, and",
-     .type = OPTION_TEXT, AT(allowlist)},
+     TEXT(allowlist)},
     {NULL, 'e', "endpoint", "[NAME=]ADDRESS", "its endpoints, where no file names them",
-     .type = OPTION_LIST, .set = settings_add_endpoint},
-    {NULL, 'h', "help", .type = OPTION_DO, .run = help},
+     LIST(settings_add_endpoint)},
+    {NULL, 'h', "help", DO(help)},
     {.name = NULL},
 };
 
