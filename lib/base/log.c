@@ -90,7 +90,7 @@ static size_t escape(char *out, size_t size, const void *text, size_t len, enum 
 				memcpy(out + mark, "...", sizeof("..."));
 			break;
 		}
-		strcpy(out + used, piece);
+		memcpy(out + used, piece, strlen(piece) + 1);
 		used += strlen(piece);
 		if (used + sizeof("...") <= size)
 			mark = used;
