@@ -13,10 +13,10 @@ Test(denial, every_code_comes_back)
 		const char *code = policy_code((enum policy_verdict)v);
 		char banner[256];
 
-		cr_expect_eq(denial_of_code(code), v, "%s", code);
+		cr_expect_eq((int)denial_of_code(code), v, "%s", code);
 		snprintf(banner, sizeof(banner), "sshipc: some words (session 7) [sshipc:%s]\r\n",
 			 code);
-		cr_expect_eq(denial_of_banner(banner), v, "%s", banner);
+		cr_expect_eq((int)denial_of_banner(banner), v, "%s", banner);
 	}
 	cr_expect_eq(denial_of_code(""), POLICY_OTHER);
 	cr_expect_eq(denial_of_code("future"), POLICY_OTHER);
@@ -93,8 +93,8 @@ Test(denial, not_a_status)
 					    "{}",
 					    STATUS("") "x",
 					    "{\"endpoint\":{\"name\":\"confd\"}}",
-					    "{\"endpoint\":{\"name\":null,\"kind\":\"confd\"},"
-					    "\"key\":{\"fingerprint\":\"x\"},\"source\":\"x\"}"};
+					    ("{\"endpoint\":{\"name\":null,\"kind\":\"confd\"},"
+					     "\"key\":{\"fingerprint\":\"x\"},\"source\":\"x\"}")};
 	struct status s;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
