@@ -68,18 +68,9 @@ static const char *parse_item(char *text, struct cidr *c)
 	return slash ? parse_prefix(slash + 1, c->len == 4 && strchr(text, ':'), c) : NULL;
 }
 
-static size_t count_items(const char *text)
-{
-	size_t n = 1;
-
-	for (; *text; text++)
-		n += *text == ',';
-	return n;
-}
-
 const char *cidr_parse(const char *text, struct cidr_list *out)
 {
-	struct cidr_list l = {.items = xcalloc(count_items(text), sizeof(*l.items))};
+	struct cidr_list l = {.items = NULL};
 	const char *why = NULL;
 	bool positive = false;
 	struct log_text shown;
@@ -90,6 +81,7 @@ const char *cidr_parse(const char *text, struct cidr_list *out)
 
 		len = strcspn(p, ",");
 		snprintf(item, sizeof(item), "%.*s", (int)len, p);
+		l.items = xreallocarray(l.items, l.n + 1, sizeof(*l.items));
 		why = parse_item(item, &l.items[l.n]);
 		if (why)
 			why = reasonf("\"%s\": %s", log_escape(&shown, p, len), why);

@@ -6,6 +6,7 @@
 #include "explain.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,76 +130,64 @@ static void print_limits(const struct keyline *k, char before)
 		printf("%cno effect: %s", before, k->no_effect);
 }
 
-static void print_value(enum policy_condition condition, const struct allow_entry *e,
-			const struct policy_request *r)
-{
-	const struct keyline *k = &e->key;
-	char text[ADDRESS_TEXT], time[WINDOW_TEXT];
-	struct log_text host;
-
-	switch (condition) {
-	case POLICY_ASK_KEY:
-		printf("key          %s", k->fingerprint);
-		break;
-	case POLICY_ASK_TYPE:
-		printf("channel      %s",
-		       r->action == POLICY_DIRECT_TCPIP ? "direct-tcpip" : "direct-streamlocal");
-		break;
-	case POLICY_ASK_ENDPOINT:
-		printf("endpoint     %s, %s", e->endpoint->name,
-		       address_format(&e->endpoint->address, text, sizeof(text)));
-		break;
-	case POLICY_ASK_SOURCE:
-		printf("from         %s, allowed: %s",
-		       address_format_host(&r->source, text, sizeof(text)),
-		       k->from.text ? k->from.text : "any");
-		break;
-	case POLICY_ASK_EXPIRY:
-		printf("expiry-time  %s",
-		       k->expires ? window_format_time(k->expires, time) : "never");
-		break;
-	case POLICY_ASK_WINDOW:
-		printf("valid        %s, allowed: %s", window_format_time(r->now, time),
-		       k->valid_text ? k->valid_text : "always");
-		break;
-	default:
-		printf("destination  %s", log_escape(&host, r->host, r->host_len));
-		if (r->action == POLICY_DIRECT_TCPIP && r->port)
-			printf(" port %u", r->port);
-	}
-}
-
 static bool granted(enum policy_verdict v)
 {
 	return v == POLICY_GRANT || v == POLICY_GRANT_STATUS;
 }
 
+/* Prints a line: whether the condition holds, and what it says of key and request. */
+__attribute__((format(printf, 4, 5))) static void print_condition(enum policy_condition c,
+								  const struct allow_entry *e,
+								  const struct policy_request *r,
+								  const char *format, ...)
+{
+	va_list args;
+
+	printf("%s  ", granted(policy_ask(c, &e->key, e->endpoint, r)) ? "pass" : "FAIL");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+/* All conditions but POLICY_ASK_VERIFIED: only a signature can tell. */
 static enum policy_verdict explain_entry(const struct allow_entry *e,
 					 const struct policy_request *r)
 {
+	const struct keyline *k = &e->key;
+	const bool tcp = r->action == POLICY_DIRECT_TCPIP;
 	struct policy_request login = *r;
+	char text[ADDRESS_TEXT], time[WINDOW_TEXT], port[24] = "";
+	struct log_text host;
 
-	for (int i = 0; i < POLICY_CONDITIONS; i++) {
-		const enum policy_condition c = (enum policy_condition)i;
-
-		if (c == POLICY_ASK_VERIFIED) /* only a signature can tell */
-			continue;
-		printf("%s  ", granted(policy_ask(c, &e->key, e->endpoint, r)) ? "pass" : "FAIL");
-		print_value(c, e, r);
-		printf("\n");
-	}
-	if (e->key.max_sessions || e->key.max_channels || e->key.source.len ||
-	    e->key.verify_required || e->key.no_effect[0]) {
+	print_condition(POLICY_ASK_KEY, e, r, "key          %s", k->fingerprint);
+	print_condition(POLICY_ASK_TYPE, e, r, "channel      %s",
+			tcp ? "direct-tcpip" : "direct-streamlocal");
+	print_condition(POLICY_ASK_ENDPOINT, e, r, "endpoint     %s, %s", e->endpoint->name,
+			address_format(&e->endpoint->address, text, sizeof(text)));
+	print_condition(POLICY_ASK_SOURCE, e, r, "from         %s, allowed: %s",
+			address_format_host(&r->source, text, sizeof(text)),
+			k->from.text ? k->from.text : "any");
+	print_condition(POLICY_ASK_EXPIRY, e, r, "expiry-time  %s",
+			k->expires ? window_format_time(k->expires, time) : "never");
+	print_condition(POLICY_ASK_WINDOW, e, r, "valid        %s, allowed: %s",
+			window_format_time(r->now, time), k->valid_text ? k->valid_text : "always");
+	if (tcp && r->port)
+		snprintf(port, sizeof(port), " port %u", r->port);
+	print_condition(POLICY_ASK_DESTINATION, e, r, "destination  %s%s",
+			log_escape(&host, r->host, r->host_len), port);
+	if (k->max_sessions || k->max_channels || k->source.len || k->verify_required ||
+	    k->no_effect[0]) {
 		printf("      not asked here:");
-		print_limits(&e->key, ' ');
+		print_limits(k, ' ');
 		printf("\n");
 	}
 	login.action = POLICY_LOGIN;
-	if (policy_decide(&e->key, e->endpoint, &login) != POLICY_GRANT)
+	if (policy_decide(k, e->endpoint, &login) != POLICY_GRANT)
 		printf("refused at login: ");
-	else if (!granted(policy_decide(&e->key, e->endpoint, r)))
+	else if (!granted(policy_decide(k, e->endpoint, r)))
 		printf("login granted, channel refused: ");
-	return policy_decide(&e->key, e->endpoint, r);
+	return policy_decide(k, e->endpoint, r);
 }
 
 int explain_answer(const struct explain *q, const char *path, const struct allowlist *list)

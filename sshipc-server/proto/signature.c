@@ -16,8 +16,8 @@
 
 enum {
 	USER_PRESENT = 1, /* of a token's flags */
-	POINT_MAX = 133,  /* of P-521 */
 	RSA_NUMBER = 2049,
+	ED25519_KEY = 32,
 };
 
 static const struct key_type *find(const char *algorithm)
@@ -176,44 +176,22 @@ enum signature_verdict signature_check(const struct signature *s, const uint8_t 
 
 /* ---- a key's blob ---- */
 
-/* A positive mpint has a zero byte before a set top bit. */
 static void put_number(struct field_writer *w, const EVP_PKEY *key, const char *name)
 {
-	uint8_t bytes[RSA_NUMBER] = {0};
+	uint8_t mpint[4 + RSA_NUMBER];
 	BIGNUM *number = NULL;
-	int n = 0;
 
 	if (EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_num_bytes(number) < RSA_NUMBER)
-		n = BN_bn2bin(number, bytes + 1);
+		field_put_bytes(w, mpint, (size_t)BN_bn2mpi(number, mpint));
 	BN_free(number);
-	if (bytes[1] & 0x80)
-		field_put(w, bytes, (size_t)n + 1);
-	else
-		field_put(w, bytes + 1, (size_t)n);
-}
-
-/* libcrypto gives the point of a key of its older kind, as libssh makes them, in the compressed
- * form; SSH has it whole (RFC 5656 section 3.1).  The new length, or 0. */
-static size_t whole_point(const char *group, uint8_t point[POINT_MAX], size_t n)
-{
-	EC_GROUP *g = EC_GROUP_new_by_curve_name(OBJ_sn2nid(group));
-	EC_POINT *p = g ? EC_POINT_new(g) : NULL;
-
-	if (p && EC_POINT_oct2point(g, p, point, n, NULL) == 1)
-		n = EC_POINT_point2oct(g, p, POINT_CONVERSION_UNCOMPRESSED, point, POINT_MAX, NULL);
-	else
-		n = 0;
-	EC_POINT_free(p);
-	EC_GROUP_free(g);
-	return n;
 }
 
 size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
 {
 	struct field_writer w = {blob, 0, KEYLINE_BLOB_MAX};
 	const struct key_type *t = key_types;
-	uint8_t point[POINT_MAX];
-	size_t n = sizeof(point);
+	uint8_t raw[ED25519_KEY], *point = NULL;
+	size_t n = sizeof(raw);
 
 	while (t < key_types + KEY_TYPES && !is_of(key, t))
 		t++;
@@ -223,15 +201,16 @@ size_t signature_blob(EVP_PKEY *key, uint8_t blob[KEYLINE_BLOB_MAX])
 	if (t->pkey == EVP_PKEY_RSA) {
 		put_number(&w, key, OSSL_PKEY_PARAM_RSA_E);
 		put_number(&w, key, OSSL_PKEY_PARAM_RSA_N);
-	} else {
-		if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, n, &n) !=
-		    1)
-			return 0;
-		if (t->curve) {
-			n = whole_point(t->group, point, n);
-			field_put_text(&w, t->curve);
-		}
+	} else if (t->curve) {
+		/* Of a key of its older kind, as libssh makes them, libcrypto's public key
+		 * parameter has the point compressed; SSH has it whole (RFC 5656 section 3.1), as
+		 * TLS does. */
+		n = EVP_PKEY_get1_encoded_public_key(key, &point);
+		field_put_text(&w, t->curve);
 		field_put(&w, point, n);
+		OPENSSL_free(point);
+	} else if (EVP_PKEY_get_raw_public_key(key, raw, &n) == 1) {
+		field_put(&w, raw, n);
 	}
 	return keyline_check_blob(blob, w.len, NULL) ? w.len : 0;
 }

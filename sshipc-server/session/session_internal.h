@@ -26,7 +26,6 @@ struct session {
 	struct event_base *base;
 	struct sshloop *loop;
 	struct relays *relays;
-	struct event *broker_event;
 	struct broker broker;
 	bool authorized, closing;
 	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
