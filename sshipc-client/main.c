@@ -32,12 +32,13 @@ static void print_version_details(void)
 
 static int keygen(const char *path)
 {
-	char fingerprint[KEYLINE_FINGERPRINT], line[1024], err[KEYFILE_ERROR],
-	    comment[256] = "sshipc";
+	char fingerprint[KEYLINE_FINGERPRINT], line[1024], comment[256] = "sshipc";
+	const char *why;
 
 	gethostname(comment, sizeof(comment) - 1);
-	if (keyfile_generate(path, comment, fingerprint, line, sizeof(line), err) != 0) {
-		fprintf(stderr, "sshipc-client: %s\n", err);
+	why = keyfile_generate(path, comment, fingerprint, line, sizeof(line));
+	if (why) {
+		fprintf(stderr, "sshipc-client: %s\n", why);
 		return EX_CANTCREAT;
 	}
 	printf("%s: Ed25519 key %s\nput this line into the server's allow list:\n%s\n", path,

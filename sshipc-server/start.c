@@ -50,10 +50,11 @@ static void print_version_details(void)
 
 static int generate_hostkey(const char *path)
 {
-	char fingerprint[KEYLINE_FINGERPRINT], err[KEYFILE_ERROR];
+	char fingerprint[KEYLINE_FINGERPRINT];
+	const char *why = keyfile_generate(path, "sshipc-server", fingerprint, NULL, 0);
 
-	if (keyfile_generate(path, "sshipc-server", fingerprint, NULL, 0, err) != 0) {
-		fprintf(stderr, "sshipc-server: %s\n", err);
+	if (why) {
+		fprintf(stderr, "sshipc-server: %s\n", why);
 		return EX_CANTCREAT;
 	}
 	printf("%s: Ed25519 host key %s\nclients trust it with: sshipc-client --hostkey %s ...\n",
@@ -77,13 +78,13 @@ static int explain(struct start *st)
 
 static void load_hostkeys(struct start *st)
 {
-	char err[KEYFILE_ERROR];
+	const char *why;
 
 	/* They are in memory from here on. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	for (size_t i = 0; i < st->s.n_hostkeys; i++)
-		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys[i], err)))
-			options_print_fault(&st->faults, err);
+		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys[i], &why)))
+			options_print_fault(&st->faults, why);
 	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
 	 * not allow it. */
 	if (mlockall(MCL_CURRENT | MCL_ONFAULT) != 0)

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,22 +18,13 @@
 #include "alloc.h"
 #include "field.h"
 #include "io.h"
+#include "reason.h"
 
 enum {
 	LINE_ROOM = 8192, /* bytes of a public line, with its comment */
 	SEED = 32,	  /* bytes of each half of an Ed25519 key */
 	TYPE = 16,
 };
-
-static int __attribute__((format(printf, 2, 3))) fail(char *err, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(err, KEYFILE_ERROR, fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 void keyfile_wipe(char *text, size_t len)
 {
@@ -51,22 +41,22 @@ static bool is_public(const char *path)
 	return n > 4 && strcmp(path + n - 4, ".pub") == 0;
 }
 
-char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR])
+char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **why)
 {
-	char why[FOLDERS_ERROR], *text = NULL;
+	char fault[FOLDERS_ERROR], *text;
 	struct stat st;
 	ssize_t n;
 	int fd;
 
 	/* Refused before its mode is checked: a public key may have any. */
 	if (is_public(path)) {
-		fail(err, "%s: that is the public key; give the private one, %.*s", path,
-		     (int)strlen(path) - 4, path);
+		*why = reasonf("%s: that is the public key; give the private one, %.*s", path,
+			       (int)strlen(path) - 4, path);
 		return NULL;
 	}
-	fd = folders_open(path, trust | FOLDERS_SECRET, &st, why);
+	fd = folders_open(path, trust | FOLDERS_SECRET, &st, fault);
 	if (fd < 0) {
-		fail(err, "%s: %s", path, why);
+		*why = reasonf("%s: %s", path, fault);
 		return NULL;
 	}
 	text = xmalloc(KEYFILE_MAX + 1);
@@ -74,36 +64,35 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFI
 	if (n > 0 && n <= KEYFILE_MAX) {
 		text[n] = '\0';
 		*len = (size_t)n;
-		goto out;
+	} else {
+		*why = reasonf("%s: %s", path,
+			       n < 0	? strerror(errno)
+			       : n == 0 ? "the file is empty"
+					: "too large for a private key");
+		keyfile_wipe(text, KEYFILE_MAX + 1);
+		text = NULL;
 	}
-	fail(err, "%s: %s", path,
-	     n < 0    ? strerror(errno)
-	     : n == 0 ? "the file is empty"
-		      : "too large for a private key");
-	keyfile_wipe(text, KEYFILE_MAX + 1);
-	text = NULL;
-out:
 	close(fd);
 	return text;
 }
 
 /* A new file, on the disk in whole, or none. */
-static int write_new(const char *path, mode_t mode, const char *text, char *err)
+static const char *write_new(const char *path, mode_t mode, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	size_t len = strlen(text);
 	int error = 0;
 
 	if (fd < 0)
-		return fail(err, "%s: %s%s", path, strerror(errno),
-			    errno == EEXIST ? ", and is left alone; choose another name" : "");
+		return reasonf("%s: %s%s", path, strerror(errno),
+			       errno == EEXIST ? ", and is left alone; choose another name" : "");
 	if (io_write_all(fd, text, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		error = errno;
 	close(fd);
 	if (!error)
-		return 0;
+		return NULL;
 	unlink(path);
-	return fail(err, "%s: %s", path, strerror(error));
+	return reasonf("%s: %s", path, strerror(error));
 }
 
 /* OpenSSH's form (PROTOCOL.key), without a passphrase: the public blob, and what stands in the
@@ -191,8 +180,8 @@ size_t keyfile_new(uint8_t blob[KEYLINE_BLOB_MAX], char text[KEYFILE_TEXT], EVP_
 }
 
 /* The comment is the rest of the line, so a control byte in it could begin another one. */
-static int public_line(const uint8_t *blob, size_t n, const char *comment, char *line, size_t size,
-		       const char *path, char *err)
+static const char *public_line(const uint8_t *blob, size_t n, const char *comment, char *line,
+			       size_t size, const char *path)
 {
 	char base64[LINE_ROOM];
 	int len;
@@ -200,49 +189,51 @@ static int public_line(const uint8_t *blob, size_t n, const char *comment, char 
 	EVP_EncodeBlock((unsigned char *)base64, blob, (int)n);
 	len = snprintf(line, size, "ssh-ed25519 %s%s%s", base64, *comment ? " " : "", comment);
 	if (len < 0 || (size_t)len >= size)
-		return fail(err, "%s: the comment is too long", path);
+		return reasonf("%s: the comment is too long", path);
 	for (const char *c = comment; *c; c++)
 		if ((unsigned char)*c < ' ')
-			return fail(err, "%s: the comment holds a control byte", path);
+			return reasonf("%s: the comment holds a control byte", path);
 	if (keyline_holds_key(line + strcspn(line, " ") + 1))
-		return fail(err, "%s: the comment holds a second key", path);
-	return 0;
+		return reasonf("%s: the comment holds a second key", path);
+	return NULL;
 }
 
-static int write_pair(const char *path, const char *secret, const char *line, char *err)
+static const char *write_pair(const char *path, const char *secret, const char *line)
 {
 	char pub[PATH_MAX], text[LINE_ROOM + 2];
+	const char *why;
 
 	if ((size_t)snprintf(pub, sizeof(pub), "%s.pub", path) >= sizeof(pub))
-		return fail(err, "%.100s...: the path is too long", path);
+		return reasonf("%.100s...: the path is too long", path);
 	snprintf(text, sizeof(text), "%s\n", line);
-	if (write_new(path, 0600, secret, err) < 0)
-		return -1;
-	if (write_new(pub, 0644, text, err) == 0)
-		return 0;
-	unlink(path);
-	return -1;
+	why = write_new(path, 0600, secret);
+	if (why)
+		return why;
+	why = write_new(pub, 0644, text);
+	if (why)
+		unlink(path);
+	return why;
 }
 
-int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
-		     char *pub_line, size_t size, char err[KEYFILE_ERROR])
+const char *keyfile_generate(const char *path, const char *comment,
+			     char fingerprint[KEYLINE_FINGERPRINT], char *pub_line, size_t size)
 {
 	char own[LINE_ROOM], secret[KEYFILE_TEXT];
 	char *line = pub_line ? pub_line : own;
 	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
 	size_t n;
-	int rc;
+	const char *why;
 
 	if (is_public(path))
-		return fail(err, "%s: a public key is called so; choose another name", path);
+		return reasonf("%s: a public key is called so; choose another name", path);
 	n = keyfile_new(blob, secret, NULL);
 	if (n == 0)
-		return fail(err, "%s: libcrypto cannot make an Ed25519 key", path);
+		return reasonf("%s: libcrypto cannot make an Ed25519 key", path);
 	keyline_digest(blob, n, digest);
 	keyline_fingerprint(digest, fingerprint);
-	rc = public_line(blob, n, comment, line, pub_line ? size : sizeof(own), path, err);
-	if (rc == 0)
-		rc = write_pair(path, secret, line, err);
+	why = public_line(blob, n, comment, line, pub_line ? size : sizeof(own), path);
+	if (!why)
+		why = write_pair(path, secret, line);
 	explicit_bzero(secret, sizeof(secret));
-	return rc;
+	return why;
 }

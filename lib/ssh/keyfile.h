@@ -3,7 +3,8 @@
 #define SSHIPC_KEYFILE_H
 /*
  * Private key files: made, checked for their mode, read.  Secrets are wiped (explicit_bzero) before
- * memory is freed.  Every err begins with the path and ends with the remedy where there is one.
+ * memory is freed.  Every reason (reason.h) begins with the path and ends with the remedy where
+ * there is one.
  */
 #include <openssl/evp.h>
 #include <stddef.h>
@@ -11,8 +12,7 @@
 #include "folders.h"
 #include "keyblob.h"
 
-#define KEYFILE_MAX   32768 /* bytes of a key file */
-#define KEYFILE_ERROR (FOLDERS_ERROR + 512)
+#define KEYFILE_MAX 32768 /* bytes of a key file */
 
 /* OpenSSH's form (PROTOCOL.key). */
 #define KEYFILE_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
@@ -30,13 +30,14 @@ void keyfile_text_public(const uint8_t *blob, size_t n, char text[KEYFILE_TEXT])
 /* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
  * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).
  * A path that ends in .pub is refused.  fingerprint and, where pub_line is not NULL, the public
- * line (size bytes) are returned.  0, or -1 with err; nothing is left behind on failure. */
-int keyfile_generate(const char *path, const char *comment, char fingerprint[KEYLINE_FINGERPRINT],
-		     char *pub_line, size_t size, char err[KEYFILE_ERROR]);
+ * line (size bytes) are returned.  NULL, or the reason; nothing is left behind on failure. */
+const char *keyfile_generate(const char *path, const char *comment,
+			     char fingerprint[KEYLINE_FINGERPRINT], char *pub_line, size_t size);
 
 /* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it), by
- * folders_open with FOLDERS_SECRET and what trust adds; none that is named .pub.  NULL with err. */
-char *keyfile_read(const char *path, unsigned trust, size_t *len, char err[KEYFILE_ERROR]);
+ * folders_open with FOLDERS_SECRET and what trust adds; none that is named .pub.  NULL, and *why is
+ * the reason. */
+char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **why);
 void keyfile_wipe(char *text, size_t len); /* wipes and frees; NULL is fine */
 
 #endif

@@ -7,12 +7,12 @@
 #include "keyform.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "field.h"
 #include "keyblob.h"
 #include "log.h"
+#include "reason.h"
 
 static const char magic[] = "openssh-key-v1"; /* with its NUL */
 
@@ -64,7 +64,7 @@ static bool libssh_decrypts(const char *cipher)
 	return false;
 }
 
-int keyform_check_private(const char *text, const char *path, bool attended, char *err, size_t size)
+const char *keyform_check_private(const char *text, const char *path, bool attended)
 {
 	static const char header[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
 	const char *openssh = strstr(text, header); /* where libssh finds it, too */
@@ -74,31 +74,24 @@ int keyform_check_private(const char *text, const char *path, bool attended, cha
 
 	if (begins(text, len, "PuTTY-User-Key-File-") ||
 	    begins(text, len, "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"))
-		snprintf(err, size,
-			 "%s: a private key in PuTTY's or SSH.COM's form; convert it with: "
-			 "puttygen %s -O private-openssh-new -o OUT",
-			 path, path);
-	else if (key_type_find(text, strcspn(text, " \t")) ||
-		 begins(text, len, "---- BEGIN SSH2 PUBLIC KEY ----"))
-		snprintf(err, size, "%s: that is a public key; give the private one", path);
-	else if (openssh && !openssh_cipher(openssh + strlen(header), cipher))
-		snprintf(err, size, "%s: a damaged OpenSSH private key; copy it again, as a whole",
-			 path);
-	else if (!attended && (strcmp(cipher, "none") != 0 || strstr(text, "ENCRYPTED")))
-		snprintf(
-		    err, size,
-		    "%s: it is encrypted, and nobody is asked for its passphrase here; take it "
-		    "off with: ssh-keygen -p -N '' -f %s",
-		    path, path);
-	else if (!libssh_decrypts(cipher))
-		snprintf(
-		    err, size,
-		    "%s: encrypted with %s, which libssh cannot decrypt; encrypt it anew with: "
-		    "ssh-keygen -p -Z aes256-ctr -f %s",
-		    path, log_escape(&shown, cipher, strlen(cipher)), path);
-	else
-		return 0;
-	return -1;
+		return reasonf("%s: a private key in PuTTY's or SSH.COM's form; convert it with: "
+			       "puttygen %s -O private-openssh-new -o OUT",
+			       path, path);
+	if (key_type_find(text, strcspn(text, " \t")) ||
+	    begins(text, len, "---- BEGIN SSH2 PUBLIC KEY ----"))
+		return reasonf("%s: that is a public key; give the private one", path);
+	if (openssh && !openssh_cipher(openssh + strlen(header), cipher))
+		return reasonf("%s: a damaged OpenSSH private key; copy it again, as a whole",
+			       path);
+	if (!attended && (strcmp(cipher, "none") != 0 || strstr(text, "ENCRYPTED")))
+		return reasonf("%s: it is encrypted, and nobody is asked for its passphrase here; "
+			       "take it off with: ssh-keygen -p -N '' -f %s",
+			       path, path);
+	if (!libssh_decrypts(cipher))
+		return reasonf("%s: encrypted with %s, which libssh cannot decrypt; encrypt it "
+			       "anew with: ssh-keygen -p -Z aes256-ctr -f %s",
+			       path, log_escape(&shown, cipher, strlen(cipher)), path);
+	return NULL;
 }
 
 static const struct {

@@ -12,9 +12,9 @@
  * key, and OpenSSH's form where its cipher is not one that libssh decrypts a file with: its AEAD
  * ciphers (ssh-keygen -Z aes256-gcm@openssh.com and its like) make libssh 0.10 call a NULL
  * function, whatever the passphrase.  attended: somebody can be asked for a passphrase; else every
- * encrypted key is refused.  0, or -1 with err, which begins with path and ends with the remedy. */
-int keyform_check_private(const char *text, const char *path, bool attended, char *err,
-			  size_t size);
+ * encrypted key is refused.  NULL, or the reason (reason.h), which begins with path and ends with
+ * the remedy. */
+const char *keyform_check_private(const char *text, const char *path, bool attended);
 
 /* The beginning of a line where a public key is expected: NULL, or, where it begins one of those
  * forms, what it is and what to do (static).  With what follows it there may be a secret. */

@@ -302,15 +302,15 @@ static void ask_agent(struct doctor *d)
 
 static void check_key(struct doctor *d)
 {
-	char err[KEYFILE_ERROR];
+	const char *why;
 
 	if (d->s->agent_key)
 		ask_agent(d);
-	d->identity = identity_new(d->base, d->s->identity, d->s->agent_key, err);
+	d->identity = identity_new(d->base, d->s->identity, d->s->agent_key, &why);
 	if (d->identity)
 		report_pass(d->report, REPORT_KEY, "%s", identity_name(d->identity));
 	else
-		report_fail(d->report, REPORT_KEY, NULL, "%s", err);
+		report_fail(d->report, REPORT_KEY, NULL, "%s", why);
 }
 
 static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)

@@ -11,6 +11,7 @@
 
 #include "alloc.h"
 #include "keyform.h"
+#include "reason.h"
 #include "tty.h"
 
 enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
@@ -39,46 +40,45 @@ static int ask_passphrase(const char *prompt, char *buf, size_t len, int echo, i
 	return a->no_tty ? -1 : 0;
 }
 
-/* 0, or -1 with err. */
-static int load(struct identity *id, const char *path, char err[KEYFILE_ERROR])
+/* False, and *why is the reason. */
+static bool load(struct identity *id, const char *path, const char **why)
 {
 	struct ask a = {.path = path};
 	size_t len;
-	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, err);
+	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, why);
 	char *base64 = NULL;
 
 	if (!text)
-		return -1;
-	if (keyform_check_private(text, path, true, err, KEYFILE_ERROR) < 0) {
-		keyfile_wipe(text, len);
-		return -1;
-	}
-	for (int i = 0; i < TRIES && !id->key && (i == 0 || (a.asked && !a.no_tty)); i++) {
+		return false;
+	*why = keyform_check_private(text, path, true);
+	for (int i = 0; i < TRIES && !*why && !id->key && (i == 0 || (a.asked && !a.no_tty)); i++) {
 		if (ssh_pki_import_privkey_base64(text, NULL, ask_passphrase, &a, &id->key) !=
 		    SSH_OK)
 			id->key = NULL;
 	}
 	keyfile_wipe(text, len);
+	if (*why)
+		return false;
 	/* libssh 0.10 reads an Ed25519 key of PKCS#8's form, and cannot use it. */
 	if (id->key && ssh_pki_export_pubkey_base64(id->key, &base64) == SSH_OK) {
 		snprintf(id->line, sizeof(id->line), "%s %s",
 			 ssh_key_type_to_char(ssh_key_type(id->key)), base64);
 		ssh_string_free_char(base64);
-		return 0;
+		return true;
 	}
-	snprintf(err, KEYFILE_ERROR, "%s%s", path,
-		 id->key    ? ": a private key in a form that libssh cannot use (Ed25519 in "
-			      "PKCS#8?); make one with: sshipc-client --keygen FILE"
-		 : a.no_tty ? " is encrypted and nobody gave its passphrase on a terminal; "
-			      "ssh-add it and use --agent-key"
-		 : a.asked  ? ": wrong passphrase"
-			    : ": not a private key that can be read; make one with: "
-			      "sshipc-client --keygen FILE");
-	return -1;
+	*why = reasonf("%s%s", path,
+		       id->key	  ? ": a private key in a form that libssh cannot use (Ed25519 in "
+				    "PKCS#8?); make one with: sshipc-client --keygen FILE"
+		       : a.no_tty ? " is encrypted and nobody gave its passphrase on a terminal; "
+				    "ssh-add it and use --agent-key"
+		       : a.asked  ? ": wrong passphrase"
+				  : ": not a private key that can be read; make one with: "
+				    "sshipc-client --keygen FILE");
+	return false;
 }
 
 struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
-			      char err[KEYFILE_ERROR])
+			      const char **why)
 {
 	struct identity *i = xcalloc(1, sizeof(*i));
 
@@ -86,11 +86,11 @@ struct identity *identity_new(struct event_base *base, const char *path, const c
 	if (agent_key && getenv("SSH_AUTH_SOCK"))
 		i->agent = agent_new(base, agent_key);
 	else if (agent_key)
-		snprintf(err, KEYFILE_ERROR,
-			 "--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval "
-			 "$(ssh-agent); ssh-add",
-			 agent_key);
-	if (i->agent || (!agent_key && load(i, path, err) == 0))
+		*why =
+		    reasonf("--agent-key %s: SSH_AUTH_SOCK is not set; start an agent with: eval "
+			    "$(ssh-agent); ssh-add",
+			    agent_key);
+	if (i->agent || (!agent_key && load(i, path, why)))
 		return i;
 	identity_free(i);
 	return NULL;

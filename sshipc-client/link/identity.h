@@ -11,10 +11,10 @@
 struct identity;
 
 /* path: the private key; agent_key: instead of it the fingerprint of an agent's key, which is asked
- * for at each login.  Both must outlive it.  NULL with err, which has the remedy: unreadable, wrong
- * mode, not a key, wrong passphrase, no terminal to ask on. */
+ * for at each login.  Both must outlive it.  NULL, and *why (reason.h) has the remedy: unreadable,
+ * wrong mode, not a key, wrong passphrase, no terminal to ask on. */
 struct identity *identity_new(struct event_base *base, const char *path, const char *agent_key,
-			      char err[KEYFILE_ERROR]);
+			      const char **why);
 void identity_free(struct identity *i);
 
 /* Path or fingerprint. */

@@ -18,8 +18,9 @@
 
 #include "algorithms.h"
 #include "alloc.h"
+#include "folders.h"
 #include "keyblob.h"
-#include "keyfile.h"
+#include "reason.h"
 #include "settings.h"
 #include "tty.h"
 
@@ -158,47 +159,44 @@ static void read_line(char *line, struct record *r, struct known *k)
 	ssh_knownhosts_entry_free(entry);
 }
 
-/* A missing file is an empty one. */
-static int read_file(const char *path, struct record r, struct known *k, char err[KEYFILE_ERROR])
+/* NULL, or the reason; a missing file is an empty one. */
+static const char *read_file(const char *path, struct record r, struct known *k)
 {
-	char why[FOLDERS_ERROR], *line = NULL;
+	char fault[FOLDERS_ERROR], *line = NULL;
+	const char *why = NULL;
 	struct stat st;
 	size_t size = 0;
 	FILE *f;
-	int fd, rc;
+	int fd;
 
 	if (strcmp(path, "/dev/null") == 0)
-		return 0;
-	fd = folders_open(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &st, why);
+		return NULL;
+	fd = folders_open(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &st, fault);
 	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0 || !(f = fdopen(fd, "r"))) {
-		snprintf(err, KEYFILE_ERROR, "%s: %s", path, fd < 0 ? why : strerror(errno));
-		return -1;
-	}
+		return NULL;
+	if (fd < 0 || !(f = fdopen(fd, "r")))
+		return reasonf("%s: %s", path, fd < 0 ? fault : strerror(errno));
 	r.file = path;
 	for (r.line = 1; getline(&line, &size, f) >= 0; r.line++)
 		read_line(line, &r, k);
-	rc = ferror(f) ? -1 : 0;
-	if (rc < 0)
-		snprintf(err, KEYFILE_ERROR, "%s: cannot be read", path);
+	if (ferror(f))
+		why = reasonf("%s: cannot be read", path);
 	free(line);
 	fclose(f);
-	return rc;
+	return why;
 }
 
 /* port: that of ssh(1), or the host's own for lines that name it without one. */
-static int read_files(const struct settings *s, unsigned port, struct known *k,
-		      char err[KEYFILE_ERROR])
+static const char *read_files(const struct settings *s, unsigned port, struct known *k)
 {
 	char name[NAME_SIZE], full[NAME_SIZE];
 	const struct record r = {.name = name, .excluded = full};
+	const char *why;
 
 	recorded_name(s, port, name);
 	recorded_name(s, SSH_PORT, full);
-	return read_file(s->known_hosts, r, k, err) < 0
-		   ? -1
-		   : read_file(s->global_known_hosts, r, k, err);
+	why = read_file(s->known_hosts, r, k);
+	return why ? why : read_file(s->global_known_hosts, r, k);
 }
 
 /* One write: ssh(1) may append at the same time. */
@@ -288,7 +286,8 @@ enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key k
 			       char text[TRUST_TEXT])
 {
 	struct known k = {.key = key}, bare = {.key = key};
-	char name[NAME_SIZE], err[KEYFILE_ERROR];
+	char name[NAME_SIZE];
+	const char *why;
 
 	text[0] = '\0';
 	recorded_name(s, SSH_PORT, name);
@@ -296,10 +295,12 @@ enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key k
 		return say(text, TRUST_ERROR, "the host key of %s has no fingerprint", name);
 	if (s->n_pins)
 		return check_pins(s, name, k.print, text);
-	if (read_files(s, SSH_PORT, &k, err) < 0 ||
-	    (!k.same && !k.other && read_files(s, s->port, &bare, err) < 0))
+	why = read_files(s, SSH_PORT, &k);
+	if (!why && !k.same && !k.other)
+		why = read_files(s, s->port, &bare);
+	if (why)
 		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
-			   err);
+			   why);
 	/* As with ssh(1): on whatever port this host shows the key that is on record for it. */
 	if (k.revoked || bare.revoked)
 		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", k.print,
@@ -318,15 +319,14 @@ enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key k
 
 void trust_algorithms(const struct settings *s, char *out, size_t size)
 {
-	char err[KEYFILE_ERROR];
 	struct known known = {.types = 0};
 	size_t len = 0;
 
 	/* An unreadable file is reported once the key is there. */
 	if (s->n_pins == 0)
-		read_files(s, SSH_PORT, &known, err);
+		read_files(s, SSH_PORT, &known);
 	if (s->n_pins == 0 && known.types == 0)
-		read_files(s, s->port, &known, err);
+		read_files(s, s->port, &known);
 	out[0] = '\0';
 	for (int recorded = 1; recorded >= 0; recorded--) {
 		for (const struct key_type *k = key_types; k < key_types + KEY_TYPES; k++) {

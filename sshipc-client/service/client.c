@@ -238,7 +238,7 @@ static int start(struct client *c)
 	const struct link_ops ops = {on_event, on_refused, c};
 	const struct states_ops states = {on_state, on_status, c};
 	struct identity *identity;
-	char err[KEYFILE_ERROR];
+	const char *why;
 
 	if (!c->run && !c->s->stdio)
 		c->notify = notify_new(c->base);
@@ -257,10 +257,10 @@ static int start(struct client *c)
 			return EX_UNAVAILABLE;
 	}
 	tty_block_signals(true);
-	identity = identity_new(c->base, c->s->identity, c->s->agent_key, err);
+	identity = identity_new(c->base, c->s->identity, c->s->agent_key, &why);
 	tty_block_signals(false);
 	if (!identity) {
-		log_msg(LOG_ERR, "%s", err);
+		log_msg(LOG_ERR, "%s", why);
 		return EX_CONFIG;
 	}
 	c->link = link_new(c->base, c->s, identity, &ops);

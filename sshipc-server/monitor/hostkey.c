@@ -17,6 +17,7 @@
 #include "alloc.h"
 #include "field.h"
 #include "keyform.h"
+#include "reason.h"
 #include "signature.h"
 
 enum {
@@ -214,35 +215,30 @@ struct hostkey *hostkey_parse(const char *text)
 	return k;
 }
 
-struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR])
+struct hostkey *hostkey_load(const char *path, const char **why)
 {
-	struct hostkey *k;
+	struct hostkey *k = NULL;
 	size_t len;
 	char *text;
 
 	/* Where the limit allows no locked memory it is as good otherwise. */
 	if (!CRYPTO_secure_malloc_initialized())
 		CRYPTO_secure_malloc_init(LOCKED, 64);
-	text = keyfile_read(path, FOLDERS_STRICT, &len, err);
+	text = keyfile_read(path, FOLDERS_STRICT, &len, why);
 	if (!text)
 		return NULL;
-	if (keyform_check_private(text, path, false, err, KEYFILE_ERROR) < 0) {
-		keyfile_wipe(text, len);
-		return NULL;
-	}
-	k = hostkey_parse(text);
+	*why = keyform_check_private(text, path, false);
+	if (!*why && !(k = hostkey_parse(text)))
+		*why = reasonf("%s: not an unencrypted private key (Ed25519, ECDSA, RSA of 2048 "
+			       "bits or more); make one with: sshipc-server --generate-hostkey "
+			       "FILE",
+			       path);
 	if (k && len >= KEYFILE_TEXT) { /* no HOSTKEY has room for it */
-		snprintf(err, KEYFILE_ERROR,
-			 "%s: %zu bytes are too many for a host key; leave only the key in it, or "
-			 "make one with: sshipc-server --generate-hostkey FILE",
-			 path, len);
+		*why = reasonf("%s: %zu bytes are too many for a host key; leave only the key in "
+			       "it, or make one with: sshipc-server --generate-hostkey FILE",
+			       path, len);
 		hostkey_free(k);
 		k = NULL;
-	} else if (!k) {
-		snprintf(err, KEYFILE_ERROR,
-			 "%s: not an unencrypted private key (Ed25519, ECDSA, RSA of 2048 bits or "
-			 "more); make one with: sshipc-server --generate-hostkey FILE",
-			 path);
 	}
 	keyfile_wipe(text, len);
 	return k;

@@ -14,8 +14,8 @@
 struct hostkey;
 
 /* Reads an unencrypted private key: OpenSSH's own form (PROTOCOL.key) or PEM; Ed25519, ECDSA, or
- * RSA of at least 2048 bits.  NULL with err. */
-struct hostkey *hostkey_load(const char *path, char err[KEYFILE_ERROR]);
+ * RSA of at least 2048 bits.  NULL, and *why is the reason (reason.h). */
+struct hostkey *hostkey_load(const char *path, const char **why);
 struct hostkey *hostkey_parse(const char *text); /* the same from its text, or NULL */
 void hostkey_free(struct hostkey *k);
 

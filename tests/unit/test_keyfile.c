@@ -12,7 +12,8 @@
 
 static char dir[] = "/tmp/sshipc-keyfile-XXXXXX";
 static char path[64], pub[64];
-static char err[KEYFILE_ERROR], fingerprint[KEYLINE_FINGERPRINT], line[512];
+static char fingerprint[KEYLINE_FINGERPRINT], line[512];
+static const char *why; /* the last reason, or NULL */
 
 static void make_dir(void)
 {
@@ -48,8 +49,8 @@ static unsigned mode_of(const char *file)
 
 static int generate(const char *comment, size_t size)
 {
-	err[0] = '\0';
-	return keyfile_generate(path, comment, fingerprint, line, size, err);
+	why = keyfile_generate(path, comment, fingerprint, line, size);
+	return why ? -1 : 0;
 }
 
 /* The three forms of the new key are one key, by libssh's own account. */
@@ -60,8 +61,8 @@ static void expect_pair(void)
 	char *text = NULL, *shown = NULL;
 	size_t len = 0, hash_len = 0;
 
-	text = keyfile_read(path, FOLDERS_STRICT, &len, err);
-	cr_assert(text, "%s", err);
+	text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
+	cr_assert(text, "%s", why);
 	cr_expect_eq(strlen(text), len);
 	cr_assert_eq(ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &secret), SSH_OK);
 	cr_assert_eq(ssh_pki_import_pubkey_file(pub, &public), SSH_OK);
@@ -84,7 +85,7 @@ Test(keyfile, generate)
 	FILE *f = NULL;
 
 	umask(0);
-	cr_assert_eq(generate("blade7 of rack 3", sizeof(line)), 0, "%s", err);
+	cr_assert_eq(generate("blade7 of rack 3", sizeof(line)), 0, "%s", why);
 	cr_expect_eq(mode_of(path), 0600);
 	cr_expect_eq(mode_of(pub), 0644);
 	expect_pair();
@@ -101,7 +102,8 @@ Test(keyfile, generate)
 Test(keyfile, generate_without_comment_or_line)
 {
 	umask(077);
-	cr_assert_eq(keyfile_generate(path, "", fingerprint, NULL, 0, err), 0, "%s", err);
+	why = keyfile_generate(path, "", fingerprint, NULL, 0);
+	cr_assert_null(why, "%s", why);
 	cr_expect_eq(mode_of(path), 0600);
 	cr_expect_eq(mode_of(pub), 0644);
 	expect_pair();
@@ -126,14 +128,14 @@ Test(keyfile, never_replaced)
 
 	write_to(path, "mine", 4);
 	cr_expect_eq(generate("", sizeof(line)), -1);
-	cr_expect(strstr(err, path) == err && strstr(err, "exists"), "%s", err);
+	cr_expect(strstr(why, path) == why && strstr(why, "exists"), "%s", why);
 	cr_expect(stat(path, &st) == 0 && st.st_size == 4);
 	cr_expect_neq(access(pub, F_OK), 0);
 	unlink(path);
 
 	write_to(pub, "mine", 4);
 	cr_expect_eq(generate("", sizeof(line)), -1);
-	cr_expect(strstr(err, pub) == err && strstr(err, "exists"), "%s", err);
+	cr_expect(strstr(why, pub) == why && strstr(why, "exists"), "%s", why);
 	cr_expect(stat(pub, &st) == 0 && st.st_size == 4);
 	cr_expect_neq(access(path, F_OK), 0);
 	unlink(pub);
@@ -161,7 +163,7 @@ Test(keyfile, nothing_left_behind)
 	for (size_t i = 0; i < sizeof(not_generated) / sizeof(*not_generated); i++) {
 		cr_expect_eq(generate(not_generated[i].comment, not_generated[i].size), -1, "%zu",
 			     i);
-		cr_expect(strstr(err, not_generated[i].why), "%zu: %s", i, err);
+		cr_expect(strstr(why, not_generated[i].why), "%zu: %s", i, why);
 		cr_expect_neq(access(path, F_OK), 0, "%zu", i);
 		cr_expect_neq(access(pub, F_OK), 0, "%zu", i);
 	}
@@ -170,15 +172,16 @@ Test(keyfile, nothing_left_behind)
 /* Else a private key would have the name of what is given away. */
 Test(keyfile, never_called_public)
 {
-	cr_expect_eq(keyfile_generate(pub, "", fingerprint, NULL, 0, err), -1);
-	cr_expect(strstr(err, ": a public key is called so; choose another name"), "%s", err);
+	why = keyfile_generate(pub, "", fingerprint, NULL, 0);
+	cr_expect(why && strstr(why, ": a public key is called so; choose another name"), "%s",
+		  why);
 	cr_expect_neq(access(pub, F_OK), 0);
 }
 
 Test(keyfile, no_folder)
 {
-	cr_expect_eq(keyfile_generate("/nonexistent/key", "", fingerprint, NULL, 0, err), -1);
-	cr_expect_str_eq(err, "/nonexistent/key: No such file or directory");
+	why = keyfile_generate("/nonexistent/key", "", fingerprint, NULL, 0);
+	cr_expect_str_eq(why, "/nonexistent/key: No such file or directory");
 }
 
 /* which: 'r' keyfile_read, 'w' folders_open; why NULL: taken. */
@@ -202,22 +205,24 @@ static const struct {
     {'w', 0646, "mode 0646 lets others write it; chmod go-w "},
 };
 
-/* 0 or -1 with err, whichever is asked. */
+/* 0 or -1 with why, whichever is asked. */
 static int judge(char which)
 {
+	static char fault[FOLDERS_ERROR];
 	char *text = NULL;
 	struct stat st;
 	size_t len = 0;
 	int fd = -1, rc = -1;
 
-	err[0] = '\0';
+	why = NULL;
 	if (which == 'r') {
-		text = keyfile_read(path, FOLDERS_STRICT, &len, err);
+		text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
 		rc = text ? 0 : -1;
 		keyfile_wipe(text, len);
 	} else {
-		fd = folders_open(path, FOLDERS_STRICT, &st, err);
+		fd = folders_open(path, FOLDERS_STRICT, &st, fault);
 		rc = fd < 0 ? -1 : close(fd);
+		why = fd < 0 ? fault : NULL;
 	}
 	return rc;
 }
@@ -227,11 +232,11 @@ Test(keyfile, modes)
 	write_to(path, "x", 1);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		cr_assert_eq(chmod(path, modes[i].mode), 0);
-		cr_expect_eq(judge(modes[i].which), modes[i].why ? -1 : 0, "%zu: %s", i, err);
+		cr_expect_eq(judge(modes[i].which), modes[i].why ? -1 : 0, "%zu: %s", i, why);
 		if (!modes[i].why)
 			continue;
-		cr_expect(modes[i].which == 'w' || strstr(err, path) == err, "%s", err);
-		cr_expect(strstr(err, modes[i].why), "%zu: %s", i, err);
+		cr_expect(modes[i].which == 'w' || strstr(why, path) == why, "%s", why);
+		cr_expect(strstr(why, modes[i].why), "%zu: %s", i, why);
 	}
 }
 
@@ -244,13 +249,13 @@ Test(keyfile, foreign_owner)
 	cr_assert_eq(chown(path, 4711, 4711), 0);
 	for (const char *which = "rw"; *which; which++) {
 		cr_expect_eq(judge(*which), -1);
-		cr_expect(strstr(err, "belongs to uid 4711"), "%s", err);
+		cr_expect(strstr(why, "belongs to uid 4711"), "%s", why);
 	}
 	/* The owner itself may use it. */
 	cr_assert_eq(chmod(dir, 0755), 0);
 	cr_assert_eq(seteuid(4711), 0);
-	cr_expect_eq(judge('r'), 0, "%s", err);
-	cr_expect_eq(judge('w'), 0, "%s", err);
+	cr_expect_eq(judge('r'), 0, "%s", why);
+	cr_expect_eq(judge('w'), 0, "%s", why);
 	cr_assert_eq(seteuid(0), 0);
 }
 
@@ -265,8 +270,8 @@ Test(keyfile, public_half)
 	write_to(public, "x", 1);
 	for (mode_t mode = 0600; mode <= 0644; mode += 044) {
 		cr_assert_eq(chmod(public, mode), 0);
-		cr_expect_null(keyfile_read(public, FOLDERS_STRICT, &len, err));
-		cr_expect_str_eq(err, words);
+		cr_expect_null(keyfile_read(public, FOLDERS_STRICT, &len, &why));
+		cr_expect_str_eq(why, words);
 	}
 	unlink(public);
 }
@@ -275,12 +280,12 @@ Test(keyfile, not_a_regular_file)
 {
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	cr_expect_eq(judge('r'), -1);
-	cr_expect(strstr(err, "not a regular file"), "%s", err);
+	cr_expect(strstr(why, "not a regular file"), "%s", why);
 	cr_expect_eq(judge('w'), -1);
-	cr_expect(strstr(err, "not a regular file"), "%s", err);
+	cr_expect(strstr(why, "not a regular file"), "%s", why);
 	unlink(path);
 	cr_expect_eq(judge('r'), -1);
-	cr_expect(strstr(err, "No such file"), "%s", err);
+	cr_expect(strstr(why, "No such file"), "%s", why);
 }
 
 static const struct {
@@ -304,15 +309,15 @@ Test(keyfile, sizes)
 
 		write_to(path, content, sizes[i].size);
 		cr_assert_eq(chmod(path, 0600), 0);
-		err[0] = '\0';
-		text = keyfile_read(path, FOLDERS_STRICT, &len, err);
+		why = NULL;
+		text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
 		cr_expect_eq(!text, !!sizes[i].why, "%zu", sizes[i].size);
 		if (text) {
 			cr_expect_eq(len, sizes[i].size);
 			cr_expect_eq(text[len], '\0');
 			cr_expect_eq(memcmp(text, content, len), 0);
 		} else {
-			cr_expect(sizes[i].why && strstr(err, sizes[i].why), "%s", err);
+			cr_expect(sizes[i].why && strstr(why, sizes[i].why), "%s", why);
 		}
 		keyfile_wipe(text, len);
 	}

@@ -10,7 +10,8 @@
 #include "keyfile.h"
 #include "keyform.h"
 
-static char dir[] = "/tmp/sshipc-keyform-XXXXXX", path[64], err[KEYFILE_ERROR];
+static char dir[] = "/tmp/sshipc-keyform-XXXXXX", path[64];
+static const char *why; /* the last reason, or NULL */
 
 static void set_up(void)
 {
@@ -42,8 +43,8 @@ static char *made(const char *how, size_t *len)
 	clean();
 	snprintf(command, sizeof(command), "ssh-keygen -q -C '' -f %s %s </dev/null", path, how);
 	cr_assert_eq(system(command), 0, "%s", command);
-	text = keyfile_read(path, FOLDERS_STRICT, len, err);
-	cr_assert(text, "%s", err);
+	text = keyfile_read(path, FOLDERS_STRICT, len, &why);
+	cr_assert(text, "%s", why);
 	return text;
 }
 
@@ -63,11 +64,12 @@ Test(keyform, every_cipher_of_ssh_keygen)
 
 		snprintf(how, sizeof(how), "-t ed25519 -N pass -Z %s", cipher);
 		text = made(how, &len);
-		cr_expect_eq(keyform_check_private(text, path, false, err, sizeof(err)), -1);
-		cr_expect(strstr(err, "it is encrypted") &&
-			      strstr(err, "ssh-keygen -p -N '' -f /tmp"),
-			  "%s: %s", cipher, err);
-		if (keyform_check_private(text, path, true, err, sizeof(err)) == 0) {
+		why = keyform_check_private(text, path, false);
+		cr_expect(why && strstr(why, "it is encrypted") &&
+			      strstr(why, "ssh-keygen -p -N '' -f /tmp"),
+			  "%s: %s", cipher, why);
+		why = keyform_check_private(text, path, true);
+		if (!why) {
 			taken++;
 			cr_expect_eq(ssh_pki_import_privkey_base64(text, "pass", NULL, NULL, &key),
 				     SSH_OK, "%s", cipher);
@@ -75,9 +77,9 @@ Test(keyform, every_cipher_of_ssh_keygen)
 		} else {
 			refused++;
 			snprintf(remedy, sizeof(remedy), "ssh-keygen -p -Z aes256-ctr -f %s", path);
-			cr_expect(strstr(err, path) == err && strstr(err, cipher) &&
-				      strstr(err, remedy),
-				  "%s", err);
+			cr_expect(strstr(why, path) == why && strstr(why, cipher) &&
+				      strstr(why, remedy),
+				  "%s", why);
 			cr_expect(strstr(cipher, "gcm") || strstr(cipher, "poly1305"), "%s",
 				  cipher);
 		}
@@ -105,12 +107,12 @@ Test(keyform, forms_of_ssh_keygen)
 		size_t len = 0;
 		char *text = made(forms[i].how, &len);
 
-		cr_expect_eq(keyform_check_private(text, path, true, err, sizeof(err)), 0, "%s",
-			     err);
-		cr_expect_eq(keyform_check_private(text, path, false, err, sizeof(err)),
-			     forms[i].why ? -1 : 0, "%s", forms[i].how);
-		if (forms[i].why)
-			cr_expect(strstr(err, forms[i].why), "%s", err);
+		why = keyform_check_private(text, path, true);
+		cr_expect_null(why, "%s", why);
+		why = keyform_check_private(text, path, false);
+		cr_expect_eq(!why, !forms[i].why, "%s", forms[i].how);
+		if (why && forms[i].why)
+			cr_expect(strstr(why, forms[i].why), "%s", why);
 		keyfile_wipe(text, len);
 	}
 }
@@ -124,8 +126,7 @@ Test(keyform, cut)
 	for (size_t n = strlen("-----BEGIN OPENSSH PRIVATE KEY-----"); n < len; n++) {
 		char *copy = strndup(text, n);
 
-		cr_expect_eq(keyform_check_private(copy, path, true, err, sizeof(err)), -1, "%zu",
-			     n);
+		cr_expect_not_null(keyform_check_private(copy, path, true), "%zu", n);
 		free(copy);
 	}
 	keyfile_wipe(text, len);
@@ -151,13 +152,11 @@ static const struct {
 Test(keyform, private_forms)
 {
 	for (size_t i = 0; i < sizeof(privates) / sizeof(*privates); i++) {
-		const int rc =
-		    keyform_check_private(privates[i].text, "KEY", true, err, sizeof(err));
-
-		cr_expect_eq(rc, privates[i].why ? -1 : 0, "%s: %s", privates[i].text, err);
-		if (privates[i].why)
-			cr_expect(strstr(err, "KEY: ") == err && strstr(err, privates[i].why), "%s",
-				  err);
+		why = keyform_check_private(privates[i].text, "KEY", true);
+		cr_expect_eq(!why, !privates[i].why, "%s: %s", privates[i].text, why);
+		if (why && privates[i].why)
+			cr_expect(strstr(why, "KEY: ") == why && strstr(why, privates[i].why), "%s",
+				  why);
 	}
 }
 
