@@ -219,7 +219,7 @@ static void print_endpoints(const void *settings)
 
 		printf("\t{ name = \"%s\"; %s = \"%s\"; kind = \"%s\";", e->name,
 		       address_is_unix(&e->address) ? "path" : "address",
-		       address_format(&e->address, at, sizeof(at)), endpoint_kind_text(e->kind));
+		       address_format(&e->address, at, sizeof(at)), endpoint_kinds[e->kind]);
 		for (size_t j = 0; j < e->n_accept; j++)
 			options_print_text(j ? ", " : " accept = [ ", e->accept[j], "");
 		printf("%s }%s\n", e->n_accept ? " ];" : "", i + 1 < s->n_endpoints ? "," : "");

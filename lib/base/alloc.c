@@ -51,7 +51,7 @@ void *realloc(void *p, size_t size)
 }
 #endif
 
-static void *must(void *p)
+void *alloc_or_abort(void *p)
 {
 	if (!p)
 		abort();
@@ -60,25 +60,25 @@ static void *must(void *p)
 
 void *xmalloc(size_t size)
 {
-	return must(malloc(size ? size : 1));
+	return alloc_or_abort(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t n, size_t size)
 {
-	return must(calloc(n ? n : 1, size));
+	return alloc_or_abort(calloc(n ? n : 1, size));
 }
 
 void *xreallocarray(void *p, size_t n, size_t size)
 {
-	return must(reallocarray(p, n ? n : 1, size));
+	return alloc_or_abort(reallocarray(p, n ? n : 1, size));
 }
 
 char *xstrdup(const char *text)
 {
-	return must(strdup(text));
+	return alloc_or_abort(strdup(text));
 }
 
 char *xstrndup(const char *text, size_t max)
 {
-	return must(strndup(text, max));
+	return alloc_or_abort(strndup(text, max));
 }

@@ -14,6 +14,9 @@
  * sanitizers, whose own allocator ends the process. */
 void alloc_must_succeed(const char *say);
 
+/* Returns p, which a library has allocated; where it is NULL, the process ends. */
+void *alloc_or_abort(void *p) __attribute__((returns_nonnull));
+
 /* As their namesakes without the x, to be freed with free; never NULL. */
 void *xmalloc(size_t size) __attribute__((returns_nonnull));
 void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull));

@@ -8,23 +8,17 @@
 
 #include <stdlib.h>
 
+#include "alloc.h"
+
 struct event_base *loop_new(void)
 {
-	struct event_base *base = event_base_new();
-
-	if (!base)
-		abort();
-	return base;
+	return alloc_or_abort(event_base_new());
 }
 
 struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
 			 void *arg)
 {
-	struct event *e = event_new(base, fd, what, call, arg);
-
-	if (!e)
-		abort();
-	return e;
+	return alloc_or_abort(event_new(base, fd, what, call, arg));
 }
 
 struct event *loop_timer(struct event_base *base, event_callback_fn call, void *arg)

@@ -28,25 +28,20 @@ const char *endpoint_check_name(const char *name)
 	return n >= ENDPOINT_NAME ? "an endpoint's name has at most 32 characters" : NULL;
 }
 
-static const char *const kinds[] = {
+const char *const endpoint_kinds[] = {
     [ENDPOINT_OTHER] = "other", [ENDPOINT_CONFD] = "confd",   [ENDPOINT_NSO] = "nso",
     [ENDPOINT_DBUS] = "dbus",	[ENDPOINT_DOCKER] = "docker", [ENDPOINT_POSTGRES] = "postgres",
 };
 
 int endpoint_kind_parse(const char *text, enum endpoint_kind *kind)
 {
-	for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (!strcmp(text, kinds[i])) {
+	for (unsigned i = 0; i < sizeof(endpoint_kinds) / sizeof(*endpoint_kinds); i++) {
+		if (!strcmp(text, endpoint_kinds[i])) {
 			*kind = (enum endpoint_kind)i;
 			return 0;
 		}
 	}
 	return -1;
-}
-
-const char *endpoint_kind_text(enum endpoint_kind kind)
-{
-	return kinds[kind];
 }
 
 const char *endpoint_check_alias(const char *alias)

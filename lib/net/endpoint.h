@@ -34,9 +34,11 @@ struct endpoint {
 /* A letter, then letters, digits, '-', '_'; at most 32. */
 const char *endpoint_check_name(const char *name);
 
+/* The words for kinds. */
+extern const char *const endpoint_kinds[];
+
 /* "confd", "nso", "dbus", "docker", "postgres", "other"; -1 for anything else. */
 int endpoint_kind_parse(const char *text, enum endpoint_kind *kind);
-const char *endpoint_kind_text(enum endpoint_kind kind);
 
 /* Checks an accept alias: "/absolute/path" of at most 107 bytes or "HOST:PORT" / "[V6]:PORT" with
  * PORT 1-65535. */

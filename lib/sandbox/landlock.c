@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,6 +63,13 @@ int landlock_begin(void)
 	return begin(SCOPE_SIGNAL);
 }
 
+static const uint64_t rights[] = {
+    [LANDLOCK_READ] =
+	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_DIR,
+    [LANDLOCK_WRITE] = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
+    [LANDLOCK_REMOVE] = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+};
+
 int landlock_allow(int list, const char *path, enum landlock_access access)
 {
 	struct landlock_path_beneath_attr rule = {.parent_fd = open(path, O_PATH | O_CLOEXEC)};
@@ -73,18 +79,9 @@ int landlock_allow(int list, const char *path, enum landlock_access access)
 	if (rule.parent_fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	rc = fstat(rule.parent_fd, &st);
-	switch (access) {
-	case LANDLOCK_READ:
-		rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
-				      (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
-		break;
-	case LANDLOCK_WRITE:
-		rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
-		break;
-	case LANDLOCK_REMOVE:
-		rule.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE;
-		break;
-	}
+	rule.allowed_access = rights[access];
+	if (!S_ISDIR(st.st_mode))
+		rule.allowed_access &= ~(uint64_t)LANDLOCK_ACCESS_FS_READ_DIR;
 	if (rc == 0)
 		rc =
 		    (int)syscall(SYS_landlock_add_rule, list, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);

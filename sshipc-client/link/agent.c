@@ -171,9 +171,7 @@ static void list(struct agent *a)
 		fail(a, strerror(errno), "is the agent of SSH_AUTH_SOCK running?");
 		return;
 	}
-	a->real = bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!a->real)
-		abort();
+	a->real = alloc_or_abort(bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE));
 	a->state = LISTING;
 	bufferevent_setcb(a->real, on_readable, NULL, on_event, a);
 	bufferevent_enable(a->real, EV_READ | EV_WRITE);

@@ -199,9 +199,7 @@ static void start(struct opening *o, ssh_session ssh, struct relays *relays, boo
 	o->share->in_flight++;
 	o->state = ASKED;
 	o->asked = loop_seconds();
-	o->channel = ssh_channel_new(ssh);
-	if (!o->channel)
-		abort();
+	o->channel = alloc_or_abort(ssh_channel_new(ssh));
 	o->relay = relay_new(relays, o->channel, on_relay_done, o);
 	relay_await(o->relay);
 	ask_open(o, sshipc);

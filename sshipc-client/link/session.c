@@ -7,13 +7,13 @@
 
 #include <libssh/callbacks.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "address.h"
 #include "algorithms.h"
+#include "alloc.h"
 #include "log.h"
 
 /* Trap: without a callback libssh queues the server's opens without bound, and answers none.  A
@@ -27,11 +27,9 @@ ssh_session session_new(const struct settings *s, bool gcm, int fd)
 {
 	const struct linger off = {0};
 	char hostkeys[512];
-	ssh_session ssh = ssh_new();
+	ssh_session ssh = alloc_or_abort(ssh_new());
 	int copy = dup(fd);
 
-	if (!ssh)
-		abort();
 	if (copy < 0) {
 		log_msg(LOG_ERR, "no descriptor for the session: %m");
 		ssh_free(ssh);

@@ -59,10 +59,8 @@ static char *expand(const struct settings *s)
 {
 	char *line = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&line, &size);
+	FILE *out = alloc_or_abort(open_memstream(&line, &size));
 
-	if (!out)
-		abort();
 	fputs("exec ", out);
 	for (const char *p = s->via; *p; p++) {
 		if (*p != '%')

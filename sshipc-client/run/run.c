@@ -189,7 +189,7 @@ static int write_variables(struct run *r, FILE *out, const struct address *at,
 		log_msg(LOG_WARNING,
 			"clients of kind %s cannot use this -L: only SSHIPC_ADDR is set, their own "
 			"variables are not",
-			endpoint_kind_text(kind));
+			endpoint_kinds[kind]);
 	if (kind == ENDPOINT_CONFD || kind == ENDPOINT_NSO)
 		write_ssh_connection(r, out, l);
 	for (size_t i = 0; rc == 0 && i < r->s->n_env; i++)
@@ -245,9 +245,7 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 		*listeners = listen_privately(r, base, kind);
 	if (!*listeners)
 		return EX_CANTCREAT;
-	out = open_memstream(&message, &size);
-	if (!out)
-		abort();
+	out = alloc_or_abort(open_memstream(&message, &size));
 	fputc(GO, out);
 	rc = write_variables(r, out, listeners_address(*listeners, 0), kind, l);
 	if (fclose(out) != 0)

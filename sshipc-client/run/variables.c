@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "alloc.h"
 #include "dbus.h"
 
 /* A program prefers its most specific variable: NSO's path to its port, PostgreSQL's numeric
@@ -113,11 +114,9 @@ char *variables_expand(const char *assignment, const struct address *at)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = alloc_or_abort(open_memstream(&text, &size));
 	bool complete = true;
 
-	if (!out)
-		abort();
 	while (*assignment) {
 		unsigned i = 0;
 

@@ -208,9 +208,7 @@ struct hostkey *hostkey_parse(const char *text)
 
 	if (!k)
 		return NULL;
-	k->text = OPENSSL_secure_malloc(size);
-	if (!k->text)
-		abort();
+	k->text = alloc_or_abort(OPENSSL_secure_malloc(size));
 	memcpy(k->text, text, size);
 	return k;
 }

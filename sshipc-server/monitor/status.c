@@ -41,7 +41,7 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 
 	json_put(o, name, "{");
 	json_text(o, "name", e->name);
-	json_text(o, "kind", endpoint_kind_text(e->kind));
+	json_text(o, "kind", endpoint_kinds[e->kind]);
 	if (address)
 		json_text(o, "address", address_format(&e->address, at, sizeof(at)));
 	put_presence(view, &e->address, o);

@@ -156,9 +156,7 @@ static int open_channel(struct session *s, ssh_message message, struct message_o
 		return 1;
 	fd = message_take_fd(&s->broker.in, 0); /* none with PENDING */
 	one_way = s->broker.in.opened.one_way;
-	channel = ssh_message_channel_request_open_reply_accept(message);
-	if (!channel)
-		abort();
+	channel = alloc_or_abort(ssh_message_channel_request_open_reply_accept(message));
 	c = xcalloc(1, sizeof(*c));
 	c->s = s;
 	c->id = m->head.id;

@@ -7,7 +7,6 @@
 #include "session_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -94,9 +93,7 @@ static void send_banner(ssh_session ssh, const char *text)
 	ssh_string banner;
 
 	snprintf(line, sizeof(line), "sshipc: %s\r\n", text);
-	banner = ssh_string_from_char(line);
-	if (!banner)
-		abort();
+	banner = alloc_or_abort(ssh_string_from_char(line));
 	ssh_send_issue_banner(ssh, banner);
 	ssh_string_free(banner);
 }

@@ -51,7 +51,7 @@ static void check_endpoint(const char *text)
 
 	if (!why) {
 		EXPECT(!endpoint_check_name(e.name) && e.address.len > 0);
-		EXPECT(endpoint_kind_text(e.kind)[0]);
+		EXPECT(endpoint_kinds[e.kind][0]);
 		endpoint_free(&e);
 	} else {
 		EXPECT(why[0]);

@@ -31,7 +31,7 @@ Test(endpoint, kinds)
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		cr_assert_eq(endpoint_kind_parse(names[i], &kind), 0);
 		cr_expect_eq(kind, i);
-		cr_expect_str_eq(endpoint_kind_text(kind), names[i]);
+		cr_expect_str_eq(endpoint_kinds[kind], names[i]);
 	}
 	cr_expect_eq(endpoint_kind_parse("ConfD", &kind), -1);
 	cr_expect_eq(endpoint_kind_parse("", &kind), -1);
