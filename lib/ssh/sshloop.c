@@ -167,6 +167,15 @@ static void look(struct sshloop *l)
 		l->ops.look(l->ops.arg, l->fd);
 }
 
+/* The watch may send, and a callback of what that reads may have ended the session. */
+static void watch(struct sshloop *l)
+{
+	const char *why = liveness_pass(&l->liveness);
+
+	if (why && !l->failed)
+		l->failed = why;
+}
+
 /* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
  * opens, closes, keepalives.  What that brought has no event of its own, so the pass runs again
  * until no packet arrived during it. */
@@ -191,7 +200,7 @@ static void turn(struct sshloop *l)
 		if (!death(l))
 			l->ops.pass(l->ops.arg);
 		if (!death(l))
-			l->failed = liveness_pass(&l->liveness);
+			watch(l);
 	} while (!death(l) && (l->run == AGAIN || l->packets.in_packets != before) &&
 		 ++passes < PASSES_PER_TURN);
 	l->run = RESTING;
@@ -262,7 +271,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (!why && l->paused && l->liveness.peer != PEER_UNWATCHED)
 		ssh_send_ignore(l->session, "");
 	l->run = RESTING;
-	if (why)
+	if (why && !l->failed)
 		l->failed = why;
 	turn(l);
 }

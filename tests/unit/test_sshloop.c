@@ -27,6 +27,7 @@ static struct {
 	uint64_t ended_at; /* 0: it lives */
 	unsigned passes, yields;
 	char why[128];
+	struct sshloop *fails; /* a callback of the next packet that is tried ends it */
 } world;
 
 /* ---- the loop: nothing is waited for, what would be called is called by the test ---- */
@@ -104,6 +105,8 @@ int ssh_event_dopoll(ssh_event event, int timeout)
 int ssh_send_ignore(ssh_session session, const char *data)
 {
 	world.packets->out_packets += !world.held;
+	if (world.fails)
+		sshloop_fail(world.fails, "by a callback");
 	return SSH_OK;
 }
 
@@ -199,6 +202,32 @@ Test(sshloop, given_up)
 {
 	for (size_t i = 0; i < sizeof(patience) / sizeof(*patience); i++)
 		check_patience(&patience[i]);
+}
+
+/* libssh reads, and runs callbacks, in the call that tries a packet: one that ends the session there
+ * is not overruled by a watch that has nothing to say. */
+Test(sshloop, failed_by_a_callback_of_the_watch)
+{
+	const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
+	struct event_base *base = event_base_new();
+	struct sshloop *l;
+	int pair[2];
+
+	memset(&world, 0, sizeof(world));
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	l = sshloop_new(base, NULL, pair[0], &config, &ops);
+	sshloop_start(l);
+	world.later(-1, EV_TIMEOUT, l);
+	sshloop_logged_in(l);
+	world.held = true;
+	world.fails = l;
+	world.packets->in_packets += 40000;
+	world.later(-1, EV_TIMEOUT, l);
+	cr_expect_str_eq(world.why, "by a callback", "it ended by \"%s\"", world.why);
+	sshloop_free(l, NULL);
+	event_base_free(base);
+	close(pair[1]);
 }
 
 /* As openings do, which look at an answer by a call that reads. */
