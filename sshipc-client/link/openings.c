@@ -180,17 +180,19 @@ static void on_open(struct opening *o)
 	relay_attach(o->relay, o->fd, false);
 }
 
+/* The connection's end is told first: whoever watches it may wait for what the answer brings. */
 static void on_denied(struct opening *o)
 {
 	struct openings *os = o->os;
+	const bool local = o->local;
 
-	if (o->local)
-		os->ops.answered(os->ops.arg, false);
 	relay_discard(o->relay);
 	ssh_channel_free(o->channel);
 	if (o->state == ASKED)
 		refuse(o, OPENING_REFUSED,
 		       "the server refused the channel; its log names the reason");
+	if (local)
+		os->ops.answered(os->ops.arg, false);
 	free(o);
 }
 

@@ -18,6 +18,7 @@ ANSWER = (b'{"version":"9","endpoint":{"name":"confd","kind":"confd","present":n
 OPENS = {
     "void": "never answered",
     "refuse": "refused",
+    "refuse-late": "refused two seconds later",
     "echo": "confirmed, and bytes come back",
     "rekey": "confirmed; a second later new keys are made, signed by the other host key",
     ".status": "as the argument says: sound, silent, dribble, endless, empty, refuse, unanswered, or the text itself",
@@ -65,7 +66,9 @@ class Connection:
     def open(self, message, to):
         how = {".status": self.status}.get(to, to)
         print(f"open {to}", file=sys.stderr, flush=True)
-        if how == "refuse":
+        if how == "refuse-late":
+            time.sleep(2)
+        if how in ("refuse", "refuse-late"):
             self.lib.ssh_message_reply_default(message)
         elif how not in ("void", "unanswered"):
             self.carry(ctypes.c_void_p(self.lib.ssh_message_channel_request_open_reply_accept(message)), how)

@@ -204,8 +204,8 @@ Test(sshloop, given_up)
 		check_patience(&patience[i]);
 }
 
-/* libssh reads, and runs callbacks, in the call that tries a packet: one that ends the session there
- * is not overruled by a watch that has nothing to say. */
+/* libssh reads, and runs callbacks, in the call that tries a packet: one that ends the session
+ * there is not overruled by a watch that has nothing to say. */
 Test(sshloop, failed_by_a_callback_of_the_watch)
 {
 	const struct sshloop_config config = {.keepalive = KEEPALIVE};
