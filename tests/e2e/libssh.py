@@ -39,6 +39,10 @@ class Session:
         lib.ssh_key_free(private)
         return result
 
+    def ask_for_logins(self):
+        """The service of logins; its answer says that the server has taken our NEWKEYS, and that nothing of it is unread here."""
+        return lib.ssh_service_request(self.handle, b"ssh-userauth") == OK
+
     def none(self):
         return lib.ssh_userauth_none(self.handle, None)
 
