@@ -18,18 +18,10 @@
 
 #define PROGRAM "sshipc-server"
 
-static const struct {
-	const char *name; /* NULL: without a command */
-	int (*run)(int argc, char **argv);
-} commands[] = {
-    {"ctl", ctl_main},
-    {NULL, start_main},
-};
-
 int main(int argc, char **argv)
 {
 	const char *role = helper_role(argv);
-	int skip = 0, i = 0;
+	const bool ctl = argc > 1 && strcmp(argv[1], "ctl") == 0;
 
 	if (role && strcmp(role, "dialler") == 0)
 		dialler_main();
@@ -38,7 +30,6 @@ int main(int argc, char **argv)
 	alloc_must_succeed(PROGRAM ": out of memory\n");
 	log_init(PROGRAM, LOG_SINK_STDERR, LOG_INFO);
 	signal(SIGIO, SIG_IGN); /* somebody opens the allow list while it is looked at */
-	while (commands[i].name && !(skip = argc > 1 && strcmp(argv[1], commands[i].name) == 0))
-		i++;
-	return io_finish_stdout(PROGRAM, commands[i].run(argc - skip, argv + skip));
+	return io_finish_stdout(PROGRAM,
+				ctl ? ctl_main(argc - 1, argv + 1) : start_main(argc, argv));
 }

@@ -211,30 +211,20 @@ static void refuse(struct session *s, enum policy_action action, const char *wha
 /* Trap: what no callback takes libssh queues without bound, and answers never.  1 refuses. */
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
+	const int type = ssh_message_type(message), method = ssh_message_subtype(message);
 	struct session *s = arg;
 
 	unanswered_claim();
-	switch (ssh_message_type(message)) {
-	case SSH_REQUEST_CHANNEL_OPEN:
+	if (type == SSH_REQUEST_CHANNEL_OPEN)
 		return on_open(s, message);
-	case SSH_REQUEST_GLOBAL:
+	if (type == SSH_REQUEST_GLOBAL)
 		refuse(s, POLICY_GLOBAL_REQUEST, "tcpip-forward (-R)");
-		return 1;
-	case SSH_REQUEST_AUTH:
-		switch (ssh_message_subtype(message)) {
-		case SSH_AUTH_METHOD_NONE:
-			refuse(s, POLICY_LOGIN, "none");
-			break;
-		case SSH_AUTH_METHOD_PASSWORD:
-			refuse(s, POLICY_LOGIN, "password");
-			break;
-		default:
-			refuse(s, POLICY_LOGIN, "another method");
-		}
-		return 1;
-	default:
-		return 1;
-	}
+	else if (type == SSH_REQUEST_AUTH)
+		refuse(s, POLICY_LOGIN,
+		       method == SSH_AUTH_METHOD_NONE	    ? "none"
+		       : method == SSH_AUTH_METHOD_PASSWORD ? "password"
+							    : "another method");
+	return 1;
 }
 
 /* ---- life ---- */

@@ -24,18 +24,13 @@ enum { BINARY_MAX = 16 }; /* of a name that is no plain text: enough to recognis
 /* Whatever is not SSH would else be waited for, and end in words that say nothing. */
 void session_look(void *arg, int fd)
 {
-	static const enum session_reached reached[] = {
-	    [GREETING_SSH] = SESSION_GREETED, [GREETING_PROXY] = SESSION_PROXY,
-	    [GREETING_HTTP] = SESSION_HTTP,   [GREETING_TLS] = SESSION_TLS,
-	    [GREETING_OTHER] = SESSION_OTHER,
-	};
 	struct session *s = arg;
 	const ssize_t n = recv(fd, s->first, sizeof(s->first), MSG_PEEK | MSG_DONTWAIT);
 
 	if (n <= 0)
 		return;
 	s->n_first = (size_t)n;
-	s->reached = reached[greeting_kind(s->first, s->n_first)];
+	s->reached = greeting_kind(s->first, s->n_first);
 	if (s->reached != SESSION_GREETED)
 		sshloop_fail(s->loop, "this is not SSH");
 }
@@ -57,14 +52,6 @@ void session_tell_left(struct session *s)
 	m.first_len = n;
 	memcpy(m.first, s->first, n);
 	broker_tell(&s->broker, &m);
-}
-
-/* Not a certificate's: libssh would not check its authority. */
-static bool type_taken(ssh_key key)
-{
-	const char *name = ssh_key_type_to_char(ssh_key_type(key));
-
-	return name && key_type_find(name, strlen(name));
 }
 
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len)
@@ -112,17 +99,12 @@ static void grant(struct session *s, uint32_t max)
 	sshloop_logged_in(s->loop);
 }
 
-static bool is_certificate(const char *algorithm)
-{
-	return strstr(algorithm, "-cert-v") != NULL;
-}
-
 static void tell_fault(struct session *s, const char *user, const struct unanswered_login *login,
 		       enum session_login_fault fault)
 {
+	const bool certificate = strstr(login->algorithm, "-cert-v");
 	struct message_attempt m = {.head = {MESSAGE_ATTEMPT, 0},
-				    .fault = is_certificate(login->algorithm) ? SESSION_CERTIFICATE
-									      : fault,
+				    .fault = certificate ? SESSION_CERTIFICATE : fault,
 				    .key_len = login->blob_len};
 
 	memcpy(m.key, login->blob, login->blob_len);
@@ -133,13 +115,13 @@ static void tell_fault(struct session *s, const char *user, const struct unanswe
 
 void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login)
 {
-	static const enum session_login_fault faults[] = {
-	    [SIGCALLS_NONE] = SESSION_UNCHECKED,	 [SIGCALLS_GOOD] = SESSION_BAD_SIGNATURE,
-	    [SIGCALLS_BAD] = SESSION_BAD_SIGNATURE,	 [SIGCALLS_BAD_KEY] = SESSION_BAD_KEY,
-	    [SIGCALLS_TOO_MANY] = SESSION_BAD_SIGNATURE,
-	};
 	struct session *s = arg;
 	const enum sigcalls_check checked = sigcalls_checked();
+	const enum session_login_fault fault = !login->is_signed	  ? SESSION_QUERY
+					       : checked == SIGCALLS_NONE ? SESSION_UNCHECKED
+					       : checked == SIGCALLS_BAD_KEY
+						   ? SESSION_BAD_KEY
+						   : SESSION_BAD_SIGNATURE;
 
 	if (s->broker.ended)
 		return;
@@ -147,8 +129,7 @@ void session_on_unanswered(void *arg, ssh_message message, const struct unanswer
 		broker_note(&s->broker, LOG_WARNING,
 			    "channel refused: it is malformed, or its maximum packet size is 0");
 	else if (!s->authorized)
-		tell_fault(s, ssh_message_auth_user(message), login,
-			   login->is_signed ? faults[checked] : SESSION_QUERY);
+		tell_fault(s, ssh_message_auth_user(message), login, fault);
 	ssh_message_reply_default(message);
 }
 
@@ -191,13 +172,15 @@ static int authorize(struct session *s, ssh_session ssh, const char *user, ssh_k
 int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key, char state,
 		      void *arg)
 {
+	const char *type = ssh_key_type_to_char(ssh_key_type(key));
 	struct session *s = arg;
 
 	unanswered_claim();
 	sigcalls_checked();
 	if (s->authorized || s->broker.ended || s->closing || !user)
 		return SSH_AUTH_DENIED;
-	if (!type_taken(key)) {
+	/* A certificate's is none of ours: libssh would not check its authority. */
+	if (!type || !key_type_find(type, strlen(type))) {
 		tell_fault(s, user, unanswered_current(),
 			   state == SSH_PUBLICKEY_STATE_NONE ? SESSION_QUERY : SESSION_UNCHECKED);
 		return SSH_AUTH_DENIED;
