@@ -205,16 +205,6 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 	return (int)o.len + 1;
 }
 
-/* A reader that is slow or stopped must not stop us.  A pipe or socket that poll calls writable
- * takes a line of up to PIPE_BUF bytes at once; the descriptor is shared with others, so it stays a
- * blocking one. */
-static bool has_room(void)
-{
-	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	return poll(&p, 1, 0) != 0;
-}
-
 /* False: the daemon does not read.  One that was started anew wants a new connection. */
 static bool send_syslog(int priority, const char *text)
 {
@@ -246,14 +236,17 @@ static const char *local_time(char at[LOG_TIME])
 	return at;
 }
 
-/* False: stderr has no room for a line. */
+/* False: stderr has no room for a line.  A reader that is slow or stopped must not stop us.  A pipe
+ * or socket that poll calls writable takes a line of up to PIPE_BUF bytes at once; the descriptor
+ * is shared with others, so it stays a blocking one. */
 static bool write_stderr(int priority, const char *event, const struct log_field *fields,
 			 const char *text)
 {
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[LINE_MAX], at[LOG_TIME];
 	int n = 0;
 
-	if (!has_room())
+	if (poll(&room, 1, 0) == 0)
 		return false;
 	if (state.journal)
 		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);

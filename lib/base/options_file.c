@@ -99,9 +99,7 @@ static const char *set_number(const config_setting_t *s, const struct option_row
 	char text[32] = "";
 
 	if (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64)
-		snprintf(text, sizeof(text), "%lld",
-			 type == CONFIG_TYPE_INT ? config_setting_get_int(s)
-						 : config_setting_get_int64(s));
+		snprintf(text, sizeof(text), "%lld", config_setting_get_int64(s));
 	return options_set(r, settings, text);
 }
 

@@ -133,7 +133,7 @@ static void let_go(int fd, unsigned flags)
 }
 
 /* A container may refuse close_range, and have a limit of 2^30 descriptors. */
-static int let_go_from(int lowest, unsigned flags)
+int confine_close_from(int lowest, unsigned flags)
 {
 	struct rlimit l;
 	struct dirent *e;
@@ -159,16 +159,6 @@ static int let_go_from(int lowest, unsigned flags)
 	for (int fd = lowest; fd < (int)l.rlim_max; fd++)
 		let_go(fd, flags);
 	return 0;
-}
-
-int confine_close_from(int lowest)
-{
-	return let_go_from(lowest, 0);
-}
-
-int confine_cloexec_from(int lowest)
-{
-	return let_go_from(lowest, CLOSE_RANGE_CLOEXEC);
 }
 
 size_t confine_raise_nofile(void)

@@ -35,12 +35,10 @@ int confine_null_stdio(void);
 /* True where we have the capability of this number (CAP_KILL, ...) in our effective set. */
 bool confine_has_capability(int capability);
 
-/* Closes every descriptor from lowest on: by close_range(2), else those of /proc/self/fd.  0, or -1
- * with errno where neither can be had and there may be more than can be tried. */
-int confine_close_from(int lowest);
-
-/* The same, but that they are closed at an exec. */
-int confine_cloexec_from(int lowest);
+/* Closes every descriptor from lowest on, with CLOSE_RANGE_CLOEXEC in flags not before an exec: by
+ * close_range(2), else those of /proc/self/fd.  0, or -1 with errno where neither can be had and
+ * there may be more than can be tried. */
+int confine_close_from(int lowest, unsigned flags);
 
 /* The session's system call list (the table in confine.c has the reasons): everything else ends the
  * process by SIGSYS.  After it no file, socket or process can be made, no descriptor passed away,

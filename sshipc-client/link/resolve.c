@@ -63,7 +63,7 @@ static void __attribute__((noreturn)) child(int out, pid_t parent, const char *h
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	if (getppid() != parent || (out != FD && dup2(out, FD) < 0) ||
-	    confine_close_from(FD + 1) != 0)
+	    confine_close_from(FD + 1, 0) != 0)
 		_exit(1);
 	look_up(host, &a);
 	_exit(write(FD, &a, sizeof(a)) == (ssize_t)sizeof(a) ? 0 : 1);

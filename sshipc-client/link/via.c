@@ -94,7 +94,7 @@ become(const struct settings *s, char *line, int fd, pid_t parent)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (getppid() != parent || dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
 		_exit(126);
-	confine_close_from(STDERR_FILENO + 1);
+	confine_close_from(STDERR_FILENO + 1, 0);
 	execv("/bin/sh", argv);
 	_exit(127);
 }

@@ -125,7 +125,7 @@ int launch_check(const struct launch_user *user, char *err, size_t size)
 		return -1;
 	}
 	/* Descriptors that we opened are close-on-exec already; inherited ones may not be. */
-	if (confine_cloexec_from(HELPER_SOCKET) != 0) {
+	if (confine_close_from(HELPER_SOCKET, CLOSE_RANGE_CLOEXEC) != 0) {
 		snprintf(err, size,
 			 "close_range is refused, and /proc/self/fd cannot be read: %s; allow the "
 			 "call in the container's seccomp profile",
@@ -181,7 +181,7 @@ static void become(const char *role, int program, const struct launch_user *user
 	}
 	/* Where it is refused, launch_check has seen to it that exec closes them: Landlock has
 	 * taken /proc/self/fd away by now. */
-	confine_close_from(HELPER_SOCKET + 1 + (program != LAUNCH_OURSELVES));
+	confine_close_from(HELPER_SOCKET + 1 + (program != LAUNCH_OURSELVES), 0);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
 		helper_fail_call("initgroups, setresgid, setresuid");
 	if (n > 0) {

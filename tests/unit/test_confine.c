@@ -236,7 +236,7 @@ static int close_from(const void *arg)
 	for (int fd = 200; fd <= 203; fd++)
 		if (dup2(STDIN_FILENO, fd) < 0)
 			return NOT_READY;
-	if (confine_close_from(201) != 0)
+	if (confine_close_from(201, 0) != 0)
 		return NOT_READY;
 	for (int fd = 201; fd <= 203; fd++)
 		if (fcntl(fd, F_GETFD) != -1)
@@ -263,11 +263,10 @@ static const struct {
 	bool proc;
 	rlim_t limit;
 	bool refused;
-	int (*let_go)(int lowest);
-} close_cases[] = {
-    {true, 16385, false, confine_close_from}, {true, 16385, false, confine_cloexec_from},
-    {false, 500, false, confine_close_from},  {false, 500, false, confine_cloexec_from},
-    {false, 16385, true, confine_close_from}, {false, 16385, true, confine_cloexec_from}};
+	unsigned flags;
+} close_cases[] = {{true, 16385, false, 0}, {true, 16385, false, CLOSE_RANGE_CLOEXEC},
+		   {false, 500, false, 0},  {false, 500, false, CLOSE_RANGE_CLOEXEC},
+		   {false, 16385, true, 0}, {false, 16385, true, CLOSE_RANGE_CLOEXEC}};
 
 static int close_without_close_range(const void *arg)
 {
@@ -282,11 +281,10 @@ static int close_without_close_range(const void *arg)
 		return 0; /* the hard limit here is lower */
 	if (!can || !refuse_calls(close_cases[i].proc))
 		return NOT_READY;
-	if ((close_cases[i].let_go(201) != 0) != close_cases[i].refused)
+	if ((confine_close_from(201, close_cases[i].flags) != 0) != close_cases[i].refused)
 		return 1;
 	for (int fd = 201; fd <= 400 && !close_cases[i].refused; fd++)
-		if (fcntl(fd, F_GETFD) !=
-		    (close_cases[i].let_go == confine_close_from ? -1 : FD_CLOEXEC))
+		if (fcntl(fd, F_GETFD) != (close_cases[i].flags ? FD_CLOEXEC : -1))
 			return 2;
 	return fcntl(200, F_GETFD) != 0 ? 3 : 0;
 }
