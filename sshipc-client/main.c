@@ -32,11 +32,11 @@ static void print_version_details(void)
 
 static int keygen(const char *path)
 {
-	char fingerprint[KEYLINE_FINGERPRINT], line[1024], comment[256] = "sshipc";
+	char fingerprint[KEYLINE_FINGERPRINT], line[KEYFILE_LINE], comment[256] = "sshipc";
 	const char *why;
 
 	gethostname(comment, sizeof(comment) - 1);
-	why = keyfile_generate(path, comment, fingerprint, line, sizeof(line));
+	why = keyfile_generate(path, comment, fingerprint, line);
 	if (why) {
 		fprintf(stderr, "sshipc-client: %s\n", why);
 		return EX_CANTCREAT;

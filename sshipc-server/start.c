@@ -50,8 +50,8 @@ static void print_version_details(void)
 
 static int generate_hostkey(const char *path)
 {
-	char fingerprint[KEYLINE_FINGERPRINT];
-	const char *why = keyfile_generate(path, "sshipc-server", fingerprint, NULL, 0);
+	char fingerprint[KEYLINE_FINGERPRINT], line[KEYFILE_LINE];
+	const char *why = keyfile_generate(path, "sshipc-server", fingerprint, line);
 
 	if (why) {
 		fprintf(stderr, "sshipc-server: %s\n", why);

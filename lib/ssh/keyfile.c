@@ -21,8 +21,7 @@
 #include "reason.h"
 
 enum {
-	LINE_ROOM = 8192, /* bytes of a public line, with its comment */
-	SEED = 32,	  /* bytes of each half of an Ed25519 key */
+	SEED = 32, /* bytes of each half of an Ed25519 key */
 	TYPE = 16,
 };
 
@@ -180,15 +179,16 @@ size_t keyfile_new(uint8_t blob[KEYLINE_BLOB_MAX], char text[KEYFILE_TEXT], EVP_
 }
 
 /* The comment is the rest of the line, so a control byte in it could begin another one. */
-static const char *public_line(const uint8_t *blob, size_t n, const char *comment, char *line,
-			       size_t size, const char *path)
+static const char *public_line(const uint8_t *blob, size_t n, const char *comment,
+			       char line[KEYFILE_LINE], const char *path)
 {
-	char base64[LINE_ROOM];
+	char base64[KEYFILE_LINE];
 	int len;
 
 	EVP_EncodeBlock((unsigned char *)base64, blob, (int)n);
-	len = snprintf(line, size, "ssh-ed25519 %s%s%s", base64, *comment ? " " : "", comment);
-	if (len < 0 || (size_t)len >= size)
+	len = snprintf(line, KEYFILE_LINE, "ssh-ed25519 %s%s%s", base64, *comment ? " " : "",
+		       comment);
+	if (len < 0 || len >= KEYFILE_LINE)
 		return reasonf("%s: the comment is too long", path);
 	for (const char *c = comment; *c; c++)
 		if ((unsigned char)*c < ' ')
@@ -200,7 +200,7 @@ static const char *public_line(const uint8_t *blob, size_t n, const char *commen
 
 static const char *write_pair(const char *path, const char *secret, const char *line)
 {
-	char pub[PATH_MAX], text[LINE_ROOM + 2];
+	char pub[PATH_MAX], text[KEYFILE_LINE + 2];
 	const char *why;
 
 	if ((size_t)snprintf(pub, sizeof(pub), "%s.pub", path) >= sizeof(pub))
@@ -216,10 +216,9 @@ static const char *write_pair(const char *path, const char *secret, const char *
 }
 
 const char *keyfile_generate(const char *path, const char *comment,
-			     char fingerprint[KEYLINE_FINGERPRINT], char *pub_line, size_t size)
+			     char fingerprint[KEYLINE_FINGERPRINT], char line[KEYFILE_LINE])
 {
-	char own[LINE_ROOM], secret[KEYFILE_TEXT];
-	char *line = pub_line ? pub_line : own;
+	char secret[KEYFILE_TEXT];
 	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
 	size_t n;
 	const char *why;
@@ -231,7 +230,7 @@ const char *keyfile_generate(const char *path, const char *comment,
 		return reasonf("%s: libcrypto cannot make an Ed25519 key", path);
 	keyline_digest(blob, n, digest);
 	keyline_fingerprint(digest, fingerprint);
-	why = public_line(blob, n, comment, line, pub_line ? size : sizeof(own), path);
+	why = public_line(blob, n, comment, line, path);
 	if (!why)
 		why = write_pair(path, secret, line);
 	explicit_bzero(secret, sizeof(secret));

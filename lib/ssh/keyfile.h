@@ -12,7 +12,8 @@
 #include "folders.h"
 #include "keyblob.h"
 
-#define KEYFILE_MAX 32768 /* bytes of a key file */
+#define KEYFILE_MAX  32768 /* bytes of a key file */
+#define KEYFILE_LINE 1024  /* bytes of the public line of a key that is made, with its comment */
 
 /* OpenSSH's form (PROTOCOL.key). */
 #define KEYFILE_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
@@ -29,10 +30,10 @@ void keyfile_text_public(const uint8_t *blob, size_t n, char text[KEYFILE_TEXT])
 
 /* Makes an Ed25519 key: path (0600, O_EXCL: an existing file is never touched) and path.pub (0644,
  * "TYPE BASE64 COMMENT"; the comment may be empty and must be one that keyline_parse takes).
- * A path that ends in .pub is refused.  fingerprint and, where pub_line is not NULL, the public
- * line (size bytes) are returned.  NULL, or the reason; nothing is left behind on failure. */
+ * A path that ends in .pub is refused.  fingerprint and the public line are returned.  NULL, or
+ * the reason; nothing is left behind on failure. */
 const char *keyfile_generate(const char *path, const char *comment,
-			     char fingerprint[KEYLINE_FINGERPRINT], char *pub_line, size_t size);
+			     char fingerprint[KEYLINE_FINGERPRINT], char line[KEYFILE_LINE]);
 
 /* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it), by
  * folders_open with FOLDERS_SECRET and what trust adds; none that is named .pub.  NULL, and *why is

@@ -10,11 +10,9 @@
 #include <string.h>
 
 #include "field.h"
-#include "keyblob.h"
+#include "keyfile.h"
 #include "log.h"
 #include "reason.h"
-
-static const char magic[] = "openssh-key-v1"; /* with its NUL */
 
 enum { START = 128 /* characters of base64: cipher's name and more */ };
 
@@ -39,8 +37,8 @@ static bool openssh_cipher(const char *text, char cipher[KEYLINE_TYPE])
 	}
 	len = n == START ? keyline_base64(base64, n, bytes, sizeof(bytes)) : 0;
 	r = (struct field_reader){bytes, len > 0 ? (size_t)len : 0};
-	f = field_take_bytes(&r, sizeof(magic));
-	if (f.len == 0 || memcmp(f.p, magic, f.len) != 0)
+	f = field_take_bytes(&r, sizeof(KEYFILE_MAGIC));
+	if (f.len == 0 || memcmp(f.p, KEYFILE_MAGIC, f.len) != 0)
 		return false;
 	f = field_take(&r);
 	if (f.len == 0 || f.len >= KEYLINE_TYPE)

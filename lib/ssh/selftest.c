@@ -7,9 +7,7 @@
 
 #include <fcntl.h>
 #include <libssh/callbacks.h>
-#include <libssh/libssh.h>
 #include <libssh/server.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -313,7 +313,7 @@ static void check_key(struct doctor *d)
 		report_fail(d->report, REPORT_KEY, NULL, "%s", why);
 }
 
-static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
+static void on_resolved(void *arg, struct address *addresses, size_t n, const char *error)
 {
 	struct doctor *d = arg;
 	char first[ADDRESS_TEXT], remedy[512];

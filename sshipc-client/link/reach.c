@@ -284,19 +284,17 @@ static void on_silent(evutil_socket_t fd, short what, void *arg)
 		finish(arg, first);
 }
 
-static void on_resolved(void *arg, const struct address *addresses, size_t n, const char *error)
+static void on_resolved(void *arg, struct address *addresses, size_t n, const char *error)
 {
 	struct reach *r = arg;
-	struct address ordered[RESOLVE_MAX];
 
 	r->resolve = NULL;
 	if (n == 0)
 		snprintf(r->why, sizeof(r->why), "cannot resolve %s: %s", r->host, error);
-	memcpy(ordered, addresses, n * sizeof(*addresses));
-	r->unfailed = reach_order(ordered, n, r->memory);
+	r->unfailed = reach_order(addresses, n, r->memory);
 	r->n = n;
 	for (size_t i = 0; i < n; i++)
-		r->attempts[i] = (struct attempt){.r = r, .at = ordered[i], .fd = -1};
+		r->attempts[i] = (struct attempt){.r = r, .at = addresses[i], .fd = -1};
 	loop_after(r->silent, (uint64_t)r->timeout_s * 500);
 	try_next(r);
 }

@@ -98,8 +98,6 @@ static const char *read_answer(int fd, short what, struct answer *a)
 static void finish(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolve *r = arg;
-	resolve_done *done = r->done;
-	void *done_arg = r->arg;
 	struct answer a = {.n = 1, .addresses = {r->numeric}};
 	const char *error = r->child < 0 ? "no process could be made for the look-up"
 			    : fd < 0	 ? NULL
@@ -107,8 +105,8 @@ static void finish(evutil_socket_t fd, short what, void *arg)
 
 	for (size_t i = 0; i < a.n; i++)
 		address_set_port(&a.addresses[i], r->port);
+	r->done(r->arg, a.addresses, error ? 0 : a.n, error);
 	resolve_cancel(r);
-	done(done_arg, a.addresses, error ? 0 : a.n, error);
 }
 
 struct resolve *resolve_start(struct event_base *base, const char *host, unsigned port,

@@ -13,9 +13,9 @@
 
 struct resolve;
 
-/* Called once, from the loop: n addresses in the order of preference, or n 0 with error (static or
- * valid for the call). */
-typedef void resolve_done(void *arg, const struct address *addresses, size_t n, const char *error);
+/* Called once, from the loop: n addresses in the order of preference (the callee may reorder them),
+ * or n 0 with error (static or valid for the call). */
+typedef void resolve_done(void *arg, struct address *addresses, size_t n, const char *error);
 
 /* Starts one; the child is killed and "timed out" reported after timeout_s seconds.  A numeric host
  * needs no child but is reported from the loop too, as is that no child could be made. */

@@ -9,17 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "algorithms.h"
 #include "alloc.h"
 #include "folders.h"
-#include "keyblob.h"
 #include "reason.h"
 #include "settings.h"
 #include "tty.h"

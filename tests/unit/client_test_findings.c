@@ -197,12 +197,12 @@ Test(findings, denials)
 	};
 	char key[] = "/tmp/sshipc-findings-key-XXXXXX";
 	const char *why;
-	char fingerprint[KEYLINE_FINGERPRINT];
+	char fingerprint[KEYLINE_FINGERPRINT], public[KEYFILE_LINE];
 	struct identity *identity;
 
 	close(mkstemp(key));
 	unlink(key);
-	why = keyfile_generate(key, "", fingerprint, NULL, 0);
+	why = keyfile_generate(key, "", fingerprint, public);
 	cr_assert_null(why, "%s", why);
 	identity = identity_new(NULL, key, NULL, &why);
 	cr_assert(identity, "%s", why);

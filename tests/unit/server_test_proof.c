@@ -16,12 +16,12 @@ static size_t user_len;
 
 static struct hostkey *make_hostkey(void)
 {
-	char path[128], fingerprint[KEYLINE_FINGERPRINT];
+	char path[128], fingerprint[KEYLINE_FINGERPRINT], public[KEYFILE_LINE];
 	const char *why;
 	struct hostkey *k;
 
 	snprintf(path, sizeof(path), "%s/hostkey", fake_dir);
-	why = keyfile_generate(path, "", fingerprint, NULL, 0);
+	why = keyfile_generate(path, "", fingerprint, public);
 	cr_assert_null(why, "%s", why);
 	k = hostkey_load(path, &why);
 	cr_assert(k, "%s", why);

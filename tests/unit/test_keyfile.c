@@ -12,7 +12,7 @@
 
 static char dir[] = "/tmp/sshipc-keyfile-XXXXXX";
 static char path[64], pub[64];
-static char fingerprint[KEYLINE_FINGERPRINT], line[512];
+static char fingerprint[KEYLINE_FINGERPRINT], line[KEYFILE_LINE];
 static const char *why; /* the last reason, or NULL */
 
 static void make_dir(void)
@@ -47,9 +47,9 @@ static unsigned mode_of(const char *file)
 	return stat(file, &st) == 0 ? st.st_mode & 07777 : 0;
 }
 
-static int generate(const char *comment, size_t size)
+static int generate(const char *comment)
 {
-	why = keyfile_generate(path, comment, fingerprint, line, size);
+	why = keyfile_generate(path, comment, fingerprint, line);
 	return why ? -1 : 0;
 }
 
@@ -81,11 +81,11 @@ static void expect_pair(void)
 
 Test(keyfile, generate)
 {
-	char content[512] = "";
+	char content[KEYFILE_LINE] = "";
 	FILE *f = NULL;
 
 	umask(0);
-	cr_assert_eq(generate("blade7 of rack 3", sizeof(line)), 0, "%s", why);
+	cr_assert_eq(generate("blade7 of rack 3"), 0, "%s", why);
 	cr_expect_eq(mode_of(path), 0600);
 	cr_expect_eq(mode_of(pub), 0644);
 	expect_pair();
@@ -99,10 +99,10 @@ Test(keyfile, generate)
 	cr_expect_str_eq(content + strlen(line), "\n");
 }
 
-Test(keyfile, generate_without_comment_or_line)
+Test(keyfile, generate_without_comment)
 {
 	umask(077);
-	why = keyfile_generate(path, "", fingerprint, NULL, 0);
+	why = keyfile_generate(path, "", fingerprint, line);
 	cr_assert_null(why, "%s", why);
 	cr_expect_eq(mode_of(path), 0600);
 	cr_expect_eq(mode_of(pub), 0644);
@@ -113,11 +113,11 @@ Test(keyfile, two_keys_differ)
 {
 	char first[KEYLINE_FINGERPRINT];
 
-	cr_assert_eq(generate("", sizeof(line)), 0);
+	cr_assert_eq(generate(""), 0);
 	memcpy(first, fingerprint, sizeof(first));
 	unlink(path);
 	unlink(pub);
-	cr_assert_eq(generate("", sizeof(line)), 0);
+	cr_assert_eq(generate(""), 0);
 	cr_expect_str_neq(first, fingerprint);
 }
 
@@ -127,14 +127,14 @@ Test(keyfile, never_replaced)
 	struct stat st;
 
 	write_to(path, "mine", 4);
-	cr_expect_eq(generate("", sizeof(line)), -1);
+	cr_expect_eq(generate(""), -1);
 	cr_expect(strstr(why, path) == why && strstr(why, "exists"), "%s", why);
 	cr_expect(stat(path, &st) == 0 && st.st_size == 4);
 	cr_expect_neq(access(pub, F_OK), 0);
 	unlink(path);
 
 	write_to(pub, "mine", 4);
-	cr_expect_eq(generate("", sizeof(line)), -1);
+	cr_expect_eq(generate(""), -1);
 	cr_expect(strstr(why, pub) == why && strstr(why, "exists"), "%s", why);
 	cr_expect(stat(pub, &st) == 0 && st.st_size == 4);
 	cr_expect_neq(access(path, F_OK), 0);
@@ -142,27 +142,29 @@ Test(keyfile, never_replaced)
 
 	/* Not through a dangling link either. */
 	cr_assert_eq(symlink(pub, path), 0);
-	cr_expect_eq(generate("", sizeof(line)), -1);
+	cr_expect_eq(generate(""), -1);
 	cr_expect_neq(access(pub, F_OK), 0);
 }
 
 static const struct {
-	const char *comment;
-	size_t size;
-	const char *why;
+	const char *comment, *why;
 } not_generated[] = {
-    {"a\nssh-ed25519 AAAA", sizeof(line), "control byte"},
-    {"a\rb", sizeof(line), "control byte"},
-    {"AAAAC3NzaC1lZDI1NTE5AAAAIHVzZSBvZiBhIHNlY29uZA==", sizeof(line), "second key"},
-    {"comment", 80, "too long"},
-    {"comment", 0, "too long"},
+    {"a\nssh-ed25519 AAAA", "control byte"},
+    {"a\rb", "control byte"},
+    {"AAAAC3NzaC1lZDI1NTE5AAAAIHVzZSBvZiBhIHNlY29uZA==", "second key"},
+    {NULL, "too long"}, /* a comment as long as the line may be */
 };
 
 Test(keyfile, nothing_left_behind)
 {
+	char longest[KEYFILE_LINE];
+
+	memset(longest, 'c', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
 	for (size_t i = 0; i < sizeof(not_generated) / sizeof(*not_generated); i++) {
-		cr_expect_eq(generate(not_generated[i].comment, not_generated[i].size), -1, "%zu",
-			     i);
+		const char *comment = not_generated[i].comment;
+
+		cr_expect_eq(generate(comment ? comment : longest), -1, "%zu", i);
 		cr_expect(strstr(why, not_generated[i].why), "%zu: %s", i, why);
 		cr_expect_neq(access(path, F_OK), 0, "%zu", i);
 		cr_expect_neq(access(pub, F_OK), 0, "%zu", i);
@@ -172,7 +174,7 @@ Test(keyfile, nothing_left_behind)
 /* Else a private key would have the name of what is given away. */
 Test(keyfile, never_called_public)
 {
-	why = keyfile_generate(pub, "", fingerprint, NULL, 0);
+	why = keyfile_generate(pub, "", fingerprint, line);
 	cr_expect(why && strstr(why, ": a public key is called so; choose another name"), "%s",
 		  why);
 	cr_expect_neq(access(pub, F_OK), 0);
@@ -180,7 +182,7 @@ Test(keyfile, never_called_public)
 
 Test(keyfile, no_folder)
 {
-	why = keyfile_generate("/nonexistent/key", "", fingerprint, NULL, 0);
+	why = keyfile_generate("/nonexistent/key", "", fingerprint, line);
 	cr_expect_str_eq(why, "/nonexistent/key: No such file or directory");
 }
 
