@@ -115,7 +115,7 @@ static bool hand_over(struct monitor *m, struct conn *c)
 	if (spawner_spawn(m->spawner, c->id, c->handover.fd, c->handover.end) == 0) {
 		leave_queue(m, c);
 		c->handover.spawner = m->spawner;
-		conn_handed_over(c, m->view.proof); /* as its sessions do */
+		conn_handed_over(c);
 		return true;
 	}
 	if (errno == EPIPE || errno == ECONNRESET)

@@ -193,12 +193,12 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	return c;
 }
 
-void conn_handed_over(struct conn *c, bool proof)
+void conn_handed_over(struct conn *c)
 {
 	if (c->state == CONN_QUEUED)
 		c->state = CONN_STARTING;
 	c->peer.process = true;
-	c->login.proof = proof;
+	c->login.proof = c->view->proof; /* as the spawner's sessions do */
 }
 
 void conn_spawned(struct conn *c, int pid)

@@ -294,9 +294,8 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed);
  * connection and its process are gone; conn is freed after it. */
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock);
 
-/* The spawner has it: from now on there is, or will be, a process, whose end is awaited.  proof:
- * its login must come with the signature. */
-void conn_handed_over(struct conn *c, bool proof);
+/* The spawner has it: from now on there is, or will be, a process, whose end is awaited. */
+void conn_handed_over(struct conn *c);
 
 /* The session process was forked.  Or it could not be: pid is a negative errno. */
 void conn_spawned(struct conn *c, int pid);

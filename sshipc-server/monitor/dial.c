@@ -36,11 +36,12 @@ struct dialler {
 	uint32_t last_id;
 };
 
-static void finish(struct dial *d, int fd, int error)
+/* Also the connect_done of our own. */
+static void finish(void *dial, int fd, int error)
 {
-	const struct dial was = *d;
+	const struct dial was = *(const struct dial *)dial;
 
-	free(d);
+	free(dial);
 	was.done(was.arg, fd, error);
 }
 
@@ -112,11 +113,6 @@ static int start_process(struct dialler *d)
 
 /* ---- either way ---- */
 
-static void on_connected(void *arg, int fd, int error)
-{
-	finish(arg, fd, error);
-}
-
 struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup)
 {
 	struct dialler *d = xcalloc(1, sizeof(*d));
@@ -160,7 +156,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 		it->attempt = (struct attempt){.to = d->setup.endpoints[i].address,
 					       .source = *source,
 					       .deadline = loop_seconds() + d->setup.timeout,
-					       .done = on_connected,
+					       .done = finish,
 					       .arg = it};
 		return connector_start(d->connector, i, &it->attempt) ? it : NULL;
 	}

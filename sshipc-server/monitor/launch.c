@@ -144,15 +144,6 @@ int launch_check(const struct launch_user *user, char *err, size_t size)
 	return -1;
 }
 
-/* Executes the file that was opened and checked, whatever its name leads to by now. */
-static void execute(int program, char **argv, char **env)
-{
-	if (program == LAUNCH_OURSELVES)
-		execve("/proc/self/exe", argv, env);
-	else
-		fexecve(program, argv, env);
-}
-
 static void become(const char *role, int program, const struct launch_user *user, int sock)
 {
 	char name[64], path[PATH_MAX], link[64] = "/proc/self/exe", option[64];
@@ -191,9 +182,12 @@ static void become(const char *role, int program, const struct launch_user *user
 		argv[1] = option;
 		execve(path, argv, env);
 	}
-	execute(program, argv, env);
-	if (program == LAUNCH_OURSELVES)
+	if (program == LAUNCH_OURSELVES) {
+		execve("/proc/self/exe", argv, env);
 		helper_fail_call("/proc/self/exe cannot be executed");
+	}
+	/* The file that was opened and checked, whatever its name leads to by now. */
+	fexecve(program, argv, env);
 	snprintf(path, sizeof(path), "it cannot be executed: %s", strerror(errno));
 	helper_fail(EX_CONFIG, path);
 }

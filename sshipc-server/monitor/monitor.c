@@ -78,8 +78,8 @@ static bool on_kill(void *owner, const struct conn *c)
 		log_msg(LOG_ERR,
 			"session %u: its process %d has not ended %d s after the order to kill it",
 			(unsigned)c->id, c->peer.pid, STUCK_MS / 1000);
-	if (c->peer.waited >= STUCK_MS && spawner_has_unread(c->handover.spawner))
-		spawner_kill(c->handover.spawner);
+	if (c->peer.waited >= STUCK_MS)
+		spawner_kill_stuck(c->handover.spawner);
 	return c->peer.ordered || spawner_kill_session(c->handover.spawner, c->id) == 0;
 }
 

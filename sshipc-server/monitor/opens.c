@@ -35,10 +35,13 @@ static struct channel **slot_of(struct conn *c, uint32_t id)
 		   : NULL;
 }
 
-/* The answer was sent, or the open was cancelled: a socket that was not passed on is ours to close.
- */
+/* The answer was sent, or the open is given up. */
 static void end_dial(struct channel *ch)
 {
+	dial_cancel(ch->dial);
+	ch->dial = NULL;
+	loop_drop(ch->timer);
+	ch->timer = NULL;
 	if (!ch->counted)
 		return;
 	ch->counted = false;
@@ -50,10 +53,8 @@ static void release(struct channel *ch)
 {
 	struct conn *c = ch->c;
 
-	dial_cancel(ch->dial);
 	end_dial(ch);
-	loop_drop(ch->timer);
-	peer_forget(&c->peer, ch);
+	outbox_forget(&c->peer.outbox, ch);
 	if (ch->fd >= 0)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
@@ -67,13 +68,8 @@ void opens_stop(struct conn *c)
 	for (int i = 0; c->opens.slots && i <= c->view->settings->max_channels; i++) {
 		struct channel *ch = c->opens.slots[i];
 
-		if (!ch || ch->state != CHANNEL_DIALLING || !ch->dial)
-			continue;
-		dial_cancel(ch->dial);
-		ch->dial = NULL;
-		end_dial(ch);
-		if (ch->timer)
-			event_del(ch->timer);
+		if (ch && ch->dial)
+			end_dial(ch);
 	}
 }
 

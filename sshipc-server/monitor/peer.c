@@ -35,11 +35,6 @@ void peer_send(struct peer *p, const void *message)
 	peer_send_then(p, message, -1, NULL, NULL);
 }
 
-void peer_forget(struct peer *p, const void *arg)
-{
-	outbox_forget(&p->outbox, arg);
-}
-
 void peer_pause(struct peer *p, uint64_t ms)
 {
 	event_del(p->readable);

@@ -52,9 +52,6 @@ void peer_send(struct peer *p, const void *message);
  * once, or when the session has read what was before it.  error: 0, or errno. */
 void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *sent, void *arg);
 
-/* What waits for arg is not sent any more. */
-void peer_forget(struct peer *p, const void *arg);
-
 /* It is not readable for so long. */
 void peer_pause(struct peer *p, uint64_t ms);
 

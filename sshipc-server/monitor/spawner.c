@@ -141,16 +141,11 @@ int spawner_kill_session(struct spawner *s, uint32_t conn)
 	return message_send(s->sock, &m, NULL);
 }
 
-bool spawner_has_unread(const struct spawner *s)
+void spawner_kill_stuck(struct spawner *s)
 {
 	int unread = 0;
 
-	return ioctl(s->sock, SIOCOUTQ, &unread) == 0 && unread > 0;
-}
-
-void spawner_kill(struct spawner *s)
-{
-	if (s->killed)
+	if (s->killed || ioctl(s->sock, SIOCOUTQ, &unread) != 0 || unread == 0)
 		return;
 	s->killed = true;
 	if (kill(s->pid, SIGKILL) == 0)

@@ -72,11 +72,8 @@ int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
  * it was not reaped.  0, or -1 with errno: it does not read. */
 int spawner_kill_session(struct spawner *s, uint32_t conn);
 
-/* True while it has not read all that it was told. */
-bool spawner_has_unread(const struct spawner *s);
-
-/* Kills it, its sessions die with it: lost follows. */
-void spawner_kill(struct spawner *s);
+/* Kills it if it has not read all that it was told; its sessions die with it: lost follows. */
+void spawner_kill_stuck(struct spawner *s);
 
 /* No further sessions: it is freed by itself, without lost being called, when its last one has
  * ended. */

@@ -199,7 +199,7 @@ Test(conn_replace, ending_one_counts)
 
 		reload("max-sessions=1," PLAIN);
 		fake_log_in(&old, BLOB_ED);
-		conn_handed_over(old.c, false);
+		conn_handed_over(old.c);
 		revoke_end(old.c, "enough");
 		cr_expect_eq(fake_heard(&old, &m), MESSAGE_END);
 		fake_start(&new);
@@ -225,7 +225,7 @@ Test(conn_replace, replaced_one_goes_first)
 	struct message m;
 
 	start_wait(&old, &new);
-	conn_handed_over(old.c, false);
+	conn_handed_over(old.c);
 	while (!fake_killed)
 		cr_assert_eq(event_base_loop(fake_view.base, EVLOOP_ONCE), 0);
 	cr_expect_eq(fake_heard(&new, &m), 0, "granted beside the one that it replaces");
@@ -340,7 +340,7 @@ Test(conn_replace, told_to_end)
 		for (;;)
 			pause();
 	fake_log_in(&f, BLOB_ED);
-	conn_handed_over(f.c, false);
+	conn_handed_over(f.c);
 	conn_spawned(f.c, pid);
 	revoke_end(f.c, "enough");
 	revoke_end(f.c, "twice");
