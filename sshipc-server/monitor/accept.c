@@ -7,12 +7,10 @@
  * login deadline runs meanwhile, and it can be pushed out by another (admission.h).
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "confine.h"
 #include "loop.h"
 #include "monitor_internal.h"

@@ -4,14 +4,13 @@
  * control.c has checked.  It only writes what the monitor knows; commands that change something
  * call the files that do.
  */
-#include "answers.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conn.h"
+#include "control.h"
 #include "json.h"
 #include "loop.h"
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "proof.h"
 
 static const struct words {
 	const char *algorithm; /* or how it begins */

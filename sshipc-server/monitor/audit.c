@@ -14,6 +14,20 @@ enum {
 	KINDS_MAX = 20,	  /* different lines a minute that a session may have logged */
 };
 
+const char *const limit_names[LIMITS] = {
+    [LIMIT_MAX_SESSIONS] = "max_sessions",
+    [LIMIT_MAX_UNAUTHENTICATED] = "max_unauthenticated",
+    [LIMIT_MAX_PER_SOURCE] = "max_unauthenticated_per_source",
+    [LIMIT_PENALTY] = "max_penalty",
+    [LIMIT_LOGIN_GRACE] = "login_grace",
+    [LIMIT_ATTEMPTS] = "attempts",
+    [LIMIT_MAX_CHANNELS] = "max_channels",
+    [LIMIT_MAX_OPENS] = "max_opens",
+    [LIMIT_MAX_DIALS] = "max_dials",
+    [LIMIT_MAX_HELD] = "max_held",
+    [LIMIT_LOG_LINES] = "log lines",
+};
+
 void audit_name(struct conn *c)
 {
 	char peer[ADDRESS_TEXT];

@@ -198,6 +198,16 @@ struct json_out;
 
 enum { STATUS_TEXT = 16384 }; /* room for any answer */
 
+enum access {
+	ACCESS_UNKNOWN, /* it is not there, or has an access control list */
+	ACCESS_NO,
+	ACCESS_YES
+};
+
+/* May the user that dials connect to a Unix socket?  By owner, group and mode of the socket and of
+ * the folders above it, without a connect: the monitor may be root, the dialler is not. */
+enum access access_to(const struct launch_user *user, const char *path);
+
 /* What its key's owner, and an administrator, may know of one that is logged in: one JSON object.
  * last_refusal: its own, or the key's. */
 void status_put(const struct conn *c, const struct refusal *last_refusal, struct json_out *o);
@@ -287,6 +297,16 @@ void attempts_log_end(struct conn *c);
 /* Acts on a message, by the table of what may be said in which state; well_formed: message_recv
  * says so.  What is wrong with it, or NULL. */
 const char *dispatch(struct conn *c, struct message *m, bool well_formed);
+
+/* ---- answers.c ---- */
+
+struct control_request;
+struct evbuffer;
+
+/* What the control socket answers: JSON, a line an object, the last one telling whether it went
+ * well.  Names that the status answer has too mean the same here.  Does what r asks for and writes
+ * the whole answer.  view: a struct monitor_view. */
+void answers_give(void *view, const struct control_request *r, struct evbuffer *out);
 
 /* ---- conn.c: its life, from accept to the end of its process ---- */
 

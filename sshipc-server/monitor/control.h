@@ -3,7 +3,7 @@
 #define SSHIPC_SERVER_CONTROL_H
 /*
  * The control socket of the monitor: who may ask, one request line, one answer, deadlines.  What
- * the answers are is answers.h's; the asking program is ctl.h's.
+ * the answers are is answers.c's; the asking program is ctl.h's.
  *
  * sshipc-server(8), CONTROL, has the protocol.  Nothing here blocks the loop: a caller that is
  * slow, silent or talks nonsense is cut after CONTROL_SECONDS and delays nobody.

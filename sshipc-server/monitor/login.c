@@ -12,7 +12,6 @@
 
 #include "alloc.h"
 #include "loop.h"
-#include "proof.h"
 
 enum {
 	REPLACE_MS = 3000, /* for the older sessions of a key to show that they live */

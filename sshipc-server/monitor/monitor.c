@@ -12,10 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "alloc.h"
-#include "answers.h"
 #include "confine.h"
 #include "landlock_rules.h"
 #include "loop.h"

@@ -36,7 +36,6 @@
 #include "allowlist.h"
 #include "dial.h"
 #include "hostkey.h"
-#include "limit.h"
 #include "pending.h"
 #include "ratelimit.h"
 #include "reload.h"
@@ -47,6 +46,25 @@
 
 struct monitor;
 struct conn;
+
+/* The limits that are counted when they are reached. */
+enum limit {
+	LIMIT_MAX_SESSIONS,
+	LIMIT_MAX_UNAUTHENTICATED,
+	LIMIT_MAX_PER_SOURCE,
+	LIMIT_PENALTY,
+	LIMIT_LOGIN_GRACE,
+	LIMIT_ATTEMPTS,
+	LIMIT_MAX_CHANNELS,
+	LIMIT_MAX_OPENS,
+	LIMIT_MAX_DIALS,
+	LIMIT_MAX_HELD,
+	LIMIT_LOG_LINES,
+	LIMITS
+};
+
+/* The names that log, ctl status and, where there is one, the setting have. */
+extern const char *const limit_names[LIMITS];
 
 /* What the last dial of an endpoint gave, for the status answer. */
 struct dial_record {

@@ -16,6 +16,7 @@ enum {
 	KILL_MS = 500,	/* from END to SIGKILL */
 	LOOK_MS = 10,	/* between two looks at one whose spawner died */
 	QUEUE_MAX = 64, /* messages that wait for a session to read */
+	SECOND_US = 1000000,
 };
 
 void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *sent, void *arg)
@@ -33,6 +34,14 @@ void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *se
 void peer_send(struct peer *p, const void *message)
 {
 	peer_send_then(p, message, -1, NULL, NULL);
+}
+
+uint64_t pace_take(struct pace *p, unsigned rate, uint64_t now)
+{
+	if (p->paid_until + SECOND_US < now)
+		p->paid_until = now - SECOND_US;
+	p->paid_until += SECOND_US / rate;
+	return p->paid_until > now ? p->paid_until - now : 0;
 }
 
 void peer_pause(struct peer *p, uint64_t ms)

@@ -9,9 +9,13 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#include "limit.h"
 #include "message.h"
 #include "outbox.h"
+
+/* What a session asked for is paid for up to this moment, in microseconds. */
+struct pace {
+	uint64_t paid_until;
+};
 
 struct peer_ops {
 	event_callback_fn readable;
@@ -51,6 +55,10 @@ void peer_send(struct peer *p, const void *message);
 /* The same for one with the descriptor fd (-1: none), which stays open until sent is called: at
  * once, or when the session has read what was before it.  error: 0, or errno. */
 void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *sent, void *arg);
+
+/* One more at now (monotonic microseconds), rate in a second, as many at once: for how many
+ * microseconds the next one must wait. */
+uint64_t pace_take(struct pace *p, unsigned rate, uint64_t now);
 
 /* It is not readable for so long. */
 void peer_pause(struct peer *p, uint64_t ms);

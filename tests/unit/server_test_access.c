@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "conn.h"
 #include "fds.h"
 
 static char dir[] = "/tmp/sshipc-access-XXXXXX";

@@ -3,7 +3,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "limit.h"
+#include "monitor.h"
+#include "peer.h"
 
 Test(limits, names_differ)
 {
