@@ -69,6 +69,14 @@ uint64_t loop_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+time_t loop_wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}
+
 time_t loop_suspended(void)
 {
 	struct timespec all, awake;

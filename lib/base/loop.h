@@ -31,6 +31,9 @@ time_t loop_seconds(void);
 uint64_t loop_ms(void);
 uint64_t loop_us(void);
 
+/* CLOCK_REALTIME.  Not time(2), which lags behind the timers by a tick. */
+time_t loop_wall(void);
+
 /* For how many seconds it was suspended, since it booted. */
 time_t loop_suspended(void);
 

@@ -39,7 +39,6 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include "address.h"
 #include "cidr.h"
 
 /* Sources, with connections or only remembered because they failed or logged in: so many, or twice

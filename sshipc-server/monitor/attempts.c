@@ -119,20 +119,22 @@ void attempts_log_end(struct conn *c)
 {
 	const bool tried = c->login.counts[LOGIN_QUERIES] || c->login.counts[LOGIN_SIGNATURES] ||
 			   c->login.counts[LOGIN_CERTIFICATES];
+	const struct stage *stage = tried ? NULL : c->login.stage;
 	const int priority = c->login.methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
-			     : c->login.stage && !tried ? c->login.stage->priority
-							: LOG_INFO;
+			     : stage						  ? stage->priority
+										  : LOG_INFO;
 	char text[256];
 
-	snprintf(
-	    text, sizeof(text), "ended before login%s%s%s%s%s",
-	    c->login.methods[0] ? "; refused methods: " : "", c->login.methods,
-	    !c->login.methods[0] ? ""
-	    : tried		 ? " (only publickey is taken)"
-		    : " (only publickey is taken), and no key was offered: the client has none, or "
-		      "none of an algorithm that is taken here",
-	    c->login.stage && !tried && !c->login.methods[0] ? ": " : "",
-	    c->login.stage && !tried && !c->login.methods[0] ? c->login.stage->words : "");
+	if (c->login.methods[0])
+		snprintf(text, sizeof(text),
+			 "ended before login; refused methods: %s (only publickey is taken)%s",
+			 c->login.methods,
+			 tried ? ""
+			       : ", and no key was offered: the client has none, or none of an "
+				 "algorithm that is taken here");
+	else
+		snprintf(text, sizeof(text), "ended before login%s%s", stage ? ": " : "",
+			 stage ? stage->words : "");
 	if (audit_may_log(c, "no-login", text))
 		audit_log(c, priority, "no-login", NULL, "%s%s", text, c->login.last_words);
 }

@@ -4,11 +4,8 @@
 /*
  * One connection, and the files that know it, the lowest first: each calls only those before it.
  */
-#include <stdbool.h>
-
 #include "monitor.h"
 #include "peer.h"
-#include "policy.h"
 #include "signature.h"
 
 struct channel {
@@ -181,8 +178,7 @@ enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry
 void keyuse_enter(struct conn *c, const struct keyline *key);
 void keyuse_leave(struct conn *c);
 
-/* c waits for one of them to end; or no more, which is safe to say of one that does not. */
-void keyuse_wait(struct conn *c, struct key_use *u);
+/* c waits for one of them to end no more, which is safe to say of one that does not. */
 void keyuse_wait_over(struct conn *c);
 
 /* Wakes who waits where there is room, or where every session has answered and none is ending. */
@@ -193,8 +189,6 @@ void keyuse_wake(struct monitor_view *view, const struct key_use *u);
 size_t keyuse_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
 /* ---- status.c ---- */
-
-struct json_out;
 
 enum { STATUS_TEXT = 16384 }; /* room for any answer */
 

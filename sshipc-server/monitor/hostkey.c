@@ -25,13 +25,6 @@ enum {
 	SEED = 32,
 };
 
-struct hostkey {
-	EVP_PKEY *key;
-	uint8_t blob[KEYLINE_BLOB_MAX];
-	size_t blob_len;
-	char *text;
-};
-
 /* ---- OpenSSH's form ---- */
 
 static BIGNUM *take_number(struct field_reader *r)
@@ -258,18 +251,7 @@ bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t 
 	return signature_make(k->key, algorithm, hash, n, raw, len);
 }
 
-const uint8_t *hostkey_blob(const struct hostkey *k, size_t *n)
-{
-	*n = k->blob_len;
-	return k->blob;
-}
-
 bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b)
 {
 	return type_of(a) == type_of(b);
-}
-
-const char *hostkey_text(const struct hostkey *k)
-{
-	return k->text;
 }

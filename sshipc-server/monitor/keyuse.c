@@ -98,13 +98,6 @@ void keyuse_leave(struct conn *c)
 	drop_unused(u);
 }
 
-void keyuse_wait(struct conn *c, struct key_use *u)
-{
-	c->state = CONN_WAITING;
-	c->login.awaited = u;
-	u->waiter = c;
-}
-
 void keyuse_wait_over(struct conn *c)
 {
 	struct key_use *u = c->login.awaited;

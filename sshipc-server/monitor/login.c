@@ -210,7 +210,9 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	static const struct message_head check = {MESSAGE_CHECK, 0};
 	struct conn *other;
 
-	keyuse_wait(c, u);
+	c->state = CONN_WAITING;
+	c->login.awaited = u;
+	u->waiter = c;
 	LIST_FOREACH(other, &u->conns, of_key)
 	{
 		if (!replace || other->state != CONN_UP)

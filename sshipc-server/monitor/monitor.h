@@ -28,9 +28,7 @@
  * the connection; and a finished dial until it is handed over.
  */
 #include <event2/event.h>
-#include <stddef.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "admission.h"
 #include "allowlist.h"

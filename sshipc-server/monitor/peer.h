@@ -6,9 +6,6 @@
  * on it, END, and the kill that is repeated until the process is gone.  Knows nothing of what the
  * messages mean.
  */
-#include <event2/event.h>
-#include <stdbool.h>
-
 #include "message.h"
 #include "outbox.h"
 

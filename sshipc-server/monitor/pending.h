@@ -9,13 +9,7 @@
  * asked for a signature; a key whose signature verifies is remembered, in memory only, and its
  * login denied as ever.
  */
-#include <stdbool.h>
-#include <time.h>
-
-#include "address.h"
-#include "allowlist.h"
 #include "json.h"
-#include "keyblob.h"
 #include "settings.h"
 
 #define PENDING_MAX  64				   /* keys remembered; a further one is not */

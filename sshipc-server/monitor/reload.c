@@ -38,7 +38,64 @@ struct reload {
 	struct event *settled, *look, *ticked;
 };
 
-static void rearm(struct reload *e);
+/* ---- the clock ---- */
+
+static void revoke_by_clock(struct reload *e)
+{
+	char summary[1024];
+
+	e->armed = 0;
+	e->ops.revoke(e->ops.arg, e->list, "clock", summary, sizeof(summary));
+}
+
+static void rearm(struct reload *e)
+{
+	struct itimerspec at = {0};
+	time_t now = loop_wall(), next;
+
+	/* Setting it anew would lose a moment that has come and whose event was not yet handled. */
+	if (e->armed != 0 && now >= e->armed)
+		revoke_by_clock(e);
+	for (int i = 0; i < 2; i++) {
+		now = loop_wall();
+		next = e->ops.next_change(e->ops.arg, now);
+		if (next == 0 || next > now + FAR_SECONDS)
+			next = now + FAR_SECONDS;
+		at.it_value.tv_sec = e->armed = next;
+		if (timerfd_settime(e->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at,
+				    NULL) == 0)
+			return;
+		if (errno != ECANCELED)
+			break;
+		revoke_by_clock(e); /* the clock was set */
+	}
+	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
+}
+
+/* Few logins have an earlier moment than all sessions before them, so few look at all sessions. */
+void reload_add(struct reload *e, time_t next)
+{
+	const time_t now = loop_wall();
+
+	if (now < e->armed && (next == 0 || next >= e->armed))
+		return;
+	if (next != 0 && now >= next)
+		revoke_by_clock(e); /* the login was granted a moment earlier */
+	rearm(e);
+}
+
+static void on_ticked(evutil_socket_t fd, short what, void *arg)
+{
+	struct reload *e = arg;
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
+		return;
+	revoke_by_clock(e);
+	rearm(e);
+}
+
+/* ---- the list ---- */
 
 static void keep_fault(void *arg, const char *text)
 {
@@ -157,72 +214,6 @@ static void start_watch(struct reload *e, struct event_base *base)
 		    path);
 }
 
-/* ---- the clock ---- */
-
-static time_t now_s(void)
-{
-	struct timespec t;
-
-	/* Not time(2), which lags behind the timers by a tick. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec;
-}
-
-static void revoke_by_clock(struct reload *e)
-{
-	char summary[1024];
-
-	e->armed = 0;
-	e->ops.revoke(e->ops.arg, e->list, "clock", summary, sizeof(summary));
-}
-
-static void rearm(struct reload *e)
-{
-	struct itimerspec at = {0};
-	time_t now = now_s(), next;
-
-	/* Setting it anew would lose a moment that has come and whose event was not yet handled. */
-	if (e->armed != 0 && now >= e->armed)
-		revoke_by_clock(e);
-	for (int i = 0; i < 2; i++) {
-		now = now_s();
-		next = e->ops.next_change(e->ops.arg, now);
-		if (next == 0 || next > now + FAR_SECONDS)
-			next = now + FAR_SECONDS;
-		at.it_value.tv_sec = e->armed = next;
-		if (timerfd_settime(e->clock, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at,
-				    NULL) == 0)
-			return;
-		if (errno != ECANCELED)
-			break;
-		revoke_by_clock(e); /* the clock was set */
-	}
-	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
-}
-
-/* Few logins have an earlier moment than all sessions before them, so few look at all sessions. */
-void reload_add(struct reload *e, time_t next)
-{
-	const time_t now = now_s();
-
-	if (now < e->armed && (next == 0 || next >= e->armed))
-		return;
-	if (next != 0 && now >= next)
-		revoke_by_clock(e); /* the login was granted a moment earlier */
-	rearm(e);
-}
-
-static void on_ticked(evutil_socket_t fd, short what, void *arg)
-{
-	struct reload *e = arg;
-	uint64_t n;
-
-	if (read(fd, &n, sizeof(n)) < 0 && errno != ECANCELED)
-		return;
-	revoke_by_clock(e);
-	rearm(e);
-}
-
 /* ---- life ---- */
 
 struct reload *reload_new(struct event_base *base, const struct settings *s, struct allowlist *list,
@@ -255,11 +246,6 @@ void reload_free(struct reload *e)
 	close(e->clock);
 	allowlist_free(e->list);
 	free(e);
-}
-
-const struct allowlist *reload_list(const struct reload *e)
-{
-	return e->list;
 }
 
 const char *reload_fault(const struct reload *e)

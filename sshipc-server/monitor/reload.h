@@ -29,10 +29,7 @@
  * missed.
  */
 #include <event2/event.h>
-#include <stdbool.h>
-#include <time.h>
 
-#include "allowlist.h"
 #include "settings.h"
 
 struct reload;
@@ -52,8 +49,6 @@ struct reload_ops {
 struct reload *reload_new(struct event_base *base, const struct settings *s, struct allowlist *list,
 			  const struct reload_ops *ops);
 void reload_free(struct reload *e);
-
-const struct allowlist *reload_list(const struct reload *e);
 
 /* Loads the file; 0, or -1 when it has faults and the old list stays.  summary (size bytes): who
  * was closed, or the first fault. */

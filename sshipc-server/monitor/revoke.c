@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loop.h"
+
 enum { WARN_SECONDS = 300 }; /* before a session ends by the clock */
 
 void revoke_end(struct conn *c, const char *reason)
@@ -99,15 +101,11 @@ void revoke_refused(void *arg, const struct allowlist *list, const char *event, 
 		    size_t size)
 {
 	struct monitor_view *view = arg;
-	struct timespec t;
-	time_t now;
+	const time_t now = loop_wall();
 	size_t closed = 0, kept = 0;
 	char names[768] = "";
 	struct conn *c;
 
-	/* Not time(2): it lags behind the timer that brought us here. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	now = t.tv_sec;
 	view->allowlist = list;
 	pending_prune(view->pending, list);
 	LIST_FOREACH(c, &view->conns, of_view)

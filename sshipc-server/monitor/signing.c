@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "conn.h"
-#include "hostkey.h"
 #include "proof.h"
 
 /* The key that the exchange names, and its hash. */
@@ -15,9 +14,8 @@ static const struct hostkey *find_key(const struct conn *c, const struct field *
 {
 	for (size_t i = 0; i < c->view->n_hostkeys; i++) {
 		const struct hostkey *k = c->view->hostkeys[i];
-		struct field blob;
+		const struct field blob = {k->blob, k->blob_len};
 
-		blob.p = hostkey_blob(k, &blob.len);
 		if (proof_exchange(hashed, n, &blob, hash))
 			return k;
 	}
@@ -52,6 +50,7 @@ enum handled signing_on_sign(struct conn *c, struct message *m)
 
 enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m)
 {
+	const struct hostkey *k = c->login.hostkey;
 	struct proof p = {.session_id = {c->login.session_id, c->login.session_id_len},
 			  .user = {(const uint8_t *)m->user, strlen(m->user)},
 			  .key = {m->key, m->key_len},
@@ -59,6 +58,6 @@ enum signature_verdict signing_check(const struct conn *c, const struct message_
 
 	if (c->login.session_id_len == 0)
 		return SIGNATURE_BAD;
-	p.hostkey.p = hostkey_blob(c->login.hostkey, &p.hostkey.len);
+	p.hostkey = (struct field){k->blob, k->blob_len};
 	return proof_check(&p);
 }

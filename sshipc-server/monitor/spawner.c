@@ -18,9 +18,7 @@
 
 #include "alloc.h"
 #include "confine.h"
-#include "keyfile.h"
 #include "loop.h"
-#include "message.h"
 
 /* Retired spawners belong to no other owner. */
 static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
@@ -33,13 +31,13 @@ static void send_keys(struct spawner *s, bool keyless)
 	for (size_t i = 0; i < s->setup->n_hostkeys; i++) {
 		const struct hostkey *k = s->setup->hostkeys[i];
 		struct message_hostkey m = {.head = {MESSAGE_HOSTKEY, 0}};
-		const uint8_t *blob = hostkey_blob(k, &m.blob_len);
 
-		memcpy(m.blob, blob, m.blob_len);
+		m.blob_len = k->blob_len;
+		memcpy(m.blob, k->blob, k->blob_len);
 		if (keyless)
-			keyfile_text_public(blob, m.blob_len, m.text);
+			keyfile_text_public(k->blob, k->blob_len, m.text);
 		else
-			snprintf(m.text, sizeof(m.text), "%s", hostkey_text(k));
+			snprintf(m.text, sizeof(m.text), "%s", k->text);
 		message_send(s->sock, &m, NULL);
 		explicit_bzero(&m, sizeof(m));
 	}

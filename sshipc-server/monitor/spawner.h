@@ -8,13 +8,9 @@
  * all die.
  */
 #include <event2/event.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/queue.h>
 
 #include "hostkey.h"
-#include "launch.h"
-#include "message.h"
 #include "session_program.h"
 #include "settings.h"
 

@@ -84,26 +84,20 @@ static void say_sign(struct fake *f, const char *algorithm, size_t n, struct fie
 
 static struct field our_key(void)
 {
-	struct field blob;
-
-	blob.p = hostkey_blob(hostkeys[0], &blob.len);
-	return blob;
+	return (struct field){hostkeys[0]->blob, hostkeys[0]->blob_len};
 }
 
 /* What the monitor signed is good for its host key. */
 static void exchange(struct fake *f, uint8_t hash[32])
 {
 	struct signature s = {.algorithm = "ssh-ed25519"};
-	const uint8_t *blob;
 	struct message m;
-	size_t n;
 
 	say_sign(f, "ssh-ed25519", 32, our_key(), hash);
 	cr_assert_eq(fake_hear(f, &m), MESSAGE_SIGNED);
 	s.len = m.made.raw_len;
 	memcpy(s.raw, m.made.raw, s.len);
-	blob = hostkey_blob(hostkeys[0], &n);
-	cr_expect_eq(signature_check(&s, blob, n, hash, 32), SIGNATURE_GOOD);
+	cr_expect_eq(signature_check(&s, our_key().p, our_key().len, hash, 32), SIGNATURE_GOOD);
 }
 
 /* What a login claims, and what was signed for it.  What is not given is as it should be. */
@@ -130,8 +124,6 @@ static void make_claim(struct message *m, const struct claim *k, const uint8_t i
 	uint8_t data[1024];
 	struct field_writer d = {data, 0, sizeof(data)};
 	struct signature s = {.len = sizeof(s.raw)};
-	size_t n;
-	const uint8_t *blob = hostkey_blob(hostkeys[0], &n);
 
 	field_put(&d, id, 32);
 	field_put_bytes(&d, "\x32", 1);
@@ -142,7 +134,7 @@ static void make_claim(struct message *m, const struct claim *k, const uint8_t i
 	field_put_text(&d, or_else(k->signed_algorithm, "ssh-ed25519"));
 	field_put(&d, user_blob, user_len);
 	if (k->hostbound)
-		field_put(&d, blob, n);
+		field_put(&d, our_key().p, our_key().len);
 	if (k->empty)
 		s.len = 0;
 	else
