@@ -52,6 +52,16 @@ static int fail(struct walk *w, int error)
 	return refuse(w, error, "cannot be read by uid %u: %s", geteuid(), strerror(error));
 }
 
+/* Closes fd, if there is one; errno stays. */
+static void close_quietly(int fd)
+{
+	const int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+}
+
 /* ---- who can change a folder or a file ---- */
 
 /* The rule of Debian's ssh: the group has its owner's name and no other member. */
@@ -157,8 +167,7 @@ static int check_file(struct walk *w, int fd, const char *path, const struct sta
 
 static int start_over(struct walk *w)
 {
-	if (w->fd >= 0)
-		close(w->fd);
+	close_quietly(w->fd);
 	strcpy(w->at, "/");
 	w->fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return w->fd < 0 ? fail(w, errno) : 0;
@@ -281,7 +290,7 @@ static int step(struct walk *w, int *out)
 static int walk(struct walk *w, const char *path)
 {
 	char here[PATH_MAX] = "";
-	int fd = -1, rc, error;
+	int fd = -1, rc;
 
 	w->fd = -1;
 	if (!*path)
@@ -293,10 +302,7 @@ static int walk(struct walk *w, const char *path)
 	rc = start_over(w);
 	while (rc == 0)
 		rc = step(w, &fd);
-	error = errno;
-	if (w->fd >= 0)
-		close(w->fd);
-	errno = error;
+	close_quietly(w->fd);
 	return rc < 0 ? -1 : fd;
 }
 
@@ -304,7 +310,7 @@ int folders_open(const char *path, unsigned trust, struct stat *st, char why[FOL
 {
 	struct walk w = {
 	    .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, .trust = trust, .why = why};
-	int fd, error;
+	int fd;
 
 	*why = '\0';
 	fd = walk(&w, path);
@@ -312,9 +318,7 @@ int folders_open(const char *path, unsigned trust, struct stat *st, char why[FOL
 		fail(&w, errno);
 	if (fd < 0 || (fstat(fd, st) == 0 ? check_file(&w, fd, path, st) : fail(&w, errno)) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
+	close_quietly(fd);
 	return -1;
 }
 
@@ -325,8 +329,7 @@ int folders_check(const char *path, unsigned trust, char why[FOLDERS_ERROR])
 
 	*why = '\0';
 	fd = walk(&w, path);
-	if (fd >= 0)
-		close(fd);
+	close_quietly(fd);
 	return *why ? -1 : 0;
 }
 
@@ -336,8 +339,7 @@ int folders_walk(const char *path, void (*visit)(void *arg, const struct folders
 	struct walk w = {.flags = O_PATH | O_CLOEXEC, .visit = visit, .arg = arg};
 	const int fd = walk(&w, path);
 
-	if (fd >= 0)
-		close(fd);
+	close_quietly(fd);
 	return fd < 0 ? -1 : 0;
 }
 

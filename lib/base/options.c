@@ -309,9 +309,8 @@ void options_print_text(const char *before, const char *text, const char *after)
 {
 	char escaped[4 * PATH_MAX];
 
-	if (text)
-		printf("%s\"%s\"%s", before,
-		       log_escape_to(escaped, sizeof(escaped), text, strlen(text)), after);
+	printf("%s\"%s\"%s", before, log_escape_to(escaped, sizeof(escaped), text, strlen(text)),
+	       after);
 }
 
 static void print_row(const struct option_row *r, const void *target)

@@ -112,8 +112,7 @@ void options_fault(struct options_file *f, const config_setting_t *setting, cons
 /* -T: the settings, as a file has them, on stdout. */
 void options_print(const struct options *o, const void *settings);
 
-/* Writes before, text in quotes as a file has it, and after to stdout; nothing where text is NULL.
- */
+/* Writes before, text in quotes as a file has it, and after to stdout. */
 void options_print_text(const char *before, const char *text, const char *after);
 
 /* The run of a row for --help.  Returns EX_OK. */
