@@ -19,8 +19,6 @@
 #include "json.h"
 #include "option_rows.h"
 
-#define PROGRAM ASK_PROGRAM
-
 struct command {
 	const char *name;
 	/* One or the other: what prints the answer of a command that only asks; all else, where
@@ -107,7 +105,7 @@ static const struct command commands[] = {
 
 static int help(const struct options *o)
 {
-	printf("Usage: " PROGRAM
+	printf("Usage: " ASK_PROGRAM
 	       " [-f FILE | [--control PATH] [-a FILE -e ENDPOINT...]] COMMAND\n\n"
 	       "Asks a running server through its control socket; approve and revoke change its\n"
 	       "allow list, with the rights of whoever calls them.\n\n");
@@ -131,7 +129,7 @@ static const struct option_row rows[] = {
 };
 
 static const struct options options = {
-    .program = PROGRAM,
+    .program = ASK_PROGRAM,
     .rows = rows,
     .column = 26,
     .leading = true,

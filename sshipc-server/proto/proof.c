@@ -5,7 +5,6 @@
  */
 #include "proof.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 enum { USERAUTH_REQUEST = 50, TEXTS = 512 };
@@ -13,6 +12,10 @@ enum { USERAUTH_REQUEST = 50, TEXTS = 512 };
 bool proof_exchange(const struct field *hashed, size_t n, const struct field *hostkey,
 		    uint8_t hash[SIGNATURE_HASH])
 {
+	const char *name = n == 32   ? "SHA256"
+			   : n == 48 ? "SHA384" /* ecdh-sha2-nistp384 */
+			   : n == 64 ? "SHA512"
+				     : NULL;
 	struct field_reader r = {hashed->p, hashed->len};
 	struct field named;
 
@@ -21,15 +24,7 @@ bool proof_exchange(const struct field *hashed, size_t n, const struct field *ho
 	named = field_take(&r);
 	if (named.len != hostkey->len || memcmp(named.p, hostkey->p, named.len) != 0)
 		return false;
-	if (n == SHA256_DIGEST_LENGTH)
-		SHA256(hashed->p, hashed->len, hash);
-	else if (n == SHA384_DIGEST_LENGTH) /* ecdh-sha2-nistp384 */
-		SHA384(hashed->p, hashed->len, hash);
-	else if (n == SHA512_DIGEST_LENGTH)
-		SHA512(hashed->p, hashed->len, hash);
-	else
-		return false;
-	return true;
+	return name && EVP_Q_digest(NULL, name, NULL, hashed->p, hashed->len, hash, NULL) == 1;
 }
 
 /* What was signed: libssh 0.12 also takes OpenSSH's form of the request that names the server's key

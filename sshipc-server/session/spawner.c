@@ -105,13 +105,6 @@ static void prepare(void)
 		_exit(0);
 }
 
-static void report_child(const struct child *c)
-{
-	const struct message_spawned m = {{MESSAGE_SPAWNED, c->conn}, c->pid};
-
-	message_send(HELPER_SOCKET, &m, NULL);
-}
-
 static void report_exit(uint32_t conn, int status, const struct rusage *used)
 {
 	const struct timeval u = used->ru_utime, k = used->ru_stime;
@@ -140,14 +133,14 @@ static void spawn(const struct message *m, const sigset_t *unblocked)
 		helper_retitle("session");
 		session_run(&sp.session, m->fds[0], m->fds[1]);
 	}
-	if (c.pid < 0) {
+	if (c.pid < 0)
 		c.pid = -errno;
-		report_child(&c);
+	else
+		sp.children[sp.n_children++] = c;
+	message_send(HELPER_SOCKET, &(struct message_spawned){{MESSAGE_SPAWNED, c.conn}, c.pid},
+		     NULL);
+	if (c.pid < 0)
 		report_exit(c.conn, 0, &(struct rusage){.ru_nsignals = 0});
-		return;
-	}
-	sp.children[sp.n_children++] = c;
-	report_child(&c);
 }
 
 static void reap(void)
