@@ -5,9 +5,7 @@
  */
 #include "verdict.h"
 
-static const struct {
-	const char *code, *reason, *remedy;
-} texts[] = {
+const struct policy_text policy_texts[POLICY_OTHER + 1] = {
     [POLICY_GRANT] = {"", "granted", "nothing to do"},
     [POLICY_GRANT_STATUS] = {"", "granted: the status answer", "nothing to do"},
     [POLICY_NO_KEY] = {"", "the key is not in the allow list",
@@ -47,18 +45,3 @@ static const struct {
     [POLICY_DIAL_FAILED] = {"endpoint", "the endpoint refuses", "is its daemon running?"},
     [POLICY_OTHER] = {"other", "another reason", "the server says why; its log has more"},
 };
-
-const char *policy_reason(enum policy_verdict verdict)
-{
-	return texts[verdict].reason;
-}
-
-const char *policy_remedy(enum policy_verdict verdict)
-{
-	return texts[verdict].remedy;
-}
-
-const char *policy_code(enum policy_verdict verdict)
-{
-	return texts[verdict].code;
-}

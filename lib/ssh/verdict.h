@@ -31,12 +31,14 @@ enum policy_verdict {
 	POLICY_OTHER,	     /* the last one: a code of a later server */
 };
 
-/* One phrase for the log: what failed; and what to do about it.  Static. */
-const char *policy_reason(enum policy_verdict verdict);
-const char *policy_remedy(enum policy_verdict verdict);
+/* In the order of enum policy_verdict. */
+struct policy_text {
+	const char *code;   /* of lower case letters and "-"; "" for what is granted and for
+			       POLICY_NO_KEY, of which nobody learns */
+	const char *reason; /* what failed: one phrase, for the log */
+	const char *remedy; /* what to do about it */
+};
 
-/* The code, of lower case letters and "-"; "" for what is granted and for POLICY_NO_KEY, of which
- * nobody learns. */
-const char *policy_code(enum policy_verdict verdict);
+extern const struct policy_text policy_texts[POLICY_OTHER + 1];
 
 #endif

@@ -133,7 +133,7 @@ static void look_at_dial(struct doctor *d, const struct status *st)
 
 	if (!d->granted && st->refused_for != POLICY_DIAL_FAILED) {
 		report_fail(d->report, REPORT_PERMITTED,
-			    policy_remedy(st->refused_for ? st->refused_for : POLICY_OTHER),
+			    policy_texts[st->refused_for ? st->refused_for : POLICY_OTHER].remedy,
 			    "%s: %s",
 			    destination_format(destination(d, d->opened - 1), to, sizeof(to)),
 			    st->refusal[0] ? st->refusal : "the server refused the channel");

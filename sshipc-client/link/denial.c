@@ -13,7 +13,7 @@
 enum policy_verdict denial_of_code(const char *code)
 {
 	for (int v = POLICY_NO_KEY + 1; v < POLICY_OTHER; v++) {
-		if (strcmp(policy_code((enum policy_verdict)v), code) == 0)
+		if (strcmp(policy_texts[v].code, code) == 0)
 			return (enum policy_verdict)v;
 	}
 	return POLICY_OTHER;
@@ -81,7 +81,7 @@ enum policy_verdict denial_describe(const struct denial *d, ssh_session ssh,
 			 log_escape(&shown, text, strcspn(text, "\r\n")));
 		*remedy = verdict == POLICY_NO_KEY
 			      ? "is its public line in the server's allow list?"
-			      : policy_remedy(verdict);
+			      : policy_texts[verdict].remedy;
 	}
 	ssh_string_free_char(banner);
 	return verdict;

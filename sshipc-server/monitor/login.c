@@ -61,16 +61,16 @@ enum handled login_on_probe(struct conn *c, struct message *m)
 	if (!login_count(c, LOGIN_QUERIES))
 		return HANDLED;
 	snprintf(what, sizeof(what), "key %s refused: %s", fingerprint,
-		 policy_reason(POLICY_NO_KEY));
+		 policy_texts[POLICY_NO_KEY].reason);
 	if (!yes)
 		c->fault = ADMISSION_REFUSED;
 	if (!yes && audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"fingerprint", fingerprint, 0},
-				     {"reason", policy_reason(POLICY_NO_KEY), 0}),
+				     {"reason", policy_texts[POLICY_NO_KEY].reason, 0}),
 			  "%s (user \"%s\"); %s", what,
 			  log_escape(&user, probe->user, strlen(probe->user)),
-			  policy_remedy(POLICY_NO_KEY));
+			  policy_texts[POLICY_NO_KEY].remedy);
 	peer_send(&c->peer, &answer);
 	return HANDLED;
 }
@@ -121,7 +121,7 @@ static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 	return verdict == POLICY_USER_NOT_VERIFIED && !c->login.proof
 		   ? "with this libssh no login's signature is seen (sshipc-server --version), so "
 		     "verify-required cannot be granted; remove it, or use another libssh"
-		   : policy_remedy(verdict);
+		   : policy_texts[verdict].remedy;
 }
 
 /* The owner of a listed key may know the reason. more: text behind it. */
@@ -134,7 +134,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	c->fault = ADMISSION_REFUSED;
 	snprintf(c->login.refused_key, sizeof(c->login.refused_key), "%s",
 		 entry ? fingerprint : "");
-	snprintf(reason, sizeof(reason), "%s%s", policy_reason(verdict), more);
+	snprintf(reason, sizeof(reason), "%s%s", policy_texts[verdict].reason, more);
 	snprintf(what, sizeof(what), "key %s%s%s%s refused: %s", entry ? entry->key.name : "",
 		 entry ? " (" : "", fingerprint, entry ? ")" : "", reason);
 	if (audit_may_log(c, "login-refused", what))
@@ -145,7 +145,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 			  "%s; %s; %s", what, c->login.client, remedy(c, verdict));
 	if (entry)
 		snprintf(answer.reason, sizeof(answer.reason), "%s (session %u) [sshipc:%s]",
-			 reason, (unsigned)c->id, policy_code(verdict));
+			 reason, (unsigned)c->id, policy_texts[verdict].code);
 	peer_send(&c->peer, &answer);
 }
 

@@ -239,14 +239,15 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	c->opens.refused++;
 	remember_refusal(c, verdict, "%s%s %s%s: %s", action_texts[r->action], direct ? " to" : "",
-			 log_escape(&host, r->host, r->host_len), port, policy_reason(verdict));
+			 log_escape(&host, r->host, r->host_len), port,
+			 policy_texts[verdict].reason);
 	if (audit_may_log(c, "channel-refused", c->opens.last_refusal.text))
 		audit_log(c, LOG_NOTICE, "channel-refused",
 			  LOG_FIELDS({"type", action_texts[r->action], 0},
 				     {"destination", host.s, 0}, {"port", NULL, r->port},
-				     {"reason", policy_reason(verdict), 0}),
+				     {"reason", policy_texts[verdict].reason, 0}),
 			  "refused %s (key %s); %s", c->opens.last_refusal.text,
-			  c->use->fingerprint, policy_remedy(verdict));
+			  c->use->fingerprint, policy_texts[verdict].remedy);
 	if (id != 0)
 		peer_send(&c->peer, &refused);
 }

@@ -56,7 +56,7 @@ static bool revoke_if_refused(struct conn *c, time_t now)
 	verdict = keyuse_decide(c, c->entry, c->endpoint, now);
 	if (verdict != POLICY_GRANT)
 		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
-						  : policy_reason(verdict);
+						  : policy_texts[verdict].reason;
 	else if (c->entry->endpoint != c->endpoint)
 		reason = "the key's endpoint was changed";
 	if (!reason)

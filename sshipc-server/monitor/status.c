@@ -109,7 +109,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 {
 	static const struct keyline no_more = {.max_sessions = 0};
 	const struct keyline *k = c->entry ? &c->entry->key : &no_more;
-	const char *code = policy_code(last_refusal->verdict);
+	const char *code = policy_texts[last_refusal->verdict].code;
 	char source[ADDRESS_TEXT], expires[LOG_TIME];
 
 	json_put(o, NULL, "{");

@@ -216,8 +216,8 @@ int explain_answer(const struct explain *q, const char *path, const struct allow
 		       key.fingerprint);
 		verdict = policy_decide(NULL, NULL, &r);
 	}
-	printf("%s%s%s\n", policy_reason(verdict), granted(verdict) ? "" : "; ",
-	       granted(verdict) ? "" : policy_remedy(verdict));
+	printf("%s%s%s\n", policy_texts[verdict].reason, granted(verdict) ? "" : "; ",
+	       granted(verdict) ? "" : policy_texts[verdict].remedy);
 	code = granted(verdict) ? EX_OK : EX_NOPERM;
 out:
 	keyline_free(&key);

@@ -320,7 +320,7 @@ Test(policy, checks_in_their_order, .init = make_all, .fini = free_all)
 		r.host_len = table[i].host ? strlen(table[i].host) : 0;
 		v = policy_decide(table[i].key ? &entry : NULL,
 				  table[i].endpoint ? &endpoints[V4] : NULL, &r);
-		cr_expect_eq(v, table[i].verdict, "row %zu: %s", i, policy_reason(v));
+		cr_expect_eq(v, table[i].verdict, "row %zu: %s", i, policy_texts[v].reason);
 	}
 }
 
@@ -353,7 +353,7 @@ Test(policy, any_bytes, .init = make_all, .fini = free_all)
 				cr_assert(v == POLICY_WRONG_DESTINATION ||
 					      v == POLICY_BAD_DESTINATION,
 					  "%.*s", (int)r.host_len, host);
-			cr_assert(policy_reason(v));
+			cr_assert(policy_texts[v].reason);
 		}
 		free(host);
 	}

@@ -69,7 +69,7 @@ static void expect_conditions(size_t i, const struct keyline *k, struct policy_r
 {
 	enum policy_verdict v = policy_decide(k, &confd, r);
 
-	cr_expect_eq(v, want, "row %zu, action %d: %s", i, (int)r->action, policy_reason(v));
+	cr_expect_eq(v, want, "row %zu, action %d: %s", i, (int)r->action, policy_texts[v].reason);
 }
 
 Test(policy, source_expiry_and_window)
