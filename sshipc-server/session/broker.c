@@ -42,12 +42,13 @@ static int receive(struct broker *b, int timeout_ms)
 	while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return 0;
-	if (rc < 0 || message_recv(b->fd, &b->in, MESSAGE_TO_SESSION) != 1 ||
-	    !message_allowed(b->in.head.type, b->state)) {
-		lose(b);
-		return -1;
-	}
-	return 1;
+	rc = rc > 0 ? message_recv(b->fd, &b->in, MESSAGE_TO_SESSION) : -1;
+	if (rc == 1 && message_allowed(b->in.head.type, b->state))
+		return 1;
+	if (rc == 1)
+		message_close_fds(&b->in);
+	lose(b);
+	return -1;
 }
 
 bool broker_ask(struct broker *b, const void *question)
