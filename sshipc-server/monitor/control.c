@@ -227,9 +227,7 @@ struct control *control_new(struct event_base *base, const char *path,
 	if (control_check(path, err) != 0)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
-	c->base = base;
-	c->give = give;
-	c->arg = arg;
+	*c = (struct control){.base = base, .give = give, .arg = arg};
 	if (address_listen(&at, CONTROL_CLIENTS, &perm, &c->listening, err, CONTROL_ERROR) != 0) {
 		free(c);
 		errno = 0;

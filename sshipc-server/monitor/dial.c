@@ -149,9 +149,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 	struct message_dial m;
 	int error;
 
-	it->owner = d;
-	it->done = done;
-	it->arg = arg;
+	*it = (struct dial){.owner = d, .done = done, .arg = arg};
 	if (d->connector) {
 		it->attempt = (struct attempt){.to = d->setup.endpoints[i].address,
 					       .source = *source,

@@ -34,8 +34,6 @@ static void quit(struct monitor *m, int exit_code)
 /* ---- children ---- */
 
 static void start_spawner(struct monitor *m);
-static void stop(struct monitor *m, int exit_code);
-static void try_later(struct monitor *m, bool explained);
 
 static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
 {
@@ -95,6 +93,16 @@ static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 	}
 }
 
+/* The sessions that there are need none; who comes meanwhile waits in the backlog. */
+static void try_later(struct monitor *m, bool explained)
+{
+	static const char remedy[] = "; look at TasksMax= (systemd), ulimit -u and memory";
+
+	log_msg(LOG_ERR, "no new sessions until a spawner runs: the next attempt is in %d s%s",
+		RESPAWN_SECONDS, explained ? "" : remedy);
+	loop_after(m->respawn_timer, RESPAWN_SECONDS * 1000);
+}
+
 static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 {
 	struct monitor *m = arg;
@@ -120,16 +128,6 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 		try_later(m, explained);
 }
 
-/* The sessions that there are need none; who comes meanwhile waits in the backlog. */
-static void try_later(struct monitor *m, bool explained)
-{
-	static const char remedy[] = "; look at TasksMax= (systemd), ulimit -u and memory";
-
-	log_msg(LOG_ERR, "no new sessions until a spawner runs: the next attempt is in %d s%s",
-		RESPAWN_SECONDS, explained ? "" : remedy);
-	loop_after(m->respawn_timer, RESPAWN_SECONDS * 1000);
-}
-
 static void on_respawn(evutil_socket_t fd, short what, void *arg)
 {
 	struct monitor *m = arg;
@@ -152,13 +150,6 @@ static void start_spawner(struct monitor *m)
 		try_later(m, false);
 	else
 		quit(m, EX_OSERR);
-}
-
-static void on_dialler_lost(void *arg, int code, const char *text)
-{
-	/* Nothing can be opened without it, and only a fault in it or a kill ends it. */
-	log_msg(LOG_ERR, "the dialler is gone%s%s", text[0] ? ": " : "", text);
-	stop(arg, text[0] ? code : EX_SOFTWARE);
 }
 
 /* ---- the list in force ---- */
@@ -222,6 +213,13 @@ static void stop(struct monitor *m, int exit_code)
 		quit(m, m->exit_code);
 	else
 		loop_after(m->stop_timer, MONITOR_STOP * 1000);
+}
+
+static void on_dialler_lost(void *arg, int code, const char *text)
+{
+	/* Nothing can be opened without it, and only a fault in it or a kill ends it. */
+	log_msg(LOG_ERR, "the dialler is gone%s%s", text[0] ? ": " : "", text);
+	stop(arg, text[0] ? code : EX_SOFTWARE);
 }
 
 void monitor_stop(struct monitor *m)

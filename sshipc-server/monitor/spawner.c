@@ -105,9 +105,7 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 {
 	struct spawner *s = xcalloc(1, sizeof(*s));
 
-	s->ops = *ops;
-	s->setup = setup;
-	s->sock = -1;
+	*s = (struct spawner){.ops = *ops, .setup = setup, .sock = -1};
 	LIST_INSERT_HEAD(&all, s, entry);
 	confine_oom_first(true);
 	s->pid = launch_start("spawner", setup->program->fd, setup->user, &s->sock);

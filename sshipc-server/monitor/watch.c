@@ -144,11 +144,8 @@ struct watch *watch_new(struct event_base *base, const char *path, void (*change
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
-	w->base = base;
-	w->path = path;
-	w->changed = changed;
-	w->arg = arg;
-	w->inotify = -1;
+	*w = (struct watch){
+	    .base = base, .path = path, .changed = changed, .arg = arg, .inotify = -1};
 	return w;
 }
 
