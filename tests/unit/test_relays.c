@@ -368,12 +368,13 @@ static void happen(char event, const int pair[2])
 
 static void read_far(int fd, char text[16])
 {
+	size_t len = 0;
 	ssize_t n;
 
-	text[0] = '\0';
-	while ((n = recv(fd, text + strlen(text), 8, MSG_DONTWAIT)) > 0)
-		continue;
-	strcat(text, n == 0 ? "." : "!");
+	while ((n = recv(fd, text + len, 14 - len, MSG_DONTWAIT)) > 0)
+		len += (size_t)n;
+	text[len] = n == 0 ? '.' : '!';
+	text[len + 1] = '\0';
 }
 
 Test(relays, each_order_of_ends)
