@@ -103,7 +103,7 @@ static void finish(evutil_socket_t fd, short what, void *arg)
 			    : fd < 0	 ? NULL
 					 : read_answer(fd, what, &a);
 
-	for (size_t i = 0; i < a.n; i++)
+	for (size_t i = 0; !error && i < a.n; i++)
 		address_set_port(&a.addresses[i], r->port);
 	r->done(r->arg, a.addresses, error ? 0 : a.n, error);
 	resolve_cancel(r);

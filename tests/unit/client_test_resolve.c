@@ -44,6 +44,15 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 		pause();
 	if (!strcmp(host, "dies"))
 		raise(SIGKILL);
+	if (!strcmp(host, "lies")) {
+		const struct {
+			int error, system;
+			size_t n;
+			struct address addresses[RESOLVE_MAX];
+		} answer = {.n = 1 << 20};
+
+		_exit(write(3, &answer, sizeof(answer)) != sizeof(answer));
+	}
 	if (!strcmp(host, "system")) {
 		errno = ENFILE;
 		return EAI_SYSTEM;
@@ -138,6 +147,7 @@ static const struct {
     {"unknown", 0, "Name or service not known"},
     {"system", 0, "Too many open files in system"},
     {"dies", 0, "the look-up process died"},
+    {"lies", 0, "the look-up process died"}, /* more addresses than an answer has */
 };
 
 Test(resolve, names)
