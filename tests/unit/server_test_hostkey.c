@@ -13,42 +13,10 @@
 
 #include "hostkey.h"
 #include "interposed.h"
+#include "keygen.h"
 #include "signature.h"
 
-static char dir[] = "/tmp/sshipc-hostkey-XXXXXX", path[64];
-static const char *why; /* the last reason */
-
-static void set_up(void)
-{
-	cr_assert(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/key", dir);
-}
-
-static void clean(void)
-{
-	char pub[80];
-
-	snprintf(pub, sizeof(pub), "%s.pub", path);
-	unlink(path);
-	unlink(pub);
-}
-
-static void tear_down(void)
-{
-	clean();
-	cr_expect_eq(rmdir(dir), 0);
-}
-
 TestSuite(hostkey, .init = set_up, .fini = tear_down, .timeout = 60);
-
-static void keygen(const char *how)
-{
-	char command[256];
-
-	clean();
-	snprintf(command, sizeof(command), "ssh-keygen -q -C '' -f %s %s </dev/null", path, how);
-	cr_assert_eq(system(command), 0, "%s", command);
-}
 
 /* OpenSSH 10 makes no DSA keys: this is one that an older ssh-keygen left. */
 static void leave_dsa_key(void)

@@ -9,40 +9,15 @@
 
 #include "keyfile.h"
 #include "keyform.h"
-
-static char dir[] = "/tmp/sshipc-keyform-XXXXXX", path[64];
-static const char *why; /* the last reason, or NULL */
-
-static void set_up(void)
-{
-	cr_assert(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/key", dir);
-}
-
-static void clean(void)
-{
-	char pub[80];
-
-	snprintf(pub, sizeof(pub), "%s.pub", path);
-	unlink(path);
-	unlink(pub);
-}
-
-static void tear_down(void)
-{
-	clean();
-	cr_expect_eq(rmdir(dir), 0);
-}
+#include "keygen.h"
 
 TestSuite(keyform, .init = set_up, .fini = tear_down, .timeout = 120);
 
 static char *made(const char *how, size_t *len)
 {
-	char command[256], *text;
+	char *text;
 
-	clean();
-	snprintf(command, sizeof(command), "ssh-keygen -q -C '' -f %s %s </dev/null", path, how);
-	cr_assert_eq(system(command), 0, "%s", command);
+	keygen(how);
 	text = keyfile_read(path, FOLDERS_STRICT, len, &why);
 	cr_assert(text, "%s", why);
 	return text;
