@@ -273,7 +273,7 @@ static void write_or_count(int priority, const char *event, const struct log_fie
 {
 	char count[80];
 
-	snprintf(count, sizeof(count), "%u lines of this log were lost: nobody read it",
+	snprintf(count, sizeof(count), "%u log lines were dropped: the log took none for a while",
 		 state.lost);
 	if (state.lost > 0 && write_line(LOG_WARNING, NULL, NULL, count))
 		state.lost = 0;

@@ -361,7 +361,7 @@ static void on_pass(void *arg)
 static void on_full(void *arg, size_t held)
 {
 	log_msg(LOG_WARNING,
-		"slow readers hold %zu bytes, the most one session may: it waits for them", held);
+		"slow local connections hold %zu bytes, the limit: the server is not read", held);
 }
 
 static void start_session(struct link *l, int fd)

@@ -188,7 +188,7 @@ static const char *check_file(const struct load *l, int fd, const struct stat *s
 		return "was replaced where it is mounted from, which is not seen here; mount it "
 		       "anew (a container: start it anew), best its folder, not the file";
 	return is_being_written(fd)
-		   ? "is open for writing by somebody; not read before that is done"
+		   ? "another process has it open for writing; it is read when that has closed it"
 		   : NULL;
 }
 

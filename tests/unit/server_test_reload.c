@@ -238,7 +238,7 @@ Test(reload, held_open)
 	cr_expect_str_empty(reload_fault(e)); /* it may not be known whether it is done */
 	for (int i = 0; i < 1500 && !*reload_fault(e); i++)
 		run(20);
-	cr_expect(strstr(reload_fault(e), "is open for writing"), "%s", reload_fault(e));
+	cr_expect(strstr(reload_fault(e), "has it open for writing"), "%s", reload_fault(e));
 	cr_expect_eq(write(fd, "\n", 1), 1);
 	cr_expect_eq(judged, 0);
 	close(fd);
