@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by monitor.c and by libevent: listeners, who is taken, and whose turn
- * it is to be handed to the spawner.  Reads nothing from a connection.
+ * Runs in the monitor, called by monitor.c and by libevent: accepts connections, applies admission,
+ * and hands each to the spawner in its turn.  Reads nothing from a connection.
  *
- * A connection that was taken waits here until the spawner has made the sessions before it; its
- * login deadline runs meanwhile, and it can be pushed out by another (admission.h).
+ * An admitted connection waits here until the spawner has forked the sessions before it; its login
+ * deadline runs meanwhile, and another connection can evict it (admission.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -16,11 +16,11 @@
 #include "monitor_internal.h"
 
 enum {
-	BACKLOG = 1024,	     /* who finds it full tries again after a second */
+	BACKLOG = 1024,	     /* if it is full, a client's kernel retries after a second */
 	ACCEPTS_A_TURN = 64, /* refusing costs little: a flood must not fill the backlog */
-	STARTS_AT_ONCE = 16, /* sessions that the spawner is making; the others wait here */
+	STARTS_AT_ONCE = 16, /* sessions that the spawner is forking; the others wait here */
 	SPARE_FILES = 64,    /* descriptors for all else */
-	TURN_MS = 250,	     /* between two looks at those that wait their turn */
+	TURN_MS = 250,	     /* between two checks of the waiting connections */
 	IDLE_SECONDS = 2,    /* see admission.h; a second less, by the clock's grain */
 };
 
@@ -53,7 +53,7 @@ void accept_on_closed(void *arg, struct conn *c)
 	accept_turn(m);
 }
 
-/* May it be taken?  Perhaps another one goes for it. */
+/* Whether peer's connection is admitted; this may evict another one. */
 static bool admit(struct monitor *m, const struct address *peer)
 {
 	static const enum limit by_verdict[] = {
@@ -87,7 +87,8 @@ static bool admit(struct monitor *m, const struct address *peer)
 	return false;
 }
 
-/* Of a source that failed few are served at a time; the others wait, and are not refused. */
+/* A source with a penalty has few connections served at a time; its others wait, and are not
+ * refused. */
 static bool is_its_turn(struct monitor *m, struct conn *c)
 {
 	struct admission *s = m->view.admission;
@@ -107,7 +108,7 @@ static bool is_its_turn(struct monitor *m, struct conn *c)
 	return false;
 }
 
-/* False: the spawner is gone (on_lost follows), and all wait for the next one. */
+/* False: the spawner died (on_lost follows), and all connections wait for the next one. */
 static bool hand_over(struct monitor *m, struct conn *c)
 {
 	if (spawner_spawn(m->spawner, c->id, c->handover.fd, c->handover.end) == 0) {
@@ -231,7 +232,8 @@ bool accept_listen(struct monitor *m)
 	return true;
 }
 
-/* Each session takes its socket here, its two others while it waits for the spawner; or dials. */
+/* A session needs one descriptor here, two more while it waits for the spawner, and those of its
+ * dials. */
 static size_t affordable(size_t files, int wanted, const char *name)
 {
 	const size_t n = files > 2 * SPARE_FILES ? (files - SPARE_FILES) / 3 : SPARE_FILES / 3;

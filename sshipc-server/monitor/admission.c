@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by accept.c, conn.c and login.c.  All sources stand in one fixed
- * array that is searched from end to end, a few times for a connection that is not logged in.  Its
- * size bounds that: 4096 places, or twice max_unauthenticated, of which only those are looked at
- * that were once taken.  Nothing here depends on how many are logged in.  Closes no connection
- * itself.
+ * Runs in the monitor, called by accept.c, conn.c and login.c.  All sources are in one fixed array
+ * that is searched from end to end, a few times for each connection that is not logged in.  Its
+ * size bounds the cost: 4096 places, or twice max_unauthenticated, of which only those that were
+ * ever used are searched.  The number of logged-in sessions does not matter here.  This file closes
+ * no connection itself.
  */
 #include "admission.h"
 
@@ -16,7 +16,7 @@
 #include "alloc.h"
 
 enum {
-	THRESHOLD = 15, /* seconds of penalty below which a source is as good as any */
+	THRESHOLD = 15, /* seconds of penalty that a source may have without effect */
 	PUNISHED_MOST = 2,
 };
 
@@ -29,18 +29,18 @@ struct network {
 struct source {
 	struct network net;
 	size_t n, served;
-	uint64_t since; /* number of the change that n is from: the lower, the longer ago */
-	time_t until;	/* when the sum of its penalties has passed */
-	time_t known;	/* until then, since a login succeeded */
+	uint64_t since; /* serial number of the last change of n: the lower, the older */
+	time_t until;	/* when its penalties have expired */
+	time_t known;	/* the source is known (a login succeeded) until then */
 	time_t spent_at;
-	long long spent; /* ms of CPU beyond its rate, then */
+	long long spent; /* ms of CPU beyond its rate, at spent_at */
 	TAILQ_HEAD(, unauth) unauth;
 };
 
 struct admission {
 	struct admission_config config;
 	struct source *sources;
-	size_t places, used; /* behind used, no place has been taken yet */
+	size_t places, used; /* places from index used on have never been used */
 	size_t unauth;
 	uint64_t changes;
 };
@@ -72,8 +72,8 @@ static bool is_free(const struct source *src, time_t now)
 	return src->n == 0 && src->until <= now && src->known <= now;
 }
 
-/* The place that a new source gets: a free one, or that of the source that has been without
- * connections for longest, of known ones last: who has many addresses would make all unknown. */
+/* The place for a new source: a free one, or that of the source longest without connections.  Known
+ * sources are replaced last, or a peer with many addresses could push them all out. */
 static struct source *find_place(struct admission *s, time_t now)
 {
 	struct source *found = NULL;
@@ -136,14 +136,14 @@ static bool is_punished(const struct source *src, time_t now)
 	return src->until - now >= THRESHOLD;
 }
 
-/* Half of a known source's share stays free for it, whatever strangers at its address do. */
+/* Half of a known source's share is reserved, whatever other clients at its address do. */
 static size_t known_most(const struct admission *s)
 {
 	return s->config.most > 2 * PUNISHED_MOST ? (size_t)s->config.most / 2 : PUNISHED_MOST;
 }
 
-/* The source that gives up a place when all are taken: the one with most, and of such the first;
- * known ones that have no more than their half only where there is no other. */
+/* The source that is evicted from when all places are in use: the first of the largest; a known one
+ * that has no more than its half only if there is no other. */
 static const struct source *find_biggest(const struct admission *s, time_t now)
 {
 	const struct source *found = NULL;
@@ -173,8 +173,8 @@ enum admission_verdict admission_ask(struct admission *s, const struct address *
 
 	*instead = NULL;
 	if (n >= (size_t)s->config.most) {
-		/* A source that holds all of its own places makes room for the newcomer: others
-		 * behind the same address get in, too. */
+		/* A source that has its whole share evicts its own oldest for the newcomer, so that
+		 * other clients behind the same address get in, too. */
 		if (oldest->started && now - oldest->started >= s->config.patience)
 			*instead = oldest;
 		return ADMISSION_TOO_MANY;
@@ -182,16 +182,16 @@ enum admission_verdict admission_ask(struct admission *s, const struct address *
 	if (!full)
 		return ADMISSION_FREE;
 	other = find_biggest(s, now);
-	/* Evicted is only from a source with at least two more, so that two equal floods do not
-	 * evict each other for ever; for a newcomer without a penalty; and of a stranger for a
-	 * known one. */
+	/* Evict only from a source with at least two more, so that two equal floods do not evict
+	 * each other for ever; or for a newcomer that has none and no penalty; or an unknown
+	 * source's for a known one. */
 	if (other && (other->n > n + 1 || (n == 0 && !(src && is_punished(src, now))) ||
 		      (other->known <= now && n < known_most(s) && src->known > now)))
 		*instead = TAILQ_FIRST(&other->unauth);
 	return ADMISSION_FULL;
 }
 
-/* How many are served at a time. */
+/* The most connections of a source that are served at a time. */
 static size_t most_served(const struct admission *s, const struct source *src, time_t now)
 {
 	return !is_punished(src, now) ? (size_t)s->config.most
@@ -279,7 +279,7 @@ void admission_spend(struct admission *s, const struct address *peer, unsigned m
 	src = find_or_add(s, peer, now);
 	src->spent = spent(src, now) + ms;
 	src->spent_at = now;
-	/* Remembered for as long as that matters, if not for its faults. */
+	/* Keep the source until its CPU excess is made up for, even without a penalty. */
 	if (src->until < now + src->spent / ADMISSION_CPU_RATE)
 		src->until = now + src->spent / ADMISSION_CPU_RATE;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by monitor.c for each request on the control socket, whose caller
- * control.c has checked.  It only writes what the monitor knows; commands that change something
- * call the files that do.
+ * control.c has checked.  It only writes the monitor's state as JSON; a command that changes
+ * something calls the file concerned.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,7 +48,8 @@ static void give_who(struct monitor_view *view, const struct control_request *r,
 	evbuffer_add_printf(out, "{\"ok\":true,\"sessions\":%zu}\n", n);
 }
 
-/* A number is an id, and nothing else: a key so named is meant by its fingerprint. */
+/* A number is always a session id: a key whose name is a number must be given by its
+ * fingerprint. */
 static bool is_meant(const struct conn *c, const char *whom)
 {
 	char id[16];

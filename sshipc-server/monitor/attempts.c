@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by dispatch.c and conn.c for what becomes no login.  ATTEMPT: logins
- * that libssh refused by itself, before it asked anyone.  They are counted with those that it asks
- * about (login.c), and logged with what their sender can do.  LEFT: how far a peer came that left.
- * Nothing here can lead to a login.
+ * Runs in the monitor, called by dispatch.c and conn.c for logins that cannot succeed.  ATTEMPT
+ * reports a login that libssh refused by itself, without a callback.  It is counted like those that
+ * libssh has a callback for (login.c), and logged with the remedy.  LEFT reports the stage that a
+ * peer reached before it left.  Nothing here can lead to a login.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "conn.h"
 
 static const struct words {
-	const char *algorithm; /* or how it begins */
+	const char *algorithm; /* name or prefix */
 	const char *reason, *remedy;
 } by_algorithm[] = {
     {"ssh-rsa", "signed with SHA-1 (ssh-rsa), which is not taken",

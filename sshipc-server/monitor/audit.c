@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by every file that knows a connection: writes the log lines about it,
- * with the fields that all events have, and limits those that a peer or a session can bring about
- * at will.  What peers sent reaches it escaped.  Decides nothing but whether a line is written.
+ * with the fields that all events have, and limits the rate of those that a peer or a session can
+ * cause at will.  Peer text must be escaped by the caller.  It decides only whether a line is
+ * written.
  */
 #include <inttypes.h>
 #include <stdio.h>

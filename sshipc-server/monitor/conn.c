@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by accept.c and monitor.c, and by libevent for what its peer says:
- * the life of a connection.  Nothing below it (conn.h) calls it.
+ * Runs in the monitor, called by accept.c and monitor.c, and by libevent for the session's
+ * messages: the life of a connection.  Nothing below it (conn.h) calls it.
  */
 #include "conn.h"
 
@@ -17,8 +17,8 @@
 
 enum {
 	MESSAGES_A_TURN = 64,
-	SIGNS_A_SECOND = 10, /* new keys cost us most */
-	AHEAD_US = 5000,     /* that a session may be of its pace before it waits */
+	SIGNS_A_SECOND = 10, /* a key exchange costs the monitor most */
+	AHEAD_US = 5000,     /* by which a session may exceed its rate before it waits */
 };
 
 static void log_violation(struct conn *c, const char *what)
@@ -39,7 +39,7 @@ static void dispose(struct conn *c)
 	free(c);
 }
 
-/* Nothing of it is left. */
+/* The session process has exited: the connection has ended. */
 static void on_gone(void *arg)
 {
 	struct conn *c = arg;
@@ -93,7 +93,8 @@ void conn_abandon(struct conn *c)
 void conn_give_way(struct conn *c, enum limit which)
 {
 	audit_limit(c, which, "ended before its login for another connection");
-	/* Or a flood from elsewhere would have its victims punished. */
+	/* An evicted connection is blameless, or a flood from elsewhere would have its victims
+	 * punished. */
 	if (c->fault == ADMISSION_NO_LOGIN &&
 	    (which == LIMIT_MAX_UNAUTHENTICATED || which == LIMIT_MAX_SESSIONS))
 		c->fault = ADMISSION_BLAMELESS;
@@ -139,7 +140,7 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
 			conn_kill(c);
 			return;
 		}
-		/* What it closes it was once given. */
+		/* CLOSED is not limited: each follows an OPEN, which was. */
 		if (m.head.type != MESSAGE_CLOSED && too_fast(c, m.head.type))
 			return;
 	}
@@ -198,7 +199,7 @@ void conn_handed_over(struct conn *c)
 	if (c->state == CONN_QUEUED)
 		c->state = CONN_STARTING;
 	c->peer.process = true;
-	c->login.proof = c->view->proof; /* as the spawner's sessions do */
+	c->login.proof = c->view->proof; /* whether this spawner's sessions pass on signatures */
 }
 
 void conn_spawned(struct conn *c, int pid)
@@ -224,7 +225,7 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 {
 	const bool crashed = WIFSIGNALED(status) && !(c->ended && WTERMSIG(status) == SIGKILL);
 
-	/* EX_SOFTWARE is the watchdog's. */
+	/* The watchdog exits with EX_SOFTWARE. */
 	if (crashed || (WIFEXITED(status) && WEXITSTATUS(status) == EX_SOFTWARE))
 		admission_punish(c->view->admission, &c->from, ADMISSION_CRASH, loop_seconds());
 	if (crashed)
@@ -236,7 +237,8 @@ void conn_exited(struct conn *c, int status, uint64_t cpu_us)
 			  WEXITSTATUS(status) == EX_SOFTWARE && !c->use
 			      ? ": it took 2 s of CPU before a login, which no honest client needs"
 			      : "");
-	/* A source that did not begin a login is not to blame. */
+	/* The CPU time of a connection that sent nothing but a banner is not charged to its
+	 * source. */
 	if (!c->use && (c->unauth.begun || !c->login.proof))
 		admission_spend(c->view->admission, &c->from, (unsigned)(cpu_us / 1000),
 				loop_seconds());

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_SERVER_CONN_H
 #define SSHIPC_SERVER_CONN_H
 /*
- * One connection, and the files that know it, the lowest first: each calls only those before it.
+ * One connection, and the functions of the files that handle it, the lowest first: each file calls
+ * only those before it.
  */
 #include "monitor.h"
 #include "peer.h"
@@ -11,24 +12,24 @@
 struct channel {
 	struct conn *c;
 	uint32_t id;
-	/* CHANNEL_REFUSED: after PENDING; the session still has to say CLOSED */
+	/* CHANNEL_REFUSED: refused after PENDING; the session has not sent CLOSED yet */
 	enum { CHANNEL_DIALLING, CHANNEL_OPEN, CHANNEL_REFUSED } state;
 	bool pending_sent;
 	struct dial *dial;
-	bool counted; /* among the dials of key and server, until its answer is taken */
+	bool counted; /* counted as a dial of key and server, until its answer is sent */
 	struct event *timer;
 	int fd, error; /* the answer */
 	bool one_way;
 	time_t opened;
 };
 
-/* Of an open or a request. */
+/* The last refusal of an open or a request. */
 struct refusal {
 	enum policy_verdict verdict;
 	char text[512]; /* "": none yet */
 };
 
-/* What one key has open.  Shared by its sessions, freed with the last. */
+/* Sessions, channels and dials of one key.  Shared by its sessions, freed with the last. */
 struct key_use {
 	LIST_ENTRY(key_use) entry;
 	LIST_HEAD(, conn) conns; /* newest first */
@@ -37,75 +38,75 @@ struct key_use {
 	uint8_t digest[KEYLINE_DIGEST];
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
-	size_t sessions; /* each until its process is gone */
+	size_t sessions; /* each counts until its process has exited */
 	size_t channels, dials;
-	struct refusal last_refusal; /* that of any of its sessions */
-	struct conn *waiter;	     /* a login that waits for an older session to be given up */
+	struct refusal last_refusal; /* of any of its sessions */
+	struct conn *waiter;	     /* a login that waits until an older session has ended */
 };
 
 /* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
  * before ENDING or GONE. */
 enum conn_state {
-	CONN_QUEUED,   /* the spawner does not have it yet */
-	CONN_STARTING, /* it has, and has not said that it forked */
+	CONN_QUEUED,   /* not yet handed to the spawner */
+	CONN_STARTING, /* handed to the spawner, which has not yet reported the fork */
 	CONN_LOGIN,
 	CONN_WAITING, /* its login waits for an older session of its key */
 	CONN_UP,
-	CONN_ENDING, /* END was sent: it is killed when it has not gone in time */
-	CONN_GONE, /* it is cut: no message of it is read, only the end of its process is awaited */
+	CONN_ENDING, /* END was sent: its process is killed if it has not exited in time */
+	CONN_GONE,   /* cut: its messages are not read, only the exit of its process is awaited */
 };
 
-/* How a connection gets to the spawner.  accept.c alone writes it. */
+/* The hand-over of a connection to the spawner.  Written by accept.c alone. */
 struct handover {
 	LIST_ENTRY(conn) of_id;
 	TAILQ_ENTRY(conn) in_queue; /* while QUEUED */
 	struct spawner *spawner;    /* from STARTING on */
 	int fd, end;	  /* while QUEUED: the connection, the session's end of the pair */
-	bool wait_logged; /* a line has said that it waits (max_penalty) */
+	bool wait_logged; /* its wait (max_penalty) has been logged */
 };
 
-/* What a peer sends to log in; ssh offers a certificate beside each key, so that one takes nothing
- * from the keys' number. */
+/* What a peer sends to log in, counted by kind; ssh offers a certificate beside each key, so
+ * certificates are not counted as keys. */
 enum login_count { LOGIN_QUERIES, LOGIN_SIGNATURES, LOGIN_CERTIFICATES, LOGIN_COUNTS };
 
 /* A connection's login, granted or not.  login.c, attempts.c and signing.c write it. */
 struct login {
-	struct event *grace;		    /* login_grace: it is told to end when that is over */
+	struct event *grace;		    /* login_grace: END is sent when it expires */
 	bool proof;			    /* a login must come with its signature */
 	uint8_t session_id[SIGNATURE_HASH]; /* the first exchange hash, which hostkey signed */
 	size_t session_id_len;
 	const struct hostkey *hostkey;
 	unsigned counts[LOGIN_COUNTS];
-	bool user_verified;		       /* by the token that signed the last login */
-	char client[640];		       /* user and version that it claims */
-	char version[LOG_ESCAPED];	       /* the latter, escaped */
-	char refused_key[KEYLINE_FINGERPRINT]; /* listed, and proved to be its peer's; "": none */
-	char methods[64];		       /* other than publickey that were tried */
-	const struct stage *stage; /* how far the session says that it got; NULL: not said */
-	char last_words[640];	   /* escaped: what its peer sent first, and why it ended */
-	struct key_use *awaited;   /* while WAITING: the key whose older session is to go */
-	struct event *wait;	   /* then the login is decided again */
+	bool user_verified;		       /* by the security key of the last login */
+	char client[640];		       /* user name and version that the peer claims */
+	char version[LOG_ESCAPED];	       /* that version, escaped */
+	char refused_key[KEYLINE_FINGERPRINT]; /* fingerprint of a listed key whose signature was
+						  good; "": none */
+	char methods[64];		       /* methods tried, other than publickey */
+	const struct stage *stage;	       /* that the session reported; NULL: none yet */
+	char last_words[640];	 /* escaped: the peer's first bytes, and why the session ended */
+	struct key_use *awaited; /* while WAITING: the key whose older session is to end */
+	struct event *wait;	 /* while WAITING: the timer that decides the login again */
 };
 
 /* A session's channels.  opens.c writes it; grant in login.c makes the slots. */
 struct opens {
 	struct channel **slots;	 /* max_channels of them, and one for .status; NULL before login */
-	size_t count;		 /* open now, without .status */
-	size_t granted, refused; /* so far */
+	size_t count;		 /* channels open now, without .status */
+	size_t granted, refused; /* opens so far */
 	struct refusal last_refusal;
 };
 
-/* What the log lines about a connection begin with, and how many kinds there were.  audit.c writes
- * it. */
+/* The prefix of the log lines about a connection, and its rate limit.  Written by audit.c. */
 struct audit {
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
-	unsigned minute, kinds; /* different lines in that minute of ratelimit.h */
+	unsigned minute, kinds; /* different lines logged in that minute of ratelimit.h */
 };
 
-/* For ctl and .status.  The bytes are what the session claims. */
+/* Activity that ctl and .status show.  The session claims the byte counts; nothing checks them. */
 struct activity {
-	time_t since;			     /* accepted; monotonic */
-	time_t last;			     /* STATS changed, or a channel was opened or closed */
+	time_t since; /* accepted; monotonic */
+	time_t last;  /* when STATS changed, or a channel was opened or closed */
 	uint64_t to_endpoint, from_endpoint; /* bytes */
 };
 
@@ -115,16 +116,16 @@ struct conn {
 	uint32_t id;
 	struct address from;
 	enum conn_state state;
-	bool ended; /* by the monitor: a SIGKILL is then no crash */
+	bool ended; /* ended by the monitor: a SIGKILL is then no crash */
 	struct peer peer;
 	struct handover handover;
 	struct unauth unauth;
-	enum admission_fault fault; /* its source's, should it end before its login */
+	enum admission_fault fault; /* the penalty of its source, should it end before its login */
 	struct login login;
-	const struct allow_entry *entry; /* of the list in force; NULL before login, and after the
-					    key was taken off the list */
-	const struct endpoint *endpoint; /* that the login was for */
-	struct key_use *use; /* what this key has open, over all its sessions; NULL before login */
+	const struct allow_entry *entry; /* line of the list in force; NULL before login, and after
+					    the key was removed from the list */
+	const struct endpoint *endpoint; /* the endpoint of the login */
+	struct key_use *use;		 /* shared by all sessions of its key; NULL before login */
 	LIST_ENTRY(conn) of_key;
 	struct {
 		bool asked, answered; /* CHECK was sent; the peer has shown life since (ALIVE) */
@@ -132,60 +133,62 @@ struct conn {
 	struct opens opens;
 	struct activity activity;
 	struct {
-		time_t warned_for; /* the end by the clock that was announced */
+		time_t warned_for; /* the end by the clock that a warning has announced */
 		char reason[128];  /* why it was ended, for the summary of a reload */
 	} revoke;
 	struct audit audit;
 };
 
-/* What became of a session's message; all but HANDLED is a violation of the protocol. */
+/* The result of handling a session's message; all but HANDLED is a violation of the protocol. */
 enum handled {
 	HANDLED_WRONG,	  /* a field is wrong */
-	HANDLED_UNPROVED, /* a login without the key's signature */
+	HANDLED_UNPROVED, /* the login has no good signature of its key */
 	HANDLED,
 };
 
 /* ---- audit.c ---- */
 
-/* One event of the audit schema: the connection's name goes before the text, session, source, key,
- * fingerprint and endpoint before the fields more (NULL for none). */
+/* Logs one event of the audit schema: the connection's name goes before the text; session, source,
+ * key, fingerprint and endpoint go before the fields of more (NULL for none). */
 void audit_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Before a line that the peer or the session can bring about at will.  False: it is counted
- * (ratelimit.h), or the session has had its share for this minute.  text: what makes it another
- * line than others of this event about the same key, or, before login, address. */
+/* To be asked before a line that a peer or session can cause at will.  False: do not log it; it is
+ * counted (ratelimit.h), or the session has used its share of this minute.  text: what
+ * distinguishes this line from others of the event about the same key (before login: address). */
 bool audit_may_log(struct conn *c, const char *event, const char *text);
 
-/* Counts that a limit was reached, and logs it as such a line. */
+/* Counts that a limit was reached, and logs it through audit_may_log. */
 void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Its name in log lines, after peer or key changed. */
+/* Sets the connection's name in log lines; to be called after its peer or key changed. */
 void audit_name(struct conn *c);
 
 /* ---- keyuse.c: what a key has open ---- */
 
-/* NULL: nothing. */
+/* The key_use of a key by its digest; NULL: the key has no session. */
 struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest);
 
-/* What the policy says of a login of its peer at now with that line (NULL: the key has none) for
- * that endpoint. */
+/* The policy's verdict on a login from c's address at that time with that line (NULL: the key has
+ * none) to that endpoint. */
 enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry *entry,
 				  const struct endpoint *endpoint, time_t now);
 
-/* c is one of its sessions, from now on until keyuse_leave: its process is gone. */
+/* Counts c as a session of the key, until keyuse_leave, which is called when its process has
+ * exited. */
 void keyuse_enter(struct conn *c, const struct keyline *key);
 void keyuse_leave(struct conn *c);
 
-/* c waits for one of them to end no more, which is safe to say of one that does not. */
+/* c no longer waits for an older session of its key to end; does nothing if c was not waiting. */
 void keyuse_wait_over(struct conn *c);
 
-/* Wakes who waits where there is room, or where every session has answered and none is ending. */
+/* Wakes the login that waits once the key has a free place, or every older session has answered
+ * CHECK and none is ending. */
 void keyuse_wake(struct monitor_view *view, const struct key_use *u);
 
-/* How many sessions a key may have: what its line says; else no key may have all places, or its
- * owner could keep out everybody. */
+/* The most sessions that a key may have: its line's max-sessions, else half of the server's, so
+ * that the owner of one key cannot lock out the others. */
 size_t keyuse_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
 /* ---- status.c ---- */
@@ -193,31 +196,32 @@ size_t keyuse_most_sessions(const struct monitor_view *view, const struct keylin
 enum { STATUS_TEXT = 16384 }; /* room for any answer */
 
 enum access {
-	ACCESS_UNKNOWN, /* it is not there, or has an access control list */
+	ACCESS_UNKNOWN, /* the socket does not exist, or has an access control list */
 	ACCESS_NO,
 	ACCESS_YES
 };
 
-/* May the user that dials connect to a Unix socket?  By owner, group and mode of the socket and of
- * the folders above it, without a connect: the monitor may be root, the dialler is not. */
+/* Whether the user of the dialler may connect to a Unix socket, by owner, group and mode of the
+ * socket and of the folders above it, without a connect: the monitor may be root, the dialler is
+ * not. */
 enum access access_to(const struct launch_user *user, const char *path);
 
-/* What its key's owner, and an administrator, may know of one that is logged in: one JSON object.
- * last_refusal: its own, or the key's. */
+/* Writes one JSON object about a session that is logged in, as its key's owner and an administrator
+ * may see it.  last_refusal: the session's own, or the key's. */
 void status_put(const struct conn *c, const struct refusal *last_refusal, struct json_out *o);
 
-/* That and a newline in a socket, whose other end is returned: connected, complete, never blocking.
- * -1 with errno. */
+/* Writes that object and a newline into a socket pair and returns the other end: the whole answer
+ * is already in it, so a read never blocks.  -1 with errno. */
 int status_socket(const struct conn *c);
 
-/* The endpoint's object in it, or in an array (name NULL); for who may know its address, with that.
- */
+/* Writes the endpoint's object in it, or in an array (name NULL); with its address for a reader who
+ * may know that. */
 void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e,
 			 const char *name, bool address, struct json_out *o);
 
 /* ---- opens.c ---- */
 
-/* OPEN and CLOSED messages. */
+/* Handle OPEN and CLOSED messages. */
 enum handled opens_on_open(struct conn *c, struct message *m);
 enum handled opens_on_closed(struct conn *c, struct message *m);
 
@@ -225,61 +229,62 @@ enum handled opens_on_closed(struct conn *c, struct message *m);
 void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		  enum policy_verdict verdict);
 
-/* Nothing is dialled for it any more, and what is under way is given up. */
+/* Cancels the connection's dials under way; no further one is started. */
 void opens_stop(struct conn *c);
 
 void opens_release_all(struct conn *c);
 
 /* ---- revoke.c ---- */
 
-/* Tells the session to disconnect with reason; which is killed when it has not gone after half a
- * second. */
+/* Sends END to the session, which disconnects with that reason; its process is killed if it has not
+ * exited after half a second. */
 void revoke_end(struct conn *c, const char *reason);
 
-/* Ends it for the administrator uid. */
+/* Ends the session on behalf of the administrator uid. */
 void revoke_dismiss(struct conn *c, unsigned uid);
 
-/* For reload.h; view is a struct monitor_view.  Ends each session that list, in force from now on,
- * or the time refuses; a summary is written.  event: "reload" or "clock". */
+/* Called through reload.h; view is a struct monitor_view.  Ends each session that list, in force
+ * from now on, or the clock refuses, and writes a summary.  event: "reload" or "clock". */
 void revoke_refused(void *view, const struct allowlist *list, const char *event, char *summary,
 		    size_t size);
 
-/* When the clock alone can change the next verdict, or when a warning of it is due; 0: never. Gives
- * such warnings. */
+/* The earliest time at which the clock alone can change a session's verdict, or a warning of that
+ * is due; 0: never.  Logs the warnings that are due. */
 time_t revoke_next_change(void *view, time_t now);
 
-/* When the clock alone can change its verdict, or when a warning of that is due; 0: never.  Gives
- * the warning. */
+/* The same for one session: when the clock alone can change its verdict, or a warning of that is
+ * due; 0: never.  Logs the warning if it is due. */
 time_t revoke_conn_change(struct conn *c, time_t now);
 
 /* ---- signing.c ---- */
 
-/* SIGN messages: the session's key exchanges. */
+/* Handles SIGN messages, which ask for the host key's signature in a key exchange. */
 enum handled signing_on_sign(struct conn *c, struct message *m);
 
-/* Whether its signature is that of a login in this session. */
+/* Whether the signature in m is good for a login of this session. */
 enum signature_verdict signing_check(const struct conn *c, const struct message_authorize *m);
 
 /* ---- login.c ---- */
 
-/* Counts; false: there were too many, and the connection is told to end. */
+/* Counts one of that kind; false: there were too many, and the connection was sent END. */
 bool login_count(struct conn *c, enum login_count which);
 
-/* The line of a key, or NULL; its fingerprint. */
+/* The allow list's line of a key, or NULL; also writes the key's fingerprint. */
 const struct allow_entry *login_find_key(const struct conn *c, const uint8_t *blob, size_t len,
 					 char fingerprint[KEYLINE_FINGERPRINT]);
 
-/* PROBE, AUTHORIZE and ALIVE messages. */
+/* Handle PROBE, AUTHORIZE and ALIVE messages. */
 enum handled login_on_probe(struct conn *c, struct message *m);
 enum handled login_on_authorize(struct conn *c, struct message *m);
 enum handled login_on_alive(struct conn *c, struct message *m);
 
-/* Its login is decided no more. */
+/* Cancels the connection's login, with its timers. */
 void login_stop(struct conn *c);
 
 /* ---- attempts.c ---- */
 
-/* ATTEMPT messages: logins that libssh refused by itself.  LEFT messages: how far it came. */
+/* Handle ATTEMPT messages (a login that libssh refused by itself) and LEFT messages (the stage a
+ * peer reached that left before login). */
 enum handled attempts_on_attempt(struct conn *c, struct message *m);
 enum handled attempts_on_left(struct conn *c, struct message *m);
 
@@ -288,8 +293,8 @@ void attempts_log_end(struct conn *c);
 
 /* ---- dispatch.c ---- */
 
-/* Acts on a message, by the table of what may be said in which state; well_formed: message_recv
- * says so.  What is wrong with it, or NULL. */
+/* Checks a message against the table of what a session may send in which state, and handles it.
+ * well_formed: the result of message_recv.  Returns what is wrong with the message, or NULL. */
 const char *dispatch(struct conn *c, struct message *m, bool well_formed);
 
 /* ---- answers.c ---- */
@@ -297,35 +302,39 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed);
 struct control_request;
 struct evbuffer;
 
-/* What the control socket answers: JSON, a line an object, the last one telling whether it went
- * well.  Names that the status answer has too mean the same here.  Does what r asks for and writes
- * the whole answer.  view: a struct monitor_view. */
+/* Carries out a request of the control socket and writes the whole answer: JSON, one object a line,
+ * the last of which has the result.  Fields that the status answer has too mean the same here.
+ * view: a struct monitor_view. */
 void answers_give(void *view, const struct control_request *r, struct evbuffer *out);
 
-/* ---- conn.c: its life, from accept to the end of its process ---- */
+/* ---- conn.c: the life of a connection, from accept to the exit of its process ---- */
 
 /* sock: our end of the pair, non-blocking, taken over.  view->closed is called once, when the
- * connection and its process are gone; conn is freed after it. */
+ * connection is closed and its process has exited; conn is freed after it. */
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock);
 
-/* The spawner has it: from now on there is, or will be, a process, whose end is awaited. */
+/* The spawner has the connection: from now on there is, or will be, a process, whose exit is
+ * awaited. */
 void conn_handed_over(struct conn *c);
 
-/* The session process was forked.  Or it could not be: pid is a negative errno. */
+/* The session process was forked; or the fork failed: pid is a negative errno. */
 void conn_spawned(struct conn *c, int pid);
 
-/* It exited; status as of waitpid(2).  Logged when it was not a clean exit that nobody here asked
- * for.  Without a login its source pays for the CPU that it took. */
+/* The session process exited; status as of waitpid(2).  Logs an exit that was not clean and that
+ * the monitor did not ask for.  If it never logged in, its CPU time is charged to its source. */
 void conn_exited(struct conn *c, int status, uint64_t cpu_us);
 
-/* At once: dials and our end of the pair are closed, the spawner is told to kill the process.  The
- * connection has ended, is logged as ended and counted no more when that is gone. */
+/* Ends the connection at once: closes its dials and our end of the pair, and orders the spawner to
+ * kill the process.  Only when the process has exited is the end logged and the connection no
+ * longer counted. */
 void conn_kill(struct conn *c);
 
-/* The server ends before it does: logs which process is left, and why, and forgets it. */
+/* The server exits before this connection's process does: logs the process that is left, and why,
+ * and frees c. */
 void conn_abandon(struct conn *c);
 
-/* The same for one that is not logged in and makes room: which limit asks for it. */
+/* The same as conn_kill for a connection without a login that is evicted; which: the limit that was
+ * reached. */
 void conn_give_way(struct conn *c, enum limit which);
 
 #endif

@@ -89,7 +89,7 @@ static void drop(struct client *k)
 	bufferevent_free(k->stream);
 	event_free(k->deadline);
 	free(k);
-	event_add(c->event, NULL); /* there is room again */
+	event_add(c->event, NULL); /* a client has left: accept the next one */
 }
 
 static void on_end(struct bufferevent *stream, short what, void *arg)
@@ -97,7 +97,7 @@ static void on_end(struct bufferevent *stream, short what, void *arg)
 	drop(arg);
 }
 
-/* All is written. */
+/* The whole answer is written. */
 static void on_written(struct bufferevent *stream, void *arg)
 {
 	drop(arg);
@@ -109,7 +109,7 @@ static void answer(struct client *k, const char *line, size_t len)
 	struct control_request r = {.uid = k->uid};
 	const char *why = NULL;
 
-	bufferevent_disable(k->stream, EV_READ); /* one request is all */
+	bufferevent_disable(k->stream, EV_READ); /* one request for each connection */
 	if (control_parse(line, len, &r, &why) != 0)
 		control_refuse(out, why);
 	else

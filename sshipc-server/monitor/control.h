@@ -2,11 +2,11 @@
 #ifndef SSHIPC_SERVER_CONTROL_H
 #define SSHIPC_SERVER_CONTROL_H
 /*
- * The control socket of the monitor: who may ask, one request line, one answer, deadlines.  What
- * the answers are is answers.c's; the asking program is ctl.h's.
+ * The control socket of the monitor: checks the caller, reads one request line, sends one answer,
+ * keeps the deadline.  answers.c makes the answers; ctl.h is the client.
  *
  * sshipc-server(8), CONTROL, has the protocol.  Nothing here blocks the loop: a caller that is
- * slow, silent or talks nonsense is cut after CONTROL_SECONDS and delays nobody.
+ * slow, silent or sends garbage is disconnected after CONTROL_SECONDS and delays no other.
  */
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -23,7 +23,7 @@ enum control_command { CONTROL_WHO, CONTROL_KILL, CONTROL_RELOAD, CONTROL_STATUS
 struct control_request {
 	enum control_command command;
 	char whom[CONTROL_REQUEST]; /* KILL: an id, a key's name or a fingerprint */
-	unsigned uid;		    /* that asks */
+	unsigned uid;		    /* of the caller */
 };
 
 /* Parses a line without its newline: a word, and for kill one blank and another word; printable
@@ -42,11 +42,11 @@ struct control *control_new(struct event_base *base, const char *path,
 			    void *arg, char err[CONTROL_ERROR]);
 void control_free(struct control *c);
 
-/* The same rule, asked before a start; SETTINGS_CONTROL's folder may be missing.  0, or -1 as
- * above. */
+/* Checks the folder by the same rule before a start; SETTINGS_CONTROL's folder may be missing.  0,
+ * or -1 as above. */
 int control_check(const char *path, char err[CONTROL_ERROR]);
 
-/* Writes the last line of an answer that is none. */
+/* Writes the last line of an answer that refuses the request. */
 void control_refuse(struct evbuffer *out, const char *error);
 
 #endif

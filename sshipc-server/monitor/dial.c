@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by opens.c and monitor.c, and by libevent for what the dialler says.
- * Never waits for it; what its socket does not take at once is sent later, in order.
+ * Runs in the monitor, called by opens.c and monitor.c, and by libevent for the dialler's messages.
+ * Never blocks on the dialler; orders that its socket does not accept at once are queued
+ * (outbox.h).
  */
 #include "dial.h"
 
@@ -32,11 +33,11 @@ struct dialler {
 	int sock;
 	struct event *event;
 	struct outbox outbox;
-	TAILQ_HEAD(, dial) dials; /* the process's, in the order in which they were asked for */
+	TAILQ_HEAD(, dial) dials; /* those of the process, in the order of their requests */
 	uint32_t last_id;
 };
 
-/* Also the connect_done of our own. */
+/* Also the connect_done of a dial that the monitor makes itself. */
 static void finish(void *dial, int fd, int error)
 {
 	const struct dial was = *(const struct dial *)dial;
@@ -69,7 +70,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 
 	if (rc < 0 && errno == EAGAIN)
 		return;
-	if (rc < 0 && errno == EBADMSG) { /* no descriptor was free for an answer: whose? */
+	if (rc < 0 && errno == EBADMSG) { /* no descriptor was free: whose answer is unknown */
 		fail_all(d);
 		return;
 	}
@@ -87,7 +88,7 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 	if (it) {
 		TAILQ_REMOVE(&d->dials, it, entry);
 		finish(it, fd, fd >= 0 ? 0 : m.not_dialled.error);
-	} else if (fd >= 0) { /* cancelled meanwhile */
+	} else if (fd >= 0) { /* the dial was cancelled meanwhile */
 		close(fd);
 	}
 }
@@ -179,7 +180,7 @@ void dial_cancel(struct dial *d)
 		const struct message_head cancel = {MESSAGE_CANCEL, d->id};
 
 		TAILQ_REMOVE(&d->owner->dials, d, entry);
-		if (outbox_forget(&d->owner->outbox, d) == 0) /* it was sent */
+		if (outbox_forget(&d->owner->outbox, d) == 0) /* DIAL was sent already */
 			outbox_send(&d->owner->outbox, &cancel, -1, NULL, NULL);
 	}
 	free(d);

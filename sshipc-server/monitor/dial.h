@@ -2,8 +2,8 @@
 #ifndef SSHIPC_SERVER_DIAL_H
 #define SSHIPC_SERVER_DIAL_H
 /*
- * Dials of the monitor: it connects by itself (connect.h) or, when it is root, has the dialler do
- * so (dialler.h), of which this is the monitor's side.
+ * Dials of the monitor.  The monitor connects by itself (connect.h) or, when it is root, has the
+ * dialler process connect (dialler.h); this is the monitor's side of it.
  */
 #include "connect.h"
 #include "endpoint.h"
@@ -16,8 +16,8 @@ struct dialler_setup {
 	const struct endpoint *endpoints; /* must outlive the dialler */
 	size_t n;
 	int timeout;			/* seconds until a dial is given up */
-	const struct launch_user *user; /* demote: the dialler's */
-	/* It died (all dials were reported as failed); code and text as of spawner_ops. */
+	const struct launch_user *user; /* the dialler's user; demote: there is a dialler process */
+	/* The dialler died (all dials were reported as failed); code and text as of spawner_ops. */
 	void (*lost)(void *arg, int code, const char *text);
 	void *arg;
 };
@@ -26,12 +26,12 @@ struct dialler_setup {
 struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup);
 void dialler_free(struct dialler *d);
 
-/* Starts one to endpoint i, from source (unset: the kernel's choice; copied).  done is called once,
- * perhaps before this returns, in which case NULL is returned. */
+/* Starts a dial to endpoint i, from source (unset: the kernel's choice; copied).  done is called
+ * once, perhaps before this returns, in which case NULL is returned. */
 struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *source,
 			  connect_done *done, void *arg);
 
-/* Ends it without a report. */
+/* Cancels the dial without calling done. */
 void dial_cancel(struct dial *d);
 
 #endif

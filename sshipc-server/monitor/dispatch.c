@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by conn.c for each message of a session: holds it to the table of
- * message.c in the state of the connection, and hands it to its handler.  Handlers that need no
- * file of their own are here.
+ * message.c in the state of the connection, and hands it to its handler.  Short handlers are in
+ * this file.
  */
 #include <string.h>
 
@@ -35,7 +35,7 @@ static enum handled on_refuse(struct conn *c, struct message *m)
 		return HANDLED;
 	}
 	log_escape(&what, r.host, r.host_len);
-	/* Every client tries "none" first, to learn the methods. */
+	/* Not logged: every client tries "none" first, to get the list of methods. */
 	if (strcmp(what.s, "none") != 0)
 		c->fault = ADMISSION_REFUSED;
 	if (!strstr(c->login.methods, what.s))

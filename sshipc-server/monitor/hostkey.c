@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, which signs, and in the starting server, which reads and makes keys; called
- * by start-up, signing.c and the spawner's proxy.  The private halves leave it as signatures only,
- * and it calls libcrypto, never libssh.
+ * by start-up, signing.c and the spawner's proxy.  Private keys leave the monitor only as
+ * signatures, and this file calls libcrypto, never libssh.
  */
 #include "hostkey.h"
 
@@ -21,7 +21,7 @@
 #include "signature.h"
 
 enum {
-	LOCKED = 1 << 18, /* bytes of memory for all that is secret */
+	LOCKED = 1 << 18, /* bytes of locked memory for all secrets */
 	SEED = 32,
 };
 
@@ -34,7 +34,8 @@ static BIGNUM *take_number(struct field_reader *r)
 	return BN_bin2bn(f.p, (int)f.len, BN_secure_new());
 }
 
-/* libcrypto would derive the public half and not look at the one that stands there. */
+/* libcrypto derives the public key from the seed and would not check the one in the file: compare
+ * them. */
 static EVP_PKEY *take_ed25519(struct field_reader *r)
 {
 	const struct field public = field_take(r), secret = field_take(r);
@@ -71,7 +72,7 @@ static EVP_PKEY *take_ecdsa(struct field_reader *r)
 
 static EVP_PKEY *take_rsa(struct field_reader *r)
 {
-	/* As they stand there; then what is d modulo each prime less one. */
+	/* In the order of the file; then d modulo (p - 1) and d modulo (q - 1). */
 	static const char *const names[8] = {
 	    OSSL_PKEY_PARAM_RSA_N,	   OSSL_PKEY_PARAM_RSA_E,
 	    OSSL_PKEY_PARAM_RSA_D,	   OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
@@ -108,7 +109,7 @@ static EVP_PKEY *take_key(struct field_reader *r)
 	if (type.len == 0 || memcmp(type.p, KEYFILE_MAGIC, sizeof(KEYFILE_MAGIC)) != 0)
 		return NULL;
 	cipher = field_take(r);
-	field_take(r); /* how a passphrase would become a key */
+	field_take(r); /* KDF name and options */
 	field_take(r);
 	if (cipher.len != 4 || memcmp(cipher.p, "none", 4) != 0 || field_take_u32(r) != 1)
 		return NULL;
@@ -166,13 +167,13 @@ static EVP_PKEY *from_pem(const char *text)
 
 /* ---- keys ---- */
 
-/* Its first row of key_types. */
+/* The first row of key_types that fits the key. */
 static const struct key_type *type_of(const struct hostkey *k)
 {
 	return keyline_check_blob(k->blob, k->blob_len, NULL);
 }
 
-/* Takes the key over.  Both halves must belong together. */
+/* Takes key over.  Checks that its private and public parts belong together. */
 static struct hostkey *new_key(EVP_PKEY *key)
 {
 	struct signature s = {.len = sizeof(s.raw)};
@@ -212,7 +213,7 @@ struct hostkey *hostkey_load(const char *path, const char **why)
 	size_t len;
 	char *text;
 
-	/* Where the limit allows no locked memory it is as good otherwise. */
+	/* If RLIMIT_MEMLOCK allows no locked memory, libcrypto uses ordinary memory. */
 	if (!CRYPTO_secure_malloc_initialized())
 		CRYPTO_secure_malloc_init(LOCKED, 64);
 	text = keyfile_read(path, FOLDERS_STRICT, &len, why);
@@ -224,7 +225,7 @@ struct hostkey *hostkey_load(const char *path, const char **why)
 			       "bits or more); make one with: sshipc-server --generate-hostkey "
 			       "FILE",
 			       path);
-	if (k && len >= KEYFILE_TEXT) { /* no HOSTKEY has room for it */
+	if (k && len >= KEYFILE_TEXT) { /* it would not fit into a HOSTKEY message */
 		*why = reasonf("%s: %zu bytes are too many for a host key; leave only the key in "
 			       "it, or make one with: sshipc-server --generate-hostkey FILE",
 			       path, len);

@@ -7,12 +7,12 @@
  */
 #include "keyfile.h"
 
-/* Others read the public half and the text. */
+/* Other files read blob and text only. */
 struct hostkey {
 	EVP_PKEY *key;
-	uint8_t blob[KEYLINE_BLOB_MAX]; /* its public half (RFC 4253 section 6.6) */
+	uint8_t blob[KEYLINE_BLOB_MAX]; /* the public key (RFC 4253 section 6.6) */
 	size_t blob_len;
-	char *text; /* that it was read from */
+	char *text; /* of the file that it was read from */
 };
 
 /* Reads an unencrypted private key: OpenSSH's own form (PROTOCOL.key) or PEM; Ed25519, ECDSA, or
@@ -21,12 +21,13 @@ struct hostkey *hostkey_load(const char *path, const char **why);
 struct hostkey *hostkey_parse(const char *text); /* the same from its text, or NULL */
 void hostkey_free(struct hostkey *k);
 
-/* Signs for the algorithm; false where the key is of another one.  *len: the room, then the
- * signature's length. */
+/* Signs hash with that algorithm; false if the key is of another one.  *len: the size of the
+ * buffer, then the signature's length. */
 bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t *hash, size_t n,
 		  uint8_t *raw, size_t *len);
 
-/* Of two of the same type, as a key exchange names it, a server shows one only. */
+/* Whether two keys have the same type as a key exchange names it; a server offers only one of
+ * such. */
 bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b);
 
 #endif

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor: what one key has open, over all its sessions, and the login that waits for
- * one of them.  Called by login.c, status.c and conn.c; sends nothing.
+ * Runs in the monitor: counts sessions, channels and dials of a key over all its sessions, and
+ * wakes the login that waits for one of them.  Called by login.c, status.c and conn.c; sends
+ * nothing.
  *
- * max-sessions and max-channels count over all sessions of a key, each until its process is gone; a
- * login that finds no room while one is ending waits for that end.  With replace-old a login that
- * finds no room waits: each older session gets CHECK, sends a keepalive request, and says ALIVE at
- * the peer's next byte (at once where it is not reading).  When all have answered, one has gone, or
- * 3 s are over, the login is decided anew with all that is in force then: if there is still no
- * room, the oldest session that said nothing is ended, and the login waits up to 1.5 s more for its
- * end; if all live, the login is refused.  One login of a key waits at a time; login_grace goes on
- * meanwhile.
+ * max-sessions and max-channels count over all sessions of a key, each until its process has
+ * exited; a login above max-sessions waits if a session is ending.  With replace-old any login
+ * above max-sessions waits: each older session gets CHECK, sends a keepalive request, and sends
+ * ALIVE at the peer's next byte (at once if its reading is suspended).  When all have answered, one
+ * has ended, or 3 s are over, the login is decided anew by the rules then in force: if there is
+ * still no free place, the oldest session that did not answer is ended, and the login waits up to
+ * 1.5 s more for that end; if all are alive, the login is refused.  One login of a key waits at a
+ * time; login_grace goes on meanwhile.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called once by monitor.c: after everything is bound, before the first helper
- * starts.  It only collects what stays allowed; what it forgets is gone until the next start.
+ * starts.  It only collects the rules; an access that no rule allows is denied until the next
+ * start.
  */
 #include "landlock_rules.h"
 
@@ -24,15 +25,16 @@ static int allow_folder(int list, const char *path, enum landlock_access access)
 	return landlock_allow(list, dirname(copy), access);
 }
 
-/* Beneath "/" is everything; memory without a file has such a name, too. */
+/* Of a path directly in "/" only the file is allowed, since the folder is everything; memory
+ * without a file has such a name, too. */
 static int allow_code(int list, const char *path)
 {
 	return strrchr(path, '/') == path ? landlock_allow(list, path, LANDLOCK_READ)
 					  : allow_folder(list, path, LANDLOCK_READ);
 }
 
-/* The dialler is our program executed again: it, and all that it has loaded, is mapped here.  What
- * sshipc-session maps it has said. */
+/* The dialler is our own program executed again, so its files are those mapped here.
+ * sshipc-session has reported the files that it maps. */
 static int allow_programs(int list, const char *files)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -64,9 +66,9 @@ struct links {
 	int list, rc;
 };
 
-/* A release is chosen by a link to one of the folders beside it: where that leads beneath its own
- * folder it may come to lead elsewhere there.  Otherwise what it led to would have to be left open,
- * with all that is between. */
+/* A release is often a link to a folder beside it.  A link that leads beneath its own folder may be
+ * changed to another target there; a link that leads elsewhere may not, since the rules would have
+ * to allow all that is between. */
 static void follow_link(void *arg, const struct folders_step *step)
 {
 	struct links *l = arg;
@@ -89,7 +91,8 @@ static int allow_files(int list, const struct settings *s)
 {
 	struct links links = {.s = s, .list = list};
 
-	/* Users, the linker's and OpenSSL's settings; the clock's; libraries look into the rest. */
+	/* /etc has users and the settings of linker and OpenSSL; then time zones; libraries read
+	 * the others. */
 	static const char *const read[] = {"/etc", "/usr/share/zoneinfo", "/proc/sys",
 					   "/dev/urandom"};
 	char real[PATH_MAX];
@@ -122,7 +125,7 @@ int landlock_rules_apply(const struct settings *s, const char *files)
 {
 	int list;
 
-	/* A debugger or a sanitizer has files of its own. */
+	/* A debugger or a sanitizer needs files that no rule names. */
 	if (s->unsafe_no_sandbox || confine_is_sanitized())
 		return 0;
 	list = landlock_begin();

@@ -23,7 +23,8 @@
 #include "confine.h"
 #include "helper.h"
 
-/* A name, or a uid, which need not have one: its gid is the same number then.  False: neither. */
+/* Finds a user by name or uid; a uid without an entry has the same number as gid.  False: name is
+ * neither. */
 static bool find_user(const char *name, struct launch_user *out)
 {
 	const struct passwd *pw = getpwnam(name);
@@ -73,7 +74,7 @@ int launch_user_find(const char *name, struct launch_user *out, const char **err
 	return 0;
 }
 
-/* The capabilities that root needs, each with its use. */
+/* The capabilities that root needs, each with its purpose. */
 static const struct {
 	int number;
 	const char *name, *purpose;
@@ -83,7 +84,7 @@ static const struct {
     {CAP_KILL, "KILL", "a helper of another user that hangs could not be ended"},
 };
 
-/* In a process of its own: 0, or an errno. */
+/* Tries the change of user in a process of its own: 0, or an errno. */
 static int try_demotion(const struct launch_user *user)
 {
 	int error = EIO, pipes[2];
@@ -100,7 +101,7 @@ static int try_demotion(const struct launch_user *user)
 	if (pid < 0)
 		error = errno;
 	else if (read(pipes[0], &error, sizeof(error)) != sizeof(error))
-		error = EPERM; /* killed for it */
+		error = EPERM; /* the process was killed */
 	close(pipes[0]);
 	return error;
 }
@@ -170,14 +171,14 @@ static void become(const char *role, int program, const struct launch_user *user
 			_exit(EX_OSERR);
 		program = HELPER_SOCKET + 1;
 	}
-	/* Where it is refused, launch_check has seen to it that exec closes them: Landlock has
-	 * taken /proc/self/fd away by now. */
+	/* If close_range is refused, launch_check has made them close-on-exec: Landlock denies
+	 * /proc/self/fd by now. */
 	confine_close_from(HELPER_SOCKET + 1 + (program != LAUNCH_OURSELVES), 0);
 	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
 		helper_fail_call("initgroups, setresgid, setresuid");
 	if (n > 0) {
 		path[n] = '\0';
-		/* valgrind puts its own words into argv[0] */
+		/* valgrind sets argv[0] itself */
 		snprintf(option, sizeof(option), HELPER_OPTION "%s", role);
 		argv[1] = option;
 		execve(path, argv, env);
@@ -186,7 +187,7 @@ static void become(const char *role, int program, const struct launch_user *user
 		execve("/proc/self/exe", argv, env);
 		helper_fail_call("/proc/self/exe cannot be executed");
 	}
-	/* The file that was opened and checked, whatever its name leads to by now. */
+	/* Execute the file that was opened and checked, even if its path now names another one. */
 	fexecve(program, argv, env);
 	snprintf(path, sizeof(path), "it cannot be executed: %s", strerror(errno));
 	helper_fail(EX_CONFIG, path);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by dispatch.c: PROBE, AUTHORIZE and ALIVE of a session.  Grants a
- * login only by policy.h, to whose key the signature proved; sends through peer.h and reads no
- * file.
+ * login only by policy.h, and only for a key whose signature was verified; sends through peer.h and
+ * reads no file.
  */
 #include "conn.h"
 
@@ -14,8 +14,8 @@
 #include "loop.h"
 
 enum {
-	REPLACE_MS = 3000, /* for the older sessions of a key to show that they live */
-	GO_MS = 1500,	   /* for one that is replaced to go; both within the session's patience */
+	REPLACE_MS = 3000, /* for the older sessions of a key to answer CHECK */
+	GO_MS = 1500,	   /* for a replaced session to exit; the new one waits longer than both */
 };
 
 bool login_count(struct conn *c, enum login_count which)
@@ -53,7 +53,8 @@ enum handled login_on_probe(struct conn *c, struct message *m)
 	char fingerprint[KEYLINE_FINGERPRINT], what[256];
 	const struct allow_entry *entry =
 	    login_find_key(c, probe->key, probe->key_len, fingerprint);
-	/* From where keys may wait for approval, the owner of an unknown one is asked for proof. */
+	/* From an address in pending_from even the owner of an unlisted key is asked for a
+	 * signature. */
 	const bool yes = entry || pending_open(c->view->pending, &c->from, time(NULL));
 	const struct message_known answer = {{MESSAGE_KNOWN, 0}, yes};
 	struct log_text user;
@@ -124,7 +125,7 @@ static const char *remedy(const struct conn *c, enum policy_verdict verdict)
 		   : policy_texts[verdict].remedy;
 }
 
-/* The owner of a listed key may know the reason. more: text behind it. */
+/* Denies the login.  The owner of a listed key is told the reason.  more: text appended to it. */
 static void deny(struct conn *c, const struct allow_entry *entry, const char *fingerprint,
 		 enum policy_verdict verdict, const char *more)
 {
@@ -149,7 +150,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	peer_send(&c->peer, &answer);
 }
 
-/* The session that did not answer CHECK makes room; NULL where another one is ending already. */
+/* The oldest session that did not answer CHECK, to be ended; NULL if one is ending already. */
 static struct conn *to_replace(const struct key_use *u)
 {
 	struct conn *other, *oldest = NULL;
@@ -159,13 +160,13 @@ static struct conn *to_replace(const struct key_use *u)
 		if (other->state != CONN_UP)
 			return NULL;
 		if (other->check.asked && !other->check.answered)
-			oldest = other; /* newest first: the last one seen */
+			oldest = other; /* the newest is first, so the last is the oldest */
 	}
 	return oldest;
 }
 
-/* The wait is over: everything may have changed meanwhile, so everything is asked again.  False: it
- * waits for one that is replaced. */
+/* The wait is over: the whole login is decided again, since list, clock and sessions may have
+ * changed.  False: it waits on for the end of a replaced session. */
 static bool decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
@@ -203,8 +204,8 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
 		login_stop(c);
 }
 
-/* Those that are ending are awaited; with replace-old the others are asked whether their peers
- * live. The login is answered when that is known. */
+/* Waits for the key's sessions that are ending; with replace-old sends CHECK to the others.  The
+ * login is answered after that. */
 static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 {
 	static const struct message_head check = {MESSAGE_CHECK, 0};
@@ -225,7 +226,7 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	loop_after(c->login.wait, REPLACE_MS);
 }
 
-/* The owner of an unknown key proved to have it. */
+/* Remembers an unlisted key whose owner proved possession, for approval. */
 static void remember(struct conn *c, const struct message_authorize *m, const char *fingerprint)
 {
 	const time_t now = time(NULL);
@@ -240,9 +241,8 @@ static void remember(struct conn *c, const struct message_authorize *m, const ch
 			  fingerprint, fingerprint);
 }
 
-/* Else it was answered, or is a violation.  An unlisted key needs proof only where it is to be
- * remembered.
- */
+/* The verdict on the login's signature; anything but good was answered here, or is a violation.  An
+ * unlisted key is checked only if it is to be remembered. */
 static enum signature_verdict proved(struct conn *c, const struct allow_entry *entry,
 				     const struct message_authorize *m, const char *fingerprint)
 {
@@ -277,7 +277,7 @@ enum handled login_on_authorize(struct conn *c, struct message *m)
 	proof = proved(c, entry, login, fingerprint);
 	if (proof != SIGNATURE_GOOD)
 		return proof == SIGNATURE_BAD ? HANDLED_UNPROVED : HANDLED;
-	/* Only a signature that was proved shows that the user was present. */
+	/* Only a verified signature shows that the security key verified its user. */
 	c->login.user_verified =
 	    c->login.proof && entry && (login->signature.flags & SIGNATURE_USER_VERIFIED);
 	verdict = keyuse_decide(c, entry, entry ? entry->endpoint : NULL, time(NULL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by main.c: its children, the list in force and the life of the whole.
- * Parses nothing that a peer sent.
+ * Runs in the monitor, called by main.c: its children, the allow list in force, start and stop of
+ * the server.  Parses nothing that a peer sent.
  */
 #include "monitor.h"
 
@@ -21,7 +21,7 @@
 
 enum {
 	RESPAWN_SECONDS = 5,
-	STUCK_MS = 4000, /* in which a spawner has not read an order to kill */
+	STUCK_MS = 4000, /* after which a spawner that has not read an order to kill is killed */
 };
 
 /* Leaves the loop. */
@@ -46,7 +46,7 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 	m->view.proof = proof;
 	accept_watch(m, true);
 	accept_hand_over(m);
-	/* Each time: libssh may have been replaced since the last one was started. */
+	/* Logged for each spawner: libssh may have been replaced since the last one was started. */
 	log_msg(LOG_DEBUG, "libssh %s", libssh);
 	if (why[0])
 		log_msg(LOG_NOTICE, "%s", why);
@@ -86,14 +86,15 @@ static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 
 	if (c)
 		conn_exited(c, status, cpu_us);
-	/* What crashed one may know its addresses: the next ones get others. */
+	/* An attacker that crashed a session may have learned its address layout: the next ones get
+	 * a fresh one. */
 	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !m->stopping && m->ready) {
 		spawner_retire(m->spawner);
 		start_spawner(m);
 	}
 }
 
-/* The sessions that there are need none; who comes meanwhile waits in the backlog. */
+/* Running sessions need no spawner; new connections wait in the backlog meanwhile. */
 static void try_later(struct monitor *m, bool explained)
 {
 	static const char remedy[] = "; look at TasksMax= (systemd), ulimit -u and memory";
@@ -159,7 +160,7 @@ static void on_logged_in(void *arg, time_t next)
 	struct monitor *m = arg;
 
 	reload_add(m->view.reload, next);
-	accept_turn(m); /* who shares its address may be served in its place */
+	accept_turn(m); /* another connection of its source may have its turn now */
 }
 
 void monitor_reload(struct monitor *m)
@@ -180,7 +181,8 @@ static bool start_control(struct monitor *m)
 	m->control = control_new(m->view.base, s->control, answers_give, &m->view, err);
 	if (m->control)
 		return true;
-	/* Nobody asked for the default one, and this may be the second server here. */
+	/* Only a warning for the default path: nobody configured it, and another server may use
+	 * it. */
 	fatal = !s->control_by_default || errno == EPERM;
 	log_msg(fatal ? LOG_ERR : LOG_WARNING, "no control socket: %s", err);
 	return !fatal;
@@ -217,7 +219,7 @@ static void stop(struct monitor *m, int exit_code)
 
 static void on_dialler_lost(void *arg, int code, const char *text)
 {
-	/* Nothing can be opened without it, and only a fault in it or a kill ends it. */
+	/* No channel can be opened without the dialler, and only a bug in it or a kill ends it. */
 	log_msg(LOG_ERR, "the dialler is gone%s%s", text[0] ? ": " : "", text);
 	stop(arg, text[0] ? code : EX_SOFTWARE);
 }
@@ -263,7 +265,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	if (!accept_listen(m) || !start_control(m))
 		goto fail;
 	*exit_code = EX_OSERR;
-	confine_oom_first(false); /* as long as /proc is there */
+	confine_oom_first(false); /* before Landlock denies /proc */
 	if (landlock_rules_apply(s, setup->program->report.files) != 0)
 		goto fail;
 	m->view.dialler = dialler_new(base, &dialler);

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_SERVER_MONITOR_INTERNAL_H
 #define SSHIPC_SERVER_MONITOR_INTERNAL_H
 /*
- * What monitor.c (children, the list, life) and accept.c (listeners, who is taken) share.
+ * Shared by monitor.c (children, the allow list, start and stop) and accept.c (listeners,
+ * admission).
  */
 #include "conn.h"
 #include "control.h"
@@ -21,7 +22,7 @@ struct monitor {
 	struct listener listeners[SETTINGS_LISTEN]; /* the view has how many, and where */
 	struct spawner *spawner;
 	LIST_HEAD(, conn) by_id[BUCKETS];
-	TAILQ_HEAD(, conn) queue; /* for the spawner, the first first */
+	TAILQ_HEAD(, conn) queue; /* connections that wait for the spawner, in order of accept */
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
@@ -29,29 +30,29 @@ struct monitor {
 	int exit_code;
 };
 
-/* Before all others: what descriptors allow. */
+/* To be called before all others: computes the limits that RLIMIT_NOFILE allows. */
 void accept_init(struct monitor *m);
 
 /* Binds every listener; false after logging why. */
 bool accept_listen(struct monitor *m);
 
-/* Accepts from now on, where all is ready for it; or not. */
+/* on: accepts from now on, if a spawner is ready; else stops accepting. */
 void accept_watch(struct monitor *m, bool on);
 
-/* Gives waiting ones to the spawner, so many at once and of one source; to be called when it is
- * done with one. */
+/* Hands waiting connections to the spawner, within the limits in all and of one source; to be
+ * called when the spawner has finished with one. */
 void accept_hand_over(struct monitor *m);
 
-/* The same from the loop: it may be some other one's turn. */
+/* Schedules the same from the loop, after another connection's turn may have come. */
 void accept_turn(struct monitor *m);
 
-/* NULL: gone, or never there. */
+/* The connection with that id, or NULL. */
 struct conn *accept_find(struct monitor *m, uint32_t id);
 
 /* The view's closed. */
 void accept_on_closed(void *monitor, struct conn *c);
 
-/* Listeners; the connections are gone. */
+/* Frees the listeners; the connections must have been freed. */
 void accept_free(struct monitor *m);
 
 #endif

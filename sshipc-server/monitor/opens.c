@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by dispatch.c: OPEN and CLOSED of a session, and what is dialled for
- * it. Opens only by policy.h, and only the endpoint of the line that the login was for.
+ * Runs in the monitor, called by dispatch.c: OPEN and CLOSED of a session, and the dials for it.
+ * Opens only by policy.h, and only the endpoint of the line that the login was for.
  *
  * Within max-channels of the key and within max_dials the configured address is dialled, by its
- * number, from the source of the key's line.  Connected at once (loopback, Unix): OPENED with the
- * socket.  Refused or absent: REFUSED, and the client sees a failed open.  Neither after
+ * index, from the source= address of the key's line.  Connected at once (loopback, Unix): OPENED
+ * with the socket.  Refused or absent: REFUSED, and the client sees a failed open.  Neither after
  * PENDING_MS: PENDING, after which the session confirms the channel and holds its data, and a later
  * OPENED or REFUSED.  A CLOSED while the dial is under way cancels it.  ".status" gets one end of a
  * socket pair that already holds the answer.
@@ -24,7 +24,7 @@
 #include "loop.h"
 #include "relay_end.h"
 
-enum { PENDING_MS = 20 }; /* then the channel is accepted before the dial is over */
+enum { PENDING_MS = 20 }; /* after this the channel is confirmed before the dial has ended */
 
 static struct channel **slot_of(struct conn *c, uint32_t id)
 {
@@ -73,7 +73,7 @@ void opens_stop(struct conn *c)
 	}
 }
 
-/* The byte counts of a session that died or was killed are not known. */
+/* The session died or was killed, so its byte counts are unknown. */
 static void log_lost(const struct channel *ch)
 {
 	const time_t seconds = loop_seconds() - ch->opened;
@@ -138,12 +138,12 @@ static void tell_failed(const struct channel *ch)
 		    address_format(&c->endpoint->address, at, sizeof(at)), remedy(ch->error));
 }
 
-/* The answer was sent, or the session is gone, which its socket reports. */
+/* The answer was sent, or the session has died, which is handled where its socket reports it. */
 static void on_answered(void *arg, int error)
 {
 	struct channel *ch = arg;
 
-	/* Too many sockets are on their way to sessions that do not read. */
+	/* The kernel's limit of descriptors in flight is reached: sessions do not read theirs. */
 	if (error == ETOOMANYREFS && ch->fd >= 0) {
 		close(ch->fd);
 		ch->fd = -1;
@@ -165,7 +165,7 @@ static void on_answered(void *arg, int error)
 	}
 }
 
-/* A refused channel may be gone afterwards. */
+/* Sends the answer of a dial.  Frees ch if it was refused before PENDING. */
 static void answer(struct channel *ch)
 {
 	const struct message_opened a = {{ch->fd >= 0 ? MESSAGE_OPENED : MESSAGE_REFUSED, ch->id},
@@ -214,7 +214,7 @@ static void dial(struct channel *ch)
 	d = dialler_dial(view->dialler, (size_t)(ch->c->endpoint - view->settings->endpoints),
 			 &ch->c->entry->key.source, on_dialled, ch);
 	if (!d)
-		return; /* answered already, and the channel may be gone */
+		return; /* answered already, and the channel may be freed */
 	ch->dial = d;
 	ch->timer = loop_timer(view->base, on_pending, ch);
 	loop_after(ch->timer, PENDING_MS);
@@ -252,7 +252,7 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 		peer_send(&c->peer, &refused);
 }
 
-/* An open that the policy grants may still be refused by a limit. */
+/* POLICY_GRANT, or the limit that refuses an open which the policy grants. */
 static enum policy_verdict has_room(struct conn *c)
 {
 	const struct monitor_view *view = c->view;
@@ -285,7 +285,7 @@ enum handled opens_on_open(struct conn *c, struct message *m)
 		return HANDLED_WRONG;
 	c->activity.last = loop_seconds();
 	verdict = policy_decide(c->entry ? &c->entry->key : NULL, c->endpoint, &r);
-	/* The last slot is there for .status alone. */
+	/* The last slot is reserved for .status. */
 	if (verdict == POLICY_GRANT && (id & 0xffff) == (uint32_t)c->view->settings->max_channels)
 		return HANDLED_WRONG;
 	if (verdict == POLICY_GRANT)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by peer.c and dial.c, and by libevent when a socket takes more.  It
- * never waits, and does not know what a message means.
+ * Runs in the monitor, called by peer.c and dial.c, and by libevent when a socket is writable
+ * again.  It never blocks, and does not know the meaning of a message.
  */
 #include "outbox.h"
 
@@ -13,7 +13,7 @@
 #include "loop.h"
 #include "message.h"
 
-/* As short as the message is, since there may be one for each channel. */
+/* Allocated at the message's own size, since there may be one for each channel. */
 struct outgoing {
 	STAILQ_ENTRY(outgoing) entry;
 	outbox_sent *sent;

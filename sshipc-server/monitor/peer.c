@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor; conn.c makes and ends a peer, whoever is above sends through it.  It calls
- * nobody above it but by its ops, and decides nothing.
+ * Runs in the monitor; conn.c makes and ends a peer, the files above it send through it.  It calls
+ * the files above it only by its ops, and decides nothing.
  */
 #include "peer.h"
 
@@ -14,7 +14,7 @@
 
 enum {
 	KILL_MS = 500,	/* from END to SIGKILL */
-	LOOK_MS = 10,	/* between two looks at one whose spawner died */
+	LOOK_MS = 10,	/* between two checks of a process whose spawner died */
 	QUEUE_MAX = 64, /* messages that wait for a session to read */
 	SECOND_US = 1000000,
 };
@@ -24,7 +24,7 @@ void peer_send_then(struct peer *p, const void *message, int fd, outbox_sent *se
 	const int error = outbox_send(&p->outbox, message, fd, sent, arg);
 
 	if (error != EAGAIN && sent)
-		sent(arg, error); /* when it is gone its socket will say so */
+		sent(arg, error); /* if the session has died, its socket will report that */
 	if (p->outbox.n_unawaited > QUEUE_MAX) {
 		p->overflowed = true;
 		event_active(p->timer, EV_TIMEOUT, 0);
@@ -62,20 +62,20 @@ void peer_end(struct peer *p, const char *reason)
 	struct message_end end = {.head = {MESSAGE_END, 0}};
 
 	snprintf(end.reason, sizeof(end.reason), "%s", reason);
-	message_send(p->sock, &end, NULL); /* when it does not listen, the timer ends it */
+	message_send(p->sock, &end, NULL); /* if this fails, the timer ends the session */
 	loop_after(p->timer, KILL_MS);
 }
 
 /* ---- its process ---- */
 
-/* Children of ours are reaped by the kernel (SIGCHLD is ignored). */
+/* Whether pid is our child; one that exits is reaped by the kernel at once (SIGCHLD is ignored). */
 static bool is_child(int pid)
 {
 	return pid > 0 && waitpid(pid, NULL, WNOHANG) == 0;
 }
 
-/* When its spawner is gone the kernel has given it to us (monitor.c), and a SIGKILL to it.  Else
- * the spawner, whose child it is, may always kill it, and does not reap it before. */
+/* If its spawner died, the kernel has sent the process SIGKILL and made it our child (monitor.c).
+ * Else it is the spawner's child, which kills it on our order and has not reaped it before. */
 static void await(struct peer *p)
 {
 	if (p->parent && (is_child(p->parent) || is_child(p->pid))) {
@@ -106,7 +106,8 @@ void peer_cut(struct peer *p)
 	event_free(p->readable);
 	event_free(p->resume);
 	close(p->sock);
-	/* A process that closed its socket must not live on with the endpoint's. */
+	/* A process that closed its end of the pair must not live on with the endpoint's
+	 * sockets. */
 	if (p->process)
 		await(p);
 	else

@@ -25,9 +25,9 @@ struct key {
 
 struct pending {
 	const struct settings *s;
-	struct key *keys; /* PENDING_MAX; made when the first comes */
+	struct key *keys; /* PENDING_MAX; allocated with the first */
 	size_t n;
-	time_t last; /* a new key was remembered */
+	time_t last; /* when a new key was last remembered */
 };
 
 struct pending *pending_new(const struct settings *s)

@@ -31,7 +31,7 @@ struct ratelimit {
 	unsigned minute, others;
 };
 
-/* FNV-1a.  Equal ones are compared as texts. */
+/* FNV-1a.  Lines with equal hashes are compared as texts. */
 static uint64_t hash(const char *event, const char *subject)
 {
 	uint64_t h = 0xcbf29ce484222325;

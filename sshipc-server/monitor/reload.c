@@ -20,8 +20,8 @@
 
 enum {
 	SETTLE_MS = 100,    /* after a change, for a writer that renames and then sets the mode */
-	LOOK_SECONDS = 2,   /* for changes that inotify does not report */
-	QUIET_SECONDS = 10, /* since the last change: whether the writer is done may not be known */
+	LOOK_SECONDS = 2,   /* between two checks for changes that inotify does not report */
+	QUIET_SECONDS = 10, /* after an unreported change, since the writer may not be done */
 	HELD_SECONDS = 10,  /* before an unfinished writer is logged; then twice as long */
 	FAR_SECONDS = 365 * 86400, /* a clock that is set is noticed only while a timer runs */
 };
@@ -31,8 +31,8 @@ struct reload {
 	struct reload_ops ops;
 	struct allowlist *list;
 	char fault[1024];
-	struct watch *watch;	      /* NULL: changes take SIGHUP */
-	time_t held_since, held_said; /* the writer was not done at this time; when to log it */
+	struct watch *watch;	      /* NULL: no watch; SIGHUP or "ctl reload" loads changes */
+	time_t held_since, held_said; /* since when a writer has it open; when to log that */
 	time_t armed;		      /* the clock's next moment */
 	int clock;
 	struct event *settled, *look, *ticked;
@@ -53,7 +53,7 @@ static void rearm(struct reload *e)
 	struct itimerspec at = {0};
 	time_t now = loop_wall(), next;
 
-	/* Setting it anew would lose a moment that has come and whose event was not yet handled. */
+	/* Setting the timer anew would lose an expiry whose event is not handled yet. */
 	if (e->armed != 0 && now >= e->armed)
 		revoke_by_clock(e);
 	for (int i = 0; i < 2; i++) {
@@ -72,7 +72,8 @@ static void rearm(struct reload *e)
 	log_msg(LOG_ERR, "the clock cannot be watched: %s", strerror(errno));
 }
 
-/* Few logins have an earlier moment than all sessions before them, so few look at all sessions. */
+/* Sets the timer only if next is before that of all other sessions, so few logins search all
+ * sessions. */
 void reload_add(struct reload *e, time_t next)
 {
 	const time_t now = loop_wall();
@@ -106,7 +107,7 @@ static void keep_fault(void *arg, const char *text)
 		snprintf(e->fault, sizeof(e->fault), "%s", text);
 }
 
-/* Whether it is the fault that a writer is not done: seen before, it is as old as then. */
+/* If the fault is an unfinished writer, notes since when; a repeated one keeps its first time. */
 static void note_held(struct reload *e)
 {
 	const time_t now = loop_seconds();
@@ -159,7 +160,8 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	reload_now(arg, summary, sizeof(summary));
 }
 
-/* From the first change, not the last: a busy folder must not put it off for ever. */
+/* The delay runs from the first change, not the last: a busy folder must not put the load off for
+ * ever. */
 static void on_changed(void *arg)
 {
 	struct reload *e = arg;
@@ -226,7 +228,7 @@ struct reload *reload_new(struct event_base *base, const struct settings *s, str
 	e->list = list;
 	e->clock = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (e->clock < 0)
-		abort(); /* there was no descriptor left at the start */
+		abort(); /* no descriptor was free at the start */
 	e->settled = loop_timer(base, on_settled, e);
 	e->ticked = loop_watch(base, e->clock, EV_READ | EV_PERSIST, on_ticked, e);
 	if (s->watch)

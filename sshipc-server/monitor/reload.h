@@ -2,31 +2,30 @@
 #ifndef SSHIPC_SERVER_RELOAD_H
 #define SSHIPC_SERVER_RELOAD_H
 /*
- * The allow list in force: loaded anew on request and when its file changes, swapped whole or not
- * at all; and the clock.  Says when running sessions must be decided on again; ends none itself.
+ * The allow list in force: reloaded on request and when its file changes, replaced whole or not at
+ * all; and the clock.  Calls back when running sessions must be decided on again; ends none itself.
  *
  * The list is read whole; any fault leaves the old one in force, in the log and in "ctl status".  A
- * file that somebody has open for writing is not read, since a writer that truncates and pauses
- * would else revoke everybody: the kernel tells by a read lease (F_SETLEASE), taken and given back.
- * A file that changed while it was read is a fault, too.  The list is loaded upon SIGHUP, by "ctl
+ * file that a process has open for writing is not read, since a writer that truncates and pauses
+ * would revoke every key; a read lease (F_SETLEASE), released at once, shows whether one has.  A
+ * file that changed while it was read is a fault, too.  The list is loaded upon SIGHUP, by "ctl
  * reload", and by the watch (watch.h): 100 ms after the first event, not the last, so that a busy
  * folder does not put it off; that is time for a writer that renames and then sets the mode.  An
- * overflow of inotify counts as an event.  Every 2 s the file is looked at by its path, for what is
- * not reported (a network file system, a mount): a file that is another or was changed is loaded
- * once it has been the same for 10 s, since nothing may say there that a writer is done.
+ * overflow of inotify counts as an event.  Every 2 s the file is checked by its path, for changes
+ * that are not reported (a network file system, a mount): a file that was replaced or changed is
+ * loaded once it has been unchanged for 10 s, since a writer's close may not be reported there.
  *
- * The log says what cannot be followed.  A list that is a mount of its own shows what is written
- * into it, never a file that replaces it where it comes from: that is a warning at the start, and a
- * fault once it has happened (the file has no name left).  Under Landlock a link may come to lead
- * elsewhere beneath its own folder (releases, Kubernetes' "..data"), but not into another folder:
- * that is a line at the start, and a fault with "restart" then.
+ * The log says which changes cannot be followed.  A list that is a mount of its own shows what is
+ * written into it, never a file that replaces it where it comes from: that is a warning at the
+ * start, and a fault once it has happened (the file has no name left).  Under Landlock a link may
+ * come to lead elsewhere beneath its own folder (releases, Kubernetes' "..data"), but not into
+ * another folder: that is a line at the start, and a fault with "restart" then.
  *
- * After a load each session that is logged in is asked what a login is asked (revoke.c).  The clock
- * has one timer (timerfd, CLOCK_REALTIME, cancelled where the clock is set): it stands at the first
- * moment at which expiry-time or valid changes the verdict on a session, and is set anew at each
- * load and at a login whose moment comes before all others.  When it comes, or the clock is set,
- * all are decided on.  A moment that has come is acted on before the timer is set again, so none is
- * missed.
+ * After a load each session that is logged in is decided on like a login (revoke.c).  The clock has
+ * one timer (timerfd, CLOCK_REALTIME, cancelled where the clock is set): it is set to the first
+ * time at which expiry-time or valid changes the verdict on a session, and set anew at each load
+ * and at a login whose time is before all others.  When it expires, or the clock is set, all
+ * sessions are decided on.  An expiry is handled before the timer is set again, so none is missed.
  */
 #include <event2/event.h>
 
@@ -45,19 +44,19 @@ struct reload_ops {
 	void *arg;
 };
 
-/* list: the first one, taken over.  s->watch: it is watched, and the way to it (watch.h). */
+/* list: the first one, taken over.  s->watch: its file and path are watched (watch.h). */
 struct reload *reload_new(struct event_base *base, const struct settings *s, struct allowlist *list,
 			  const struct reload_ops *ops);
 void reload_free(struct reload *e);
 
-/* Loads the file; 0, or -1 when it has faults and the old list stays.  summary (size bytes): who
- * was closed, or the first fault. */
+/* Loads the file; 0, or -1 when it has faults and the old list stays.  summary (size bytes): the
+ * sessions that were closed, or the first fault. */
 int reload_now(struct reload *e, char *summary, size_t size);
 
 /* The fault that keeps the file on disk from being in force; "" when there is none. */
 const char *reload_fault(const struct reload *e);
 
-/* A session was added; next: when the clock alone can change its verdict, 0: never. */
+/* Takes a new session into account; next: when the clock alone can change its verdict, 0: never. */
 void reload_add(struct reload *e, time_t next);
 
 #endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor: who is told to end.  Running sessions are decided on anew when the list or
- * the clock has changed (monitor.c), who ends all at the end; login.c, conn.c and answers.c end
- * one.
+ * Runs in the monitor: ends sessions.  monitor.c has all sessions decided on anew when the list or
+ * the clock has changed, and ends all when the server stops; login.c, conn.c and answers.c end one.
  *
  * Judging: each session that is logged in is asked what a login is asked: policy_decide() with the
  * line that its key has now, its address, and the time.  A session ends whose key is off the list,
@@ -85,7 +84,7 @@ time_t revoke_conn_change(struct conn *c, time_t now)
 	return next;
 }
 
-/* For a summary: the first few, with the reason. */
+/* Adds a closed session to the summary: the first few have name and reason. */
 static void name_closed(const struct conn *c, size_t n, char *names, size_t size)
 {
 	const size_t used = strlen(names);

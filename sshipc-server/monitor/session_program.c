@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * In the starting server (run, -t, --version), called by main.c before anything is bound.  Executes
- * what it has checked, by its descriptor, and waits for the one message that comes of it.
+ * the file that it has checked, by its descriptor, and waits for its one message, the report.
  */
 #include "session_program.h"
 
@@ -17,8 +17,8 @@ enum { LONGEST = 512 }; /* bytes of the path of our folder */
 
 static const char *const places[] = {"sshipc-session", "../libexec/sshipc/sshipc-session"};
 
-/* A folder that everybody may write, as /tmp, has room for anybody's: whose program we run already
- * can do no more by another one. */
+/* In a folder that everybody may write, as /tmp, the file may be anybody's.  The owner of this
+ * program is trusted, since its code runs already. */
 static bool is_ours(const struct stat *st)
 {
 	struct stat own;
@@ -81,7 +81,8 @@ int session_program_open(struct session_program *p, const struct launch_user *us
 	if (p->fd < 0)
 		return EX_CONFIG;
 	memset(&p->report, 0, sizeof(p->report));
-	if (user->debug) /* under valgrind it takes seconds, and the spawner does it again */
+	if (user->debug) /* the self-test takes seconds under valgrind, and the spawner repeats it
+			  */
 		return 0;
 	if (launch_start("selftest", p->fd, user, &sock) >= 0) {
 		rc = message_recv(sock, &m, MESSAGE_OF_SPAWNER);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by dispatch.c and login.c: signs with a host key what names that key,
- * and checks signatures of logins.  Decides nothing else.
+ * Runs in the monitor, called by dispatch.c and login.c: signs key exchanges that name one of its
+ * host keys with that key, and checks the signatures of logins.  Decides nothing else.
  */
 #include <string.h>
 
 #include "conn.h"
 #include "proof.h"
 
-/* The key that the exchange names, and its hash. */
+/* The host key that the key exchange names; also computes the exchange hash. */
 static const struct hostkey *find_key(const struct conn *c, const struct field *hashed, size_t n,
 				      uint8_t hash[SIGNATURE_HASH])
 {
@@ -31,11 +31,12 @@ enum handled signing_on_sign(struct conn *c, struct message *m)
 	uint8_t hash[SIGNATURE_HASH];
 	const struct hostkey *key = NULL;
 
-	/* Before its login a session has one session id, and the host key's word for that only. */
+	/* Before its login a session gets one signature only, whose exchange hash is its session
+	 * id. */
 	if (c->login.proof && (first || c->use))
 		key = find_key(c, &hashed, sign->hash_len, hash);
 	explicit_bzero(sign->hashed,
-		       sizeof(sign->hashed)); /* the secret of the exchange is part of it */
+		       sizeof(sign->hashed)); /* the shared secret of the exchange is part of it */
 	if (!key ||
 	    !hostkey_sign(key, sign->algorithm, hash, sign->hash_len, answer.raw, &answer.raw_len))
 		return HANDLED_WRONG;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by monitor.c and accept.c: the orders to the spawner and its answers.
- * It never waits for the spawner, and calls nothing of libssh.
+ * Runs in the monitor, called by monitor.c and accept.c: sends orders to the spawner and reads its
+ * answers.  It never blocks on the spawner, and calls nothing of libssh.
  */
 #include "spawner.h"
 
@@ -20,10 +20,11 @@
 #include "confine.h"
 #include "loop.h"
 
-/* Retired spawners belong to no other owner. */
+/* All spawners: retired ones are in no other list. */
 static LIST_HEAD(, spawner) all = LIST_HEAD_INITIALIZER(all);
 
-/* The private halves stay here, where its libssh can do without. */
+/* Sends the host keys; keyless: without the private keys, which the spawner's libssh does not need
+ * then. */
 static void send_keys(struct spawner *s, bool keyless)
 {
 	static const struct message_head start = {MESSAGE_START, 0};

@@ -2,10 +2,10 @@
 #ifndef SSHIPC_SERVER_SPAWNER_H
 #define SSHIPC_SERVER_SPAWNER_H
 /*
- * The process that forks the session processes, seen from the monitor: exec'd, so nothing of the
- * monitor is in it; libssh and OpenSSL are warm and tested.  It hears no peer.  It kills a session
- * when it is told to; when its socket ends it kills all of them and goes, when the monitor dies,
- * all die.
+ * The monitor's side of the spawner, the process that forks the session processes.  It was
+ * executed, so it has none of the monitor's memory; its libssh and OpenSSL are initialised and
+ * tested.  It reads no peer's data.  It kills a session on order; at EOF of its socket it kills all
+ * of them and exits; when the monitor dies, all die.
  */
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -25,17 +25,17 @@ struct spawner_setup {
 };
 
 struct spawner_ops {
-	/* It can take connections; proof: its sessions give the signatures of logins; why: what
-	 * this libssh cannot do ("" when nothing is amiss). */
+	/* It is ready for connections; proof: its sessions pass on the signatures of logins; why:
+	 * what this libssh cannot do ("" if nothing). */
 	void (*ready)(void *arg, struct spawner *s, bool proof, const char *libssh,
 		      const char *why);
-	/* A session was forked.  Or it could not: pid is a negative errno. */
+	/* A session was forked; or the fork failed: pid is a negative errno. */
 	void (*spawned)(void *arg, uint32_t conn, int pid);
 	/* A session ended, or could not be forked; status as of waitpid(2), and the CPU that it
 	 * took. */
 	void (*exited)(void *arg, uint32_t conn, int status, uint64_t cpu_us);
-	/* The spawner is gone (text and code: its last words, "" and 0 where it said none), and its
-	 * sessions with it: spawner_free it. */
+	/* The spawner died, and its sessions with it (text and code: its FAILED message, else ""
+	 * and 0); the callback must call spawner_free. */
 	void (*lost)(void *arg, struct spawner *s, int code, const char *text);
 	void *arg;
 };
@@ -47,10 +47,10 @@ struct spawner {
 	const struct spawner_setup *setup;
 	struct event *event;
 	int sock;
-	pid_t pid; /* ours to reap, which nobody does while its socket is open */
+	pid_t pid; /* our child, not reaped while its socket is open */
 	bool killed;
 	size_t live;	 /* sessions handed over that have not ended */
-	size_t starting; /* that it has not yet answered for */
+	size_t starting; /* of those, not yet reported by SPAWNED */
 	bool proof;
 	bool retired, busy;	    /* busy: its own callback runs */
 	struct message_failed last; /* words */
@@ -60,18 +60,19 @@ struct spawner {
 struct spawner *spawner_start(struct event_base *base, const struct spawner_setup *setup,
 			      const struct spawner_ops *ops);
 
-/* Hands over an accepted connection and the session's end of its pair (both are copied: close
- * them).  0, or -1 with errno. */
+/* Hands over an accepted connection and the session's end of its pair (both are duplicated: the
+ * caller closes them).  0, or -1 with errno. */
 int spawner_spawn(struct spawner *s, uint32_t conn, int ssh_fd, int broker);
 
-/* Has it kill the process of conn, if there still is one: exited follows.  It is no other's, since
- * it was not reaped.  0, or -1 with errno: it does not read. */
+/* Orders it to kill the process of conn, if there still is one: exited follows.  The pid cannot be
+ * another process's, since the spawner has not reaped it.  0, or -1 with errno: the spawner does
+ * not read. */
 int spawner_kill_session(struct spawner *s, uint32_t conn);
 
-/* Kills it if it has not read all that it was told; its sessions die with it: lost follows. */
+/* Kills the spawner if it has not read all orders; its sessions die with it: lost follows. */
 void spawner_kill_stuck(struct spawner *s);
 
-/* No further sessions: it is freed by itself, without lost being called, when its last one has
+/* The spawner gets no further sessions; it is freed, without a call of lost, when its last one has
  * ended. */
 void spawner_retire(struct spawner *s);
 

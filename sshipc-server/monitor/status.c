@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by opens.c and answers.c: what a key's owner, or an administrator,
- * may know of a session, as JSON.  Changes nothing, and connects to no endpoint: whether a connect
- * would work it tells by modes and groups; the kernel decides, by the rights of the dialler.
+ * Runs in the monitor, called by opens.c and answers.c: writes the state of a session, for its
+ * key's owner or an administrator, as JSON.  Changes nothing, and connects to no endpoint: it
+ * derives from modes and groups whether the dialler's user could connect.
  */
 #include "conn.h"
 
@@ -21,7 +21,7 @@
 #include "json.h"
 #include "loop.h"
 
-enum { SEARCH = 1, WRITE = 2 }; /* as in the mode's last digit */
+enum { SEARCH = 1, WRITE = 2 }; /* bits of a mode's last digit */
 
 static enum access at(const struct launch_user *u, const char *path, mode_t wanted)
 {
@@ -60,8 +60,8 @@ enum access access_to(const struct launch_user *user, const char *path)
 	return found == ACCESS_YES ? at(user, real, WRITE) : found;
 }
 
-/* Whether a socket file stands there, and the user who dials may connect to it; never a connect:
- * IPC daemons take every one for a client. */
+/* Whether the socket file exists, and the dialler's user may connect to it.  Never found out by a
+ * connect: an IPC daemon takes each for a client. */
 static void put_presence(const struct monitor_view *view, const struct address *a,
 			 struct json_out *o)
 {
@@ -149,12 +149,12 @@ int status_socket(const struct conn *c)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
-	/* A client that asks on a connection of its own, as stock ssh does, means the session
-	 * before it. */
+	/* A client that asks .status on a connection of its own, as stock ssh does, means its
+	 * earlier session's refusal. */
 	status_put(
 	    c, c->opens.last_refusal.text[0] ? &c->opens.last_refusal : &c->use->last_refusal, &o);
 	text[o.len++] = '\n';
-	/* It fits into the socket's buffer, so the whole answer is there before the reader is. */
+	/* The answer fits into the socket's buffer, so this write never blocks. */
 	if (write(pair[1], text, o.len) != (ssize_t)o.len) {
 		close(pair[0]);
 		pair[0] = -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by reload.c and by libevent for inotify's events.  It may not read
- * the file, nor decide what a change means: an event only says that it is time to look.
+ * the file, nor decide what a change means: an event only says that the file must be checked.
  */
 #include "watch.h"
 
@@ -21,7 +21,8 @@
 
 enum { STEPS = 128 };
 
-/* Only a writer that is done counts: not every write, and not a truncation. */
+/* Only the close after writing is watched (IN_CLOSE_WRITE): not each write, and not a
+ * truncation. */
 static const uint32_t of_folders = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |
 				   IN_DELETE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF |
 				   IN_ONLYDIR;
@@ -41,8 +42,8 @@ struct watch {
 	void *arg;
 	int inotify;
 	struct event *event;
-	struct stat seen, last; /* when it was read, looked at; zeros: it was missing */
-	time_t since;		/* last is the same */
+	struct stat seen, last; /* at the last reading, the last check; zeros: missing */
+	time_t since;		/* since when last has not changed */
 	struct step steps[STEPS];
 	size_t n;
 };
@@ -58,7 +59,7 @@ static bool is_step(const struct watch *w, const struct inotify_event *ev)
 	for (size_t i = 0; ev->len > 0 && i < w->n; i++)
 		if (w->steps[i].wd == ev->wd && strcmp(w->steps[i].name, ev->name) == 0)
 			return true;
-	/* The file, a folder itself, an overflow. */
+	/* An event of the file, of a folder itself, or an overflow. */
 	return ev->len == 0;
 }
 
@@ -79,7 +80,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 		w->changed(w->arg);
 }
 
-/* inotify cannot watch a file that we may not read; watch_differs sees its changes. */
+/* inotify cannot watch a file that we may not read; watch_differs() finds its changes. */
 static void add_step(void *arg, const struct folders_step *step)
 {
 	struct watch *w = arg;
