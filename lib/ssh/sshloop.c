@@ -30,7 +30,7 @@ enum {
 				      make each of them the cause of another */
 	DEFERRED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
-	CLOSE_MS = 100,		   /* for the peer to read our reason and close */
+	CLOSE_MS = 200,		   /* for the peer to read our reason and close */
 	ANSWERS_MAX = 1024 * 1024, /* bytes of answers that a peer may make us hold unread */
 };
 

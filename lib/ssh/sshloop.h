@@ -144,7 +144,7 @@ uint64_t sshloop_bytes_in(const struct sshloop *l);
 
 /* Sends what is pending (at most 200 ms) and DISCONNECT, closes and frees everything: session,
  * descriptors.  With a message, which is the reason that the peer is told, its close is waited for
- * (at most 100 ms).  All channels are dead. */
+ * (at most 200 ms).  All channels are dead. */
 void sshloop_free(struct sshloop *l, const char *message);
 
 #endif
