@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, called by identity.c for a login, and by the doctor to see whether the
- * key is there.  The agent is asked from the loop alone: neither we nor libssh may wait for it.
+ * Runs in the client's process, called by identity.c for a login, and by the doctor to check that
+ * the agent has the key.  The agent is asked from the loop alone: neither we nor libssh may block
+ * on it.
  */
 #include "agent.h"
 
@@ -33,12 +34,12 @@ enum {
 struct agent {
 	struct event_base *base;
 	const char *fingerprint;
-	/* What the agent has given so far: nothing, the key, a signature for this session. */
+	/* The agent's answers so far: none, the key, a signature for this session. */
 	enum { EMPTY, LISTING, LISTED, SIGNING, SIGNED } state;
-	struct bufferevent *real; /* the agent */
+	struct bufferevent *real; /* the connection to the agent */
 	uint8_t *answers;	  /* the key, then the signature, with their lengths in front */
 	size_t n_answers;
-	int end; /* of the pair whose other end libssh has; -1: it has none */
+	int end; /* our end of libssh's pair; -1: there is none */
 	int given;
 	char line[2 * KEYLINE_BLOB_MAX];
 	char error[512];
@@ -53,7 +54,7 @@ static void fail(struct agent *a, const char *what, const char *remedy)
 
 /* ---- the agent ---- */
 
-/* Keeps an answer with this one key in it, as the agent would give it if it had no other. */
+/* Keeps an answer with this one key, as an agent that has only this key would send it. */
 static void keep_key(struct agent *a, const struct field *blob, const char *type)
 {
 	const size_t size = 4 + 1 + 4 + 4 + blob->len + 4, at = strlen(type) + 1;
@@ -180,7 +181,7 @@ static void list(struct agent *a)
 
 /* ---- libssh ---- */
 
-/* Everything that libssh will read is written before it reads, and the end behind it. */
+/* Writes all that libssh will read, and the end of file, before libssh reads. */
 static int give_answers(struct agent *a, ssh_session ssh)
 {
 	int pair[2];
@@ -190,7 +191,8 @@ static int give_answers(struct agent *a, ssh_session ssh)
 	if (send(pair[0], a->answers, a->n_answers, MSG_NOSIGNAL) != (ssize_t)a->n_answers ||
 	    shutdown(pair[0], SHUT_WR) < 0)
 		goto fail;
-	/* The session owns what it was given first, and knows it by its number. */
+	/* The session owns the first descriptor that it was given, by its number: replace it with
+	 * dup3(). */
 	if (a->given >= 0) {
 		if (dup3(pair[1], a->given, O_CLOEXEC) < 0)
 			goto fail;
@@ -208,11 +210,11 @@ fail:
 	return -1;
 }
 
-/* libssh gave up for want of a signature: what it wanted signed is in our end of the pair, behind
- * its question for the keys. */
+/* libssh gave up without a signature: its sign request is in our end of the pair, behind its
+ * request for the keys. */
 static int pass_on(struct agent *a)
 {
-	enum { FIRST = 5 }; /* bytes of that question */
+	enum { FIRST = 5 }; /* bytes of the request for the keys */
 	uint8_t request[REQUEST_MAX];
 	const ssize_t n = recv(a->end, request, sizeof(request), MSG_DONTWAIT);
 	struct field_reader r = {.p = request + FIRST, .left = n > FIRST ? (size_t)n - FIRST : 0};

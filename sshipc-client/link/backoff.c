@@ -12,7 +12,7 @@
 #include "loop.h"
 
 enum {
-	FIRST_MS = 500,	  /* doubled up to the longest */
+	FIRST_MS = 500,	  /* the first pause; doubles up to the longest */
 	WANTED_MS = 1000, /* from one attempt to the next, while a local connection waits */
 };
 

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_CLIENT_BACKOFF_H
 #define SSHIPC_CLIENT_BACKOFF_H
 /*
- * When the next attempt to connect is made: after pauses that double, or within about a second
- * while a local connection waits.
+ * Times the attempts to connect: after pauses that double, or within about a second while a local
+ * connection waits.
  */
 #include <event2/event.h>
 #include <stdbool.h>
@@ -23,19 +23,20 @@ void backoff_begin(struct backoff *b);
 /* Milliseconds since the last attempt began. */
 uint64_t backoff_age(const struct backoff *b);
 
-/* An attempt has failed: the next pause, which is returned in ms.  Half to all of what doubles from
- * 0.5 s on, so that many clients do not come back at the same moment; wanted: of a second at most.
- * denied: backoff_wake does not end it, as asking again soon would only count against us. */
+/* An attempt has failed: starts the next pause and returns it in ms.  A random half to whole of a
+ * time that doubles from 0.5 s on, so that many clients do not reconnect at the same moment;
+ * wanted: at most a second.  denied: backoff_wake does not end it, since the server may penalise us
+ * for it. */
 unsigned backoff_pause(struct backoff *b, bool wanted, bool denied);
 
 /* A local connection waits: a pause ends now, or a second after the last attempt began, if that is
  * later. */
 void backoff_wake(struct backoff *b);
 
-/* The pauses begin with the shortest again. */
+/* Resets the next pause to the shortest. */
 void backoff_forget(struct backoff *b);
 
-/* Ends the pause: whether there was one. */
+/* Ends the pause; returns whether there was one. */
 bool backoff_stop(struct backoff *b);
 
 #endif

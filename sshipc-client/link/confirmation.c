@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the client's process, called by libssh from within its packet handler, and by openings.c.
- * It may call nothing of libssh but what reads the buffer at hand, and changes no byte of it.
+ * It may call only libssh's functions that read the packet's buffer, and changes no byte of it.
  */
 #include "confirmation.h"
 
@@ -18,8 +18,8 @@ enum {
 
 /* The process has one session, and one packet is read at a time. */
 static struct {
-	ssh_buffer buffer; /* its last read was one byte: the type of a confirmation */
-	unsigned count;	   /* not yet taken */
+	ssh_buffer buffer; /* the buffer whose last read was the type of a confirmation */
+	unsigned count;	   /* confirmations not yet taken */
 	uint32_t size;	   /* of the last one */
 } small;
 

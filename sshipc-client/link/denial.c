@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process, called by the link after a login was refused.  It only puts into
- * words what the server and libssh said, and changes neither the link nor the exit code.
+ * Runs in the client's process, called by the link after a login was refused.  It only describes
+ * the answers of the server and libssh, and changes neither the link nor the exit code.
  */
 #include "denial.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process, for client.c and the doctor, which make it, and the link, which
- * offers it.  It may ask for a passphrase, and block meanwhile, only while it is made.
+ * Runs in the client's process, for client.c and the doctor, which create the identity, and the
+ * link, which offers it.  Only identity_new may ask for a passphrase, and block meanwhile.
  */
 #include "identity.h"
 
@@ -19,7 +19,7 @@ enum { TRIES = 3, PASSPHRASE_MAX = 1024 };
 struct identity {
 	const char *name;
 	ssh_key key;
-	struct agent *agent; /* where there is no key */
+	struct agent *agent; /* if the key is an agent's */
 	char line[2 * KEYLINE_BLOB_MAX];
 };
 

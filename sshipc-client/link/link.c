@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the process of the tunnel; client.c and the doctor make one.  It connects, logs in, keeps
- * the session up and comes back.  It may not listen, ask for .status or print: what happens it
- * tells by its events.
+ * the session up and reconnects.  It may not listen, read .status or print: it reports by its
+ * events.
  */
 #include "link.h"
 
@@ -30,9 +30,9 @@
 #include "via.h"
 
 enum {
-	STUCK_MS = 3000,      /* a connect of that age is begun anew for a local connection */
-	LOOK_MS = 1000,	      /* between two looks for a suspend, or another host key */
-	HEALTHY_SECONDS = 60, /* a session that was up for so long: the pauses begin anew */
+	STUCK_MS = 3000,      /* age at which a connect is restarted for a local connection */
+	LOOK_MS = 1000,	      /* between two checks for a suspend, or another host key */
+	HEALTHY_SECONDS = 60, /* a session that was up for this long resets the pauses */
 	HELD_MAX = 128 << 20, /* bytes for slow local readers */
 };
 
@@ -46,18 +46,18 @@ struct link {
 	char server[300]; /* "HOST:PORT" */
 	struct reach *reach;
 	struct reach_memory memory;
-	struct address peer; /* that was reached; unset: none yet */
-	struct via *via;     /* in place of reach; stays while its process does */
+	struct address peer; /* the server's address; unset: not connected yet */
+	struct via *via;     /* in place of reach; kept while its process lives */
 	struct backoff *backoff;
 	struct event *deadline, *reset, *look;
 	ssh_session ssh;
-	ssh_key host_key; /* that was checked; NULL: none yet */
+	ssh_key host_key; /* the checked host key; NULL: none yet */
 	struct sshloop *loop;
 	struct relays *relays;
 	struct openings *openings;
 	bool sshipc, ever_up;
 	bool denied;		    /* the last attempt */
-	bool wanted;		    /* it was begun for a local connection */
+	bool wanted;		    /* the attempt was begun for a local connection */
 	time_t up_since, suspended; /* suspended: seconds in all, since the machine booted */
 	char why[512];		    /* the attempt or the session ended */
 };
@@ -107,7 +107,7 @@ static void on_stuck(void *arg)
 	fail(arg, "the server leaves all opens unanswered");
 }
 
-/* Where the refusal can pass by itself a tunnel waits; run mode, --stdio and the doctor do not. */
+/* A tunnel waits for a temporary refusal to pass; run mode, --stdio and the doctor do not. */
 static void refuse_link(struct link *l, const struct link_refusal *r)
 {
 	const bool passing =
@@ -130,7 +130,7 @@ static void refuse_for(struct link *l, int exit_code, const char *cause)
 	refuse_link(l, &r);
 }
 
-/* --stdio is one connection: the program that started it tries again. */
+/* --stdio is one connection, and never retries: the program that started it may. */
 static void schedule_retry(struct link *l)
 {
 	/* Some reasons name the server already. */
@@ -147,8 +147,8 @@ static void schedule_retry(struct link *l)
 		pause % 1000 / 100);
 }
 
-/* A local connection has come.  The kernel asks a server that is back after ever longer pauses: a
- * connect that hangs is begun anew, once. */
+/* A local connection has arrived.  The kernel repeats a SYN after ever longer pauses, so a connect
+ * that hangs is restarted, once. */
 static void wake_up(struct link *l)
 {
 	backoff_wake(l->backoff);
@@ -169,7 +169,8 @@ void link_open(struct link *l, const struct destination *to, int fd, const char 
 		wake_up(l);
 }
 
-/* Gives back whatever the attempt or the session had.  Opens that were not answered wait again. */
+/* Frees all resources of the attempt or the session.  Connections whose open was not answered wait
+ * again. */
 static void tear_down(struct link *l, const char *message)
 {
 	reach_cancel(l->reach);
@@ -246,7 +247,7 @@ static void check_host_key(struct link *l)
 		trust_fingerprint(l->host_key, print);
 		if (text[0])
 			log_msg(LOG_NOTICE, "%s", text);
-		await_login(l); /* a person may have been asked meanwhile */
+		await_login(l); /* the user may have been asked meanwhile */
 		l->state = AUTHENTICATING;
 		tell(l, LINK_TRANSPORT, print);
 		return;
@@ -304,7 +305,7 @@ static void on_denied(struct link *l, bool partial)
 	refuse_link(l, &r);
 }
 
-/* Where the --via command has ended, that is the cause of what libssh reports. */
+/* If the --via command has ended, that is the cause of libssh's error. */
 static void on_dead(void *arg, const char *why)
 {
 	struct link *l = arg;
@@ -421,7 +422,7 @@ static void start_attempt(void *arg)
 	l->denied = false;
 	l->peer.sa.ss_family = AF_UNSPEC;
 	await_login(l);
-	via_free(l->via); /* of the attempt before */
+	via_free(l->via); /* of the previous attempt */
 	l->via = NULL;
 	if (l->s->via)
 		start_via(l);
@@ -430,8 +431,8 @@ static void start_attempt(void *arg)
 				       &l->memory, on_reached, l);
 }
 
-/* Timers stand still while the machine is suspended: after it the session is one that its peer has
- * given up, and neither its keepalives nor the pause before the next attempt are waited for. */
+/* Timers stand still while the machine is suspended.  Afterwards the peer has most likely closed
+ * the session, so neither its keepalives nor the pause before the next attempt are waited for. */
 static void on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;

@@ -2,23 +2,23 @@
 #ifndef SSHIPC_CLIENT_LINK_H
 #define SSHIPC_CLIENT_LINK_H
 /*
- * One SSH session to the server: resolves, connects, authenticates, keeps it up, opens channels and
- * hands them to the relay.  Nothing outside it knows how many links there are.
+ * One SSH session to the server: resolves, connects, authenticates, reconnects, opens channels and
+ * hands them to the relay.  Callers do not depend on there being one link.
  *
- * A link goes through reaching (resolve.h, reach.h, or via.h), keying, which ends with the
- * judgement on the host key (trust.h), authenticating with the one identity (identity.h), and up.
- * connect_timeout covers all of it, and begins anew after a person was asked about the host key.  A
+ * A link goes through reaching (resolve.h, reach.h, or via.h), keying, which ends with the check of
+ * the host key (trust.h), authenticating with the one identity (identity.h), and up.
+ * connect_timeout covers all of it, and begins anew after the user was asked about the host key.  A
  * failure closes the session, resets every connection that it carried, and the link tries again
  * after a pause (backoff.h).  Before the first success a refusal is the end: host key 76, login 77,
  * no destination for a foreign server 64, an unreadable known_hosts 78.  Later refusals are logged
- * and tried again, but for exit_on_refusal; so is, at any time, what a server of ours says will
- * pass (max-sessions, valid), where listeners wait for it.
+ * and tried again, except with exit_on_refusal; with listeners, so is at any time a refusal that an
+ * sshipc-server calls temporary (max-sessions, valid).
  *
- * A local connection that comes ends the pause, once a second, and begins a connect anew that has
- * hung for 3 s and was not begun for one: the kernel asks a server that is back after ever longer
- * times only.  Neither happens where the host key or our key was refused, since asking again soon
- * would count against us.  After a suspend of a keepalive period or longer the session is given up
- * and the next attempt made at once.
+ * A new local connection ends the pause, once a second, and restarts a connect that has hung for 3
+ * s, unless a local connection started it: the kernel repeats a SYN after ever longer times.
+ * Neither happens after the host key or our key was refused, since the server may penalise us for
+ * it.  After a suspend of a keepalive period or longer the session is closed and the next attempt
+ * made at once.
  */
 #include <event2/event.h>
 
@@ -38,42 +38,42 @@ enum link_event {
 	LINK_DOWN,	   /* no session; text: why */
 	LINK_OPEN_GRANTED, /* the server's answer to a local connection */
 	LINK_OPEN_REFUSED,
-	LINK_AGENT_FAILED, /* so LINK_DOWN comes; text: ssh-agent's fault, "; " and the remedy */
+	LINK_AGENT_FAILED, /* LINK_DOWN follows; text: ssh-agent's fault, "; " and the remedy */
 	LINK_IDLE,	   /* the last connection has ended */
 };
 
-/* Why the server is not to be had, or we are not. */
+/* Why we refused the server, or the server refused us. */
 struct link_refusal {
 	int exit_code;		     /* 64, 76, 77 or 78 */
 	enum policy_verdict verdict; /* of 77: denial.h */
-	const char *cause, *remedy;  /* remedy NULL: it stands behind the cause and "; " */
+	const char *cause, *remedy;  /* remedy NULL: cause contains it, after "; " */
 };
 
 /* All called from the loop. */
 struct link_ops {
 	void (*event)(void *arg, enum link_event event, const char *text);
-	/* A refusal that will not pass by itself, before the first success (exit_on_refusal: also
-	 * after it); already logged, and valid for the call. */
+	/* A permanent refusal before the first success (exit_on_refusal: also after it); already
+	 * logged; r is valid for the call. */
 	void (*refused)(void *arg, const struct link_refusal *r);
 	void *arg;
 };
 
-/* Starts connecting, from the loop.  s must outlive it; the identity is its own from here on.  Out
- * of memory ends the program. */
+/* Starts connecting, from the loop.  s must outlive the link, which owns identity from here on.
+ * Out of memory ends the program. */
 struct link *link_new(struct event_base *base, const struct settings *s, struct identity *identity,
 		      const struct link_ops *ops);
 
 /* Carries the local connection fd (taken over, non-blocking, address_tune'd) to a destination: held
- * while the link is down, as settings say; refused ones are reset (TCP) or closed (Unix) and logged
- * with the cause.  local names the listener, and the caller where known, for the log; NULL: a
- * question of our own, not logged and no event.  watch may be NULL. */
+ * while the link is down, as the settings say; a refused one is reset (TCP) or closed (Unix) and
+ * logged with the cause.  local names the listener, and the caller if known, for the log; NULL: a
+ * channel of our own use, without log lines and events.  watch may be NULL. */
 void link_open(struct link *l, const struct destination *to, int fd, const char *local,
 	       const struct opening_watch *watch);
 
-/* The server of the session is an sshipc-server, by its banner. */
+/* Whether the session's server is an sshipc-server, by its banner. */
 bool link_is_sshipc(const struct link *l);
 
-/* It carries no connection, and none waits. */
+/* Whether the link carries no connection, and none waits. */
 bool link_idle(const struct link *l);
 
 /* The socket of the session that is up, for getsockname(2). */

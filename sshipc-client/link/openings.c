@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, for the link alone: called from its pass, and from a timer of its own.
- * It may not end a session; it says when another one might do better.
+ * Runs in the client's process, for the link alone: called from its pass, and from a timer of its
+ * own.  It may not end a session; it reports when a new one may help.
  */
 #include "openings.h"
 
@@ -17,19 +17,19 @@
 #include "loop.h"
 
 enum {
-	IN_FLIGHT = 32,	  /* opens of one destination that are not answered */
-	SLOW_SECONDS = 5, /* so long unanswered, while others wait for their turn: it is logged */
-	OWED_TIMES = 10,  /* the patience: then a session that carries nothing is given up */
-	ANY_PORT = 1,	  /* where the destination is a name and the port means nothing */
+	IN_FLIGHT = 32,	  /* most unanswered opens of one destination */
+	SLOW_SECONDS = 5, /* an open unanswered for this long while others wait is logged */
+	OWED_TIMES = 10,  /* times the patience: then a session that carries nothing is closed */
+	ANY_PORT = 1,	  /* the port for a destination by name, where it is ignored */
 };
 
 /* One local connection, to the end of its relay. */
 struct opening {
-	TAILQ_ENTRY(opening) entry; /* in its share, until it is OPEN */
+	TAILQ_ENTRY(opening) entry; /* in its share's list, until it is OPEN */
 	struct openings *os;
 	struct share *share;
-	/* ABANDONED: the connection is gone, and the server still owes the answer: libssh cannot
-	 * free a channel that is neither open nor denied. */
+	/* ABANDONED: the connection is closed, but its open is not answered: libssh cannot free a
+	 * channel that is neither open nor denied. */
 	enum { WAITING, ASKED, ABANDONED, OPEN } state;
 	char *local;
 	struct opening_watch watch;
@@ -40,13 +40,13 @@ struct opening {
 	struct relay *relay;
 };
 
-/* The opens to one destination: those that it leaves unanswered do not delay others. */
+/* The opens to one destination: if it does not answer, other destinations are not delayed. */
 struct share {
 	TAILQ_ENTRY(share) entry;
 	struct destination to;
-	TAILQ_HEAD(, opening) all; /* in the order of their coming: those in flight first */
+	TAILQ_HEAD(, opening) all; /* in the order of arrival: those in flight first */
 	size_t in_flight;	   /* ASKED and ABANDONED */
-	bool full, logged;	   /* some wait for their turn; that it takes long was logged */
+	bool full, logged;	   /* some wait for their turn; a long wait was logged */
 };
 
 struct openings {
@@ -107,7 +107,7 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	const bool orderly = stats->end == RELAY_END_ORDERLY;
 	char to[DESTINATION_HOST + 16];
 
-	/* Whoever watches this one is told of more than its end. */
+	/* A watched connection (--stdio) that ends abnormally is a warning. */
 	if (o->local)
 		log_msg(o->watch.ended && !orderly ? LOG_WARNING : LOG_INFO,
 			"connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
@@ -123,14 +123,15 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 
 /* ---- answers ---- */
 
-/* The same call, again and again, until the answer is there. */
+/* Calls libssh's open; to be repeated with the same arguments until the answer has arrived. */
 static int ask_open(struct opening *o, bool sshipc)
 {
 	const struct destination *d = &o->share->to;
 	const char *host = d->host;
 	uint16_t port = d->port;
 
-	/* libssh speaks direct-streamlocal to OpenSSH only; our server takes the path as a host. */
+	/* libssh sends direct-streamlocal to OpenSSH only; an sshipc-server accepts the path as a
+	 * host. */
 	if (d->kind == DESTINATION_UNIX && !sshipc)
 		return ssh_channel_open_forward_unix(o->channel, host, o->id, ANY_PORT);
 	if (d->kind == DESTINATION_DEFAULT && sshipc)
@@ -140,9 +141,9 @@ static int ask_open(struct opening *o, bool sshipc)
 	return ssh_channel_open_forward(o->channel, host, port, o->id, ANY_PORT);
 }
 
-/* What became of it: SSH_AGAIN while nobody knows.  Trap: libssh 0.10 has no callback for an answer
- * to an open.  A granted one is seen by the channel's state, a refused one only by asking again,
- * which reads the socket; so that is done only where denials say that it can find one. */
+/* The result of an open: SSH_AGAIN while it is unknown.  Trap: libssh 0.10 has no callback for an
+ * answer to an open.  A granted one is seen by the channel's state, a refused one only by asking
+ * again, which reads the socket; so that is done only if denials is set. */
 static int look_at(struct opening *o, bool sshipc, bool denials)
 {
 	if (ssh_channel_is_open(o->channel) || relay_closed(o->relay))
@@ -180,7 +181,8 @@ static void on_open(struct opening *o)
 	relay_attach(o->relay, o->fd, false);
 }
 
-/* The connection's end is told first: whoever watches it may wait for what the answer brings. */
+/* Report the connection's end before the answer: its watcher may wait for an event that the answer
+ * causes. */
 static void on_denied(struct opening *o)
 {
 	struct openings *os = o->os;
@@ -207,7 +209,7 @@ static void start(struct opening *o, ssh_session ssh, struct relays *relays, boo
 	ask_open(o, sshipc);
 }
 
-/* True: it became full, or is no longer. */
+/* Serves one share.  True: its state full has changed. */
 static bool serve(struct share *sh, ssh_session ssh, struct relays *relays, bool sshipc)
 {
 	/* libssh never clears the error; until the first denial it need not be compared. */
@@ -240,7 +242,7 @@ static bool serve(struct share *sh, ssh_session ssh, struct relays *relays, bool
 
 /* ---- time ---- */
 
-/* When it is given up. */
+/* The time at which an opening is refused or abandoned. */
 static time_t due(const struct opening *o)
 {
 	const struct openings *os = o->os;
@@ -250,7 +252,7 @@ static time_t due(const struct opening *o)
 	return (o->since > os->up_since ? o->since : os->up_since) + os->patience;
 }
 
-/* The one that waits longest for its answer; NULL: none is in flight. */
+/* The opening that has waited longest for its answer; NULL: none is in flight. */
 static const struct opening *oldest(const struct share *sh)
 {
 	return sh->in_flight > 0 ? TAILQ_FIRST(&sh->all) : NULL;
@@ -273,8 +275,7 @@ static void arm(struct openings *os)
 		TAILQ_FOREACH(o, &sh->all, entry)
 		if (o->state != ABANDONED)
 			sooner(&when, due(o));
-		/* Whether it is time for another session is looked at when one of those that wait
-		 * is given up. */
+		/* Whether a new session is needed is checked when one that waits is refused. */
 		if (sh->full && !sh->logged && oldest(sh))
 			sooner(&when, oldest(sh)->asked + SLOW_SECONDS);
 	}
@@ -286,7 +287,7 @@ static void arm(struct openings *os)
 	}
 }
 
-/* True: it is time for another session. */
+/* True: a new session is needed. */
 static bool look_at_full(struct share *sh, int patience)
 {
 	const time_t age = sh->full && oldest(sh) ? loop_seconds() - oldest(sh)->asked : 0;
@@ -396,7 +397,8 @@ bool openings_wanted(const struct openings *os)
 	TAILQ_FOREACH(sh, &os->shares, entry)
 	{
 		TAILQ_FOREACH(o, &sh->all, entry)
-		/* A question of our own is asked again after the login. */
+		/* A channel of our own use does not count: .status is read after each login
+		 * anyway. */
 		if (o->state == WAITING && o->local)
 			return true;
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, from its loop; the link starts it, once an attempt.  Must not read from
- * the sockets: what a server says is libssh's, so it is only looked at.
+ * Runs in the client's process, from its loop; the link starts it once for each attempt.  It must
+ * not consume bytes from the sockets, since libssh reads the banner: it only peeks.
  */
 #include "reach.h"
 
@@ -18,7 +18,7 @@
 
 enum {
 	NEXT_MS = 250,	      /* until the next address is tried as well */
-	FAILED_MS = 3000,     /* until one is that failed before */
+	FAILED_MS = 3000,     /* the same for an address that failed before */
 	LINES_MAX = 8 * 1024, /* bytes that may come before a server says SSH- */
 };
 
@@ -28,7 +28,7 @@ struct attempt {
 	int fd;
 	struct event *event; /* NULL: not begun, or over */
 	bool connected;
-	ssize_t said; /* bytes that were there at the last look */
+	ssize_t said; /* bytes available at the last peek */
 	uint64_t begun;
 };
 
@@ -93,7 +93,7 @@ size_t reach_order(struct address *addresses, size_t n, const struct reach_memor
 	size_t unfailed = 0;
 
 	interleave(addresses, n);
-	/* By insertion, which keeps the order of equals. */
+	/* Insertion sort, which is stable. */
 	for (size_t i = 0; i < n; i++) {
 		const struct address a = addresses[i];
 		const size_t when = failed_when(m, &a);
@@ -170,7 +170,7 @@ static struct attempt *first_connected(struct reach *r)
 
 static void try_next(struct reach *r);
 
-/* Where no other address is left to try, a connection is enough. */
+/* If no other address is left to try, a connection is enough. */
 static void settle(struct reach *r)
 {
 	struct attempt *only = r->active == 1 ? first_connected(r) : NULL;
@@ -193,7 +193,7 @@ static void give_up(struct attempt *a, const char *why)
 		settle(r);
 }
 
-/* Other lines may come before the one that counts (RFC 4253 section 4.2). */
+/* Other lines may come before the banner (RFC 4253 section 4.2). */
 static bool speaks_ssh(const char *said, size_t n)
 {
 	const char *line = said;
@@ -223,8 +223,8 @@ static void on_said(evutil_socket_t fd, short what, void *arg)
 	} else if ((size_t)n == sizeof(said)) {
 		give_up(a, "does not speak SSH");
 	} else {
-		/* The bytes were only peeked at: the next event comes with more of them, or with
-		 * the end. */
+		/* The bytes were only peeked at: the next event comes with more bytes, or at
+		 * EOF. */
 		a->said = n;
 		setsockopt((int)fd, SOL_SOCKET, SO_RCVLOWAT, &more, sizeof(more));
 	}
@@ -245,7 +245,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 	settle(a->r);
 }
 
-/* The next one that can be begun. */
+/* Starts the next address that can be tried. */
 static void try_next(struct reach *r)
 {
 	bool pending;

@@ -2,10 +2,10 @@
 #ifndef SSHIPC_CLIENT_REACH_H
 #define SSHIPC_CLIENT_REACH_H
 /*
- * From the server's name to a connected socket.  The addresses of the name race (RFC 8305), and not
- * the first that connects wins but the first that speaks SSH: one that accepts and stays silent
- * would else be chosen again and again.  Knows nothing of what follows but what it is told: an
- * address that failed at the key exchange is tried last.
+ * From the server's name to a connected socket.  The addresses of the name race (RFC 8305); the
+ * winner is the first that sends an SSH banner, not the first that connects, or one that accepts
+ * and stays silent would be chosen each time.  The caller reports addresses that failed at the key
+ * exchange (struct reach_memory): they are tried last.
  */
 #include <event2/event.h>
 #include <stdbool.h>
@@ -33,22 +33,21 @@ size_t reach_order(struct address *addresses, size_t n, const struct reach_memor
 #define REACH_AT (ADDRESS_TEXT + 4)
 const char *reach_at(const struct address *a, const char *server, char buf[REACH_AT]);
 
-/* Called once, from the loop: a connected non-blocking socket, which is the caller's and of which
- * nothing has been read, and its address; or -1.  why: of each address that failed.  Both are valid
- * for the call. */
+/* Called once, from the loop: fd is a connected non-blocking socket, owned by the caller, from
+ * which nothing has been read, and at its address; or -1.  why: the error of each address that
+ * failed.  Both are valid for the call. */
 typedef void reach_done(void *arg, int fd, const struct address *at, const char *why);
 
-/* Starts one; the caller's own timer bounds the whole, timeout_s the look-up.  Where no
- * server has sent a byte in half of that time, the first that connected is taken: some wait for the
- * client's first line.  host
- * and m must outlive it. */
+/* Starts the race; the caller's own timer bounds the whole, timeout_s the look-up.  If no server
+ * has sent a byte in half of that time, the first that connected wins: some wait for the client's
+ * banner.  host and m must outlive the reach. */
 struct reach *reach_start(struct event_base *base, const char *host, unsigned port, int timeout_s,
 			  const struct reach_memory *m, reach_done *done, void *arg);
 
-/* The step that it has reached: "name resolution", "TCP connect" or "the server's first word". */
+/* The current step: "name resolution", "TCP connect" or "the server's first word". */
 const char *reach_phase(const struct reach *r);
 
-/* Ends it without a report; frees it.  Not to be called after done ran (it frees itself). */
+/* Cancels and frees it without calling done.  Not to be called after done ran (it frees itself). */
 void reach_cancel(struct reach *r);
 
 #endif

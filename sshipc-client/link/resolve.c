@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the client's process, called by reach.c; getaddrinfo(3) runs in a child, which is killed
- * when its time is over.  The child may use no descriptor but its pipe, and its answer is read
- * within its bounds.
+ * at the timeout.  The child may use no descriptor but its pipe, and its answer is checked as
+ * untrusted input.
  */
 #include "resolve.h"
 
@@ -53,7 +53,7 @@ static void look_up(const char *host, struct answer *a)
 	freeaddrinfo(list);
 }
 
-/* Holds nothing of the parent's: no listener may outlive it in here. */
+/* The child closes all of the parent's descriptors: no listener may outlive the parent in it. */
 static void __attribute__((noreturn)) child(int out, pid_t parent, const char *host)
 {
 	enum { FD = 3 };

@@ -9,7 +9,7 @@
 
 #include "address.h"
 
-#define RESOLVE_MAX 16 /* addresses taken */
+#define RESOLVE_MAX 16 /* most addresses returned */
 
 struct resolve;
 
@@ -17,12 +17,12 @@ struct resolve;
  * or n 0 with error (static or valid for the call). */
 typedef void resolve_done(void *arg, struct address *addresses, size_t n, const char *error);
 
-/* Starts one; the child is killed and "timed out" reported after timeout_s seconds.  A numeric host
- * needs no child but is reported from the loop too, as is that no child could be made. */
+/* Starts a look-up; after timeout_s seconds the child is killed and "timed out" reported.  A
+ * numeric host needs no child, but is also reported from the loop, as is a failed fork. */
 struct resolve *resolve_start(struct event_base *base, const char *host, unsigned port,
 			      int timeout_s, resolve_done *done, void *arg);
 
-/* Ends it without a report; frees it.  Not to be called after done ran (it frees itself). */
+/* Cancels and frees it without calling done.  Not to be called after done ran (it frees itself). */
 void resolve_cancel(struct resolve *r);
 
 #endif

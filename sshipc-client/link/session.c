@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, for the link alone.  It starts nothing and keeps nothing; only a setting
- * that libssh does not take is logged here.
+ * Runs in the client's process, for the link alone.  It starts nothing and has no state; it logs
+ * only a setting that libssh refuses.
  */
 #include "session.h"
 
@@ -17,7 +17,7 @@
 #include "log.h"
 
 /* Trap: without a callback libssh queues the server's opens without bound, and answers none.  A
- * server has nothing to ask of us: 1 refuses. */
+ * server may open nothing here: 1 refuses. */
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	return 1;
@@ -80,7 +80,7 @@ enum trust_verdict session_check_key(const struct settings *s, ssh_session ssh, 
 	return TRUST_ERROR;
 }
 
-/* Trap: libssh takes any host key in a later key exchange, and tells nobody. */
+/* Trap: libssh accepts any host key in a later key exchange, without a callback. */
 bool session_shows(ssh_session ssh, ssh_key host_key)
 {
 	ssh_key now = NULL;

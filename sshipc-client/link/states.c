@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, for client.c and the doctor, which hand it the link's events.  It opens
- * a channel of its own for .status, with a deadline and a limit of size, and decides nothing.
+ * Runs in the client's process, for client.c and the doctor, which pass the link's events to it.
+ * It opens a channel of its own for .status, with a deadline and a limit of size, and decides
+ * nothing.
  */
 #include "states.h"
 
@@ -17,7 +18,7 @@
 #include "loop.h"
 
 enum {
-	ANSWER_SECONDS = 10, /* for all of it */
+	ANSWER_SECONDS = 10, /* for the whole answer */
 	ANSWER_MAX = 64 * 1024,
 };
 
@@ -26,12 +27,12 @@ struct states {
 	struct states_ops ops;
 	const char *transport, *authorised;
 	char name[ENDPOINT_NAME + 2]; /* the endpoint's, with a blank; or nothing */
-	char endpoint[256];	      /* what is known of it */
+	char endpoint[256];	      /* the endpoint's state */
 	char text[STATES_TEXT];	      /* as it was logged last */
-	bool refused;		      /* the last open */
-	struct event *answering;      /* a question is under way */
+	bool refused;		      /* the last open was refused */
+	struct event *answering;      /* .status is being read */
 	struct event *deadline;
-	char fault[512]; /* of this session's answer; "": none */
+	char fault[512]; /* the fault of this session's answer; "": none */
 	size_t n;
 	char answer[ANSWER_MAX + 1];
 };
@@ -55,7 +56,8 @@ static void set_endpoint(struct states *s, const char *text)
 	snprintf(s->endpoint, sizeof(s->endpoint), "%s", text);
 }
 
-/* What is said of the endpoint.  The last dial says more than a socket file that is there. */
+/* The endpoint's state in words.  The result of the last dial is better evidence than a socket
+ * file. */
 static const char *describe(const struct status *st, bool refused)
 {
 	if (refused && status_refused_by_server(st))
@@ -83,7 +85,7 @@ static void stop_asking(struct states *s)
 	s->answering = NULL;
 }
 
-/* why NULL: the answer is whole. */
+/* Ends the reading of .status.  why NULL: the answer is complete. */
 static void conclude(struct states *s, const char *why)
 {
 	enum { SHOWN = 100 };
@@ -186,7 +188,7 @@ void states_event(struct states *s, struct link *l, enum link_event event)
 	case LINK_IDLE:
 		return;
 	}
-	/* While a question is under way its answer brings the next update. */
+	/* While .status is being read, its answer will be the next update. */
 	if (!s->answering)
 		update(s);
 }

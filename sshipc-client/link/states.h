@@ -2,9 +2,9 @@
 #ifndef SSHIPC_CLIENT_STATES_H
 #define SSHIPC_CLIENT_STATES_H
 /*
- * What is known of the way to the endpoint, in three parts: transport, authorised, endpoint. Learns
- * it from the link's events and, at an sshipc-server, from .status, which is asked after each login
- * and when an open was refused.  Logs each change.
+ * Tracks and logs three states: transport, authorised, endpoint.  Their sources are the link's
+ * events and, at an sshipc-server, .status, which is read after each login and when an open was
+ * refused.
  *
  * An answer of .status must be a JSON object with endpoint, key and source: else a tunnel goes on
  * with a warning, run mode ends with 69, and the doctor's step 9 fails.  "ready:" and READY=1
@@ -20,15 +20,15 @@ struct states;
 struct states_ops {
 	/* "transport up, authorised yes, endpoint confd: answers"; may be NULL */
 	void (*changed)(void *arg, const char *text);
-	/* An answer of .status, valid for the call.  NULL with a fault: it gave none in time, or
-	 * another one; already logged.  NULL without: it is not an sshipc-server. */
+	/* The answer of .status, valid for the call.  status NULL with a fault: there was no valid
+	 * answer in time; already logged.  NULL without: the server is not an sshipc-server. */
 	void (*answered)(void *arg, const struct status *status, const char *fault);
 	void *arg;
 };
 
 struct states *states_new(struct event_base *base, const struct states_ops *ops);
 void states_event(struct states *s, struct link *l, enum link_event event);
-/* Asks the server again; answered is called, within ten seconds.  Once it was at fault it is not
+/* Reads .status again; answered is called within ten seconds.  After a fault the server is not
  * asked again in this session. */
 void states_ask(struct states *s, struct link *l);
 void states_free(struct states *s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, called by states.c, which asks, and by those that it tells.  A server
- * that calls itself ours may be anybody's: what it sent only fills fields of a fixed size.
+ * Runs in the client's process, called by states.c, which reads .status, and by those that it
+ * reports to.  The server is not trusted: its text only fills fields of a fixed size.
  */
 #include "status.h"
 
@@ -12,7 +12,7 @@
 #include "denial.h"
 #include "json.h"
 
-/* False: it is null, or not there. */
+/* False: the member is null or absent. */
 static bool take(const char *json, const char *path, char *out, size_t size)
 {
 	json_value(json, path, out, size);

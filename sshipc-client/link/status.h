@@ -2,8 +2,8 @@
 #ifndef SSHIPC_CLIENT_STATUS_H
 #define SSHIPC_CLIENT_STATUS_H
 /*
- * What an sshipc-server says of our own entry (.status), read once.  The texts are the server's:
- * printable ASCII, cut to fit, "" for what it does not say.
+ * The answer of an sshipc-server about our own entry (.status), parsed.  The texts are the
+ * server's: printable ASCII, cut to fit, "" if absent.
  */
 #include <stdbool.h>
 
@@ -17,18 +17,18 @@ struct status {
 	enum endpoint_kind kind;
 	bool knows_kind;
 	enum status_answer present, accessible; /* its socket file */
-	char dial[96];				/* how the last one ended, in words */
-	bool connected, denied;			/* it did; by the socket's permissions */
-	long dial_age, dial_timeout;		/* seconds; -1: it does not say */
-	char refusal[256];			/* the last one */
-	enum policy_verdict refused_for;	/* POLICY_GRANT: none is known */
+	char dial[96];				/* the result of the last dial, in words */
+	bool connected, denied;			/* the last dial connected; failed by permissions */
+	long dial_age, dial_timeout;		/* seconds; -1: absent */
+	char refusal[256];			/* the last refusal */
+	enum policy_verdict refused_for;	/* POLICY_GRANT: unknown */
 };
 
-/* False: that is not what an sshipc-server says. */
+/* Parses an answer.  False: json is not the answer of an sshipc-server. */
 bool status_read(struct status *out, const char *json);
 
-/* Who refused the last open that was refused: the server, by our key's line or a limit, or, false,
- * the endpoint.  The one judgement of a refused channel. */
+/* Whether the server refused the last refused open, by our key's line or a limit; false: the
+ * endpoint did.  Only this function decides that. */
 bool status_refused_by_server(const struct status *s);
 
 #endif

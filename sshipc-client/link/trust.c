@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, called by the link once keys are exchanged, and by session.c for what to
- * offer.  Reads known_hosts files; writes one only when a person on the terminal said yes.
+ * Runs in the client's process, called by the link once keys are exchanged, and by session.c for
+ * the algorithms to offer.  Reads known_hosts files; writes one only after the user said yes on the
+ * terminal.
  */
 #include "trust.h"
 
@@ -61,7 +62,7 @@ int trust_fingerprint(ssh_key key, char out[KEYLINE_FINGERPRINT])
 	return out[0] ? 0 : -1;
 }
 
-/* As ssh(1) records it: with its port, where that is another than port. */
+/* The host's name as ssh(1) records it: with the port, if that differs from port. */
 static void recorded_name(const struct settings *s, unsigned port, char out[NAME_SIZE])
 {
 	snprintf(out, NAME_SIZE, s->port == port ? "%s" : "[%s]:%u", s->host, s->port);
@@ -69,7 +70,7 @@ static void recorded_name(const struct settings *s, unsigned port, char out[NAME
 		*c = (char)tolower((unsigned char)*c);
 }
 
-/* libssh takes "!pattern" for no match; sshd(8) for a line that is not about this host. */
+/* libssh treats "!pattern" as no match; for sshd(8) it excludes the whole line for this host. */
 static bool is_excluded(const char *name, const char *line)
 {
 	size_t len = strcspn(line, " ");
@@ -94,22 +95,22 @@ static bool is_excluded(const char *name, const char *line)
 
 /* The meaning of one line for a host. */
 struct record {
-	const char *name, *excluded; /* that is looked for; that no line may exclude either */
+	const char *name, *excluded; /* name: looked up; excluded: must not be negated either */
 	const char *file;
 	unsigned line;
 	bool revoked;
-	ssh_key key; /* NULL: it names the host, but its key makes no sense to this libssh */
+	ssh_key key; /* NULL: the line names the host, but libssh cannot read its key */
 };
 
 /* The meaning of all lines together for a host and the key that it shows. */
 struct known {
-	ssh_key key; /* that it shows; NULL: only types are asked for */
+	ssh_key key; /* the key that the host shows; NULL: only types are looked up */
 	char print[KEYLINE_FINGERPRINT];
 	unsigned types; /* of the keys on record: a bit each */
 	bool same, revoked, other, other_is_same_type;
 	char other_file[WHERE_SIZE], other_print[KEYLINE_FINGERPRINT]; /* the line to show */
 	unsigned other_line;
-	char where[WHERE_SIZE]; /* of the revocation; else of a line that could not be read */
+	char where[WHERE_SIZE]; /* FILE:LINE of the revocation, else of an unreadable line */
 };
 
 static void add_record(struct known *k, const struct record *r)
@@ -139,7 +140,7 @@ static void read_line(char *line, struct record *r, struct known *k)
 	struct ssh_knownhosts_entry *entry = NULL;
 	int rc = SSH_AGAIN;
 
-	/* libssh knows the blank only, and no markers. */
+	/* libssh accepts only blanks as separators, and no markers. */
 	for (char *c = line; *c; c++)
 		*c = isspace((unsigned char)*c) ? ' ' : *c;
 	line += strspn(line, " ");
@@ -298,7 +299,7 @@ enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key k
 	if (why)
 		return say(text, TRUST_ERROR, "the host key of %s cannot be checked: %s", name,
 			   why);
-	/* As with ssh(1): on whatever port this host shows the key that is on record for it. */
+	/* As with ssh(1): the key recorded for the host without a port is good on any port. */
 	if (k.revoked || bare.revoked)
 		return say(text, TRUST_CHANGED, "the host key %s of %s is revoked at %s", k.print,
 			   name, k.revoked ? k.where : bare.where);
@@ -319,7 +320,7 @@ void trust_algorithms(const struct settings *s, char *out, size_t size)
 	struct known known = {.types = 0};
 	size_t len = 0;
 
-	/* An unreadable file is reported once the key is there. */
+	/* An unreadable file is reported later, by trust_check. */
 	if (s->n_pins == 0)
 		read_files(s, SSH_PORT, &known);
 	if (s->n_pins == 0 && known.types == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the client's process, called where a person must answer: for a passphrase or an unknown host
- * key.  It blocks the program meanwhile, so nobody may call it while a session is up.
+ * Runs in the client's process, called when the user must answer: for a passphrase or an unknown
+ * host key.  It blocks the program, so it may not be called while a session is up.
  */
 #include "tty.h"
 
@@ -14,7 +14,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-static unsigned blocked;   /* how often */
+static unsigned blocked;   /* nesting depth of blocking */
 static sigset_t unblocked; /* the mask before the first time */
 static int end_fd = -1;
 static bool interrupted;
@@ -58,7 +58,7 @@ bool tty_interrupted(void)
 	return interrupted;
 }
 
-/* libevent's signal handlers restart a read(2), so ^C would do nothing: ppoll(2) is what waits. */
+/* libevent's signal handlers restart a read(2), so ^C would do nothing: wait in ppoll(2). */
 ssize_t tty_read(int tty, char *answer, size_t size)
 {
 	struct pollfd p[] = {{.fd = tty, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};

@@ -2,29 +2,31 @@
 #ifndef SSHIPC_CLIENT_TTY_H
 #define SSHIPC_CLIENT_TTY_H
 /*
- * Asking a person on the terminal, whatever stdin is.  A signal that is caught ends the wait.
+ * Asks the user on the terminal, whatever stdin is.  A caught signal ends the wait.
  */
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The controlling terminal, to be closed by tty_close; -1: there is none.  Meanwhile signals come
- * only where an answer is waited for, so that none is missed. */
+/* Opens the controlling terminal, to be closed by tty_close; -1: there is none.  Until then signals
+ * are delivered only while an answer is awaited, so that none is missed. */
 int tty_open(void);
 void tty_close(int tty);
 
-/* The same for a whole start: SIGINT, SIGTERM and SIGHUP. */
+/* Blocks signals in the same way for a whole start: SIGINT, SIGTERM and SIGHUP. */
 void tty_block_signals(bool block);
 
-/* A question was ended by a signal. */
+/* Whether a signal ended a question. */
 bool tty_interrupted(void);
 
-/* From here on no answer is waited for once fd is readable. */
+/* From here on a question ends without an answer once fd is readable. */
 void tty_end_with(int fd);
 
-/* A line without its end; its length with it, 0 at the end of file, -1 when there is no answer. */
+/* Reads a line, without its newline; returns the length with it, 0 at the end of file, -1 without
+ * an answer. */
 ssize_t tty_read(int tty, char *answer, size_t size);
 
-/* Shows prompt and reads a line that is not shown.  0; -1: no terminal, or no answer.  Wipe it. */
+/* Shows prompt and reads a line without echo.  0; -1: no terminal, or no answer.  The caller wipes
+ * answer. */
 int tty_ask_secret(const char *prompt, char *answer, size_t size);
 
 #endif

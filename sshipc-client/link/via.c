@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the process of the tunnel, for the link alone.  The command is not our code: it gets no
- * descriptor but 0, 1 and 2, and all that comes from it is a peer's bytes.
+ * descriptor but 0, 1 and 2, and its output is untrusted like a peer's.
  */
 #include "via.h"
 
@@ -23,9 +23,9 @@
 #include "loop.h"
 
 enum {
-	ENDING_MS = 100, /* from the end of its output to that of a command */
+	ENDING_MS = 100, /* to wait for a command's exit after the end of its output */
 	FREE_MS = 500,	 /* from SIGTERM to SIGKILL, while the loop waits */
-	TERM_MS = 2000,	 /* the same while it goes on */
+	TERM_MS = 2000,	 /* the same while the loop runs */
 };
 
 struct via {
@@ -43,7 +43,7 @@ const char *via_check(const char *command)
 	return NULL;
 }
 
-/* The set is that of OpenSSH 9.6 (CVE-2023-51385). */
+/* The refused characters are those of OpenSSH 9.6 (CVE-2023-51385). */
 bool via_allows(const char *host)
 {
 	for (const char *p = host; *p; p++) {
@@ -54,7 +54,8 @@ bool via_allows(const char *host)
 	return *host != '-';
 }
 
-/* As with ssh's ProxyCommand the shell is replaced by the command, so that signals reach it. */
+/* As with ssh's ProxyCommand, "exec" replaces the shell by the command, so that signals reach
+ * it. */
 static char *expand(const struct settings *s)
 {
 	char *line = NULL;
@@ -113,7 +114,7 @@ static void on_over(evutil_socket_t fd, short what, void *arg)
 
 	if (what & EV_READ)
 		reap(v);
-	else /* it has had its time since SIGTERM */
+	else /* it did not exit in time after SIGTERM */
 		kill(v->pid, SIGKILL);
 }
 
@@ -152,7 +153,7 @@ struct via *via_start(struct event_base *base, const struct settings *s, int *fd
 	return v;
 }
 
-/* True once it has ended, and is reaped. */
+/* True once the command has ended and is reaped. */
 static bool ends_within(struct via *v, int ms)
 {
 	struct pollfd p = {.fd = v->pidfd, .events = POLLIN};

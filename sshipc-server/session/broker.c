@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { MONITOR_MS = 5000 }; /* until a silent monitor is given up */
+enum { MONITOR_MS = 5000 }; /* to wait for an answer before the monitor counts as lost */
 
 static void lose(struct broker *b)
 {
@@ -31,7 +31,7 @@ void broker_note(struct broker *b, int priority, const char *text)
 	broker_tell(b, &note);
 }
 
-/* 1, or 0 when nothing came in time, or -1 when the monitor is gone. */
+/* 1; 0 when no message came in time; -1 when the monitor has closed the pair. */
 static int receive(struct broker *b, int timeout_ms)
 {
 	struct pollfd p = {.fd = b->fd, .events = POLLIN};

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_SERVER_BROKER_H
 #define SSHIPC_SERVER_BROKER_H
 /*
- * The session's end of the pair that it shares with the monitor: one question at a time, answers
- * that come unasked handed on.
+ * The session's end of the socket pair to the monitor: sends one question at a time and waits for
+ * its answer; passes other messages to a callback.
  */
 #include <stdbool.h>
 
@@ -11,12 +11,12 @@
 
 struct broker {
 	int fd;
-	bool gone;		  /* the monitor is lost, or was silent for too long */
-	bool ended;		  /* the owner's to set, at END: nothing is read any more */
-	enum message_state state; /* LOGIN, then UP: what may come is checked against it */
-	struct message in;	  /* the one last received */
-	/* A message that answers no question: the dial of a pending channel is over, or the session
-	 * is. */
+	bool gone;		  /* the monitor closed the pair, or did not answer in time */
+	bool ended;		  /* set by the owner at END: nothing is read after it */
+	enum message_state state; /* LOGIN, then UP: decides which messages are valid */
+	struct message in;	  /* the last message received */
+	/* Called for a message that answers no question: the result of a pending channel's dial,
+	 * CHECK, or END. */
 	void (*late)(void *arg, struct message *m);
 	void (*lost)(void *arg); /* once, when gone becomes true */
 	void *arg;
@@ -27,11 +27,12 @@ void broker_tell(struct broker *b, const void *message);
 /* Sends a line for the monitor's log. */
 void broker_note(struct broker *b, int priority, const char *text);
 
-/* Sends a question and waits for its answer, b->in: of a type that answers it, with its id.  False:
- * none came, and b->gone or b->ended tells why.  Late messages are handed on meanwhile. */
+/* Sends a question and waits for its answer, b->in, which has a type that answers it and the same
+ * id.  False: no answer came; b->gone or b->ended is set.  Calls late for other messages
+ * meanwhile. */
 bool broker_ask(struct broker *b, const void *question);
 
-/* Hands on what is there. */
+/* Receives the messages that have arrived and calls late for each. */
 void broker_poll(struct broker *b);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the session process, called by session.c before libssh reads the peer's first bytes.  It
- * only looks at them, takes none and answers nothing.
+ * only compares them; it consumes none and answers nothing.
  */
 #include "greeting.h"
 

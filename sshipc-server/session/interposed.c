@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the spawner, before it has heard of any connection, and in report(): the self-test, with all
- * that a session interposes in libssh.  It has a host key of its own and sees none of the server's.
+ * Runs in the spawner, before it gets any connection, and in report(): the self-test, with all
+ * functions that a session interposes in libssh.  It makes its own host key and has none of the
+ * server's.
  */
 #include "interposed.h"
 

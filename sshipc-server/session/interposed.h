@@ -2,17 +2,17 @@
 #ifndef SSHIPC_SERVER_INTERPOSED_H
 #define SSHIPC_SERVER_INTERPOSED_H
 /*
- * Is what we interpose in libssh called by this very libssh?
+ * Tests whether this libssh calls the functions that the server interposes in it.
  */
 #include <libssh/libssh.h>
 
 #include "keyblob.h"
 #include "selftest.h"
 
-/* The self-test with all that the server interposes in libssh. */
+/* Runs the self-test with all functions that the server interposes in libssh. */
 void session_selftest(struct selftest *out);
 
-/* The blob of a key of libssh's: its length, or 0. */
+/* Writes the blob of a libssh key; returns its length, or 0. */
 size_t session_key_blob(ssh_key key, uint8_t blob[KEYLINE_BLOB_MAX]);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the session process, forked by the spawner for one connection: libssh's callbacks for
- * channels, the messages of the monitor, and the end.  It is confined before the peer's first byte;
- * it decides nothing, opens no file and connects to nothing.
+ * channels, the monitor's messages, start and end of the session.  It is confined before the peer's
+ * first byte; it decides nothing, opens no file and connects to nothing.
  */
 #include "session_internal.h"
 
@@ -23,10 +23,10 @@
 
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
-	STATS_SECONDS = 2,     /* at least, between two words about bytes */
+	STATS_SECONDS = 2,     /* at least, between two STATS */
 	SPARE_FILES = 16,      /* descriptors beside those of channels: 9, and .status */
-	SPARE_MEMORY = 64,     /* MiB beside what is held: it begins with 13 */
-	HELD_TIMES = 3,	       /* what is held takes up to two and a half times its size */
+	SPARE_MEMORY = 64,     /* MiB beside the data held; a new process uses 13 */
+	HELD_TIMES = 3,	       /* held data uses up to two and a half times its size */
 };
 
 /* ---- the monitor ---- */
@@ -113,7 +113,8 @@ static void on_full(void *arg, size_t held)
 	tell_limit(arg, SESSION_LIMIT_HELD);
 }
 
-/* .status has a slot of its own: it says why there is no other.  False: there is none. */
+/* .status has a reserved slot, so that it can report why an open was refused.  False: no slot is
+ * free. */
 static bool pick_slot(const struct session *s, const char *host, uint32_t *slot)
 {
 	if (strcmp(host, POLICY_STATUS_HOST) == 0 && !s->slots[s->max])
@@ -126,7 +127,7 @@ static bool pick_slot(const struct session *s, const char *host, uint32_t *slot)
 }
 
 /* 0 when the channel was confirmed; 1 makes libssh refuse it.  Trap: libssh frees the message when
- * the callback is over, so the open is answered in here, whatever the monitor has to do for it. */
+ * the callback returns, so the open is answered in here, however long the monitor takes. */
 static int open_channel(struct session *s, ssh_message message, struct message_open *m,
 			uint32_t max_packet)
 {
@@ -138,8 +139,8 @@ static int open_channel(struct session *s, ssh_message message, struct message_o
 
 	if (!s->authorized || s->broker.ended || s->closing)
 		return 1;
-	/* Trap: 0.10 hangs for ever at a maximum packet size of 10.  Where it can be read it must
-	 * be there. */
+	/* Trap: 0.10 hangs for ever at a maximum packet size of 10.  If streamlocal.h works, an
+	 * open whose size was not seen is refused, too. */
 	if (s->setup->streamlocal && m->action != POLICY_OTHER_CHANNEL &&
 	    max_packet < MIN_MAX_PACKET) {
 		broker_note(&s->broker, LOG_WARNING,
@@ -208,7 +209,8 @@ static void refuse(struct session *s, enum policy_action action, const char *wha
 	broker_tell(&s->broker, &m);
 }
 
-/* Trap: what no callback takes libssh queues without bound, and answers never.  1 refuses. */
+/* Trap: libssh queues messages that no callback handles without bound, and never answers them.  1
+ * refuses. */
 static int on_message(ssh_session ssh, ssh_message message, void *arg)
 {
 	const int type = ssh_message_type(message), method = ssh_message_subtype(message);
@@ -229,7 +231,8 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 
 /* ---- life ---- */
 
-/* Any byte after our question is an answer.  Who is not read cannot give one: not its fault. */
+/* Any byte after our keepalive request is a sign of life.  A peer whose reading is suspended counts
+ * as alive. */
 static void check_alive(struct session *s)
 {
 	static const struct message_head alive = {MESSAGE_ALIVE, 0};
@@ -246,7 +249,7 @@ static void check_alive(struct session *s)
 	}
 }
 
-/* For who is asked for it; that the last word is late by some seconds does not matter. */
+/* Reports byte counts to the monitor for "ctl who", at most every STATS_SECONDS; last: at once. */
 static void say_stats(struct session *s, bool last)
 {
 	const struct relay_stats *total = relays_total(s->relays);
@@ -322,8 +325,8 @@ static int start(struct session *s, int ssh_fd)
 	return 0;
 }
 
-/* A channel whose reader was slow once keeps libssh's buffer, the next power of two above its
- * window, until it is closed. */
+/* The memory limit in MiB.  A channel whose reader was slow once keeps libssh's buffer, the next
+ * power of two above its window, until it is closed. */
 static size_t most_mib(const struct session_setup *setup)
 {
 	const size_t channel = ssh_version(SSH_VERSION_INT(0, 11, 0)) ? 4 : 2;
@@ -350,7 +353,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 		_exit(1);
 	}
 	watchdog_start("");
-	watchdog_limit(true); /* until its login */
+	watchdog_limit(true); /* limits CPU time until the login */
 	if (confine_process(setup->parent) != 0 ||
 	    (setup->settings.sandbox &&
 	     (confine_files(setup->settings.max_channels + SPARE_FILES) != 0 ||

@@ -3,7 +3,8 @@
 #define SSHIPC_SERVER_SESSION_H
 /*
  * The session process: one SSH connection, from key exchange to the last byte.  Runs confined,
- * decides nothing: asks the monitor for every login and every channel, and gets connected sockets.
+ * decides nothing: it asks the monitor for every login and every channel, and receives connected
+ * sockets.
  *
  * Before the loop first looks at the SSH socket: 0-2 on /dev/null; a libssh session on a duplicate
  * of the socket; the watchdog; no_new_privs, not dumpable, no core file, the parent-death signal;
@@ -13,13 +14,13 @@
  * pipe; and one connected socket for each open channel.  It never holds a listener, a file, another
  * session's socket, or a socket that is not yet connected.
  *
- * A channel open.  For direct-tcpip libssh tells host and port; for direct-streamlocal@openssh.com
- * the path is read by streamlocal.h, an absolute path of 1 to 107 bytes without NUL, or nothing.  A
- * maximum packet size below 1024 is refused.  With a free slot the session sends OPEN and waits for
- * the answer, since libssh frees the message when its callback returns.  OPENED: the channel is
- * confirmed and the socket attached to a relay.  PENDING: the channel is confirmed and its data
- * held; a later OPENED attaches the socket, a later REFUSED aborts the channel.  When the relay is
- * over the session says CLOSED, and the slot is free.
+ * A channel open.  For direct-tcpip libssh reports host and port; for
+ * direct-streamlocal@openssh.com streamlocal.h reads the path, an absolute path of 1 to 107 bytes
+ * without NUL, or nothing.  A maximum packet size below 1024 is refused.  With a free slot the
+ * session sends OPEN and waits for the answer, since libssh frees the message when its callback
+ * returns.  OPENED: the channel is confirmed and the socket attached to a relay.  PENDING: the
+ * channel is confirmed and its data held; a later OPENED attaches the socket, a later REFUSED
+ * aborts the channel.  When the relay has ended the session sends CLOSED, and the slot is free.
  */
 #include <libssh/server.h>
 #include <stdbool.h>
@@ -27,19 +28,19 @@
 
 #include "message.h"
 
-#define SESSION_LOGIN_BYTES (256 * 1024) /* what a peer may send before it is logged in */
+#define SESSION_LOGIN_BYTES (256 * 1024) /* most bytes that a peer may send before its login */
 
 struct session_setup {
 	ssh_bind bind;		       /* host keys and algorithms */
 	bool streamlocal;	       /* the path can be read, see selftest.h */
 	bool proof;		       /* the monitor signs, and checks logins */
-	struct message_setup settings; /* max_channels: of any key; it can hold no more sockets,
-					  whatever it says it closed */
+	struct message_setup settings; /* max_channels: the largest of any key; RLIMIT_NOFILE holds
+					  the session to it */
 	pid_t parent;		       /* the spawner */
 };
 
-/* In the forked child: carries the connection ssh_fd, with the monitor at broker (SOCK_SEQPACKET).
- * Exits with 0 when the session is over, 1 when it could not start. */
+/* Called in the forked child: serves the connection ssh_fd; broker is the socket to the monitor
+ * (SOCK_SEQPACKET).  Exits with 0 when the session has ended, 1 when it could not start. */
 void session_run(const struct session_setup *setup, int ssh_fd, int broker)
     __attribute__((noreturn));
 

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_SERVER_SESSION_INTERNAL_H
 #define SSHIPC_SERVER_SESSION_INTERNAL_H
 /*
- * What session.c (channels, life) and session_login.c share of the session process.
+ * The state of the session process, shared by session.c (channels, start and end) and
+ * session_login.c.
  */
 #include <event2/event.h>
 #include <libssh/callbacks.h>
@@ -28,34 +29,36 @@ struct session {
 	struct relays *relays;
 	struct broker broker;
 	bool authorized, closing;
-	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the monitor wants to know */
+	enum { NOT_ASKED, TO_ASK, ASKED } alive; /* the state of the monitor's CHECK */
 	uint64_t bytes_then;
 	enum session_reached reached;
-	char first[64]; /* what the peer sent first, before its login */
+	char first[64]; /* the peer's first bytes, before its login */
 	size_t n_first;
-	char end_reason[256]; /* given by the monitor */
+	char end_reason[256]; /* from the monitor's END */
 	char dead_why[256];
 	struct chan **slots; /* max_channels of them, and one for .status */
 	uint32_t *free_slots, n_free, max, generation;
-	struct relay_stats said; /* STATS, and when */
+	struct relay_stats said; /* the last STATS sent, and when */
 	time_t said_at;
 	struct ssh_server_callbacks_struct callbacks;
 };
 
-/* The channel with that id, or NULL: a late answer may be for one whose slot another has by now. */
+/* The channel with that id, or NULL: a late answer may be for a channel whose slot has a new
+ * one. */
 struct chan *session_chan(const struct session *s, uint32_t id);
 
-/* A sigcalls_signer: the monitor signs. */
+/* A sigcalls_signer: has the monitor sign. */
 struct sigcalls_exchange;
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len);
 
-/* Looks at the first bytes of the peer; ends what is not SSH. */
+/* Peeks at the peer's first bytes; ends a session that is not SSH. */
 void session_look(void *arg, int fd);
 
-/* Tells the monitor how far a peer came that has not logged in, and why it ended. */
+/* Sends LEFT to the monitor: the stage that a peer without a login reached, and why its session
+ * ended. */
 void session_tell_left(struct session *s);
 
-/* An unanswered_hook: tells the monitor of a login that libssh refused, and answers. */
+/* An unanswered_hook: reports a login that libssh refused to the monitor, and answers it. */
 struct unanswered_login;
 void session_on_unanswered(void *arg, ssh_message message, const struct unanswered_login *login);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the session process, called by libssh for requests of a login and by session.c.  It
- * checks no key and no signature: the monitor does, and signs with the host keys, which never come
- * here.
+ * checks no key and no signature: the monitor does, and signs with the host keys, which this
+ * process never has.
  */
 #include "session_internal.h"
 
@@ -19,9 +19,10 @@
 #include "unanswered.h"
 #include "watchdog.h"
 
-enum { BINARY_MAX = 16 }; /* of a name that is no plain text: enough to recognise it */
+enum { BINARY_MAX = 16 }; /* bytes shown of a name that is not plain text */
 
-/* Whatever is not SSH would else be waited for, and end in words that say nothing. */
+/* Without this, a peer that does not speak SSH would end by a timeout or with a meaningless error
+ * of libssh. */
 void session_look(void *arg, int fd)
 {
 	struct session *s = arg;
@@ -73,7 +74,8 @@ bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, si
 	return true;
 }
 
-/* The owner of a listed key that its line refuses may know why (RFC 4252 section 5.4). */
+/* Sends the reason as a banner (RFC 4252 section 5.4) to the owner of a listed key that its line
+ * refuses. */
 static void send_banner(ssh_session ssh, const char *text)
 {
 	char line[300];
@@ -89,7 +91,7 @@ static void grant(struct session *s, uint32_t max)
 {
 	if (max == 0 || max > SESSION_CHANNELS_MAX)
 		max = SESSION_CHANNELS_MAX;
-	s->slots = xcalloc(max + 1, sizeof(struct chan *)); /* the last one for .status */
+	s->slots = xcalloc(max + 1, sizeof(struct chan *)); /* the last slot is for .status */
 	s->free_slots = xcalloc(max, sizeof(*s->free_slots));
 	for (s->max = s->n_free = max; max > 0; max--)
 		s->free_slots[s->max - max] = max - 1;
@@ -133,7 +135,7 @@ void session_on_unanswered(void *arg, ssh_message message, const struct unanswer
 	ssh_message_reply_default(message);
 }
 
-/* May this key log in? */
+/* Asks the monitor whether this key is worth a signature. */
 static int probe(struct session *s, const char *user, ssh_key key)
 {
 	struct message_probe m = {.head = {MESSAGE_PROBE, 0}};
@@ -179,7 +181,7 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	sigcalls_checked();
 	if (s->authorized || s->broker.ended || s->closing || !user)
 		return SSH_AUTH_DENIED;
-	/* A certificate's is none of ours: libssh would not check its authority. */
+	/* A certificate is not a supported type: libssh would not check its CA. */
 	if (!type || !key_type_find(type, strlen(type))) {
 		tell_fault(s, user, unanswered_current(),
 			   state == SSH_PUBLICKEY_STATE_NONE ? SESSION_QUERY : SESSION_UNCHECKED);
@@ -195,7 +197,7 @@ int session_on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *
 	return state == SSH_PUBLICKEY_STATE_VALID ? authorize(s, ssh, user, key) : SSH_AUTH_DENIED;
 }
 
-/* Trap: libssh would look for a keytab file before anyone is authenticated. */
+/* Trap: without this libssh would look for a keytab file before the login. */
 ssh_string session_on_gssapi(ssh_session ssh, const char *user, int n, ssh_string *oids, void *arg)
 {
 	unanswered_claim();

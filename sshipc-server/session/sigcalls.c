@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the session process and in the spawner's self-test: libssh calls these functions for
- * libcrypto's.  They may change nothing for any other caller, and have no private key.
+ * Runs in the session process and in the spawner's self-test: libssh calls these functions in place
+ * of libcrypto's.  They may change nothing for any other caller, and have no private key.
  *
  *	key exchange	EVP_DigestUpdate(what is hashed)  noted, since only the hash comes next
  *			EVP_DigestSign(hash)		  the signer is asked in libcrypto's place
@@ -9,8 +9,9 @@
  *			a callback, if it was good; else nothing (unanswered.c), and
  *			sigcalls_checked tells why
  *
- * The trap: libcrypto is used for more than that.  A call is told by the length of its data: 32, 48
- * or 64 bytes are the hash of a key exchange, 69 what a token signs, and anything longer a login.
+ * Trap: libssh uses these functions for more than that.  The length of the data distinguishes the
+ * calls: 32, 48 or 64 bytes are the hash of a key exchange, 69 the data that a token signs, and
+ * more are a login.
  */
 #include "sigcalls.h"
 
@@ -25,12 +26,12 @@ static struct {
 	sigcalls_signer *sign;
 	void *arg;
 	bool good;
-	unsigned left; /* signatures of logins that may be checked */
+	unsigned left; /* how many more signatures of logins may be checked */
 	bool limited;
 	enum sigcalls_check checked;
 	struct signature last;
-	uint8_t hashed[SIGNATURE_HASHED_MAX]; /* last */
-	size_t n;			      /* larger: it did not fit */
+	uint8_t hashed[SIGNATURE_HASHED_MAX]; /* the last data hashed */
+	size_t n;			      /* larger than hashed: the data did not fit */
 } calls;
 
 void sigcalls_sign_with(sigcalls_signer *sign, void *arg)
@@ -63,14 +64,14 @@ enum sigcalls_check sigcalls_checked(void)
 	return checked;
 }
 
-/* Only the hash of a key exchange is that short: what a login signs has the session id, and names,
- * in it. */
+/* Only the hash of a key exchange is that short: the data that a login signs contains the session
+ * id and names. */
 static bool is_hash(size_t n)
 {
 	return n <= SIGNATURE_HASH;
 }
 
-/* What was hashed last before a signature is the key exchange. */
+/* Notes the data: the last that is hashed before a signature is the key exchange. */
 int EVP_DigestUpdate(EVP_MD_CTX *ctx, const void *data, size_t n)
 {
 	static int (*real)(EVP_MD_CTX *, const void *, size_t);
@@ -99,16 +100,16 @@ int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *raw, size_t *len, const unsig
 		x.algorithm = signature_algorithm(ctx, false);
 	if (!x.algorithm)
 		return real(ctx, raw, len, data, n);
-	calls.sign = NULL; /* whoever signs may do it with this very function */
+	calls.sign = NULL; /* the signer may itself call this function */
 	rc = x.n <= sizeof(calls.hashed) && sign(calls.arg, &x, raw, len);
-	OPENSSL_cleanse(calls.hashed, sizeof(calls.hashed)); /* the secret is part of it */
+	OPENSSL_cleanse(calls.hashed, sizeof(calls.hashed)); /* contains the shared secret */
 	calls.n = 0;
 	calls.sign = sign;
 	return rc;
 }
 
-/* Does the request name the algorithm of its signature (RFC 4252 section 7)?  libssh takes any name
- * there.  Of what a token signs only a hash is seen, so that this cannot be asked. */
+/* Whether the request names the algorithm of its signature (RFC 4252 section 7), which libssh does
+ * not check.  A token signs a hash of the request, so its name cannot be checked here. */
 static bool names_algorithm(const char *algorithm, const unsigned char *data, size_t n)
 {
 	struct field_reader r = {data, n};
@@ -143,7 +144,7 @@ static void keep(const EVP_MD_CTX *ctx, const unsigned char *raw, size_t len,
 	calls.good = true;
 }
 
-/* Asked before any arithmetic is done for it. */
+/* Called before a login's signature is verified. */
 static enum sigcalls_check may_check(const EVP_MD_CTX *ctx)
 {
 	uint8_t blob[KEYLINE_BLOB_MAX];

@@ -52,8 +52,8 @@ static void read_setup(void)
 	sp.session.settings = m.setup;
 }
 
-/* What libssh makes of it must be the very key, which it is not where it takes the public half for
- * something that follows from the private one. */
+/* Loads a host key into libssh and checks that libssh has the same public key: a version that
+ * derives it from the private key has another one when that is left out. */
 static void take_key(struct message_hostkey *m)
 {
 	uint8_t got[KEYLINE_BLOB_MAX];
@@ -75,7 +75,7 @@ static void prepare(void)
 	struct message_ready ready = {.head = {MESSAGE_READY, 0}};
 	struct message m;
 
-	/* The first use of libssh and OpenSSL: whatever files they want, they read now. */
+	/* The first use of libssh and OpenSSL: they read now whatever files they need. */
 	session_selftest(&test);
 	if (!test.works)
 		die("the self-test of libssh failed: no session could be made with this version");
@@ -161,7 +161,8 @@ static void reap(void)
 	}
 }
 
-/* For all children, or for one: a pid that was not reaped cannot be another process's. */
+/* Kills all children, or that of one connection: a pid that was not reaped cannot be another
+ * process's. */
 static void kill_children(const uint32_t *conn)
 {
 	for (size_t i = 0; i < sp.n_children; i++)
@@ -171,7 +172,7 @@ static void kill_children(const uint32_t *conn)
 
 static void on_child(int sig)
 {
-	/* only to end ppoll */
+	/* the signal only has to end ppoll */
 }
 
 void spawner_main(void)
@@ -186,8 +187,8 @@ void spawner_main(void)
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, &unblocked);
 	confine_raise_nofile();
-	/* Trap: libssh 0.12 asks for the home folder of the self-test's client, for names of files
-	 * that it then does not read; a uid without an entry has none. */
+	/* Trap: libssh 0.12 looks up the home folder for the self-test's client, to name files that
+	 * it then does not read; a uid without an entry has none. */
 	setenv("HOME", "/nonexistent", 0);
 	if (ssh_init() != SSH_OK)
 		die("libssh cannot be initialised");

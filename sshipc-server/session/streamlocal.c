@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the session process and in the spawner's self-test: libssh calls this function for its
- * own while it parses a packet.  It may take nothing out of the packet, and what it has seen is
+ * Runs in the session process and in the spawner's self-test: libssh calls this function in place
+ * of its own while it parses a packet.  It may remove nothing from the packet, and its findings are
  * used only for the open that libssh reports next.
  */
 #include "streamlocal.h"
@@ -22,7 +22,7 @@ enum step {
 	SENDER,
 	WINDOW,
 	MAX_PACKET,
-	END_OF_STREAMLOCAL, /* its path is left in the buffer */
+	END_OF_STREAMLOCAL, /* the path is still in the buffer */
 	HOST_LENGTH = END_OF_STREAMLOCAL,
 	HOST,
 	PORT,
@@ -35,9 +35,9 @@ enum step {
 /* One process has one session, and one packet is read at a time. */
 static struct {
 	enum { NOTHING, TCPIP, STREAMLOCAL } type;
-	enum step step;	     /* the next read */
-	uint32_t length;     /* of the string that is next */
-	uint32_t max_packet; /* as on the wire */
+	enum step step;	     /* the read expected next */
+	uint32_t length;     /* of the next string */
+	uint32_t max_packet; /* in network byte order */
 	ssh_buffer buffer;
 } seen;
 
@@ -46,14 +46,13 @@ static enum step last_step(void)
 	return seen.type == TCPIP ? END_OF_TCPIP : END_OF_STREAMLOCAL;
 }
 
-/* A read that is not the expected one ends what was there: then it may be the name that begins
- * another. */
+/* A read that is not the expected one ends the current open; it may be the type name of another. */
 static void note(ssh_buffer buffer, const void *data, uint32_t len)
 {
 	const bool text = seen.step == HOST || seen.step == ORIGIN;
 	uint32_t word = 0;
 
-	if (len == 0) /* an empty string */
+	if (len == 0) /* an empty string is not read */
 		return;
 	if (seen.type != NOTHING && seen.step < last_step() && seen.buffer == buffer &&
 	    len == (text ? seen.length : sizeof(word))) {

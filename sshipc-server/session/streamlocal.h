@@ -2,10 +2,10 @@
 #ifndef SSHIPC_SERVER_STREAMLOCAL_H
 #define SSHIPC_SERVER_STREAMLOCAL_H
 /*
- * What libssh's server side does not tell of a CHANNEL_OPEN: the path of
- * direct-streamlocal@openssh.com (OpenSSH PROTOCOL section 2.4) and the maximum packet size.  Read
- * by interposing libssh's public ssh_buffer_get_data, whose calls within libssh go through the
- * dynamic linker; selftest.h proves at start that they still do.
+ * Fields of a CHANNEL_OPEN that libssh's server side does not report: the path of
+ * direct-streamlocal@openssh.com (OpenSSH PROTOCOL section 2.4) and the maximum packet size.  They
+ * are read by interposing libssh's public ssh_buffer_get_data, whose calls within libssh go through
+ * the dynamic linker; selftest.h proves at start that they do.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,12 +19,12 @@ struct channel_open_fields {
 	uint32_t max_packet;
 };
 
-/* To be called in the message callback of a CHANNEL_OPEN: what was read of it.  False: nothing was
- * seen (a type that is neither direct-tcpip nor direct-streamlocal, or the interposition does not
- * work).  What was seen is forgotten with it. */
+/* To be called in the message callback of a CHANNEL_OPEN: takes its fields, once.  False: there are
+ * none (the type is neither direct-tcpip nor direct-streamlocal, or the interposition does not
+ * work). */
 bool streamlocal_take(struct channel_open_fields *out);
 
-/* The form of it that the self-test asks for. */
+/* The same for the self-test: the path alone. */
 bool streamlocal_seen_path(char *path, size_t size);
 
 #endif

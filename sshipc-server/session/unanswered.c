@@ -8,8 +8,9 @@
  *	parsed, signature good	-> callback -> unanswered_claim()  -> ssh_message_free()
  *	refused by libssh	-> (no callback, no answer)	   -> ssh_message_free() -> hook
  *
- * So a message that no callback has claimed when it is freed has no answer.  libssh has forgotten
- *by then what a login named: its algorithm and key are noted while it reads them from the packet.
+ * So a message that is freed without having been claimed by a callback has no answer.  By then
+ * libssh has dropped the login's algorithm and key, so they are noted while it reads them from the
+ * packet.
  */
 #include "unanswered.h"
 
@@ -61,7 +62,7 @@ static bool is_text(const char *text, const void *data, uint32_t len)
 	return len == strlen(text) && memcmp(data, text, len) == 0;
 }
 
-/* Notes what was read; false: it is not what was expected next, or the last of it. */
+/* Notes the data read; false: the read was not the expected one, or was the last of the login. */
 static bool read_next(const void *data, uint32_t len)
 {
 	switch (now.next) {
