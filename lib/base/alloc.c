@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process: malloc, calloc and realloc of libssh and OpenSSL are these, too.  After
- * alloc_must_succeed a failure may not return, and the end may use no system call that a confined
- * session is denied.
+ * Runs in every process: libssh and OpenSSL use this malloc, calloc and realloc, too.  After
+ * alloc_must_succeed a failure may not return, and ending the process may use no system call that a
+ * confined session is denied.
  */
 #include "alloc.h"
 

@@ -5,7 +5,7 @@
  * Memory: an allocation succeeds, or the process ends.  That holds for malloc, calloc and realloc
  * of the whole process once it has called alloc_must_succeed, libssh and OpenSSL included: where a
  * calloc fails inside libssh, it sends its packet in plain text.  Our own code calls the functions
- * with an x, which never return NULL, so that no caller has to check.
+ * whose name begins with x, which never return NULL, so that no caller has to check.
  */
 #include <stddef.h>
 
@@ -14,7 +14,7 @@
  * sanitizers, whose own allocator ends the process. */
 void alloc_must_succeed(const char *say);
 
-/* Returns p, which a library has allocated; where it is NULL, the process ends. */
+/* Returns p, which a library has allocated; if p is NULL, the process ends. */
 void *alloc_or_abort(void *p) __attribute__((returns_nonnull));
 
 /* As their namesakes without the x, to be freed with free; never NULL. */

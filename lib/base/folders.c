@@ -22,13 +22,13 @@
 enum { LINKS_MAX = 40 };
 
 struct walk {
-	char rest[2 * PATH_MAX]; /* of the path, not looked up yet */
-	char at[PATH_MAX];	 /* the folder that is open as fd, without links */
+	char rest[2 * PATH_MAX]; /* the part of the path that is not looked up yet */
+	char at[PATH_MAX];	 /* the path without links of the folder open as fd */
 	int fd, links;
-	int flags;	/* to open what the path names; with O_NOFOLLOW it may be missing */
+	int flags;	/* of the last open; with O_NOFOLLOW the file may be missing */
 	unsigned trust; /* enum folders_trust */
 	uid_t other;	/* FOLDERS_OTHER_USER: the other user that was accepted; 0: none yet */
-	char *why;	/* NULL: nothing is checked */
+	char *why;	/* NULL: walk without checks */
 	void (*visit)(void *arg, const struct folders_step *step);
 	void *arg;
 };
@@ -52,7 +52,7 @@ static int fail(struct walk *w, int error)
 	return refuse(w, error, "cannot be read by uid %u: %s", geteuid(), strerror(error));
 }
 
-/* Closes fd, if there is one; errno stays. */
+/* Closes fd if it is not -1; keeps errno. */
 static void close_quietly(int fd)
 {
 	const int error = errno;
@@ -81,7 +81,8 @@ static bool is_private_group(uid_t uid, gid_t gid)
 	return alone;
 }
 
-/* Root may use one other user's file, as with ssh(1), but not one that a third user can change. */
+/* Whether uid may own a part of the path.  Root may use one other user's file, as with ssh(1), but
+ * not one that a third user can change. */
 static bool is_trusted(struct walk *w, uid_t uid)
 {
 	if (uid == 0 || uid == geteuid() || (w->trust & FOLDERS_SHARED))
@@ -124,7 +125,8 @@ static int check_folder(struct walk *w, const struct stat *st, bool last)
 		      w->at, mode, st->st_uid);
 }
 
-/* Root's file that a group or an ACL lets us read is a credential from a service manager. */
+/* Whether no other user may read the file.  A file of root that a group or an ACL lets us read is a
+ * credential from a service manager. */
 static bool is_secret(const struct stat *st)
 {
 	const unsigned others = st->st_mode & (S_IRWXG | S_IRWXO);
@@ -202,7 +204,7 @@ static int follow(struct walk *w, const char *link)
 	return *link == '/' ? start_over(w) : 0;
 }
 
-/* A link of /proc leads to what a process has open; its text is not a path to follow. */
+/* A link in /proc leads to a file that a process has open; its text is not a path to follow. */
 static bool is_proc(int fd)
 {
 	struct statfs fs;
@@ -210,7 +212,7 @@ static bool is_proc(int fd)
 	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Takes the next name off the rest; at the end of the path that is ".". */
+/* Removes the next name from rest; at the end of the path the name is ".". */
 static int take_name(struct walk *w, char name[NAME_MAX + 1], bool *last)
 {
 	const char *p = w->rest + strspn(w->rest, "/");
@@ -225,8 +227,7 @@ static int take_name(struct walk *w, char name[NAME_MAX + 1], bool *last)
 	return 0;
 }
 
-/* Opens name in the folder (O_PATH); st and link are those of the name itself, not of its target.
- */
+/* Opens name in the folder (O_PATH); st and link are of the name itself, not of its target. */
 static int look_up(struct walk *w, const char *name, struct stat *st, char link[PATH_MAX])
 {
 	struct folders_step step = {w->at, name, NULL};
@@ -246,7 +247,7 @@ static int look_up(struct walk *w, const char *name, struct stat *st, char link[
 	return fd;
 }
 
-/* Looks up the next name.  1: it was the last one, and *out is what it names, or -1 with errno; 0:
+/* Looks up the next name.  1: it was the last one, and *out is its descriptor, or -1 with errno; 0:
  * more names follow; -1: a fault. */
 static int step(struct walk *w, int *out)
 {
@@ -286,7 +287,7 @@ static int step(struct walk *w, int *out)
 	return follow(w, link);
 }
 
-/* Opens what path names, or -1 with errno. */
+/* Walks path and opens the file; -1 with errno. */
 static int walk(struct walk *w, const char *path)
 {
 	char here[PATH_MAX] = "";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process that may wait: where files are read or written, in ctl, and in the threads
- * of --stdio.  It may not be called from the event loop, which would stand still meanwhile.
+ * Runs in every process that may block: where files are read or written, in ctl, and in the threads
+ * of --stdio.  It may not be called from the event loop, which would block with it.
  */
 #include "io.h"
 
@@ -12,8 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Is a call that failed to be made again?  Waits first where the descriptor does not block: it may
- * have been inherited like that. */
+/* Whether a failed call is to be repeated.  For a non-blocking descriptor, which may be inherited,
+ * waits until it is ready. */
 static int again(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Writing: wherever a line of the log, or an answer of the monitor or the doctor, is JSON. Reading:
- * in the client, which reads .status, and in ctl, which reads what the control socket answers; that
- * text may be anybody's: nothing here reads behind its end, or goes deeper than DEPTH.
+ * Writing: wherever a line of the log, or an answer of the monitor or the doctor, is JSON.
+ * Reading: in the client, which reads .status, and in ctl, which reads what the control socket
+ * answers; that text is untrusted: the parser never reads behind its end, or nests deeper than
+ * DEPTH.
  */
 #include "json.h"
 
@@ -15,7 +16,7 @@
 
 enum {
 	DEPTH = 8,
-	CLOSING = 16, /* bytes that only json_close may use */
+	CLOSING = 16, /* bytes reserved for json_close */
 };
 
 /* ---- writing ---- */
@@ -64,7 +65,7 @@ void json_text(struct json_out *o, const char *name, const char *text)
 
 static const char *skip_value(const char *p, int depth);
 
-/* Behind a text; NULL: there is none. */
+/* Returns a pointer behind the text at p; NULL: there is no text. */
 static const char *skip_text(const char *p)
 {
 	if (*p++ != '"')
@@ -78,7 +79,7 @@ static const char *skip_text(const char *p)
 	return p + 1;
 }
 
-/* The members of an object, or the values of an array, behind its first bracket. */
+/* Skips the members of an object, or the values of an array, behind its first bracket. */
 static const char *skip_list(const char *p, char end, int depth)
 {
 	if (*p == end)
@@ -118,7 +119,8 @@ bool json_is_object(const char *json)
 	return end && (strcmp(end, "") == 0 || strcmp(end, "\n") == 0);
 }
 
-/* Behind the colon of a member of the object at p, none of what is in it; NULL: there is none. */
+/* Finds a member of the object at p, not of objects within it; returns its value; NULL: there is
+ * none. */
 static const char *find_member(const char *p, const char *name, size_t n)
 {
 	const char *end;
@@ -158,7 +160,7 @@ const char *json_next(const char *value)
 	return end && *end == ',' ? end + 1 : NULL;
 }
 
-/* Copies a value without its quotes; returns what is behind it. */
+/* Copies a value without its quotes; returns a pointer behind it. */
 const char *json_copy(const char *p, char *out, size_t size)
 {
 	const bool text = *p == '"';
@@ -171,7 +173,7 @@ const char *json_copy(const char *p, char *out, size_t size)
 			n += (size_t)snprintf(out + n, size - n, "\\x%02x", (unsigned)*p & 0xff);
 		else
 			out[n++] = *p;
-		if (n + 5 > size) /* the longest piece, and the end */
+		if (n + 5 > size) /* the longest escape and NUL must fit */
 			break;
 	}
 	out[n] = '\0';

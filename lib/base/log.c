@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in every process, called from anywhere but a signal handler and a second thread; a session's
- * lines go to its monitor by log_redirect.  It may not wait for a reader of the log, and writes no
- * byte that could pass for a line's end or steer a terminal.
+ * lines go to its monitor by log_redirect.  It may not block on a reader of the log, and writes no
+ * byte of a text that could end a line or control a terminal.
  */
 #include "log.h"
 
@@ -29,12 +29,12 @@ static struct {
 	int threshold;
 	bool journal;
 	int syslog;    /* socket of the syslog sink; -1: not connected */
-	unsigned lost; /* lines that their reader left no room for */
+	unsigned lost; /* lines dropped because the reader was too slow */
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
 
-/* Length of the UTF-8 character at s (RFC 3629: shortest form, no surrogates), 0 when there is
- * none. */
+/* Length of the UTF-8 character at s (RFC 3629: shortest form, no surrogates), 0 if it is
+ * invalid. */
 static size_t utf8_length(const unsigned char *s, size_t n)
 {
 	size_t len = s[0] < 0x80		   ? 1
@@ -54,7 +54,7 @@ static size_t utf8_length(const unsigned char *s, size_t n)
 	return len;
 }
 
-/* C0, DEL, and C1, which terminals obey too. */
+/* C0, DEL, and C1, which terminals interpret too. */
 static bool is_control(const unsigned char *s, size_t len)
 {
 	return (len == 1 && (s[0] < 0x20 || s[0] == 0x7f)) ||
@@ -63,11 +63,11 @@ static bool is_control(const unsigned char *s, size_t len)
 
 enum how { CLEAN, ASCII, JSON };
 
-/* Cuts between pieces, never within one; ASCII then ends in "...". */
+/* Escapes text.  Cuts between characters or escapes, never within one; cut ASCII ends in "...". */
 static size_t escape(char *out, size_t size, const void *text, size_t len, enum how how)
 {
 	const unsigned char *s = text;
-	size_t used = 0, mark = 0, n; /* mark: the most that leaves room for "..." */
+	size_t used = 0, mark = 0, n; /* mark: the longest cut that leaves space for "..." */
 
 	out[0] = '\0';
 	for (size_t i = 0; i < len; i += n) {
@@ -120,7 +120,7 @@ size_t log_json_escape(char *out, size_t size, const char *text, size_t len)
 	return escape(out, size, text, len, JSON);
 }
 
-/* systemd names the stream that it reads; stderr may since have been sent elsewhere. */
+/* JOURNAL_STREAM names the journal's stream; stderr may have been redirected since. */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -131,7 +131,7 @@ static bool stderr_is_journal(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-/* syslog(3) would wait for a daemon that does not read, and the whole server with it. */
+/* syslog(3) would block on a daemon that does not read, and the whole server with it. */
 static bool connect_syslog(void)
 {
 	const struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = _PATH_LOG};
@@ -147,7 +147,7 @@ void log_init(const char *program, enum log_sink sink, int threshold)
 	state.sink = sink;
 	state.threshold = threshold;
 	state.journal = stderr_is_journal();
-	tzset(); /* reads /etc/localtime, which a process that is confined later cannot */
+	tzset(); /* reads /etc/localtime, which a confined process cannot */
 	if (sink == LOG_SINK_SYSLOG && !connect_syslog()) {
 		state.sink = LOG_SINK_STDERR;
 		log_msg(LOG_WARNING, "log: syslog: " _PATH_LOG ": %m; the log goes to stderr");
@@ -176,7 +176,7 @@ const char *log_time(char at[LOG_TIME], time_t t)
 	return at;
 }
 
-/* Fields may fill FIELDS_MAX, so that there is always room for the text. */
+/* Fields get at most FIELDS_MAX, so that the text always fits. */
 static int format_json(char *out, size_t size, int priority, const char *event,
 		       const struct log_field *fields, const char *text)
 {
@@ -205,7 +205,7 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 	return (int)o.len + 1;
 }
 
-/* False: the daemon does not read.  One that was started anew wants a new connection. */
+/* False: the daemon does not read.  Reconnects to a daemon that was restarted. */
 static bool send_syslog(int priority, const char *text)
 {
 	char line[CLEAN_MAX + 128], at[32];
@@ -236,9 +236,9 @@ static const char *local_time(char at[LOG_TIME])
 	return at;
 }
 
-/* False: stderr has no room for a line.  A reader that is slow or stopped must not stop us.  A pipe
- * or socket that poll calls writable takes a line of up to PIPE_BUF bytes at once; the descriptor
- * is shared with others, so it stays a blocking one. */
+/* False: the line would block, and a reader that is slow or stopped must not stop us.  A pipe or
+ * socket that poll reports writable accepts a line of up to PIPE_BUF bytes at once; the descriptor
+ * is shared with other processes, so it must stay a blocking one. */
 static bool write_stderr(int priority, const char *event, const struct log_field *fields,
 			 const char *text)
 {
@@ -267,7 +267,8 @@ static bool write_line(int priority, const char *event, const struct log_field *
 					     : write_stderr(priority, event, fields, text);
 }
 
-/* Lines that found no room are counted, and the count is written before the next line that does. */
+/* Lines that would block are dropped and counted; the count is written before the next line that
+ * succeeds. */
 static void write_or_count(int priority, const char *event, const struct log_field *fields,
 			   const char *text)
 {

@@ -3,8 +3,8 @@
 #define SSHIPC_LOG_H
 /*
  * The one place that writes a log line.  Owns the sink (stderr, syslog, JSON on stderr), the level
- * and the escaping of text that came from a peer.  Whether something is worth a line is its
- * caller's decision.
+ * and the escaping of text that came from a peer.  The caller decides whether an event is worth a
+ * line.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 
 enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG, LOG_SINK_JSON };
 
-/* Room for an escaped text; longer input is cut and ends in "...". */
+/* Size of an escaped text, with NUL; longer input is cut and ends in "...". */
 #define LOG_ESCAPED 256
 struct log_text {
 	char s[LOG_ESCAPED];
@@ -25,23 +25,23 @@ struct log_text {
  * syslog(3) priorities, LOG_INFO by default.  Before this call lines go to stderr at LOG_INFO. */
 void log_init(const char *program, enum log_sink sink, int threshold);
 
-/* Every line goes to sink instead, as formatted, without program or frame: a confined process has
- * no file to write to. */
+/* From now on each formatted text goes to sink, without program, time and prefix: a confined
+ * process has no file to write to. */
 void log_redirect(void (*sink)(int priority, const char *text));
 
-/* The words for sinks and, from LOG_ERR to LOG_DEBUG, for thresholds. */
+/* The names of sinks and, from LOG_ERR to LOG_DEBUG, of thresholds. */
 extern const char *const log_sinks[], *const log_levels[];
 
 /* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
  * else the local time (RFC 3339, to the second) and a blank; "program: " and the text; JSON:
- * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}. Control bytes, DEL and invalid
- * UTF-8 in the finished text are escaped as \xNN, so no caller can forge a second line.  Where
- * nobody reads, lines are counted instead, and the count is told later; peer text in quotes should
- * still go through log_escape.  errno is kept. */
+ * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.  Control bytes, DEL and invalid
+ * UTF-8 in the finished text are escaped as \xNN, so no caller can forge a second line.  If the
+ * reader is too slow, lines are dropped and counted, and the count is logged later; peer text in
+ * quotes should still go through log_escape.  errno is kept. */
 #define log_msg(priority, ...) log_event(priority, NULL, NULL, __VA_ARGS__)
 
-/* A member of a JSON line beside the text: a string, or, where text is NULL, a number.  A list of
- * them ends with name NULL. */
+/* A further member of a JSON line: a string or, if text is NULL, a number.  A list of them ends
+ * with name NULL. */
 struct log_field {
 	const char *name; /* plain ASCII */
 	const char *text;
@@ -51,8 +51,8 @@ struct log_field {
 /* Fields in braces, ended as log_event wants them. */
 #define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {NULL, NULL, 0}})
 
-/* The same, for an event (sshipc-server(8), EVENTS): JSON lines carry "event" and the fields,
- * human ones the text alone, which should say the same. */
+/* The same, for an event (sshipc-server(8), EVENTS): JSON lines contain "event" and the fields,
+ * others the text alone, which should have the same facts. */
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
 	       ...) __attribute__((format(printf, 4, 5)));
 

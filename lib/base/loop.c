@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process that has an event loop, called while it is built and by its callbacks.  It
- * may not fail: an event that cannot be had ends the process, since a callback that never comes
- * would hang a peer instead.
+ * Runs in every process that has an event loop, called while it is built and by its callbacks.  Its
+ * functions do not fail: if an event cannot be made the process ends, since a callback that is
+ * never called would hang a peer instead.
  */
 #include "loop.h"
 

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_LOOP_H
 #define SSHIPC_LOOP_H
 /*
- * libevent and the monotonic clock in few words.  An event that cannot be made or added is the end
- * of the process, as is memory that is not there (alloc.h).
+ * Short forms of libevent's calls and of the clocks.  If an event cannot be made or added, the
+ * process ends, as it does without memory (alloc.h).
  */
 #include <event2/event.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ struct event *loop_watch(struct event_base *base, int fd, short what, event_call
 /* Adds an event, or adds it anew, with a timeout. */
 void loop_after(struct event *e, uint64_t ms);
 
-/* event_free(3); NULL is none. */
+/* event_free(3); e may be NULL. */
 void loop_drop(struct event *e);
 
 /* CLOCK_MONOTONIC, which stands still while the machine is suspended. */
@@ -31,10 +31,10 @@ time_t loop_seconds(void);
 uint64_t loop_ms(void);
 uint64_t loop_us(void);
 
-/* CLOCK_REALTIME.  Not time(2), which lags behind the timers by a tick. */
+/* CLOCK_REALTIME.  Not time(2), which may lag behind the timers by a tick. */
 time_t loop_wall(void);
 
-/* For how many seconds it was suspended, since it booted. */
+/* Seconds that the machine was suspended since it booted. */
 time_t loop_suspended(void);
 
 #endif

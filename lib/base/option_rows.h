@@ -2,8 +2,8 @@
 #ifndef SSHIPC_OPTION_ROWS_H
 #define SSHIPC_OPTION_ROWS_H
 /*
- * Short forms of a row's fields, for a program's table of options.h: included by that file alone.
- * The settings are its struct settings.
+ * Short forms of a row's fields, for a program's table of options (options.h): included only by the
+ * file that has the table.  It must define struct settings.
  */
 #include <syslog.h>
 
@@ -18,7 +18,7 @@
 #define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 #define DO(action)		    .type = OPTION_DO, .run = (action)
 
-/* What both programs have of the log, in settings.log and settings.verbosity. */
+/* The log options of both programs, in settings.log and settings.verbosity. */
 #define LOG_SINK  WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)
 #define LOG_LEVEL WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)
 #define LOUDER(n) RANGE(OPTION_STEP, verbosity, LOG_ERR, LOG_DEBUG, n)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The command line, --help and -T by the table of options.h; options_file.c has the file.  Called
- * by the settings of every program at its start, before a thread or a peer is there.  Never exits:
- * what is wrong is said on stderr, and the exit code returned.
+ * by the settings of every program at its start, before it has a thread or a peer.  Never exits:
+ * reports an error on stderr and returns the exit code.
  */
 #include "options.h"
 
@@ -155,9 +155,9 @@ static const struct option_row *find_row(const struct options *o, int c)
 	return is_end(r) ? NULL : r;
 }
 
-/* Which fault it is getopt tells by optopt: 0 for an unknown word, a known option for a value that
- * it lacks or does not take, else the unknown letter, which may stand within a word that is not yet
- * done. */
+/* Reports a fault, which getopt describes by optopt: 0 for an unknown word, a known option for a
+ * missing or superfluous value, else the unknown letter, which may be within a word of several
+ * letters. */
 static int refuse_option(const struct options *o, int c, const char *word)
 {
 	const struct option_row *r = optopt ? find_row(o, optopt) : NULL;
@@ -203,7 +203,7 @@ static int add_word(const struct options *o, struct option_line *line, const str
 
 	if (value && !*value)
 		return options_usage(o, "the value of option '%s' is empty", name_of(o, r, name));
-	/* The last of two values would hold, and nobody would notice the first. */
+	/* An option given twice is refused: the second value would silently replace the first. */
 	if (value && !is_list(r) && find_word(line, r->word))
 		return options_usage(o, "option '%s' is given twice", name_of(o, r, name));
 	if (line->n == OPTION_WORDS)
@@ -220,7 +220,7 @@ int options_parse(const struct options *o, int argc, char **argv, struct option_
 
 	line->n = 0;
 	make_getopt(o, shorts, longs);
-	optind = 0; /* getopt begins anew: ctl has read options of its own before */
+	optind = 0; /* resets getopt: ctl has parsed its own options before */
 	opterr = 0;
 	while (rc == GO_ON && (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct option_row *r = c == '?' || c == ':' ? NULL : find_row(o, c);
@@ -304,7 +304,7 @@ int options_version(const struct options *o)
 	return EX_OK;
 }
 
-/* log_escape's \xNN is what libconfig reads in a string. */
+/* libconfig reads log_escape's \xNN in a string. */
 void options_print_text(const char *before, const char *text, const char *after)
 {
 	char escaped[4 * PATH_MAX];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The configuration file by the table of options.h: libconfig reads it, the rows' setters take its
- * texts, and every fault is told as FILE:LINE, all of them, not only the first.  Called by the
- * settings of the programs that have a file.  Sets nothing from a file that others may change.
+ * The configuration file by the table of options.h: libconfig reads it, the rows' setters parse its
+ * texts, and every fault, not only the first, is reported as FILE:LINE.  Called by the settings of
+ * the programs that have a file.  Applies no setting of a file that others may change.
  */
 #include <errno.h>
 #include <limits.h>
@@ -27,7 +27,7 @@ struct options_file {
 	config_t cfg;
 	const struct options *o;
 	const char *path;
-	char *dir; /* of path: what @include is relative to */
+	char *dir; /* the folder of path, to which @include is relative */
 	void (*fault)(void *arg, const char *text);
 	void *arg;
 	int faults;
@@ -42,7 +42,7 @@ static void report(struct options_file *f, const char *file, unsigned line, cons
 
 	if (line)
 		snprintf(where, sizeof(where), "%u:", line);
-	/* libconfig names an included file as @include wrote it. */
+	/* libconfig reports an included file by the name in @include. */
 	if (included && file[0] != '/')
 		snprintf(full, sizeof(full), "%s/%s:%s %s", f->dir, file, where, text);
 	else
@@ -69,7 +69,7 @@ static void report_syntax(struct options_file *f)
 	const bool include = strstr(error, "include");
 	char text[OPTION_TEXT_MAX];
 
-	/* libconfig 1.5 takes even an absolute name for a relative one. */
+	/* libconfig 1.5 treats even an absolute name as relative. */
 	snprintf(text, sizeof(text), "%s%s%s", error,
 		 include ? "; its name is relative to "
 		 : strcmp(error, "syntax error") == 0
@@ -180,7 +180,7 @@ void options_group(struct options_file *f, config_setting_t *group, const struct
 		if (!r->name)
 			report_unknown(f, s, rows);
 	}
-	/* Flags come first: what one allows, as unsafe_listen does, holds wherever it stands. */
+	/* Flags come first: a permission such as unsafe_listen holds wherever it is in the file. */
 	for (int flags = 1; flags >= 0; flags--) {
 		for (const struct option_row *r = rows; r->name || r->word; r++) {
 			config_setting_t *s =

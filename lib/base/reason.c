@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every program, called by parsers that return why they refuse a value.  It reports nothing
- * itself: the caller of the parser knows the file and the line.
+ * Runs in every program, called by parsers that return the reason why they refuse a value.  It
+ * reports nothing itself: the caller of the parser knows the file and the line.
  */
 #include "reason.h"
 

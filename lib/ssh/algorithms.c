@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the spawner, the session process and the client, called before a key exchange.  It sets
- * options of libssh and reads no file but, on ARM, /proc/cpuinfo; whether a key is trusted is not
- * decided here.
+ * options of libssh and reads no file but, on ARM, /proc/cpuinfo; it does not decide whether a key
+ * is trusted.
  */
 #include "algorithms.h"
 
@@ -13,7 +13,7 @@
 #include "keyblob.h"
 
 /* Post-quantum first where this libssh has it; no finite-field groups (costly, and they read moduli
- * files).  Where FIPS 140 is in force there is nothing but NIST's curves. */
+ * files).  Peers in FIPS 140 mode have only NIST's curves. */
 #define KEX                                                                                        \
 	"mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"         \
 	"curve25519-sha256,curve25519-sha256@libssh.org"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process: the fields of packets, key blobs and the agent's messages.  What is read
- * may come from a peer, so every length is checked against what is left.  Allocates nothing.
+ * Runs in every process: the fields of packets, key blobs and the agent's messages.  The input may
+ * come from a peer, so every length is checked against the bytes left.  Allocates nothing.
  */
 #include "field.h"
 
@@ -15,7 +15,7 @@ struct field field_take_bytes(struct field_reader *r, size_t n)
 		r->left = 0;
 		return (struct field){.p = NULL};
 	}
-	if (n > 0) /* there may be nothing at all to point to */
+	if (n > 0) /* p may be NULL when no bytes are left */
 		r->p += n;
 	r->left -= n;
 	return f;

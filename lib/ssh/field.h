@@ -13,17 +13,17 @@ struct field {
 	size_t len;
 };
 
-/* What is left to read.  A read past the end leaves nothing. */
+/* The bytes left to read.  A read past the end leaves none. */
 struct field_reader {
 	const uint8_t *p;
 	size_t left;
 };
 
 struct field field_take(struct field_reader *r); /* a string; empty for a missing one */
-struct field field_take_bytes(struct field_reader *r, size_t n); /* empty where fewer are left */
+struct field field_take_bytes(struct field_reader *r, size_t n); /* empty if fewer are left */
 uint32_t field_take_u32(struct field_reader *r);		 /* 0 for a missing one */
 
-/* What does not fit makes len larger than size and writes nothing more. */
+/* A field that does not fit makes len larger than size, and no more is written. */
 struct field_writer {
 	uint8_t *p;
 	size_t len, size;

@@ -2,14 +2,14 @@
 #ifndef SSHIPC_INTERPOSE_H
 #define SSHIPC_INTERPOSE_H
 /*
- * For a function of ours that stands before one of the same name in a library.  The library's own
+ * For a function of ours that interposes one of the same name in a library.  The library's own
  * calls of it go through the dynamic linker, and so reach ours, unless it was linked with
- * -Bsymbolic or the like: selftest.h sees whether they do.
+ * -Bsymbolic or the like: selftest.h tests whether they do.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
 
-/* The library's function.  Where there is none the process ends. */
+/* Returns the library's function.  If there is none, the process ends. */
 static inline void *interpose_next(const char *name)
 {
 	void *next = dlsym(RTLD_NEXT, name);

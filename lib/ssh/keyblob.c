@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in every process that has to do with keys, called for each public key that is read, printed
- * or compared; what it reads may come from a peer.  It allocates nothing, and of libcrypto it calls
- * the hash only.
+ * Runs in every process that handles keys, called for each public key that is read, printed or
+ * compared; its input may come from a peer.  It allocates nothing, and of libcrypto it calls the
+ * hash only.
  */
 #include "keyblob.h"
 
@@ -163,7 +163,7 @@ long keyline_base64(const char *text, size_t len, uint8_t *out, size_t size)
 		have -= 8;
 		out[n++] = (uint8_t)(bits >> have);
 	}
-	/* Each key has one text: bits that say nothing must be zero. */
+	/* Each key has only one base64 text: unused bits must be zero. */
 	return bits & ((1U << have) - 1) ? -1 : (long)n;
 }
 

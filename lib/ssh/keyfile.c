@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the starting server (host keys), its sessions' self-test and the client (its own key). Nothing
- * here calls libssh: the monitor, which does not link it, makes and reads key files, too.
+ * Runs in the starting server (host keys), its sessions' self-test and the client (its own key).
+ * It does not call libssh: the monitor, which does not link libssh, makes and reads key files, too.
  */
 #include "keyfile.h"
 
@@ -32,7 +32,7 @@ void keyfile_wipe(char *text, size_t len)
 	free(text);
 }
 
-/* By its name. */
+/* Whether path names a public key file. */
 static bool is_public(const char *path)
 {
 	const size_t n = strlen(path);
@@ -75,7 +75,7 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **w
 	return text;
 }
 
-/* A new file, on the disk in whole, or none. */
+/* Creates a file with this text and syncs it to disk; a failure leaves no file. */
 static const char *write_new(const char *path, mode_t mode, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
@@ -94,7 +94,7 @@ static const char *write_new(const char *path, mode_t mode, const char *text)
 	return reasonf("%s: %s", path, strerror(error));
 }
 
-/* OpenSSH's form (PROTOCOL.key), without a passphrase: the public blob, and what stands in the
+/* OpenSSH's form (PROTOCOL.key), without a passphrase: the public blob, and the fields of the
  * private section between its check numbers and its comment. */
 static void put_form(const uint8_t *blob, size_t n, const struct field_writer *numbers,
 		     char text[KEYFILE_TEXT])

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In every process that reads a key file: the client before it asks for a passphrase, the monitor
- * for its host keys, and for the allow list.  It looks at how a file begins; it decrypts nothing,
- * and hands nothing of a file on but the name of a cipher.
+ * Runs in every process that reads a key file: the client before it asks for a passphrase, the
+ * monitor for its host keys and the allow list.  It examines the beginning of a file, decrypts
+ * nothing, and returns no content of a file but the name of a cipher.
  */
 #include "keyform.h"
 
@@ -14,14 +14,15 @@
 #include "log.h"
 #include "reason.h"
 
-enum { START = 128 /* characters of base64: cipher's name and more */ };
+enum { START = 128 /* characters of base64 that include the cipher's name */ };
 
 static bool begins(const char *text, size_t len, const char *with)
 {
 	return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
 }
 
-/* What stands in clear in OpenSSH's form.  False: it is damaged. */
+/* Reads the cipher's name, which is not encrypted, from OpenSSH's form.  False: the file is
+ * damaged. */
 static bool openssh_cipher(const char *text, char cipher[KEYLINE_TYPE])
 {
 	char base64[START];
@@ -48,8 +49,8 @@ static bool openssh_cipher(const char *text, char cipher[KEYLINE_TYPE])
 	return strlen(cipher) == f.len;
 }
 
-/* Those with which libssh decrypts a file.  Trap: it knows the names of AEAD ciphers as well, and
- * calls a NULL function for them (0.10), whatever the passphrase. */
+/* Whether libssh can decrypt a file with this cipher.  Trap: it accepts the names of AEAD ciphers
+ * as well, and calls a NULL function for them (0.10), whatever the passphrase. */
 static bool libssh_decrypts(const char *cipher)
 {
 	static const char *const names[] = {"none",	  "aes256-ctr", "aes192-ctr", "aes128-ctr",
@@ -65,7 +66,7 @@ static bool libssh_decrypts(const char *cipher)
 const char *keyform_check_private(const char *text, const char *path, bool attended)
 {
 	static const char header[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
-	const char *openssh = strstr(text, header); /* where libssh finds it, too */
+	const char *openssh = strstr(text, header); /* libssh finds it in the same way */
 	char cipher[KEYLINE_TYPE] = "none";
 	const size_t len = strlen(text);
 	struct log_text shown;
@@ -119,7 +120,7 @@ const char *keyform_public_fault(const char *line, size_t len)
 		if (begins(line, len, publics[i].start))
 			return publics[i].fault;
 	}
-	/* Without a mark: each other byte of ASCII is zero. */
+	/* UTF-16 without a byte order mark: every other byte of ASCII is zero. */
 	if (len >= 2 && !line[0] != !line[1])
 		return line[0] ? "UTF-16 text; put here what this prints: iconv -f UTF-16LE -t "
 				 "UTF-8 FILE"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session process and in the client, called by sshloop.c from its timer and after its pass.
- * It sends keepalive requests and IGNOREs; it never ends a session itself.
+ * Runs in the session process and in the client, called by sshloop.c from its timer and after its
+ * pass.  It sends keepalive requests and IGNOREs; it never ends a session itself.
  */
 #include "liveness.h"
 
@@ -10,8 +10,8 @@
 #include "address.h"
 
 enum {
-	HEARD_MAX = 32 * 1024,	/* packets, without one of ours that went out */
-	ON_THEIR_WAY = 8 << 20, /* bytes that an honest peer may have sent before it knew */
+	HEARD_MAX = 32 * 1024,	/* packets received since one of ours last went out */
+	ON_THEIR_WAY = 8 << 20, /* bytes that an honest peer may send before it sees our KEXINIT */
 };
 
 static const char no_new_keys[] = "peer does not answer our key exchange: connection given up";
@@ -27,9 +27,9 @@ void liveness_ask(struct liveness *v)
 			break;
 }
 
-/* Trap: between our KEXINIT and the peer's, libssh holds back all that it would send, and no status
- * shows it.  A peer that asks and asks, and never answers the KEXINIT, could have us hold any
- * amount, and keep the old keys.  So a packet is tried: it goes out, or it does not. */
+/* Trap: between our KEXINIT and the peer's, libssh queues all output, and no status shows that.  A
+ * peer that sends requests and never answers the KEXINIT could make us queue any amount, and keep
+ * the old keys.  So a probe packet is sent: the counters show whether it went out. */
 static bool is_held_back(struct liveness *v)
 {
 	const uint64_t before = v->packets->out_packets;

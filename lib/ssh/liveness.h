@@ -2,12 +2,12 @@
 #ifndef SSHIPC_LIVENESS_H
 #define SSHIPC_LIVENESS_H
 /*
- * Three watches over one session: does its peer live, does its output move, does the peer answer a
- * key exchange that we began.  Part of sshloop.c, which owns it and ends the session for the reason
- * that a watch returns.
+ * Three watches over one session: whether its peer is alive, whether output is being sent, and
+ * whether the peer answers a rekey that we began.  Owned by sshloop.c, which ends the session for
+ * the reason that a watch returns.
  *
  * There are four ticks in a keepalive period, and time is counted in ticks: a process that was
- * stopped must not take its own pause for the peer's.
+ * stopped must not count its own pause as the peer's silence.
  *
  *   peer    UNWATCHED  before the login, when a keepalive would be a protocol error
  *           ALIVE      a sign of life came since the last tick
@@ -15,22 +15,19 @@
  *           ASKED      two ticks without: another one was sent
  *           DEAD       three ticks without: the session ends
  *
- * A whole packet is a sign of life.  Bytes are not: where a length was changed on its way, 35,000
- * of them may be waited for.  Output that leaves a full buffer is one, since the request waits
- * behind it; a line that needs three ticks for a packet of 32 KiB (below 3 KB/s) wants a longer
- * keepalive period.  While reading is suspended everything counts as one, since nothing can be
- * heard: sshloop.c looks for a hang-up then.
+ * A whole packet is a sign of life.  Bytes are not: after a packet length was corrupted, libssh may
+ * wait for 35,000 of them.  Output that leaves a full buffer is a sign, since the keepalive request
+ * waits behind it; a line that needs three ticks for a packet of 32 KiB (below 3 KB/s) wants a
+ * longer keepalive period.  While reading is suspended each tick counts as a sign, since no packet
+ * can be read: sshloop.c checks for a hang-up then.
  *
- *   stalled   ticks in which output waited and nothing of it was sent: ADDRESS_STALL seconds end
- *             the session.  TCP_USER_TIMEOUT is as long, or the keepalive period where that is
- *             longer: the kernel counts a window of zero, which a peer leaves that waits for its
- *             slow readers, as it counts silence.
+ * stalled ticks in which output waited and nothing of it was sent: ADDRESS_STALL seconds end the
+ * session.  TCP_USER_TIMEOUT is as long, or the keepalive period where that is longer: the kernel
+ * counts the zero window of a peer that waits for its slow readers like silence.
  *
- *   keys      CURRENT    packets of ours go out
- *             WITHHELD   many packets came while none of ours went out, and one that was tried was
- *                        held back
- *   withheld  ticks in which the peer was heard and a packet that was tried was held back:
- *             ADDRESS_STALL seconds end the session
+ * keys CURRENT packets of ours go out WITHHELD many packets came while none of ours went out, and a
+ * probe packet was held back withheld ticks in which packets came from the peer and a probe packet
+ * was held back: ADDRESS_STALL seconds end the session
  */
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
@@ -47,19 +44,20 @@ struct liveness {
 	struct {
 		uint64_t in_packets, out_packets, out_bytes;
 		bool pending;
-	} tick;				/* at the last one */
-	uint64_t sent_then, heard_then; /* packets, when ours went out last */
-	uint64_t withheld_at;		/* bytes that had come in */
+	} tick;				/* counters at the last tick */
+	uint64_t sent_then, heard_then; /* packet counts when ours last went out */
+	uint64_t withheld_at;		/* bytes received by then */
 };
 
-/* Sends a keepalive request.  From the pass, or a timer. */
+/* Sends a keepalive request.  To be called from the pass, or a timer. */
 void liveness_ask(struct liveness *v);
 
-/* At each tick.  suspended: nothing is read from the peer; queued: a rekey holds output back. NULL,
- * or why the session ends.  Sends packets, so libssh may run callbacks. */
+/* To be called at each tick.  suspended: reading is suspended; queued: a rekey holds output back.
+ * NULL, or why the session must end.  Sends packets, so libssh may run callbacks. */
 const char *liveness_tick(struct liveness *v, bool suspended, bool queued);
 
-/* After each pass: NULL, or why the session ends.  May send a packet, as liveness_tick. */
+/* To be called after each pass: NULL, or why the session must end.  May send a packet, as
+ * liveness_tick. */
 const char *liveness_pass(struct liveness *v);
 
 #endif

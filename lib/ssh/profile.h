@@ -2,19 +2,19 @@
 #ifndef SSHIPC_PROFILE_H
 #define SSHIPC_PROFILE_H
 /*
- * Which of the algorithm lists of algorithms.h is offered.
+ * The choice between the algorithm lists of algorithms.h.
  */
 enum algorithms_profile {
 	ALGORITHMS_DEFAULT,
 	/* adds hmac-sha2-256/512 for peers without encrypt-then-MAC, ecdh-sha2-nistp256/384/521 for
-	 * those that keep to FIPS 140 */
+	 * peers restricted to FIPS 140 */
 	ALGORITHMS_COMPATIBLE,
 };
 
-/* The words for them. */
+/* Their names in settings. */
 #define ALGORITHMS_WORDS ((const char *const[]){"default", "compatible"})
 
-#define ALGORITHMS_REKEY_DATA 1024 /* MiB; what a client session gets */
+#define ALGORITHMS_REKEY_DATA 1024 /* MiB; the rekey limits of a client session */
 #define ALGORITHMS_REKEY_TIME 3600 /* seconds */
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session process and in the client: one channel and its socket.  libssh's callbacks and the
- * socket's events only note what happened; relay_step, called by relays.c from the pass of the
+ * Runs in the session process and in the client: one channel and its socket.  libssh's callbacks
+ * and the socket's events only set flags; relay_step, called by relays.c from the pass of the
  * session's loop, acts on it.  No callback here may write to a channel, close or free one.
  */
 #include "relay_internal.h"
@@ -47,7 +47,7 @@ void relay_move(struct relay *r, enum place place)
 		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);
 }
 
-/* Something happened, and the next pass is to deal with it. */
+/* An event happened: queues the relay for the next pass. */
 static void mark(struct relay *r)
 {
 	if (r->place != READY && r->place != PARKED)
@@ -55,7 +55,8 @@ static void mark(struct relay *r)
 	sshloop_kick(r->rs->loop);
 }
 
-/* What this relay holds for its socket, in libssh and here, against the session's budget. */
+/* Counts the data that this relay holds for its socket, in libssh and here, against the session's
+ * budget. */
 static void account(struct relay *r)
 {
 	const size_t now = r->held + r->out_len - r->out_pos;
@@ -74,7 +75,7 @@ static void account(struct relay *r)
 
 /* ---- output: channel to socket ---- */
 
-/* Sends; how much went, or -1 after the relay has failed. */
+/* Sends to the socket; returns the bytes sent, or -1 after the relay has failed. */
 static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 {
 	size_t sent = 0;
@@ -101,9 +102,9 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 	return (ssize_t)sent;
 }
 
-/* Returns how much of it was taken; the rest stays in libssh's buffer and comes again with the next
- * data.  Trap: libssh 0.10 takes data beyond the window that it granted, without bound; len, which
- * is all that is in the buffer, shows it.  Trap: what is not taken of stderr data piles up. */
+/* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
+ * the next data.  Trap: libssh 0.10 accepts data beyond the window that it granted, without bound;
+ * len, the size of the whole buffer, shows that.  Trap: unconsumed stderr data piles up. */
 static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
 		   int is_stderr, void *arg)
 {
@@ -133,14 +134,14 @@ static void drop_out(struct relay *r)
 	r->out_len = r->out_pos = 0;
 }
 
-/* Trap: libssh has no callback that offers again what on_data left, so it is read.  Trap: 0.10
- * opens the window anew at each read, however little was read, so a slow reader's data would pile
- * up: all of it is read at once.  Such a read of a buffer that is not empty polls nothing. */
+/* Trap: libssh has no callback that offers again the data that on_data left, so it is read.  Trap:
+ * 0.10 opens the window anew at each read, however little was read, so a slow reader's data would
+ * pile up: all of it is read at once.  Such a read of a buffer that is not empty polls nothing. */
 static void pull(struct relay *r)
 {
 	int n;
 
-	r->out = xmalloc(r->held); /* from here on on_data takes nothing */
+	r->out = xmalloc(r->held); /* from here on on_data consumes nothing */
 	n = ssh_channel_read_timeout(r->channel, r->out, (uint32_t)r->held, 0, 0);
 	if (n <= 0) {
 		r->held = 0;
@@ -166,8 +167,8 @@ static void drain(struct relay *r)
 			drop_out(r);
 		account(r);
 	}
-	/* Not where a CLOSE follows the EOF before our own: that is an abort, and the endpoint must
-	 * not take it for a clean end. */
+	/* No SHUT_WR if a CLOSE follows the peer's EOF before our own EOF: that is an abort, and
+	 * the endpoint must not see a clean end. */
 	if (r->output == OUTPUT_DRAINING && r->counted == 0 && r->fd >= 0 && !has_failed(r) &&
 	    (r->close == CLOSE_NONE || r->input == INPUT_EOF_SENT)) {
 		r->output = OUTPUT_CLOSED;
@@ -213,18 +214,18 @@ static void arm_read(struct relay *r, bool on)
 		event_del(r->readable);
 }
 
-/* One read of the socket, of at most want bytes, into the shared buffer: how many there were; 0
- * after the end of file, an error, or nothing to read. */
+/* Reads at most want bytes from the socket, once, into the shared buffer.  Returns the number read;
+ * 0 after the end of file, an error, or if there was nothing to read. */
 static size_t receive(struct relay *r, size_t want)
 {
 	const ssize_t rc = recv(r->fd, r->rs->buf, want, MSG_DONTWAIT);
 
-	/* A short read emptied the socket; epoll tells of the next byte. */
+	/* A short read emptied the socket; epoll reports the next byte. */
 	r->may_read = rc < 0 ? errno == EINTR : (size_t)rc == want;
 	if (rc < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		fail(r, RELAY_END_SOCKET_ERROR);
 	if (rc == 0) {
-		/* The tail is empty: it is written before anything else is read.  SSH_AGAIN means
+		/* The tail is empty, since it is written before the next read.  SSH_AGAIN means
 		 * that EOF is queued, and is no error. */
 		ssh_channel_send_eof(r->channel);
 		r->input = INPUT_EOF_SENT;
@@ -302,8 +303,8 @@ void relay_close_socket(struct relay *r, bool orderly)
 }
 
 /* Trap: with output pending ssh_channel_close sends only EOF at its first call, CLOSE at the
- * second, and says that it is done at the third.  An EOF that travelled ahead of its CLOSE would
- * reach the endpoint as a clean end: those of an abort go in one segment. */
+ * second, and returns SSH_OK at the third.  An EOF that arrived before its CLOSE would reach the
+ * other side's socket as a clean end, so an abort sends both in one segment. */
 static void close_channel(struct relay *r)
 {
 	if (has_failed(r))
@@ -339,7 +340,7 @@ enum place relay_step(struct relay *r, bool turn)
 	struct relays *rs = r->rs;
 	bool more = false;
 
-	if (r->close == CLOSE_SENT) /* a peer may take its time: a slow reader reads all first */
+	if (r->close == CLOSE_SENT) /* the peer's CLOSE may be late: it reads all first */
 		return IDLE;
 	drain(r);
 	if (relay_wants_read(r) && (r->may_read || r->tail_len > 0)) {

@@ -7,9 +7,10 @@
  * Used alike by server and client.
  *
  * Socket to channel: the socket is read only when the session can write and the channel's window is
- * open, at most sshloop_chunk() bytes and never more than the window.  So nothing is kept but the
- * tail of a write that a rekey cut.  Channel to socket: data goes from libssh's buffer straight to
- * send(2); what the socket does not take stays in libssh and holds the window back.
+ * open, at most sshloop_chunk() bytes and never more than the window.  So only the tail of a write
+ * that a rekey cut short is buffered.  Channel to socket: data goes from libssh's buffer straight
+ * to send(2); data that the socket does not accept stays in libssh's buffer, so the window does not
+ * reopen.
  *
  *   what is held                           bound
  *   libssh's buffer of a channel           the window: 1.28 MB (0.10), 2 MiB (later); a peer that
@@ -59,52 +60,52 @@
 #include "sshloop.h"
 
 struct relay;
-struct relays; /* all of one session */
+struct relays; /* all relays of one session */
 
 struct relay_stats {
 	uint64_t to_socket, from_socket; /* bytes */
 	enum relay_end end;
 };
 
-/* limit: bytes that all relays may hold for slow sockets before the session as a whole waits.  full
- * is called, at most once a minute, when it does. */
+/* limit: bytes that all relays may hold for slow sockets before reading from the session is
+ * suspended.  full is called then, at most once a minute. */
 struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,
 			  void (*full)(void *arg, size_t held), void *arg);
 
-/* Aborts what is left (done is called, RELAY_END_SESSION) and frees.  Before sshloop_free. */
+/* Aborts the remaining relays (done is called, RELAY_END_SESSION) and frees all.  To be called
+ * before sshloop_free. */
 void relays_free(struct relays *rs);
 
-/* To be called from the sshloop's pass: serves what is ready, round robin from where it stopped,
- * one write of sshloop_chunk() at most per channel and turn. */
+/* To be called from the sshloop's pass: serves the relays that are ready, round robin from where it
+ * stopped, at most one write of sshloop_chunk() per channel and turn. */
 void relays_pass(struct relays *rs);
 
 /* Bytes of all relays, ended ones too, but not of those that are one way; end has no meaning. */
 const struct relay_stats *relays_total(const struct relays *rs);
 
-/* A relay for a channel that is open, or about to be: what comes with the confirmation is not
- * missed.  Its data is held until relay_attach.  May be called in the channel-open callback. done
- * is called once, from relays_pass or relays_free, when the socket is closed and the channel gone;
- * the relay is freed after it. */
+/* Makes a relay for a channel that is open, or about to be, so that data arriving with the
+ * confirmation is not missed.  Data is held until relay_attach.  May be called in the channel-open
+ * callback.  done is called once, from relays_pass or relays_free, when the socket is closed and
+ * the channel freed; the relay is freed after it. */
 struct relay *relay_new(struct relays *rs, ssh_channel channel,
 			void (*done)(void *arg, const struct relay_stats *stats), void *arg);
 
-/* The connected, non-blocking socket; taken over.  one_way: the socket only speaks (the status
- * answer): its end is the end. */
+/* Attaches the connected, non-blocking socket; taken over.  one_way: the socket only sends (the
+ * status answer): its EOF ends the relay. */
 void relay_attach(struct relay *r, int fd, bool one_way);
 
-/* To be called right after relay_new by whoever asked for the channel: until relay_attach nothing
- * is done for it, so that an answer which brought everything, the peer's CLOSE too, is seen as one.
- */
+/* To be called right after relay_new by the side that sent the open: parks the relay until
+ * relay_attach, so that a confirmation is handled before the data and CLOSE that came with it. */
 void relay_await(struct relay *r);
 
-/* The peer has closed the channel. */
+/* Whether the peer has closed the channel. */
 bool relay_closed(const struct relay *r);
 
-/* Forgets it before relay_attach, without done: the channel was not opened, or goes with its
- * session; it is the caller's again. */
+/* Frees the relay before relay_attach, without calling done: the open failed, or its session ends;
+ * the caller owns the channel again. */
 void relay_discard(struct relay *r);
 
-/* Ends it as a failure: EOF and CLOSE towards the channel, reset or close of the socket. */
+/* Ends the relay as a failure: EOF and CLOSE on the channel, reset or close of the socket. */
 void relay_abort(struct relay *r);
 
 /* Closes a socket as an abort: reset for TCP. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the session, which reports how a channel ended, in the monitor and in the client, which
- * log it.  Words only: the relay decides, and the monitor's part links no libssh.
+ * log it.  Texts only: the relay decides.  No libssh here, as the monitor does not link it.
  */
 #include "relay_end.h"
 

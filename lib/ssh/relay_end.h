@@ -2,17 +2,17 @@
 #ifndef SSHIPC_RELAY_END_H
 #define SSHIPC_RELAY_END_H
 /*
- * How a relay ended: what a session says of it in CLOSED, and the words for it.
+ * How a relay ended: the value that a session sends in CLOSED, and its text.
  */
 enum relay_end {
 	RELAY_END_ORDERLY,
 	RELAY_END_PEER_ABORT,	/* the peer closed its channel early */
 	RELAY_END_SOCKET_ERROR, /* our socket was reset or failed */
-	RELAY_END_NO_SOCKET,	/* closed before there was one: relay_abort before relay_attach */
-	RELAY_END_SESSION,	/* the session went first */
+	RELAY_END_NO_SOCKET,	/* closed before a socket was attached */
+	RELAY_END_SESSION,	/* the session ended first */
 };
 
-/* Static. */
+/* A static text. */
 const char *relay_end_text(enum relay_end end);
 
 #endif

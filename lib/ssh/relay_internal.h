@@ -2,8 +2,8 @@
 #ifndef SSHIPC_RELAY_INTERNAL_H
 #define SSHIPC_RELAY_INTERNAL_H
 /*
- * What relay.c (one channel and its socket) has for relays.c (whose turn it is).  Calls go from
- * relays.c to relay.c only.
+ * Shared by relay.c (one channel and its socket) and relays.c (the queues of a session).  Calls go
+ * from relays.c to relay.c only.
  *
  *   input    OPEN      the socket's end of file: EOF is sent            -> EOF_SENT
  *            OPEN      we send CLOSE, and with it EOF                   -> EOF_SENT
@@ -17,7 +17,7 @@
  *            BOTH      done is called, channel and relay are freed
  *
  * A failure is an end other than RELAY_END_ORDERLY in the relay's stats.  CLOSE received while
- * input is OPEN is one, as soon as nothing is held for the socket.
+ * input is OPEN is a failure, as soon as no data is held for the socket.
  */
 #include <libssh/callbacks.h>
 #include <sys/queue.h>
@@ -28,11 +28,11 @@
 /* The queue in which a relay stands. */
 enum place {
 	IDLE,
-	PARKED,	  /* the channel is asked for and not attached: nothing is done yet */
-	READY,	  /* something happened */
-	WAITING,  /* has data for the session; in the order in which they will be served */
+	PARKED,	  /* the open is sent and no socket attached: it is not served yet */
+	READY,	  /* an event happened */
+	WAITING,  /* has data for the session; in the order of service */
 	BLOCKED,  /* has data for the session, and the channel's window is closed */
-	EXPIRING, /* the peer closed; the socket has some time to take what was left */
+	EXPIRING, /* the peer closed; the socket has some time to accept the rest */
 	PLACES
 };
 
@@ -49,12 +49,12 @@ struct relay {
 	bool may_read, may_send; /* the socket's readiness, as last seen */
 	bool one_way;
 	struct event *readable, *writable;
-	uint8_t *tail; /* read from the socket, not yet taken by the session */
+	uint8_t *tail; /* read from the socket, not yet written to the session */
 	size_t tail_len;
-	uint8_t *out; /* taken from libssh, not yet by the socket */
+	uint8_t *out; /* read from libssh, not yet sent to the socket */
 	size_t out_pos, out_len;
 	size_t held;	/* in libssh's buffer of this channel */
-	size_t counted; /* held and out together, as in the session's sum */
+	size_t counted; /* held plus out, as included in the session's sum */
 	time_t closed_at;
 	struct relay_stats stats;
 	void (*done)(void *arg, const struct relay_stats *stats);
@@ -72,21 +72,21 @@ struct relays {
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	time_t full_at; /* full was called last; 0: never */
-	uint8_t *buf;	/* one read, shared: nothing stays in it between two relays */
+	time_t full_at; /* when full was last called; 0: never */
+	uint8_t *buf;	/* for one read; shared: empty between two relays */
 };
 
-/* Puts it at the end of a queue. */
+/* Moves the relay to the end of a queue. */
 void relay_move(struct relay *r, enum place place);
 
-/* Does everything that may happen next, in the order in which it may; turn: it is this relay's turn
- * to write.  Returns the queue in which it belongs; CLOSE_BOTH was dealt with before. */
+/* Takes all steps that are possible, in order; turn: it is this relay's turn to write.  Returns the
+ * queue in which the relay belongs; the caller has handled CLOSE_BOTH. */
 enum place relay_step(struct relay *r, bool turn);
 
-/* Reads from the socket that can still matter. */
+/* Whether the socket is still to be read. */
 bool relay_wants_read(const struct relay *r);
 
-/* Closes the socket; not orderly: as a reset (TCP). */
+/* Closes the socket; not orderly: with a reset (TCP). */
 void relay_close_socket(struct relay *r, bool orderly);
 
 /* Calls done and frees the relay; its channel stays. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session process and in the client, from the pass of the session's loop: whose turn it is
- * among the relays of one session.  What a turn does is relay.c's.
+ * Runs in the session process and in the client, from the pass of the session's loop: schedules the
+ * relays of one session.  relay.c does the work of a turn.
  */
 #include "relay_internal.h"
 
@@ -11,8 +11,8 @@
 #include "loop.h"
 
 enum {
-	EXPIRE_SECONDS = 60, /* for a socket to take the bytes that a closed channel left */
-	TURNS = 4,	     /* writes in one pass, then the other descriptors get theirs */
+	EXPIRE_SECONDS = 60, /* for a socket to accept the bytes that a closed channel left */
+	TURNS = 4,	     /* writes in one pass, then the loop serves its other descriptors */
 	CLOSING_MANY = 32,
 };
 
@@ -28,7 +28,7 @@ static void serve(struct relay *r, bool turn)
 		return;
 	}
 	next = relay_step(r, turn);
-	if (r->place == IDLE) /* else a callback has found something more to do */
+	if (r->place == IDLE) /* else a callback has queued it again */
 		relay_move(r, next);
 }
 
@@ -44,8 +44,8 @@ void relays_pass(struct relays *rs)
 			relay_move(r, READY);
 	}
 	/* Trap: a close reads the session's socket.  A peer that opens and closes at full speed
-	 * would bring in more opens by it than it lets go, until there is no room for a channel:
-	 * reading is deferred while many channels close. */
+	 * would bring in more opens by that than it closes channels, until there is no room for a
+	 * channel: reading is deferred while many channels close. */
 	while ((r = TAILQ_FIRST(&rs->queues[READY]))) {
 		sshloop_defer_reads(rs->loop, rs->closing > CLOSING_MANY);
 		serve(r, false);
@@ -92,7 +92,7 @@ void relays_free(struct relays *rs)
 		if (r->close < CLOSE_SENT)
 			r->stats.end = RELAY_END_SESSION;
 		relay_close_socket(r, false);
-		relay_finish(r); /* the session's end frees the channel */
+		relay_finish(r); /* libssh frees the channel with the session */
 	}
 	free(rs->buf);
 	free(rs);

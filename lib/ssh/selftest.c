@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the spawner, at the server's start and in the client, before a peer's first byte: both ends of
- * a session in this process.  Its keys are made for it, and it opens no file or network socket.
+ * Runs in the spawner, at the server's start and in the client, before a peer's first byte: both
+ * ends of a session in this process.  It makes its own keys, and opens no file or network socket.
  */
 #include "selftest.h"
 
@@ -128,8 +128,8 @@ static bool start(struct test *t, const char *cipher)
 	       ssh_options_set(t->client, SSH_OPTIONS_CIPHERS_S_C, cipher) == SSH_OK;
 }
 
-/* Moves what is there; a bit behind the length of the client's next packet is changed on its way
- * when flip is set. */
+/* Moves the available bytes; when flip is set, changes a bit behind the length field of the
+ * client's next packet. */
 static void carry(struct test *t)
 {
 	uint8_t buf[8192];
@@ -148,7 +148,7 @@ static void carry(struct test *t)
 	}
 }
 
-/* One round for everybody; -1 when a side has died. */
+/* One turn of client, server and wire; -1 when a side has failed. */
 static int turn(struct test *t)
 {
 	carry(t);
@@ -229,7 +229,7 @@ static void stop(struct test *t)
 	ssh_key_free(t->user);
 }
 
-/* Everything up to the first open: true when it arrived. */
+/* Runs the session up to the first open; true when that arrived. */
 static bool meet(struct test *t, const struct selftest_hooks *hooks, bool keyless)
 {
 	*t = (struct test){.wire = {-1, -1}, .hooks = hooks, .keyless = keyless};
@@ -253,9 +253,9 @@ static void add_why(struct selftest *out, const char *text)
 	snprintf(out->why + used, sizeof(out->why) - used, "%s%s", used ? "; " : "", text);
 }
 
-/* Trap: several versions of libssh never looked at AES-GCM's tags (CVE-2026-59847), and what a
- * server interposes is not called where libssh was linked with -Bsymbolic.  A version says nothing
- * of either, since distributions fix what they ship: so both are seen. */
+/* Trap: several versions of libssh never check AES-GCM's tags (CVE-2026-59847), and a libssh linked
+ * with -Bsymbolic does not call interposed functions.  The version number shows neither, since
+ * distributions patch their packages: so both are tested. */
 void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
 {
 	struct test t = {.wire = {-1, -1}};
@@ -273,7 +273,7 @@ void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
 	} else {
 		t.flip = true;
 		ask_open(&t);
-		/* Rejected: the session died of it, and the open never arrived. */
+		/* The packet was rejected: the session failed, and the open never arrived. */
 		out->gcm = t.flipped && !t.opened &&
 			   (ssh_get_status(t.server) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0;
 		if (!out->gcm)

@@ -2,41 +2,43 @@
 #ifndef SSHIPC_SELFTEST_H
 #define SSHIPC_SELFTEST_H
 /*
- * What this very libssh does, seen at start: an in-process session over socket pairs (a few
- * milliseconds, no network) shows whether it rejects a changed AES-GCM packet (CVE-2026-59847:
- * several versions never looked) and whether what a server interposes in libssh is called.  It
- * warms up libssh and OpenSSL on the way, so that a confined process needs no file.
+ * Tests the installed libssh at start: an in-process session over socket pairs (a few milliseconds,
+ * no network) shows whether it rejects a changed AES-GCM packet (CVE-2026-59847: several versions
+ * never check) and whether it calls the functions that a server interposes.  This also initialises
+ * libssh and OpenSSL, so that a confined process needs no file.
  *
- * The server makes it at each start in a process of sshipc-session alone.  What fails is not
- * offered; the log and --version say so.  Two things go on in a weaker way: a libssh that wants the
- * private half of a host key (0.12 derives the public half from it) gets it, but still does not
- * sign; a libssh whose signatures are not seen at all (another crypto library, static linking)
- * signs and verifies itself, and the monitor believes it.
+ * The server runs it at each start in a process of sshipc-session alone.  A feature that fails is
+ * not offered; the log and --version say so.  Two failures weaken the server instead: a libssh that
+ * needs the private half of a host key (0.12 derives the public half from it) gets it, but still
+ * does not sign; a libssh whose signatures do not reach us (another crypto library, static linking)
+ * signs and verifies itself, and the monitor trusts it.
  */
 #include <libssh/libssh.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct selftest {
-	bool works; /* a session could be made at all */
+	bool works; /* the session worked at all */
 	bool gcm;
 	bool streamlocal; /* the path of a direct-streamlocal open can be read */
-	bool proof;	  /* a login's signature can be checked elsewhere */
-	bool answers;	  /* requests that it drops can be answered */
-	bool keyless;	  /* and the exchange hash signed elsewhere, with no private key here */
-	char why[512];	  /* what is off, and why; "" when nothing is */
+	bool proof;	  /* the monitor can check a login's signature */
+	bool answers;	  /* requests that libssh drops can be answered */
+	bool keyless;	  /* the monitor can sign the exchange hash; no private key is needed */
+	char why[512];	  /* what does not work, and why; "" if all does */
 };
 
-/* What a server interposes; each is called within the test's session. */
+/* Checks of a server's interposed functions; each is called within the test's session. */
 struct selftest_hooks {
-	/* In the message callback of its CHANNEL_OPEN: the path that was read. */
+	/* Called in the message callback of CHANNEL_OPEN: gets the path that was read. */
 	bool (*seen_path)(char *path, size_t size);
-	/* Before it: a new Ed25519 host key, whole or without its private half; NULL: impossible.
-	 */
+	/* Called before it: returns a new Ed25519 host key, whole or without its private half;
+	 * NULL: impossible. */
 	ssh_key (*hostkey)(bool whole);
-	/* In the callback of its login, whose signature libssh found good: is it? */
+	/* Called in the callback of the login that libssh accepted: whether its signature was seen
+	 * and is good. */
 	bool (*seen_proof)(const char *user, ssh_key key);
-	/* After it: was any message freed by way of us, so that one without an answer is seen? */
+	/* Called after it: whether libssh freed a message through our function, so that unanswered
+	 * ones are seen. */
 	bool (*seen_free)(void);
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session process and in the client, for the one libssh session of each; called by libevent
- * and, to write, by the owner's pass.  It knows no channel and decides nothing but when a session
- * is over.  sshloop.h lists libssh's traps.
+ * Runs in the session process and in the client, for the one libssh session of each; called by
+ * libevent and, to write, by the owner's pass.  It has no state of channels and decides only when a
+ * session ends.  sshloop.h lists libssh's traps.
  */
 #include "sshloop.h"
 
@@ -24,14 +24,14 @@
 #include "watchdog.h"
 
 enum {
-	READ_SIZE = 4096,	   /* what libssh reads at a time (MAX_BUF_SIZE) */
-	READS_PER_TURN = 16,	   /* then the other descriptors get their turn */
-	PASSES_PER_TURN = 16,	   /* likewise: a pass may read, and a peer that sends without end
-				      make each of them the cause of another */
-	DEFERRED = 64 * 1024,	   /* bytes that must wait before a poll tells of them */
-	DRAIN_MS = 200,		   /* for the last packets at the end */
-	CLOSE_MS = 200,		   /* for the peer to read our reason and close */
-	ANSWERS_MAX = 1024 * 1024, /* bytes of answers that a peer may make us hold unread */
+	READ_SIZE = 4096,     /* bytes that libssh reads at a time (MAX_BUF_SIZE) */
+	READS_PER_TURN = 16,  /* then the other descriptors get their turn */
+	PASSES_PER_TURN = 16, /* likewise: a pass may read, so a peer that sends without end would
+				 cause one pass after another */
+	DEFERRED = 64 * 1024, /* bytes that must be queued before poll reports input */
+	DRAIN_MS = 200,	      /* for the last packets at the end */
+	CLOSE_MS = 200,	      /* for the peer to read our reason and close */
+	ANSWERS_MAX = 1024 * 1024, /* bytes of answers queued for a peer that does not read */
 };
 
 struct sshloop {
@@ -53,13 +53,14 @@ struct sshloop {
 	struct {
 		uint64_t payload, packets, sent;
 	} flushed;	       /* the counters when nothing was pending */
-	uint64_t refused_at;   /* packets.in_packets when libssh took nothing; 0: it took some */
-	uint64_t queued_until; /* packets.out_bytes at which a rekey has let go what it held back;
-				  0: it holds nothing */
+	uint64_t refused_at;   /* packets.in_packets when libssh refused a write; 0: it did not */
+	uint64_t queued_until; /* packets.out_bytes at which all output held back by a rekey is
+				  sent; 0: none is held */
 	const char *failed;    /* why the session is to end */
 };
 
-/* What waits to be sent, at least: a packet is 24 bytes longer than its payload, or more. */
+/* A lower bound of the bytes that wait to be sent: a packet is at least 24 bytes longer than its
+ * payload. */
 static uint64_t queued_bytes(const struct sshloop *l)
 {
 	const uint64_t made = l->packets.out_bytes - l->flushed.payload +
@@ -69,8 +70,8 @@ static uint64_t queued_bytes(const struct sshloop *l)
 	return made > sent ? made - sent : 0;
 }
 
-/* Trap: libssh flags interest in writing after every send, though nothing is pending; the status
- * tells whether something is. */
+/* Trap: libssh requests POLLOUT after every send, though nothing is pending; the session's status
+ * shows whether output is. */
 static void arm(struct sshloop *l)
 {
 	const bool pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
@@ -80,7 +81,8 @@ static void arm(struct sshloop *l)
 		l->flushed.packets = l->packets.out_packets;
 		l->flushed.sent = l->socket.out_bytes;
 	}
-	/* A peer that asks without reading the answers is not read from either, until it does. */
+	/* Reading from a peer that does not read the answers to its requests is suspended until it
+	 * does. */
 	l->choked = pending && queued_bytes(l) > sshloop_chunk() + ANSWERS_MAX;
 	if (pending)
 		event_add(l->writable, NULL);
@@ -102,7 +104,8 @@ static void report_death(struct sshloop *l, const char *why)
 	l->ops.dead(l->ops.arg, why);
 }
 
-/* libssh's text for a connection that the peer closed is of no use to a reader. */
+/* The session's error text; libssh's own for a connection that the peer closed is meaningless and
+ * replaced. */
 static const char *last_error(ssh_session session)
 {
 	static const char prefix[] = "Socket error: ";
@@ -125,8 +128,8 @@ static const char *last_error(ssh_session session)
 }
 
 /* Trap: the error code of a session says nothing about its health (a refused open sets it, and
- * nothing clears it), and ssh_event_dopoll says OK where a packet could not be decrypted.  The
- * status is looked at instead, after every call that may poll. */
+ * nothing clears it), and ssh_event_dopoll says OK where a packet could not be decrypted.  Check
+ * the status instead, after every call that may poll. */
 static const char *death(const struct sshloop *l)
 {
 	const int status = ssh_get_status(l->session);
@@ -167,7 +170,7 @@ static void look(struct sshloop *l)
 		l->ops.look(l->ops.arg, l->fd);
 }
 
-/* The watch may send, and a callback of what that reads may have ended the session. */
+/* liveness_pass may send, and thus read; a callback may have ended the session by then. */
 static void watch(struct sshloop *l)
 {
 	const char *why = liveness_pass(&l->liveness);
@@ -177,8 +180,8 @@ static void watch(struct sshloop *l)
 }
 
 /* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
- * opens, closes, keepalives.  What that brought has no event of its own, so the pass runs again
- * until no packet arrived during it. */
+ * opens, closes, keepalives.  Packets read there cause no event, so the pass is repeated until none
+ * arrived during it. */
 static void turn(struct sshloop *l)
 {
 	unsigned passes = 0;
@@ -215,12 +218,12 @@ static void turn(struct sshloop *l)
 		sshloop_yield(l);
 }
 
-/* Trap: libssh reads 4096 bytes at a poll, however many are there. */
+/* Trap: libssh reads 4096 bytes at a poll, however many are available. */
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 
-	if (!l->event) { /* the very first turn */
+	if (!l->event) { /* the first turn starts the session */
 		turn(l);
 		return;
 	}
@@ -302,13 +305,13 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 
 void sshloop_yield(struct sshloop *l)
 {
-	/* A timer of no time: the loop looks at its descriptors first. */
+	/* A timer of 0 ms: the loop polls its descriptors first. */
 	loop_after(l->later, 0);
 }
 
 void sshloop_start(struct sshloop *l)
 {
-	/* A little less than a quarter: four are over within the period. */
+	/* A tick is a little less than a quarter, so that four fit into the period. */
 	loop_after(l->tick, (uint64_t)l->config.keepalive * 245);
 	event_add(l->readable, NULL);
 	sshloop_yield(l);
@@ -348,10 +351,10 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 
 	if (rc < 0)
 		return -1;
-	/* Trap: during a key exchange that the peer began, libssh takes nothing. */
+	/* Trap: during a key exchange that the peer began, libssh accepts no data. */
 	l->refused_at = rc == 0 ? l->packets.in_packets : 0;
-	/* Trap: between our KEXINIT and the peer's, libssh takes everything into a queue without
-	 * bound that no status shows; no packet of it counts as sent. */
+	/* Trap: between our KEXINIT and the peer's, libssh accepts all data into an unbounded queue
+	 * that no status shows; its packets do not count as sent. */
 	if (l->packets.out_bytes - before < (uint64_t)rc)
 		l->queued_until = before + (uint64_t)rc;
 	return rc;
@@ -376,8 +379,8 @@ void sshloop_defer_reads(struct sshloop *l, bool on)
 
 size_t sshloop_chunk(void)
 {
-	/* Trap: 0.10 makes packets of 32758 bytes for a peer that takes 32768: a full write must
-	 * not leave ten over. */
+	/* Trap: 0.10 makes packets of 32758 bytes for a peer that accepts 32768: a write must not
+	 * leave a packet of ten bytes. */
 	static size_t chunk;
 
 	if (!chunk)
@@ -451,7 +454,7 @@ void sshloop_free(struct sshloop *l, const char *message)
 {
 	if (!l)
 		return;
-	l->run = OVER; /* callbacks of the last packets ask for no pass */
+	l->run = OVER; /* callbacks of the last packets must not request a pass */
 	drain(l);
 	if (l->event) {
 		ssh_event_remove_session(l->event, l->session);
@@ -462,8 +465,8 @@ void sshloop_free(struct sshloop *l, const char *message)
 	/* Trap: ssh_disconnect leaves a descriptor open that came by SSH_OPTIONS_FD, as the
 	 * client's duplicate did. */
 	ssh_options_set(l->session, SSH_OPTIONS_FD, NULL);
-	/* Trap: since its last send libssh waits for a poll to tell that there is room, and would
-	 * close with the message unsent.  Where there is no room, this is the end all the same. */
+	/* Trap: since its last send libssh waits for POLLOUT, and would close with the message
+	 * unsent.  If the socket's buffer is full, the message is lost. */
 	ssh_set_fd_towrite(l->session);
 	ssh_disconnect(l->session);
 	ssh_free(l->session);

@@ -4,11 +4,11 @@
 /*
  * Drives ONE libssh session from libevent.  The only file that knows when libssh polls, reads and
  * queues.  Almost every libssh call may read the socket and run callbacks; so the owner does its
- * work in pass(), which is run again until no packet arrived meanwhile, and callbacks only note
- * what happened.
+ * work in pass(), which is repeated until no packet arrived meanwhile, and callbacks only note
+ * events.
  *
- * libssh's traps, by the function or file that handles each: a comment that begins with "Trap:", or
- * the file's header, says more there.
+ * libssh's traps, by the function or file that handles each; details are there, in a comment that
+ * begins with "Trap:" or in the file's header.
  *
  *   sshloop.c
  *     turn                  writes, closes, opens and keepalives read the socket and run callbacks
@@ -68,20 +68,20 @@
 struct sshloop;
 
 struct sshloop_ops {
-	/* Packets may have arrived, or sshloop_kick was called: do what can be done now, outside
+	/* Packets may have arrived, or sshloop_kick was called: the owner does its work, outside
 	 * callbacks. */
 	void (*pass)(void *arg);
 	/* The session ended: why (static or valid for the call). Called once, last; free it from
 	 * there or later. */
 	void (*dead)(void *arg, const char *why);
-	/* Before libssh reads from the socket, until it has read the first bytes: for a look at
-	 * them, which takes none (MSG_PEEK).  NULL: nobody wants to. */
+	/* Called before libssh reads from the socket, until it has read the first bytes, to peek at
+	 * them (MSG_PEEK).  May be NULL. */
 	void (*look)(void *arg, int fd);
 	void *arg;
 };
 
 struct sshloop_config {
-	int keepalive; /* seconds: a peer silent for so long although asked is dead */
+	int keepalive; /* seconds of silence, keepalives unanswered, until a peer is dead */
 	bool client;   /* ssh_connect drives the first packets, and libssh makes the socket blocking
 			  meanwhile */
 };
@@ -95,8 +95,8 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 /* Starts the key exchange.  From now on pass and dead are called. */
 void sshloop_start(struct sshloop *l);
 
-/* Authentication is over: from now on silence is measured, and keepalives are sent (before, they
- * would be protocol errors). */
+/* Authentication has succeeded: from now on silence is measured and keepalives are sent (earlier
+ * ones would be protocol errors). */
 void sshloop_logged_in(struct sshloop *l);
 
 /* True once the key exchange is over. */
@@ -106,45 +106,46 @@ bool sshloop_keyed(const struct sshloop *l);
  * over. */
 void sshloop_kick(struct sshloop *l);
 
-/* Lets the loop look at its other descriptors, then runs pass again. */
+/* Lets the loop serve its other descriptors, then runs pass again. */
 void sshloop_yield(struct sshloop *l);
 
-/* May channel data be written now?  Not while output is pending or a rekey holds packets back. */
+/* Whether channel data may be written now: not while output is pending or a rekey holds packets
+ * back. */
 bool sshloop_writable(struct sshloop *l);
 
-/* Writes up to n bytes: how many were taken (0: not now), or -1 (the session or channel is gone).
- */
+/* Writes up to n bytes; returns how many libssh accepted (0: none now), or -1 (the session or
+ * channel has ended). */
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n);
 
-/* Until it is taken off, small packets go out together. */
+/* on: collects small packets until it is turned off. */
 void sshloop_cork(struct sshloop *l, bool on);
 
-/* Sets SO_RCVLOWAT to 64 KiB, until it is taken off: the reads hidden in libssh's calls see no
- * input unless that much is queued (TCP).  For while many channels close. */
+/* on: sets SO_RCVLOWAT to 64 KiB, so that the reads hidden in libssh's calls see no input unless
+ * that much is queued (TCP).  Used while many channels close. */
 void sshloop_defer_reads(struct sshloop *l, bool on);
 
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);
 
-/* Asks the peer for a sign of life (liveness.h).  From pass. */
+/* Asks the peer for a sign of life (liveness.h).  To be called from pass. */
 void sshloop_probe(struct sshloop *l);
 
-/* True while nothing is read from the peer: paused, or it does not take the answers to its
- * requests. */
+/* True while reading from the peer is suspended: by sshloop_pause, or because it does not read the
+ * answers to its requests. */
 bool sshloop_is_suspended(const struct sshloop *l);
 
-/* Stops (true) reading the session's socket: the owner holds as much as it may. */
+/* Suspends (true) or resumes reading from the session's socket: the owner's buffers are full. */
 void sshloop_pause(struct sshloop *l, bool pause);
 
 /* Ends the session: dead(why) is called from the loop, never from within this call. */
 void sshloop_fail(struct sshloop *l, const char *why);
 
-/* Socket bytes so far. */
+/* Bytes received on the socket so far. */
 uint64_t sshloop_bytes_in(const struct sshloop *l);
 
 /* Sends what is pending (at most 200 ms) and DISCONNECT, closes and frees everything: session,
- * descriptors.  With a message, which is the reason that the peer is told, its close is waited for
- * (at most 200 ms).  All channels are dead. */
+ * descriptors.  With a message, the reason in DISCONNECT, it also waits for the peer's close (at
+ * most 200 ms).  All channels become invalid. */
 void sshloop_free(struct sshloop *l, const char *message);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * In the session process and in the client.  sshloop.c marks each turn of its loop; a signal
- * handler, which may only call what is async-signal-safe, ends a process that makes none.
+ * Runs in the session process and in the client.  sshloop.c marks each turn of its loop; a signal
+ * handler, which may only call async-signal-safe functions, ends a process without turns.
  */
 #include "watchdog.h"
 
@@ -14,23 +14,21 @@
 
 enum { SECONDS = 2 };
 
-/* Moved by every turn, read by the signal handler. */
+/* Changed by every turn, read by the signal handler. */
 static volatile sig_atomic_t turns, inside, limited;
 
 static sig_atomic_t seen;
 static const char *last_words;
 
-/* Trap: libssh 0.10 loops for ever, and takes more and more memory, where a peer's maximum packet
- * size is 10; other versions do at 0 (CVE-2026-59843).  Such a size is refused where it can be
- * seen; this is for where it cannot, and for what nobody has found yet.  The timer counts CPU time
- * only.
- */
+/* Trap: libssh 0.10 loops for ever, and takes more and more memory, if a peer's maximum packet size
+ * is 10; other versions at 0 (CVE-2026-59843).  Such a size is refused where it can be read; the
+ * watchdog is for the other cases, and for unknown bugs.  The timer counts CPU time only. */
 static void on_timer(int sig)
 {
 	const int saved = errno;
 
 	if (limited || (inside && turns == seen)) {
-		/* A confined session has nothing to say, and may not. */
+		/* A confined session has no last words: it may not write to stderr. */
 		if (last_words[0] && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 			_exit(EX_SOFTWARE);
 		_exit(EX_SOFTWARE);

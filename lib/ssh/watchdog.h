@@ -2,21 +2,21 @@
 #ifndef SSHIPC_WATCHDOG_H
 #define SSHIPC_WATCHDOG_H
 /*
- * A hang is a crash: a libssh that burns CPU and does not come back to its loop ends the process.
+ * Turns a hang into a crash: if libssh uses CPU without returning to the loop, the process ends.
  */
 #include <stdbool.h>
 
-/* Once a process: from here on 2 to 4 s of CPU without a turn are the end, with EX_SOFTWARE.  say
- * (static; may be empty) is written to stderr then. */
+/* To be called once in a process: from here on 2 to 4 s of CPU without a turn of the loop end it
+ * with EX_SOFTWARE.  say (static; may be empty) is written to stderr then. */
 void watchdog_start(const char *say);
 
-/* On: 2 s of CPU, counted from watchdog_start, are the end whatever turns. */
+/* on: the process ends after 2 s of CPU since watchdog_start, even if the loop turns. */
 void watchdog_limit(bool on);
 
-/* Its timer would outlive an exec, its handler does not. */
+/* To be called before an exec, which keeps the timer but not its handler. */
 void watchdog_stop(void);
 
-/* Around each turn in which libssh is at work. */
+/* To be called around each turn that calls libssh. */
 void watchdog_enter(void);
 void watchdog_leave(void);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor (start and reload.c), in -t, -T, --explain and in ctl (rewrite.c).  The only
- * file of policy/ that opens one; it decides nothing about a login.  Everything that finds a fault
- * returns its reason, and fault_at() alone adds FILE:LINE.
+ * file of policy/ that opens one; it decides nothing about a login.  Each check returns the reason
+ * of a fault, and fault_at() alone adds FILE:LINE.
  */
 #include "allowlist.h"
 
@@ -28,7 +28,7 @@
 struct allowlist {
 	struct allow_entry *entries;
 	size_t n, room;
-	uint32_t *slots; /* index of an entry plus 1, 0: free; at most half of them are used */
+	uint32_t *slots; /* index of an entry plus 1, 0: free; at most half are in use */
 	size_t mask;
 };
 
@@ -76,7 +76,7 @@ static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 			       names);
 }
 
-/* Whether what the line says fits the endpoint that it was bound to. */
+/* NULL if the line's options fit the endpoint that it was bound to, else the reason. */
 static const char *check_endpoint(const struct keyline *k, const struct endpoint *e)
 {
 	char at[ADDRESS_TEXT];
@@ -90,7 +90,7 @@ static const char *check_endpoint(const struct keyline *k, const struct endpoint
 			    "this option",
 			    k->permitopen[i], e->name, at);
 	}
-	/* Nothing leaves the loopback with such an address, and a Unix socket sees none. */
+	/* Such a source address cannot leave the loopback, and a Unix socket has none. */
 	if (k->source.len &&
 	    (e->address.sa.ss_family != AF_INET || !address_is_loopback(&e->address)))
 		return reasonf("source needs an endpoint at 127.x.y.z, and %s is %s; remove it",
@@ -139,14 +139,14 @@ static void read_lines(struct load *l, FILE *f)
 		if (text[n - 1] == '\n')
 			n--;
 		line++;
-		/* Each line of it would be a fault that quotes what may be a secret. */
+		/* In a private key each line would be a fault, whose text could quote a secret. */
 		if (form) {
 			fault_at(l, line, form);
 			break;
 		}
 		read_line(l, text, (size_t)n, line);
 	}
-	/* A list cut short by a failure must not pass for a whole one. */
+	/* A list cut short by a read error must not pass for a whole one. */
 	if (ferror(f))
 		fault_at(l, 0, strerror(errno));
 	free(text);
@@ -179,7 +179,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Whether what was opened can be read as the list: the reason why not. */
+/* NULL if the opened file can be read as an allow list, else the reason. */
 static const char *check_file(const struct load *l, int fd, const struct stat *st)
 {
 	if (st->st_size > FILE_MAX)
@@ -222,8 +222,8 @@ static void read_file(struct load *l)
 		close(fd);
 }
 
-/* The slot of this key, or the free one where it belongs.  Digests are SHA-256: nobody chooses
- * many keys that begin alike. */
+/* The slot of this key, or the free one where it belongs.  Digests are SHA-256, so nobody can make
+ * many keys share a slot. */
 static size_t find_slot(const struct allowlist *l, const uint8_t *blob, size_t len,
 			const uint8_t *digest)
 {
@@ -287,7 +287,7 @@ static int compare_sources(const void *a, const void *b)
 	return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* An endpoint that goes by the address must not take one key for another. */
+/* A source address must belong to one key only: an endpoint may identify keys by it. */
 static void check_sources(struct load *l)
 {
 	const struct keyline **with = xcalloc(l->list->n, sizeof(const struct keyline *));

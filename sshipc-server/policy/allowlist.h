@@ -29,8 +29,8 @@ struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoi
 				 void (*fault)(void *arg, const char *text), void *arg);
 void allowlist_free(struct allowlist *l);
 
-/* True while another process has it open for writing, in which state it is not loaded.  False where
- * the kernel does not tell: a file of another owner, a network file system. */
+/* True while another process has the file open for writing: it is not loaded then.  False also
+ * where the kernel does not report that: a file of another owner, a network file system. */
 bool allowlist_is_held(const char *path);
 
 /* The entry of this public key blob, or NULL.  Digest look-up, then the whole blob is compared. */

@@ -13,7 +13,7 @@
 #include "log.h"
 #include "reason.h"
 
-#define ITEM_MAX    64 /* bytes of an item, with NUL: the longest IPv6 forms have 50 */
+#define ITEM_MAX    64 /* bytes of an item, with NUL; the longest IPv6 form has 50 */
 #define MAPPED_BITS 96 /* of ::ffff:0:0 */
 
 static bool bit(const uint8_t *bytes, unsigned i)
@@ -40,7 +40,7 @@ static const char *parse_prefix(const char *text, bool mapped, struct cidr *c)
 	return NULL;
 }
 
-/* NULL, or what is wrong with it. */
+/* Parses one item.  NULL, or the reason. */
 static const char *parse_item(char *text, struct cidr *c)
 {
 	char *slash = strchr(text, '/');
@@ -52,7 +52,7 @@ static const char *parse_item(char *text, struct cidr *c)
 	text += c->negated;
 	if (slash)
 		*slash = '\0';
-	/* address_from_host knows localhost and scopes as well. */
+	/* address_from_host would accept localhost and scopes as well. */
 	if (text[strspn(text, "0123456789abcdefABCDEF.:")] || address_from_host(text, 0, &a) < 0)
 		return text[strcspn(text, "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ")]
 			   ? "expected an IP address or ADDRESS/BITS; host names are not looked "

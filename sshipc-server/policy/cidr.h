@@ -20,15 +20,15 @@ struct cidr_list {
 	char *text; /* as it was written */
 };
 
-/* Parses IPv4 and IPv6 networks and plain addresses, separated by commas, '!' before what is not
- * meant.  IPv4-mapped IPv6 is taken as IPv4.  Refuses bits set behind a prefix, and a list of which
- * every item is negated: it would match nobody.  NULL, or the reason (reason.h), which names the
- * item; cidr_free it only after NULL. */
+/* Parses IPv4 and IPv6 networks and plain addresses, separated by commas, '!'  before one that is
+ * excluded.  IPv4-mapped IPv6 counts as IPv4.  Refuses bits set behind a prefix, and a list of
+ * which every item is negated: it would match nobody.  NULL, or the reason (reason.h), which names
+ * the item; cidr_free it only after NULL. */
 const char *cidr_parse(const char *text, struct cidr_list *out);
 
 /* As in sshd(8): at least one item matches, and no negated one does.  Scopes are not compared. */
 bool cidr_matches(const struct cidr_list *l, const struct address *a);
 
-void cidr_free(struct cidr_list *l); /* what it holds, not itself */
+void cidr_free(struct cidr_list *l); /* frees the members, not l itself */
 
 #endif

@@ -20,7 +20,7 @@ const char *explain_set_from(void *explain, const char *value)
 {
 	struct explain *q = explain;
 
-	/* A name is none, not even localhost. */
+	/* A host name is not accepted as an address, not even localhost. */
 	return strpbrk(value, ".:") && address_from_host(value, 0, &q->request.source) == 0
 		   ? NULL
 		   : "expected an IP address";
@@ -87,7 +87,7 @@ static const char *read_key_line(const char *text, size_t len, struct keyline *k
 	return why;
 }
 
-/* 0: key holds the one key of the file. */
+/* Reads the one key of the file into key.  0, or -1 after a message. */
 static int read_key(const char *path, struct keyline *key)
 {
 	FILE *f = fopen(path, "re");
@@ -110,7 +110,7 @@ static int read_key(const char *path, struct keyline *key)
 	return rc == 0 ? 0 : -1;
 }
 
-/* Prints what a running server enforces by counting or by itself, and the policy does not ask. */
+/* Prints the limits that a running server enforces and the policy does not check. */
 static void print_limits(const struct keyline *k, char before)
 {
 	char source[ADDRESS_TEXT];
@@ -135,7 +135,7 @@ static bool granted(enum policy_verdict v)
 	return v == POLICY_GRANT || v == POLICY_GRANT_STATUS;
 }
 
-/* Prints a line: whether the condition holds, and what it says of key and request. */
+/* Prints one line: whether the condition holds, and its values in key and request. */
 __attribute__((format(printf, 4, 5))) static void print_condition(enum policy_condition c,
 								  const struct allow_entry *e,
 								  const struct policy_request *r,
@@ -150,7 +150,7 @@ __attribute__((format(printf, 4, 5))) static void print_condition(enum policy_co
 	printf("\n");
 }
 
-/* All conditions but POLICY_ASK_VERIFIED: only a signature can tell. */
+/* Checks all conditions but POLICY_ASK_VERIFIED, which only a signature can show. */
 static enum policy_verdict explain_entry(const struct allow_entry *e,
 					 const struct policy_request *r)
 {

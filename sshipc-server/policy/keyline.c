@@ -30,21 +30,22 @@ bool keyline_is_name_char(char c)
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-/* ---- the options: what each sets ---- */
+/* ---- the options, and the member that each sets ---- */
 
 enum form {
 	FLAG,
 	QUOTED,
-	REPEATED, /* quoted, and may stand several times */
+	REPEATED, /* quoted, may be repeated */
 	NUMBER,	  /* the quotes may be missing */
 };
 
 struct option {
 	const char *name;
 	enum form form;
-	/* NULL or the reason.  Without it the option only takes away what nobody has here. */
+	/* Returns NULL or the reason.  NULL if the option only restricts what no session has
+	 * here. */
 	const char *(*set)(struct keyline *k, const struct option *o, const char *value);
-	size_t at;	     /* of a member that set_flag or set_number sets */
+	size_t at;	     /* offset of the member that set_flag or set_number sets */
 	const char *refused; /* why the option is a fault */
 };
 
@@ -128,7 +129,7 @@ static const char *set_flag(struct keyline *k, const struct option *o, const cha
 	return NULL;
 }
 
-/* Sessions here run no program and have no listener, so nothing is left to take away. */
+/* Options that restrict programs and listeners: sessions here have neither. */
 static const char *add_no_effect(struct keyline *k, const struct option *o, const char *value)
 {
 	const size_t n = strlen(k->no_effect);
@@ -156,7 +157,7 @@ static const struct option options[] = {
     {"source", QUOTED, set_source, 0, NULL},
     {"verify-required", FLAG, set_flag, MEMBER(verify_required), NULL},
     {"connect-as", QUOTED, NULL, 0, "is not built yet"},
-    /* of sshd(8) */
+    /* options of sshd(8) */
     {"restrict", FLAG, NULL, 0, NULL},
     {"port-forwarding", FLAG, NULL, 0, NULL},
     {"no-agent-forwarding", FLAG, NULL, 0, NULL},
@@ -262,7 +263,7 @@ static const char *parse_option(const char **p, struct keyline *k, uint32_t *see
 	return why ? reasonf("%s: %s", o->name, why) : NULL;
 }
 
-/* *p is left at what follows the options and their blanks. */
+/* Sets *p behind the options and the blanks that follow them. */
 static const char *parse_options(const char **p, struct keyline *k)
 {
 	uint32_t seen = 0;
@@ -285,7 +286,7 @@ static const char *parse_options(const char **p, struct keyline *k)
 
 /* ---- the line ---- */
 
-/* No option's name begins so; what does is meant as a key. */
+/* Whether a word begins like a key type; no option's name does. */
 static bool looks_like_type(const char *word)
 {
 	return !strncmp(word, "ssh-", 4) || !strncmp(word, "ecdsa-", 6) || !strncmp(word, "sk-", 3);
@@ -330,7 +331,7 @@ static const char *parse_comment(const char *comment, struct keyline *k)
 {
 	size_t n = 0;
 
-	/* Two lines run together by a missing newline: the second key would silently be lost. */
+	/* Two lines joined by a missing newline: the second key would silently be lost. */
 	if (keyline_holds_key(comment))
 		return "the comment holds a second key (is a line end missing?)";
 	comment += strspn(comment, BLANK);
@@ -411,7 +412,7 @@ void keyline_free(struct keyline *k)
 
 /* ---- two lines of one key ---- */
 
-/* Behind an option; the line was good. */
+/* The end of the option at p, in a line that parsed without fault. */
 static const char *option_end(const char *p)
 {
 	bool quoted = false;
@@ -427,8 +428,8 @@ static const char *option_end(const char *p)
 
 enum relation { MISSING, SAME, OTHER };
 
-/* Of an option of len bytes to those of another line.  Of what may be repeated each value counts.
- */
+/* The relation of an option of len bytes to those of another line.  Each value of an option that
+ * may be repeated counts by itself. */
 static enum relation compare_option(const char *others, const char *o, size_t len)
 {
 	const size_t name = strcspn(o, "=,");

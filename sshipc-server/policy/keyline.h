@@ -3,7 +3,7 @@
 #define SSHIPC_KEYLINE_H
 /*
  * One line of the allow list (OpenSSH authorized_keys syntax) -> one entry.  The only parser of key
- * options; the key itself is keyblob.h's.  Knows no file, no endpoint list and no clock.
+ * options; the key itself is keyblob.h's.  It reads no file, no endpoint list and no clock.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "window.h"
 
 #define KEYLINE_NAME	   64	 /* bytes of a name, with NUL */
-#define KEYLINE_MAX	   16384 /* longest line taken */
+#define KEYLINE_MAX	   16384 /* bytes of the longest line accepted */
 #define KEYLINE_PERMITOPEN 16	 /* permitopen values a line may carry */
 #define KEYLINE_ENDPOINT   33	 /* endpoint name with NUL */
 
@@ -29,13 +29,13 @@ struct keyline {
 	struct cidr_list from; /* empty: any address */
 	time_t expires;	       /* the first second at which it is no longer good; 0: never */
 	struct window valid;
-	char *valid_text;		     /* as it stands in the line; NULL: always */
-	uint16_t max_sessions, max_channels; /* 0: only what the server allows everybody */
+	char *valid_text;		     /* as written in the line; NULL: always */
+	uint16_t max_sessions, max_channels; /* 0: only the server's own limits */
 	bool replace_old;
-	bool verify_required;  /* of a token only */
+	bool verify_required;  /* only with a token's key (sk-) */
 	struct address source; /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
-	char *options;	       /* as they stand in the line; "": none */
-	char no_effect[24]; /* "command, permitlisten": what could only take away what nobody has */
+	char *options;	       /* as written in the line; "": none */
+	char no_effect[24]; /* "command, permitlisten": options that restrict what no session has */
 	const struct key_type *type;
 	uint8_t *blob; /* RFC 4253 section 6.6 */
 	size_t blob_len;
@@ -49,27 +49,24 @@ struct keyline {
  * comment.  -1: a fault, *errstr is the reason (reason.h), out holds nothing.  Option names are
  * case-insensitive as in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty,
  * no-user-rc, no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
- *   - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
+ * - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
  * parse or lacks its quotes (max-sessions and max-channels need none); replace-old without
- * max-sessions; verify-required with a key that is no token's (sk-)
- *   - connect-as: it comes with its enforcement
- *   - environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding, cert-authority,
- * principals, no-touch-required: they grant or relax; no-port-forwarding: it denies all that there
- * is
- *   - a key type that is not supported, a certificate, RSA below 2048 bits, a blob that is
- * malformed or of another type
- *   - a comment that holds a second key; NUL or control bytes but tab, also in a comment line; a
- * line over KEYLINE_MAX
+ * max-sessions; verify-required with a key that is no token's (sk-) - connect-as: reserved, not
+ * enforced yet - environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding,
+ * cert-authority, principals, no-touch-required: they grant or relax; no-port-forwarding: it denies
+ * all that there is - a key type that is not supported, a certificate, RSA below 2048 bits, a blob
+ * that is malformed or of another type - a comment that holds a second key; NUL or control bytes
+ * but tab, also in a comment line; a line over KEYLINE_MAX
  */
 int keyline_parse(const char *text, size_t len, struct keyline *out, const char **errstr);
 
 void keyline_free(struct keyline *k);
 
-/* What to write in place of two lines of one key: one line with the options of both, or which
+/* Writes the replacement of two lines of one key: one line with the options of both, or which
  * option they set to different values.  Cut to fit. */
 void keyline_merge(const struct keyline *a, const struct keyline *b, char *out, size_t size);
 
-/* What a name may consist of. */
+/* Whether a name may contain c. */
 bool keyline_is_name_char(char c);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called for every login and every open, and in --explain and -T, which ask
- * the same questions.  Pure: no descriptor, no clock, no memory of earlier calls; and nobody else
+ * the same questions.  Pure: no descriptor, no clock, no memory of earlier calls; and no other file
  * may grant anything.
  */
 #include "policy.h"
@@ -10,8 +10,7 @@
 #include <strings.h>
 
 #define OWN_HOST "."
-#define ANY_PORT                                                                                   \
-	UINT32_MAX /* of a permitopen; peers' ports are compared only where they are below 2^16 */
+#define ANY_PORT UINT32_MAX /* of a permitopen; a peer's port is compared only if below 2^16 */
 
 static bool is_path(const char *text)
 {
@@ -37,13 +36,13 @@ static bool host_matches(const char *host, const struct address *a)
 
 	if (!strcasecmp(host, "localhost") && address_is_loopback(a))
 		return true;
-	/* A scope would have to be looked up among the interfaces: the policy asks nothing but its
+	/* A scope would have to be looked up among the interfaces, and the policy uses only its
 	 * arguments. */
 	return !strchr(host, '%') && address_from_host(host, address_port(a), &b) == 0 &&
 	       (address_equal(a, &b) || (is_localhost(a) && is_localhost(&b)));
 }
 
-/* A TCP destination and the endpoint's own address. */
+/* Whether a TCP destination is the endpoint's own address. */
 static bool matches_tcp(const char *host, uint32_t port, const struct address *a)
 {
 	if (address_is_unix(a) || (port != ANY_PORT && port != address_port(a)))
@@ -75,8 +74,8 @@ static bool matches_path(const char *path, const struct address *a)
 	return is_path(path) && !address_parse(path, 0, &b) && address_equal(a, &b);
 }
 
-/* The forms of a destination that both channel types have: name, path, path aliases; with a port
- * also those of TCP. */
+/* Whether a destination names the endpoint in a form that both channel types have (name, path, path
+ * alias) or, with a port, in one of TCP. */
 static bool selects(const struct endpoint *e, const char *host, const uint32_t *port)
 {
 	if (!strcmp(host, e->name) || matches_path(host, &e->address))
@@ -95,7 +94,7 @@ static enum policy_verdict decide_open(const struct endpoint *endpoint,
 				       const struct policy_request *request)
 {
 	bool tcp = request->action == POLICY_DIRECT_TCPIP;
-	/* No peer can say "any": such a port is out of range like its neighbours. */
+	/* A peer cannot ask for ANY_PORT: that number is out of range like those beside it. */
 	uint32_t port = request->port == ANY_PORT ? ANY_PORT - 1 : request->port;
 	char host[ADDRESS_HOST];
 

@@ -2,8 +2,9 @@
 #ifndef SSHIPC_POLICY_H
 #define SSHIPC_POLICY_H
 /*
- * The one decision: may this key do this?  A pure function of its arguments; every login and every
- * channel open of the server goes through it, and --explain asks the same one.  Default deny.
+ * The one decision: whether a key may log in, or open a channel.  A pure function of its arguments;
+ * every login and every channel open of the server goes through it, and --explain asks the same
+ * one.  Default deny.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +18,7 @@
 
 struct policy_request {
 	enum policy_action action;
-	const char *host; /* host_len bytes of the peer's, not terminated, may hold anything */
+	const char *host; /* host_len bytes that the peer sent: not terminated, any bytes */
 	size_t host_len;
 	uint32_t port;
 	struct address source; /* of the SSH connection */
@@ -26,7 +27,7 @@ struct policy_request {
 	bool user_verified;
 };
 
-/* What is asked, in this order. */
+/* The conditions, in the order of their checks. */
 enum policy_condition {
 	POLICY_ASK_KEY,
 	POLICY_ASK_TYPE,
@@ -55,14 +56,13 @@ enum policy_condition {
 enum policy_verdict policy_decide(const struct keyline *entry, const struct endpoint *endpoint,
 				  const struct policy_request *request);
 
-/* One condition of it by itself: POLICY_GRANT where it holds, or POLICY_GRANT_STATUS.  Those before
- * it must hold. */
+/* Checks one condition alone: POLICY_GRANT if it holds, or POLICY_GRANT_STATUS.  Those before it
+ * must hold. */
 enum policy_verdict policy_ask(enum policy_condition condition, const struct keyline *entry,
 			       const struct endpoint *endpoint,
 			       const struct policy_request *request);
 
-/* The first second after now at which time alone can change what is decided for this key; 0: never.
- */
+/* The first second after now at which time alone can change the verdict on this key; 0: never. */
 time_t policy_next_change(const struct keyline *entry, time_t now);
 
 /* True where permitopen="SPEC" ("HOST:PORT", "[V6]:PORT", PORT may be "*") names this endpoint;

@@ -13,10 +13,10 @@
 
 #define DIGITS	    "0123456789"
 #define DAY_MINUTES (24 * 60)
-/* A period that a skipped hour swallows is missed once: then two weeks pass. */
+/* The search covers two weeks: a period within an hour that the clock skips is missed once. */
 #define HORIZON (15 * 24 * 60 * 60)
 
-/* Both mktime and timegm take February 30th for some day in March. */
+/* mktime and timegm would accept February 30th as a day in March: refuse that. */
 static const char *to_time(struct tm *tm, bool utc, time_t *at)
 {
 	struct tm real = *tm;
@@ -175,8 +175,8 @@ bool window_open(const struct window *w, time_t t)
 	return w->n == 0;
 }
 
-/* Seconds during which nothing changes: to the next start, end or midnight; where the clock is set
- * on the way, in smaller and smaller steps up to that second. */
+/* Seconds during which the answer does not change: up to the next start, end or midnight; if the
+ * UTC offset changes on the way, in ever smaller steps up to that second. */
 static time_t step(const struct window *w, time_t t)
 {
 	const struct tm tm = wall_clock(w, t);

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_WINDOW_H
 #define SSHIPC_WINDOW_H
 /*
- * When a key is good: a last moment (expiry-time) and periods of the week (valid).  The time comes
- * in by argument; local time is the process's (TZ, /etc/localtime).
+ * When a key is valid: until a time (expiry-time), and in periods of the week (valid).  The current
+ * time is an argument; local time is the process's (TZ, /etc/localtime).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct window {
 /* "YYYYMMDD[HHMM[SS]][Z]", Z for UTC.  NULL, or the reason (static), as for all parsers here. */
 const char *window_parse_expiry(const char *text, time_t *at);
 
-/* The same as people write it: "YYYY-MM-DD HH:MM[:SS][Z]". */
+/* The same for the form "YYYY-MM-DD HH:MM[:SS][Z]". */
 const char *window_parse_time(const char *text, time_t *at);
 
 /* "DAYS HH:MM-HH:MM[;...][Z]": DAYS of Mon..Sun, with ranges (also over the weekend's end) and
@@ -35,11 +35,11 @@ const char *window_parse_time(const char *text, time_t *at);
  * the period belongs to the day on which it starts.  One Z at the very end makes all of it UTC. */
 const char *window_parse(const char *text, struct window *out);
 
-/* True where t lies in a period, by the clock on the wall: an hour that the clock repeats counts
+/* True if t lies in a period, by local time: an hour that daylight saving time repeats counts
  * twice, one that it skips not at all. */
 bool window_open(const struct window *w, time_t t);
 
-/* The first second after t at which window_open gives another answer; 0: never. */
+/* The first second after t at which the result of window_open changes; 0: never. */
 time_t window_next_change(const struct window *w, time_t t);
 
 /* "Mon 2026-11-23 09:00:00 +0100".  Returns buf. */
