@@ -133,7 +133,7 @@ void states_ask(struct states *s, struct link *l)
 	const struct destination to = {.kind = DESTINATION_NAME, .host = ".status"};
 	const char *fault = s->fault[0] ? s->fault : NULL;
 	const bool ours = link_is_sshipc(l);
-	int pair[2];
+	int pair[2] = {-1, -1};
 
 	stop_asking(s);
 	s->n = 0;
