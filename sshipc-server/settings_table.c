@@ -428,6 +428,7 @@ const struct options settings_options = {
 	     "            70  a helper process ended unexpectedly\n"
 	     "            71  the system refused what is needed to run\n"
 	     "            73  a key file cannot be made (--generate-hostkey)\n"
+	     "            74  what is printed cannot be written\n"
 	     "            77  refused (--explain)\n"
 	     "            78  wrong settings, keys, allow list or sshipc-session\n",
 };
