@@ -384,7 +384,7 @@ const struct options settings_options = {
     .notes = "\n"
 	     "@NAME is a tunnel of the file; a command has one.\n"
 	     "Options replace settings of the file, a list as a whole.\n"
-	     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 74 output\n"
-	     "not written, 76 host key mismatch, 77 refused, 78 bad configuration; --check: 0,\n"
-	     "or the step.\n",
+	     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 74 no\n"
+	     "output written, 76 host key mismatch, 77 refused, 78 bad configuration;\n"
+	     "--check: 0, or the step.\n",
 };
