@@ -51,16 +51,17 @@ static const char *set_number(const struct option_row *r, int *target, const cha
 
 static const char *set_word(const struct option_row *r, int *target, const char *value)
 {
-	const char *why = reasonf("expected %s", r->words[r->min]);
+	const char *why;
 
 	for (int i = r->min; i <= r->max; i++) {
 		if (strcmp(r->words[i], value) == 0) {
 			*target = i;
 			return NULL;
 		}
-		if (i > r->min)
-			why = reasonf("%s%s %s", why, i < r->max ? "," : " or", r->words[i]);
 	}
+	why = reasonf("expected %s", r->words[r->min]);
+	for (int i = r->min + 1; i <= r->max; i++)
+		why = reasonf("%s%s %s", why, i < r->max ? "," : " or", r->words[i]);
 	return why;
 }
 

@@ -64,9 +64,9 @@ static struct share *share_of(struct openings *os, const struct destination *to)
 	struct share *sh;
 
 	TAILQ_FOREACH(sh, &os->shares, entry)
-	if (sh->to.kind == to->kind && sh->to.port == to->port &&
-	    strcmp(sh->to.host, to->host) == 0)
-		return sh;
+		if (sh->to.kind == to->kind && sh->to.port == to->port &&
+		    strcmp(sh->to.host, to->host) == 0)
+			return sh;
 	sh = xcalloc(1, sizeof(*sh));
 	sh->to = *to;
 	TAILQ_INIT(&sh->all);
@@ -270,11 +270,10 @@ static void arm(struct openings *os)
 	const struct opening *o;
 	time_t when = -1;
 
-	TAILQ_FOREACH(sh, &os->shares, entry)
-	{
+	TAILQ_FOREACH(sh, &os->shares, entry) {
 		TAILQ_FOREACH(o, &sh->all, entry)
-		if (o->state != ABANDONED)
-			sooner(&when, due(o));
+			if (o->state != ABANDONED)
+				sooner(&when, due(o));
 		/* Whether a new session is needed is checked when one that waits is refused. */
 		if (sh->full && !sh->logged && oldest(sh))
 			sooner(&when, oldest(sh)->asked + SLOW_SECONDS);
@@ -297,7 +296,7 @@ static bool look_at_full(struct share *sh, int patience)
 
 	if (age >= SLOW_SECONDS && !sh->logged) {
 		TAILQ_FOREACH(o, &sh->all, entry)
-		waiting += o->state == WAITING;
+			waiting += o->state == WAITING;
 		log_msg(LOG_WARNING,
 			"%zu connections to %s wait: the server has left %zu opens unanswered, the "
 			"oldest for %lld s",
@@ -339,8 +338,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct share *sh;
 	bool stuck = false;
 
-	TAILQ_FOREACH(sh, &os->shares, entry)
-	{
+	TAILQ_FOREACH(sh, &os->shares, entry) {
 		stuck = look_at_full(sh, os->patience) || stuck;
 		give_up(os, sh);
 	}
@@ -360,7 +358,7 @@ void openings_serve(struct openings *os, ssh_session ssh, struct relays *relays,
 		os->why[0] = '\0';
 	}
 	TAILQ_FOREACH(sh, &os->shares, entry)
-	changed = serve(sh, ssh, relays, sshipc) || changed;
+		changed = serve(sh, ssh, relays, sshipc) || changed;
 	if (changed)
 		arm(os);
 }
@@ -394,13 +392,12 @@ bool openings_wanted(const struct openings *os)
 	const struct share *sh;
 	const struct opening *o;
 
-	TAILQ_FOREACH(sh, &os->shares, entry)
-	{
+	TAILQ_FOREACH(sh, &os->shares, entry) {
 		TAILQ_FOREACH(o, &sh->all, entry)
-		/* A channel of our own use does not count: .status is read after each login
-		 * anyway. */
-		if (o->state == WAITING && o->local)
-			return true;
+			/* A channel of our own use does not count: .status is read after each login
+			 * anyway. */
+			if (o->state == WAITING && o->local)
+				return true;
 	}
 	return false;
 }
@@ -417,8 +414,7 @@ void openings_requeue(struct openings *os)
 
 	os->up_since = 0;
 	confirmation_forget();
-	TAILQ_FOREACH(sh, &os->shares, entry)
-	{
+	TAILQ_FOREACH(sh, &os->shares, entry) {
 		for (o = TAILQ_FIRST(&sh->all); o && o->state != WAITING; o = next) {
 			next = TAILQ_NEXT(o, entry);
 			relay_discard(o->relay);

@@ -71,8 +71,8 @@ static void cancel(uint32_t id)
 	struct order *o;
 
 	LIST_FOREACH(o, &orders, entry)
-	if (o->id == id)
-		break;
+		if (o->id == id)
+			break;
 	if (!o)
 		return;
 	connector_cancel(&o->attempt);

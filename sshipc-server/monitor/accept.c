@@ -29,8 +29,8 @@ struct conn *accept_find(struct monitor *m, uint32_t id)
 	struct conn *c;
 
 	LIST_FOREACH(c, &m->by_id[id % BUCKETS], handover.of_id)
-	if (c->id == id)
-		return c;
+		if (c->id == id)
+			return c;
 	return NULL;
 }
 

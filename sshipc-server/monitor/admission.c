@@ -215,9 +215,10 @@ bool admission_start(struct admission *s, struct unauth *u, time_t now, struct u
 		return true;
 	}
 	TAILQ_FOREACH(other, &src->unauth, of_source)
-	if (!*instead && other->started &&
-	    now - other->started >= (other->begun ? s->config.patience : s->config.idle_patience))
-		*instead = other;
+		if (!*instead && other->started &&
+		    now - other->started >=
+			(other->begun ? s->config.patience : s->config.idle_patience))
+			*instead = other;
 	return false;
 }
 

@@ -38,8 +38,7 @@ static void give_who(struct monitor_view *view, const struct control_request *r,
 	size_t n = 0;
 
 	/* An answer that is too long is not sent, so it need not be made in full. */
-	LIST_FOREACH(c, &view->conns, of_view)
-	{
+	LIST_FOREACH(c, &view->conns, of_view) {
 		if (!c->use || evbuffer_get_length(out) > CONTROL_ANSWER)
 			continue;
 		give_session(c, out);
@@ -66,8 +65,7 @@ static void give_kill(struct monitor_view *view, const struct control_request *r
 	struct conn *c;
 	size_t n = 0;
 
-	LIST_FOREACH(c, &view->conns, of_view)
-	{
+	LIST_FOREACH(c, &view->conns, of_view) {
 		if (c->state != CONN_UP || !is_meant(c, r->whom))
 			continue;
 		give_session(c, out);

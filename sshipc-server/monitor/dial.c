@@ -83,8 +83,8 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 	}
 	fd = message_take_fd(&m, 0); /* none with NOT_DIALLED */
 	TAILQ_FOREACH(it, &d->dials, entry)
-	if (it->id == m.head.id)
-		break;
+		if (it->id == m.head.id)
+			break;
 	if (it) {
 		TAILQ_REMOVE(&d->dials, it, entry);
 		finish(it, fd, fd >= 0 ? 0 : m.not_dialled.error);

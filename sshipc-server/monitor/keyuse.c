@@ -24,8 +24,8 @@ struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest)
 	struct key_use *u;
 
 	LIST_FOREACH(u, &view->uses, entry)
-	if (memcmp(u->digest, digest, sizeof(u->digest)) == 0)
-		return u;
+		if (memcmp(u->digest, digest, sizeof(u->digest)) == 0)
+			return u;
 	return NULL;
 }
 
@@ -80,7 +80,7 @@ void keyuse_wake(struct monitor_view *view, const struct key_use *u)
 	bool awaited = false;
 
 	LIST_FOREACH(c, &u->conns, of_key)
-	awaited |= c->state != CONN_UP || (c->check.asked && !c->check.answered);
+		awaited |= c->state != CONN_UP || (c->check.asked && !c->check.answered);
 	if (u->waiter &&
 	    (!awaited || !entry || u->sessions < keyuse_most_sessions(view, &entry->key)))
 		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);

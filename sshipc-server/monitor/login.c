@@ -88,8 +88,8 @@ static bool one_is_ending(const struct key_use *u)
 	const struct conn *c;
 
 	LIST_FOREACH(c, &u->conns, of_key)
-	if (c->state != CONN_UP)
-		return true;
+		if (c->state != CONN_UP)
+			return true;
 	return false;
 }
 
@@ -155,8 +155,7 @@ static struct conn *to_replace(const struct key_use *u)
 {
 	struct conn *other, *oldest = NULL;
 
-	LIST_FOREACH(other, &u->conns, of_key)
-	{
+	LIST_FOREACH(other, &u->conns, of_key) {
 		if (other->state != CONN_UP)
 			return NULL;
 		if (other->check.asked && !other->check.answered)
@@ -214,8 +213,7 @@ static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
 	c->state = CONN_WAITING;
 	c->login.awaited = u;
 	u->waiter = c;
-	LIST_FOREACH(other, &u->conns, of_key)
-	{
+	LIST_FOREACH(other, &u->conns, of_key) {
 		if (!replace || other->state != CONN_UP)
 			continue;
 		other->check.asked = true;

@@ -107,8 +107,7 @@ void revoke_refused(void *arg, const struct allowlist *list, const char *event, 
 
 	view->allowlist = list;
 	pending_prune(view->pending, list);
-	LIST_FOREACH(c, &view->conns, of_view)
-	{
+	LIST_FOREACH(c, &view->conns, of_view) {
 		if (revoke_if_refused(c, now))
 			name_closed(c, ++closed, names, sizeof(names));
 		else
@@ -130,8 +129,7 @@ time_t revoke_next_change(void *arg, time_t now)
 	time_t first = 0;
 	struct conn *c;
 
-	LIST_FOREACH(c, &view->conns, of_view)
-	{
+	LIST_FOREACH(c, &view->conns, of_view) {
 		const time_t t = revoke_conn_change(c, now);
 
 		if (t != 0 && (first == 0 || t < first))
