@@ -166,22 +166,30 @@ static const struct patience {
     {"a peer that is idle", "", false, false, 1, false, 0, 0},
 };
 
-static void check_patience(const struct patience *p)
+/* A session that has just logged in. */
+static struct sshloop *log_in(struct event_base *base, int pair[2], bool pending, bool held)
 {
-	const struct sshloop_config config = {.keepalive = KEEPALIVE};
-	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
-	struct event_base *base = event_base_new();
+	static const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	static const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
 	struct sshloop *l;
-	int pair[2];
 
 	memset(&world, 0, sizeof(world));
-	world.pending = p->pending;
-	world.held = p->held;
+	world.pending = pending;
+	world.held = held;
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	l = sshloop_new(base, NULL, pair[0], &config, &ops);
 	sshloop_start(l);
 	world.later(-1, EV_TIMEOUT, l);
 	sshloop_logged_in(l);
+	return l;
+}
+
+static void check_patience(const struct patience *p)
+{
+	struct event_base *base = event_base_new();
+	int pair[2];
+	struct sshloop *l = log_in(base, pair, p->pending, p->held);
+
 	while (!world.ended_at && world.ms < 600 * 1000) {
 		world.packets->in_packets += p->hears;
 		world.socket->in_bytes += p->hears * PACKET;
@@ -208,18 +216,10 @@ Test(sshloop, given_up)
  * there is not overruled by a watch that has nothing to say. */
 Test(sshloop, failed_by_a_callback_of_the_watch)
 {
-	const struct sshloop_config config = {.keepalive = KEEPALIVE};
-	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
 	struct event_base *base = event_base_new();
-	struct sshloop *l;
 	int pair[2];
+	struct sshloop *l = log_in(base, pair, false, false);
 
-	memset(&world, 0, sizeof(world));
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	l = sshloop_new(base, NULL, pair[0], &config, &ops);
-	sshloop_start(l);
-	world.later(-1, EV_TIMEOUT, l);
-	sshloop_logged_in(l);
 	world.held = true;
 	world.fails = l;
 	world.packets->in_packets += 40000;
