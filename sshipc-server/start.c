@@ -191,6 +191,21 @@ static void warn(const struct settings *s, const struct allowlist *list)
 				     "confinement; never serve others like this");
 }
 
+/* A session that has no descriptor left for a socket of the monitor is lost, with all its channels:
+ * it may not have so many. */
+static void fit_channels(struct settings *s, size_t files)
+{
+	const size_t most = files > SESSION_SPARE_FILES ? files - SESSION_SPARE_FILES : 1;
+
+	if (most >= (size_t)s->max_channels)
+		return;
+	log_msg(LOG_WARNING,
+		"the limit of %zu descriptors allows max_channels = %zu, not %d; raise it (ulimit "
+		"-Hn, LimitNOFILE=)",
+		files, most, s->max_channels);
+	s->max_channels = (int)most;
+}
+
 /* Takes over the list. */
 static int run(struct start *st)
 {
@@ -204,6 +219,7 @@ static int run(struct start *st)
 	int code;
 
 	st->list = NULL;
+	fit_channels(&st->s, confine_raise_nofile());
 	m = monitor_new(base, &setup, list, &code);
 	if (m) {
 		for (size_t i = 0; i < 3; i++)

@@ -113,7 +113,8 @@ static void accept_some(evutil_socket_t fd, short what, void *arg)
 			take(l, in, &at);
 			if (in < l->all->most)
 				continue;
-			pause_all(l->all, "the limit of descriptors is near; raise ulimit -n");
+			pause_all(l->all, "the limit of descriptors is near; raise it "
+					  "(ulimit -Hn, LimitNOFILE=)");
 		} else if (starved) {
 			pause_all(l->all, strerror(errno));
 		}

@@ -28,6 +28,7 @@
 #define MESSAGE_FDS 2
 
 #define SESSION_CHANNELS_MAX 16384 /* the most that max_channels can be */
+#define SESSION_SPARE_FILES  16	   /* descriptors beside those of channels: 9, and .status */
 #define SESSION_SIGNATURES   6	   /* of logins, that a peer may have checked */
 
 enum message_type {

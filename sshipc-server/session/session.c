@@ -24,7 +24,6 @@
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
 	STATS_SECONDS = 2,     /* at least, between two STATS */
-	SPARE_FILES = 16,      /* descriptors beside those of channels: 9, and .status */
 	SPARE_MEMORY = 64,     /* MiB beside the data held; a new process uses 13 */
 	HELD_TIMES = 3,	       /* held data uses up to two and a half times its size */
 };
@@ -356,7 +355,7 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	watchdog_limit(true); /* limits CPU time until the login */
 	if (confine_process(setup->parent) != 0 ||
 	    (setup->settings.sandbox &&
-	     (confine_files(setup->settings.max_channels + SPARE_FILES) != 0 ||
+	     (confine_files(setup->settings.max_channels + SESSION_SPARE_FILES) != 0 ||
 	      confine_memory(most_mib(setup)) != 0 || confine_syscalls() != 0))) {
 		broker_note(&s->broker, LOG_ERR, "the session could not be confined");
 		_exit(1);
