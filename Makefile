@@ -45,9 +45,11 @@ MAY_sshipc-client/service := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/
 MAY_sshipc-client         := $(ALL_LIB) $(addprefix sshipc-client/,link listen run doctor service)
 
 LIB    := $(wildcard lib/*/*.c)
+# Interposes functions of libc: beside the archive, so that only the programs that link libssh get them.
+INTERPOSED := lib/ssh/sshsocket.c
 SERVER := $(wildcard sshipc-server/*.c sshipc-server/*/*.c)
 MONITOR := $(filter-out sshipc-server/session/%,$(SERVER))
-SESSION := $(wildcard sshipc-server/proto/*.c sshipc-server/session/*.c)
+SESSION := $(wildcard sshipc-server/proto/*.c sshipc-server/session/*.c) $(INTERPOSED)
 CLIENT := $(wildcard sshipc-client/*.c sshipc-client/*/*.c)
 UNIT   := $(wildcard tests/unit/*.c)
 FOLDERS := $(patsubst %/,%,$(sort $(dir $(LIB) $(SERVER) $(CLIENT))))
@@ -78,11 +80,11 @@ $(BUILD)/sshipc-session: $(call obj,$(SESSION)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(call obj,$(SESSION)) $(BUILD)/libsshipc.a $(LDLIBS)
 
-$(BUILD)/sshipc-client: $(call obj,$(CLIENT)) $(BUILD)/libsshipc.a
+$(BUILD)/sshipc-client: $(call obj,$(CLIENT) $(INTERPOSED)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(call obj,$(CLIENT)) $(BUILD)/libsshipc.a $(LDLIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS)
 
-$(BUILD)/libsshipc.a: $(call obj,$(LIB))
+$(BUILD)/libsshipc.a: $(call obj,$(filter-out $(INTERPOSED),$(LIB)))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -97,7 +99,7 @@ UNIT_SERVER := $(call obj,$(filter-out %/main.c,$(SERVER)))
 UNIT_CLIENT := $(call obj,$(filter-out %/main.c,$(CLIENT)))
 $(filter $(BUILD)/unit/server_%,$(UNIT_BIN)): $(UNIT_SERVER)
 $(filter $(BUILD)/unit/client_%,$(UNIT_BIN)): $(UNIT_CLIENT)
-$(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libsshipc.a
+$(UNIT_BIN): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(INTERPOSED)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS) -lcriterion
@@ -123,7 +125,7 @@ FUZZ_FLAGS   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recove
 FUZZ_BIN     := $(FUZZ:%=$(BUILD)/fuzz_%)
 $(filter $(BUILD)/fuzz_server_%,$(FUZZ_BIN)): $(UNIT_SERVER)
 $(filter $(BUILD)/fuzz_client_%,$(FUZZ_BIN)): $(UNIT_CLIENT)
-$(FUZZ_BIN): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(BUILD)/libsshipc.a
+$(FUZZ_BIN): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call obj,$(INTERPOSED)) $(BUILD)/libsshipc.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libsshipc.a $(LDLIBS)
 

@@ -241,8 +241,7 @@ static const struct rule rules[] = {
     ALLOW(epoll_wait),                      /* libevent waits */
     ALLOW(epoll_pwait),                     /* the same, as newer C libraries call it */
     ALLOW(epoll_ctl),                       /* libevent adds and removes what it waits for */
-    ALLOW(poll),                            /* libssh polls its one descriptor */
-    ALLOW(ppoll),                           /* the same, on architectures without poll */
+    ALLOW(ppoll),                           /* what poll becomes, for the last packets */
     ALLOW(clock_gettime),                   /* timers; only called where the vDSO is missing */
     ALLOW(gettimeofday),                    /* the same */
     ALLOW(time),                            /* the same */
@@ -252,8 +251,6 @@ static const struct rule rules[] = {
     ALLOW(shutdown),                        /* passes a half-close on to the endpoint */
     ALLOW(close),                           /* the end of a channel and of the session */
     ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),     /* an orderly end is no reset */
-    ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_RCVLOWAT)),   /* no reads while channels close */
-    ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_CORK)),     /* EOF and CLOSE leave together */
     ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),      /* libssh, after a poll error */
     ALLOW1(fcntl, IS(1, F_GETFL)),          /* O_NONBLOCK is looked at */
     ALLOW1(fcntl, IS(1, F_SETFL)),          /* and set */

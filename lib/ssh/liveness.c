@@ -67,6 +67,7 @@ const char *liveness_tick(struct liveness *v, bool suspended, bool queued)
 	const bool sent = v->socket->out_bytes != v->tick.out_bytes;
 	const bool alive =
 	    v->packets->in_packets != v->tick.in_packets || (v->tick.pending && sent) || suspended;
+	const bool pending = (ssh_get_status(v->session) & SSH_WRITE_PENDING) != 0;
 	const bool quiet = v->packets->out_packets == v->tick.out_packets;
 
 	if (v->peer != PEER_UNWATCHED)
@@ -77,7 +78,7 @@ const char *liveness_tick(struct liveness *v, bool suspended, bool queued)
 	v->tick.in_packets = v->packets->in_packets;
 	v->tick.out_packets = v->packets->out_packets;
 	v->tick.out_bytes = v->socket->out_bytes;
-	v->tick.pending = (ssh_get_status(v->session) & SSH_WRITE_PENDING) != 0;
+	v->tick.pending = pending;
 	if (v->peer == PEER_DEAD)
 		return "peer does not answer: connection given up";
 	if (is_too_long(v, v->stalled))

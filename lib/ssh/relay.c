@@ -193,7 +193,6 @@ static void on_close(ssh_session session, ssh_channel channel, void *arg)
 
 	if (!relay_closed(r)) {
 		r->close = r->close == CLOSE_SENT ? CLOSE_BOTH : CLOSE_RECEIVED;
-		r->rs->closing++;
 		r->closed_at = loop_seconds();
 	}
 	mark(r);
@@ -307,12 +306,8 @@ void relay_close_socket(struct relay *r, bool orderly)
  * other side's socket as a clean end, so an abort sends both in one segment. */
 static void close_channel(struct relay *r)
 {
-	if (has_failed(r))
-		sshloop_cork(r->rs->loop, true);
 	for (int i = 0; i < 3 && ssh_channel_close(r->channel) == SSH_AGAIN; i++)
 		;
-	if (has_failed(r))
-		sshloop_cork(r->rs->loop, false);
 	r->input = INPUT_EOF_SENT;
 	r->close = relay_closed(r) ? CLOSE_BOTH : CLOSE_SENT;
 }
@@ -321,7 +316,6 @@ void relay_discard(struct relay *r)
 {
 	relay_move(r, IDLE);
 	TAILQ_REMOVE(&r->rs->all, r, all);
-	r->rs->closing -= relay_closed(r);
 	r->held = 0;
 	account(r);
 	ssh_remove_channel_callbacks(r->channel, &r->callbacks);

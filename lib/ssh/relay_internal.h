@@ -67,7 +67,6 @@ struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
-	size_t closing; /* channels that the peer has closed */
 	size_t held, limit;
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);

@@ -13,7 +13,6 @@
 enum {
 	EXPIRE_SECONDS = 60, /* for a socket to accept the bytes that a closed channel left */
 	TURNS = 4,	     /* writes in one pass, then the loop serves its other descriptors */
-	CLOSING_MANY = 32,
 };
 
 static void serve(struct relay *r, bool turn)
@@ -43,14 +42,8 @@ void relays_pass(struct relays *rs)
 		if (ssh_channel_window_size(r->channel) > 0 || !relay_wants_read(r))
 			relay_move(r, READY);
 	}
-	/* Trap: a close reads the session's socket.  A peer that opens and closes at full speed
-	 * would bring in more opens by that than it closes channels, until there is no room for a
-	 * channel: reading is deferred while many channels close. */
-	while ((r = TAILQ_FIRST(&rs->queues[READY]))) {
-		sshloop_defer_reads(rs->loop, rs->closing > CLOSING_MANY);
+	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);
-	}
-	sshloop_defer_reads(rs->loop, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
 		if (turns++ == TURNS) {
 			sshloop_yield(rs->loop);

@@ -10,8 +10,6 @@
 #include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,22 +19,20 @@
 #include "alloc.h"
 #include "liveness.h"
 #include "loop.h"
+#include "sshsocket.h"
 #include "watchdog.h"
 
 enum {
-	READ_SIZE = 4096,     /* bytes that libssh reads at a time (MAX_BUF_SIZE) */
-	READS_PER_TURN = 16,  /* then the other descriptors get their turn */
-	PASSES_PER_TURN = 16, /* likewise: a pass may read, so a peer that sends without end would
-				 cause one pass after another */
-	DEFERRED = 64 * 1024, /* bytes that must be queued before poll reports input */
-	DRAIN_MS = 200,	      /* for the last packets at the end */
-	CLOSE_MS = 200,	      /* for the peer to read our reason and close */
+	PASSES_PER_TURN = 16,	   /* then the other descriptors get their turn */
+	DRAIN_MS = 200,		   /* for the last packets at the end */
+	CLOSE_MS = 200,		   /* for the peer to read our reason and close */
 	ANSWERS_MAX = 1024 * 1024, /* bytes of answers queued for a peer that does not read */
 };
 
 struct sshloop {
 	ssh_session session;
 	ssh_event event; /* NULL until the first packet function was called */
+	struct sshsocket *wire;
 	int fd;
 	struct event_base *base;
 	struct event *readable, *writable, *tick, *later;
@@ -46,10 +42,11 @@ struct sshloop {
 	struct liveness liveness;
 	/* AGAIN: a callback or the owner asks for another pass.  OVER: dead was called. */
 	enum { RESTING, PASSING, AGAIN, OVER } run;
-	bool keyed;    /* the first key exchange is over */
-	bool paused;   /* reading is suspended: by the owner */
-	bool choked;   /* reading is suspended: the peer does not read our answers */
-	bool deferred; /* sshloop_defer_reads */
+	bool keyed;  /* the first key exchange is over */
+	bool paused; /* reading is suspended: by the owner */
+	bool choked; /* reading is suspended: the peer does not read our answers */
+	bool stuck;  /* the socket did not take all output */
+	bool full;   /* a write was put off until the output of this turn is sent */
 	struct {
 		uint64_t payload, packets, sent;
 	} flushed;	       /* the counters when nothing was pending */
@@ -70,21 +67,25 @@ static uint64_t queued_bytes(const struct sshloop *l)
 	return made > sent ? made - sent : 0;
 }
 
+static bool is_pending(const struct sshloop *l)
+{
+	return (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
+}
+
 /* Trap: libssh requests POLLOUT after every send, though nothing is pending; the session's status
  * shows whether output is. */
 static void arm(struct sshloop *l)
 {
-	const bool pending = (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
-
-	if (!pending) {
+	l->stuck = is_pending(l);
+	if (!l->stuck) {
 		l->flushed.payload = l->packets.out_bytes;
 		l->flushed.packets = l->packets.out_packets;
 		l->flushed.sent = l->socket.out_bytes;
 	}
 	/* Reading from a peer that does not read the answers to its requests is suspended until it
 	 * does. */
-	l->choked = pending && queued_bytes(l) > sshloop_chunk() + ANSWERS_MAX;
-	if (pending)
+	l->choked = l->stuck && queued_bytes(l) > 2 * sshloop_chunk() + ANSWERS_MAX;
+	if (l->stuck)
 		event_add(l->writable, NULL);
 	else
 		event_del(l->writable);
@@ -92,6 +93,10 @@ static void arm(struct sshloop *l)
 		event_del(l->readable);
 	else
 		event_add(l->readable, NULL);
+	/* Nothing reports bytes that were received and that libssh has not read. */
+	if ((l->full && !l->stuck) || (sshsocket_has_input(l->wire) && !sshloop_is_suspended(l)))
+		sshloop_yield(l);
+	l->full = false;
 }
 
 static void report_death(struct sshloop *l, const char *why)
@@ -147,11 +152,13 @@ static void advance_key_exchange(struct sshloop *l)
 
 	if (l->keyed)
 		return;
+	sshsocket_offer(l->wire, POLLIN | POLLOUT);
 	rc = l->config.client ? ssh_connect(l->session) : ssh_handle_key_exchange(l->session);
 	if (l->config.client)
 		/* Trap: libssh makes the socket blocking, its duplicate and so ours, when it sees
 		 * the connect complete. */
 		fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
+	sshsocket_offer(l->wire, 0);
 	if (rc == SSH_OK)
 		l->keyed = true;
 	else if (rc == SSH_ERROR && !l->failed)
@@ -164,13 +171,7 @@ static void advance_key_exchange(struct sshloop *l)
 	}
 }
 
-static void look(struct sshloop *l)
-{
-	if (l->ops.look && l->socket.in_bytes == 0 && !l->failed)
-		l->ops.look(l->ops.arg, l->fd);
-}
-
-/* liveness_pass may send, and thus read; a callback may have ended the session by then. */
+/* A callback may have ended the session by then. */
 static void watch(struct sshloop *l)
 {
 	const char *why = liveness_pass(&l->liveness);
@@ -179,14 +180,41 @@ static void watch(struct sshloop *l)
 		l->failed = why;
 }
 
+/* Lets libssh poll its socket once, ready for events. */
+static void let_poll(struct sshloop *l, short events)
+{
+	sshsocket_offer(l->wire, events);
+	if (ssh_event_dopoll(l->event, 0) == SSH_ERROR && !death(l))
+		l->failed = "connection lost";
+	sshsocket_offer(l->wire, 0);
+}
+
+/* Trap: one poll of libssh's reads 4096 bytes, however many were received. */
+static void read_packets(struct sshloop *l)
+{
+	while (l->event && sshsocket_has_input(l->wire) && !sshloop_is_suspended(l) && !death(l)) {
+		const uint64_t before = l->socket.in_bytes;
+
+		let_poll(l, POLLIN);
+		if (l->socket.in_bytes == before && !death(l))
+			l->failed = "libssh does not read its socket by the functions of this "
+				    "program";
+	}
+}
+
+static void flush(struct sshloop *l)
+{
+	if (l->event && is_pending(l))
+		let_poll(l, POLLOUT);
+}
+
 /* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
- * opens, closes, keepalives.  Packets read there cause no event, so the pass is repeated until none
- * arrived during it. */
+ * opens, closes, keepalives.  Its socket is offered to it only in this turn: packets are read at
+ * its begin, and all that the passes queued is sent at its end, by one call. */
 static void turn(struct sshloop *l)
 {
 	unsigned passes = 0;
 	const char *why;
-	uint64_t before;
 
 	if (l->run != RESTING) {
 		if (l->run == PASSING)
@@ -194,18 +222,19 @@ static void turn(struct sshloop *l)
 		return;
 	}
 	watchdog_enter();
+	l->run = PASSING; /* callbacks may kick */
+	read_packets(l);
 	do {
 		l->run = PASSING;
-		before = l->packets.in_packets;
-		look(l);
-		if (!l->failed)
+		if (!death(l))
 			advance_key_exchange(l);
 		if (!death(l))
 			l->ops.pass(l->ops.arg);
 		if (!death(l))
 			watch(l);
-	} while (!death(l) && (l->run == AGAIN || l->packets.in_packets != before) &&
-		 ++passes < PASSES_PER_TURN);
+	} while (!death(l) && l->run == AGAIN && ++passes < PASSES_PER_TURN);
+	if (!death(l))
+		flush(l);
 	l->run = RESTING;
 	watchdog_leave();
 	why = death(l);
@@ -218,35 +247,17 @@ static void turn(struct sshloop *l)
 		sshloop_yield(l);
 }
 
-/* Trap: libssh reads 4096 bytes at a poll, however many are available. */
-static void on_socket(evutil_socket_t fd, short what, void *arg)
+static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 
-	if (!l->event) { /* the first turn starts the session */
-		turn(l);
-		return;
-	}
-	l->run = PASSING; /* callbacks may kick */
-	watchdog_enter();
-	for (int i = 0; i < READS_PER_TURN; i++) {
-		const uint64_t before = l->socket.in_bytes;
-		int rc;
-
-		look(l);
-		if (l->failed)
-			break;
-		rc = ssh_event_dopoll(l->event, 0);
-		if (rc == SSH_ERROR && !death(l))
-			l->failed = "connection lost";
-		if (death(l) || l->socket.in_bytes - before < READ_SIZE || sshloop_is_suspended(l))
-			break;
-	}
-	l->run = RESTING;
+	if (l->ops.look && l->socket.in_bytes == 0)
+		l->ops.look(l->ops.arg, l->fd);
+	sshsocket_fill(l->wire);
 	turn(l);
 }
 
-static void on_later(evutil_socket_t fd, short what, void *arg)
+static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	turn(arg);
 }
@@ -287,14 +298,15 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 	struct sshloop *l = xcalloc(1, sizeof(*l));
 
 	l->session = session;
+	l->wire = sshsocket_new(session, fd);
 	l->fd = fd;
 	l->base = base;
 	l->config = *config;
 	l->ops = *ops;
-	l->readable = loop_event(base, fd, EV_READ | EV_PERSIST, on_socket, l);
-	l->writable = loop_event(base, fd, EV_WRITE | EV_PERSIST, on_socket, l);
+	l->readable = loop_event(base, fd, EV_READ | EV_PERSIST, on_readable, l);
+	l->writable = loop_event(base, fd, EV_WRITE | EV_PERSIST, on_turn, l);
 	l->tick = loop_event(base, -1, EV_PERSIST, on_tick, l);
-	l->later = loop_timer(base, on_later, l);
+	l->later = loop_timer(base, on_turn, l);
 	l->liveness = (struct liveness){.session = session,
 					.keepalive = config->keepalive,
 					.socket = &l->socket,
@@ -329,7 +341,10 @@ bool sshloop_keyed(const struct sshloop *l)
 
 void sshloop_kick(struct sshloop *l)
 {
-	turn(l);
+	if (l->run == PASSING)
+		l->run = AGAIN;
+	else if (l->run == RESTING)
+		event_active(l->later, EV_TIMEOUT, 0);
 }
 
 bool sshloop_writable(struct sshloop *l)
@@ -340,8 +355,8 @@ bool sshloop_writable(struct sshloop *l)
 		l->queued_until = 0;
 	if (l->refused_at && l->packets.in_packets == l->refused_at)
 		return false; /* the next packet may change it */
-	return !l->queued_until && !l->paused &&
-	       (ssh_get_status(l->session) & SSH_WRITE_PENDING) == 0;
+	l->full = l->full || queued_bytes(l) >= sshloop_chunk();
+	return !l->queued_until && !l->paused && !l->stuck && !l->full;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
@@ -358,23 +373,6 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 	if (l->packets.out_bytes - before < (uint64_t)rc)
 		l->queued_until = before + (uint64_t)rc;
 	return rc;
-}
-
-void sshloop_cork(struct sshloop *l, bool on)
-{
-	const int value = on;
-
-	setsockopt(l->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
-}
-
-void sshloop_defer_reads(struct sshloop *l, bool on)
-{
-	const int value = on ? DEFERRED : 1;
-
-	if (on == l->deferred)
-		return;
-	l->deferred = on;
-	setsockopt(l->fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value));
 }
 
 size_t sshloop_chunk(void)
@@ -424,15 +422,12 @@ static void drain(struct sshloop *l)
 {
 	const uint64_t end = loop_ms() + DRAIN_MS;
 	struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+	uint64_t now;
 
-	while (l->event && (ssh_get_status(l->session) & (SSH_WRITE_PENDING | SSH_CLOSED |
-							  SSH_CLOSED_ERROR)) == SSH_WRITE_PENDING) {
-		const uint64_t now = loop_ms();
-
-		if (now >= end || poll(&p, 1, (int)(end - now)) <= 0 ||
-		    ssh_event_dopoll(l->event, 0) == SSH_ERROR)
-			break;
-	}
+	flush(l);
+	while (is_pending(l) && !death(l) && (now = loop_ms()) < end &&
+	       poll(&p, 1, (int)(end - now)) > 0)
+		flush(l);
 }
 
 /* close() with unread input makes the kernel send a reset, which can overtake our DISCONNECT:
@@ -442,7 +437,7 @@ static void await_close(struct sshloop *l)
 	const uint64_t end = loop_ms() + CLOSE_MS;
 	struct pollfd p = {.fd = l->fd, .events = POLLIN};
 	uint64_t now;
-	char buf[4 * READ_SIZE];
+	char buf[16 * 1024];
 
 	shutdown(l->fd, SHUT_WR);
 	while ((now = loop_ms()) < end && poll(&p, 1, (int)(end - now)) > 0 &&
@@ -469,6 +464,7 @@ void sshloop_free(struct sshloop *l, const char *message)
 	 * unsent.  If the socket's buffer is full, the message is lost. */
 	ssh_set_fd_towrite(l->session);
 	ssh_disconnect(l->session);
+	sshsocket_free(l->wire);
 	ssh_free(l->session);
 	if (message)
 		await_close(l);

@@ -3,18 +3,19 @@
 #define SSHIPC_SSHLOOP_H
 /*
  * Drives ONE libssh session from libevent.  The only file that knows when libssh polls, reads and
- * queues.  Almost every libssh call may read the socket and run callbacks; so the owner does its
- * work in pass(), which is repeated until no packet arrived meanwhile, and callbacks only note
- * events.
+ * queues.  Almost every libssh call would read the socket and run callbacks; so libssh has its
+ * socket only at two points of a turn (sshsocket.h): received packets are read, then the owner does
+ * its work in pass(), then all that was queued is sent by one call.  Callbacks only note events.
  *
  * libssh's traps, by the function or file that handles each; details are there, in a comment that
  * begins with "Trap:" or in the file's header.
  *
  *   sshloop.c
- *     turn                  writes, closes, opens and keepalives read the socket and run callbacks
+ *     turn                  writes, closes, opens and keepalives would read the socket and run
+ *                           callbacks
  *     advance_key_exchange  a session has something to poll only after a first packet function;
  *                           a client's descriptor is made blocking while it connects
- *     on_socket             one poll reads at most 4096 bytes
+ *     read_packets          one poll reads at most 4096 bytes
  *     arm                   interest in writing is flagged although nothing is pending
  *     death                 a session's error code says nothing about its health
  *     last_error            channel data behind the peer's KEXINIT ends the session
@@ -31,7 +32,10 @@
  *                           the window (0.10)
  *     on_close              a channel must not be freed in its callback
  *     close_channel         a close with output pending sends EOF only
- *     relays_pass           a close reads, and lets in more opens than it lets go
+ *   sshsocket.c
+ *     sshsocket_poll        a socket that is reported as writable although nothing is to be sent
+ *                           has libssh go through all channels
+ *     sshsocket_send        EAGAIN and EINTR end a session
  *   algorithms.c, keyform.c, selftest.c, watchdog.c
  *     algorithms_set_bind   files are read unasked: configuration, moduli
  *     algorithms_set_client files are read unasked: configuration, known_hosts
@@ -102,8 +106,8 @@ void sshloop_logged_in(struct sshloop *l);
 /* True once the key exchange is over. */
 bool sshloop_keyed(const struct sshloop *l);
 
-/* Runs pass: at once, or, from within pass or a libssh callback, again when the present one is
- * over. */
+/* Runs pass once after the events of this round of the loop, or, from within pass or a libssh
+ * callback, again when the present one is over. */
 void sshloop_kick(struct sshloop *l);
 
 /* Lets the loop serve its other descriptors, then runs pass again. */
@@ -116,13 +120,6 @@ bool sshloop_writable(struct sshloop *l);
 /* Writes up to n bytes; returns how many libssh accepted (0: none now), or -1 (the session or
  * channel has ended). */
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n);
-
-/* on: collects small packets until it is turned off. */
-void sshloop_cork(struct sshloop *l, bool on);
-
-/* on: sets SO_RCVLOWAT to 64 KiB, so that the reads hidden in libssh's calls see no input unless
- * that much is queued (TCP).  Used while many channels close. */
-void sshloop_defer_reads(struct sshloop *l, bool on);
 
 /* The best size for one write: a multiple of the packets that this libssh makes. */
 size_t sshloop_chunk(void);

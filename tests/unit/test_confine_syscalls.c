@@ -94,8 +94,9 @@ static const struct call forbidden[] = {
     CALL(setsockopt, TCP, IPPROTO_TCP, TCP_NODELAY, P(&number), sizeof(number)),
     CALL(setsockopt, TCP, IPPROTO_TCP, TCP_ULP, P("tls"), 3),
     CALL(setsockopt, STREAM, SOL_SOCKET, SO_ATTACH_FILTER, P(page), 16),
-    /* of the same number as SO_LINGER or TCP_CORK, on another level */
-    CALL(setsockopt, TCP, SOL_SOCKET, TCP_CORK, P(&number), sizeof(number)),
+    CALL(setsockopt, TCP, SOL_SOCKET, SO_RCVLOWAT, P(&number), sizeof(number)),
+    CALL(setsockopt, TCP, IPPROTO_TCP, TCP_CORK, P(&number), sizeof(number)),
+    /* of the same number as SO_LINGER, on another level */
     CALL(setsockopt, TCP, IPPROTO_TCP, SO_LINGER, P(page), 4),
     CALL(setsockopt, TCP, IPPROTO_IP, SO_LINGER, P(page), 4),
     CALL(getsockopt, STREAM, SOL_SOCKET, SO_PEERCRED, P(page), P(&length)),
@@ -126,6 +127,9 @@ static const struct call forbidden[] = {
     CALL(fcntl, STREAM, F_SETFD, 0),
     CALL(fcntl, STREAM, F_SETPIPE_SZ, PAGE),
     CALL(epoll_create1, 0),
+#ifdef SYS_poll
+    CALL(poll, P(&polled), 1, 0),
+#endif
     CALL(io_uring_setup, 1, P(page)),
     CALL(inotify_init1, 0),
     /* code and processes */
@@ -197,8 +201,6 @@ static const struct call allowed[] = {
     CALL(shutdown, STREAM, SHUT_WR),
     CALL(close, STREAM),
     CALL(setsockopt, TCP, SOL_SOCKET, SO_LINGER, P(&linger), sizeof(linger)),
-    CALL(setsockopt, TCP, SOL_SOCKET, SO_RCVLOWAT, P(&number), sizeof(number)),
-    CALL(setsockopt, TCP, IPPROTO_TCP, TCP_CORK, P(&number), sizeof(number)),
     CALL(getsockopt, STREAM, SOL_SOCKET, SO_ERROR, P(&number), P(&length)),
     CALL(fcntl, STREAM, F_GETFL),
     CALL(fcntl, STREAM, F_SETFL, O_NONBLOCK),
@@ -214,7 +216,6 @@ static const struct call allowed[] = {
     CALL(exit, 0),
     CALL(exit_group, 0),
 #ifdef SYS_poll
-    CALL(poll, P(&polled), 1, 0),
     CALL(epoll_wait, EPOLL, P(page), 1, 0),
     CALL(time, 0),
 #endif

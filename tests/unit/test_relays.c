@@ -111,14 +111,6 @@ long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t
 	return (long)n;
 }
 
-void sshloop_cork(struct sshloop *l, bool on)
-{
-}
-
-void sshloop_defer_reads(struct sshloop *l, bool on)
-{
-}
-
 size_t sshloop_chunk(void)
 {
 	return CHUNK;
