@@ -117,6 +117,12 @@ $(BUILD)/hostile-peer: $(call obj,$(HOSTILE))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^ -lcrypto
 
+# The load of tests/bench/run, and its measure.
+LOAD := $(wildcard tests/bench/*.c)
+$(BUILD)/bench-load: $(call obj,$(LOAD))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $^
+
 # Fuzz targets: tests/fuzz/fuzz_X.c with its corpus in tests/fuzz/X, named and linked as the unit tests are; always with clang,
 # into a folder of their own.
 FUZZ         := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -140,12 +146,12 @@ fuzz: fuzz-build ## fuzz each target for FUZZ_SECONDS (30); what is found is kep
 fuzz-corpora: fuzz-build
 	$(Q)for t in $(FUZZ); do $(BUILD)/fuzz/fuzz_$$t -runs=0 -artifact_prefix=$(BUILD)/fuzz/$$t- tests/fuzz/$$t || exit 1; done
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(HOSTILE) $(wildcard tests/fuzz/*.c)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(HOSTILE) $(LOAD) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/shim/*.c tests/unit/*.h) \
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/bench/*.[ch] tests/shim/*.c tests/unit/*.h) \
            $(wildcard $(FOLDERS:%=%/*.h))
 
-unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(SHIMS) ## build the unit tests and what the end-to-end tests need
+unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(BUILD)/bench-load $(SHIMS) ## build the unit tests and what the end-to-end tests need
 
 check: ## format, both compilers, hardening, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks
@@ -182,8 +188,8 @@ SOAK_SECONDS ?= 1800
 soak: all ## mixed traffic and random kills for SOAK_SECONDS (1800), every byte checked
 	@BUILD=$(BUILD) SOAK_SECONDS=$(SOAK_SECONDS) tests/e2e/run --long --timeout $$(($(SOAK_SECONDS) + 900)) 96-soak-long
 
-bench: all ## speed beside OpenSSH on this machine: medians and ratios
-	@tests/bench/run
+bench: all $(BUILD)/bench-load ## speed beside other tunnels on this machine: medians and ratios, a table, a plot
+	@BUILD=$(BUILD) tests/bench/run $(BENCH)
 
 demo: ## a real D-Bus client and daemon through the tunnel
 	@scripts/quickstart
