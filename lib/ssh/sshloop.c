@@ -42,11 +42,11 @@ struct sshloop {
 	struct liveness liveness;
 	/* AGAIN: a callback or the owner asks for another pass.  OVER: dead was called. */
 	enum { RESTING, PASSING, AGAIN, OVER } run;
-	bool keyed;  /* the first key exchange is over */
-	bool paused; /* reading is suspended: by the owner */
-	bool choked; /* reading is suspended: the peer does not read our answers */
-	bool stuck;  /* the socket did not take all output */
-	bool full;   /* a write was put off until the output of this turn is sent */
+	bool keyed;   /* the first key exchange is over */
+	bool paused;  /* reading is suspended: by the owner */
+	bool choked;  /* reading is suspended: the peer does not read our answers */
+	bool stuck;   /* the socket did not take all output */
+	bool put_off; /* a write waits until the output before it is sent */
 	struct {
 		uint64_t payload, packets, sent;
 	} flushed;	       /* the counters when nothing was pending */
@@ -94,9 +94,9 @@ static void arm(struct sshloop *l)
 	else
 		event_add(l->readable, NULL);
 	/* Nothing reports bytes that were received and that libssh has not read. */
-	if ((l->full && !l->stuck) || (sshsocket_has_input(l->wire) && !sshloop_is_suspended(l)))
+	if ((l->put_off && !l->stuck) || (sshsocket_has_input(l->wire) && !sshloop_is_suspended(l)))
 		sshloop_yield(l);
-	l->full = false;
+	l->put_off = l->put_off && l->stuck;
 }
 
 static void report_death(struct sshloop *l, const char *why)
@@ -223,6 +223,11 @@ static void turn(struct sshloop *l)
 	}
 	watchdog_enter();
 	l->run = PASSING; /* callbacks may kick */
+	if (l->stuck) {
+		flush(l);
+		l->stuck = is_pending(l);
+		l->put_off = l->put_off && l->stuck;
+	}
 	read_packets(l);
 	do {
 		l->run = PASSING;
@@ -355,8 +360,8 @@ bool sshloop_writable(struct sshloop *l)
 		l->queued_until = 0;
 	if (l->refused_at && l->packets.in_packets == l->refused_at)
 		return false; /* the next packet may change it */
-	l->full = l->full || queued_bytes(l) >= sshloop_chunk();
-	return !l->queued_until && !l->paused && !l->stuck && !l->full;
+	l->put_off = l->put_off || l->stuck || queued_bytes(l) >= sshloop_chunk();
+	return !l->queued_until && !l->paused && !l->put_off;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)

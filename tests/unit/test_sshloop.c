@@ -29,6 +29,8 @@ static struct {
 	char why[128];
 	struct sshloop *fails; /* a callback of the next packet that is tried ends it */
 	struct sshloop *kicked;
+	unsigned takes;	   /* at which flush the socket takes all output; 0: at none */
+	unsigned writable; /* passes that were allowed to write */
 } world;
 
 /* ---- the loop: nothing is waited for, what would be called is called by the test ---- */
@@ -100,6 +102,8 @@ int ssh_event_remove_session(ssh_event event, ssh_session session)
 
 int ssh_event_dopoll(ssh_event event, int timeout)
 {
+	if (world.takes && world.takes-- == 1)
+		world.pending = false;
 	return SSH_OK;
 }
 
@@ -260,6 +264,39 @@ Test(sshloop, yields)
 	sshloop_free(l, NULL);
 	event_base_free(base);
 	close(pair[1]);
+}
+
+static void on_pass_that_writes(void *arg)
+{
+	world.writable += sshloop_writable(world.kicked);
+}
+
+/* A write that was put off has its turn as soon as the socket has taken what was before it: at the
+ * begin of a turn, or at its end, when nothing else might happen. */
+Test(sshloop, writes_after_a_full_socket)
+{
+	const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	const struct sshloop_ops ops = {.pass = on_pass_that_writes, .dead = on_dead};
+	struct event_base *base = event_base_new();
+	int pair[2];
+
+	for (unsigned takes = 1; takes <= 2; takes++) {
+		memset(&world, 0, sizeof(world));
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		world.kicked = sshloop_new(base, NULL, pair[0], &config, &ops);
+		sshloop_start(world.kicked);
+		world.pending = true;
+		world.later(-1, EV_TIMEOUT, world.kicked);
+		world.yields = world.writable = 0;
+		world.takes = takes;
+		world.later(-1, EV_TIMEOUT, world.kicked);
+		cr_expect_eq(world.writable + world.yields, 1,
+			     "flush %u: %u writes, %u turns to come", takes, world.writable,
+			     world.yields);
+		sshloop_free(world.kicked, NULL);
+		close(pair[1]);
+	}
+	event_base_free(base);
 }
 
 /* What the kernel is told of a path that is dead, and of delays. */
