@@ -6,11 +6,14 @@
 #include "liveness.h"
 
 #include <libssh/server.h>
+#include <limits.h>
 
 #include "address.h"
+#include "loop.h"
 
 enum {
 	HEARD_MAX = 32 * 1024,	/* packets received since one of ours last went out */
+	MEASURES = 4,		/* of the round trip, after the login */
 	ON_THEIR_WAY = 8 << 20, /* bytes that an honest peer may send before it sees our KEXINIT */
 };
 
@@ -27,6 +30,33 @@ void liveness_ask(struct liveness *v)
 			break;
 }
 
+void liveness_start(struct liveness *v)
+{
+	v->peer = PEER_ALIVE;
+	v->measuring = MEASURES;
+}
+
+/* Asks until an answer is in: that libssh sends one more request shows it, and nothing else does. A
+ * packet that arrives within the call may cause others to be sent, so that nothing is known then.
+ */
+static void measure(struct liveness *v)
+{
+	const uint64_t in = v->packets->in_packets, out = v->packets->out_packets, then = v->asked;
+	uint64_t took;
+
+	liveness_ask(v);
+	if (v->packets->in_packets != in)
+		v->asked = 0;
+	else if (v->packets->out_packets != out)
+		v->asked = loop_us();
+	if (v->asked == then || v->asked == 0 || then == 0)
+		return;
+	took = v->asked - then;
+	if (v->shortest == 0 || took < v->shortest)
+		v->shortest = took < UINT_MAX ? (unsigned)took : UINT_MAX;
+	v->measuring--;
+}
+
 /* Trap: between our KEXINIT and the peer's, libssh queues all output, and no status shows that.  A
  * peer that sends requests and never answers the KEXINIT could make us queue any amount, and keep
  * the old keys.  So a probe packet is sent: the counters show whether it went out. */
@@ -40,6 +70,8 @@ static bool is_held_back(struct liveness *v)
 
 const char *liveness_pass(struct liveness *v)
 {
+	if (v->peer != PEER_UNWATCHED && v->measuring > 0)
+		measure(v);
 	if (v->packets->out_packets != v->sent_then) {
 		v->sent_then = v->packets->out_packets;
 		v->heard_then = v->packets->in_packets;
@@ -85,7 +117,10 @@ const char *liveness_tick(struct liveness *v, bool suspended, bool queued)
 		return "peer takes no data: connection given up";
 	if (is_too_long(v, v->withheld))
 		return no_new_keys;
-	if (v->peer == PEER_SILENT || v->peer == PEER_ASKED)
-		liveness_ask(v);
+	if (v->peer == PEER_SILENT || v->peer == PEER_ASKED) {
+		v->asked = 0;
+		v->measuring += v->measuring == 0;
+		measure(v);
+	}
 	return NULL;
 }

@@ -25,6 +25,9 @@
  * session.  TCP_USER_TIMEOUT is as long, or the keepalive period where that is longer: the kernel
  * counts the zero window of a peer that waits for its slow readers like silence.
  *
+ * Keepalive requests also measure the round trip, after the login and whenever the session was
+ * silent: the shortest one is that of the path, without what waits in queues.
+ *
  * keys CURRENT packets of ours go out WITHHELD many packets came while none of ours went out, and a
  * probe packet was held back withheld ticks in which packets came from the peer and a probe packet
  * was held back: ADDRESS_STALL seconds end the session
@@ -47,9 +50,16 @@ struct liveness {
 	} tick;				/* counters at the last tick */
 	uint64_t sent_then, heard_then; /* packet counts when ours last went out */
 	uint64_t withheld_at;		/* bytes received by then */
+	uint64_t asked;			/* us: when the last keepalive request was sent */
+	unsigned measuring;		/* round trips still to be measured */
+	unsigned shortest;		/* round trip, in us; 0: none was measured */
 };
 
-/* Sends a keepalive request.  To be called from the pass, or a timer. */
+/* Authentication has succeeded: begins to watch the peer. */
+void liveness_start(struct liveness *v);
+
+/* Sends a keepalive request, if the last one was answered.  To be called from the pass, or a timer.
+ */
 void liveness_ask(struct liveness *v);
 
 /* To be called at each tick.  suspended: reading is suspended; queued: a rekey holds output back.

@@ -16,8 +16,10 @@
 #include "loop.h"
 
 enum {
-	OVERRUN = 2 * 1024 * 1024 + 64 * 1024, /* the largest window of any libssh, and slack */
-	FULL_SECONDS = 60,		       /* between two calls of full */
+	LARGEST = 2 * 1024 * 1024, /* window of any libssh, if nobody enlarges it */
+	SLACK = 64 * 1024,
+	FULL_SECONDS = 60, /* between two calls of full */
+	CLAIMS = 2,	   /* windows may claim the limit of held bytes, divided by that */
 };
 
 static bool has_failed(const struct relay *r)
@@ -73,6 +75,12 @@ static void account(struct relay *r)
 	sshloop_pause(rs->loop, full);
 }
 
+static void claim(struct relay *r, size_t bytes)
+{
+	r->rs->claims += bytes - r->claim;
+	r->claim = bytes;
+}
+
 /* ---- output: channel to socket ---- */
 
 /* Sends to the socket; returns the bytes sent, or -1 after the relay has failed. */
@@ -102,6 +110,18 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 	return (ssize_t)sent;
 }
 
+/* Whether windows are to be larger than libssh makes them.  Later ones than 0.10 cannot. */
+static bool is_long(const struct relay *r)
+{
+	return sshloop_round_trip(r->rs->loop) >= WINDOW_SHORT &&
+	       !ssh_version(SSH_VERSION_INT(0, 11, 0));
+}
+
+static size_t overrun(const struct relay *r)
+{
+	return (r->window.most > LARGEST ? r->window.most : LARGEST) + SLACK;
+}
+
 /* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
  * the next data.  Trap: libssh 0.10 accepts data beyond the window that it granted, without bound;
  * len, the size of the whole buffer, shows that.  Trap: unconsumed stderr data piles up. */
@@ -109,11 +129,12 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 		   int is_stderr, void *arg)
 {
 	struct relay *r = arg;
+	const size_t before = r->held;
 	ssize_t n = 0;
 
 	if (is_stderr || has_failed(r) || r->output == OUTPUT_CLOSED)
 		return (int)len;
-	if (len > OVERRUN) {
+	if (len > overrun(r)) {
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
@@ -121,10 +142,10 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
 	account(r);
-	if (n >= 0)
-		return (int)n;
-	mark(r);
-	return (int)len;
+	r->renew = window_note(&r->window, len - before, r->counted) && is_long(r);
+	if (n < 0 || r->renew)
+		mark(r);
+	return n < 0 ? (int)len : (int)n;
 }
 
 static void drop_out(struct relay *r)
@@ -137,17 +158,18 @@ static void drop_out(struct relay *r)
 /* Trap: libssh has no callback that offers again the data that on_data left, so it is read.  Trap:
  * 0.10 opens the window anew at each read, however little was read, so a slow reader's data would
  * pile up: all of it is read at once.  Such a read of a buffer that is not empty polls nothing. */
-static void pull(struct relay *r)
+static void pull(struct relay *r, size_t size)
 {
 	int n;
 
-	r->out = xmalloc(r->held); /* from here on on_data consumes nothing */
-	n = ssh_channel_read_timeout(r->channel, r->out, (uint32_t)r->held, 0, 0);
+	r->out = xmalloc(size); /* from here on on_data consumes nothing */
+	n = ssh_channel_read_timeout(r->channel, r->out, (uint32_t)size, 0, 0);
 	if (n <= 0) {
 		r->held = 0;
 		drop_out(r);
 		return;
 	}
+	r->out = xreallocarray(r->out, 1, (size_t)n);
 	r->out_len = (size_t)n;
 	r->held -= (size_t)n;
 }
@@ -158,7 +180,7 @@ static void drain(struct relay *r)
 		ssize_t n;
 
 		if (!r->out)
-			pull(r);
+			pull(r, r->held);
 		n = push(r, r->out + r->out_pos, r->out_len - r->out_pos);
 		if (n < 0)
 			break;
@@ -173,6 +195,25 @@ static void drain(struct relay *r)
 	    (r->close == CLOSE_NONE || r->input == INPUT_EOF_SENT)) {
 		r->output = OUTPUT_CLOSED;
 		shutdown(r->fd, SHUT_WR);
+	}
+}
+
+/* Trap: the only way to enlarge libssh's window is to ask for more bytes than there are (0.10;
+ * later ones do not enlarge it).  This read of an empty buffer may poll, and return what came by
+ * that: so its room is real, and costs nothing where it is not written to. */
+static void renew(struct relay *r)
+{
+	struct relays *rs = r->rs;
+	const size_t most = rs->limit / CLAIMS, left = most > rs->claims ? most - rs->claims : 0;
+	/* Half of it: others may come. */
+	const size_t size =
+	    window_renew(&r->window, loop_us(), sshloop_round_trip(rs->loop), left / 2);
+
+	r->renew = false;
+	claim(r, window_claim(&r->window));
+	if (size > 0) {
+		pull(r, size);
+		drain(r);
 	}
 }
 
@@ -318,6 +359,7 @@ void relay_discard(struct relay *r)
 	TAILQ_REMOVE(&r->rs->all, r, all);
 	r->held = 0;
 	account(r);
+	claim(r, 0);
 	ssh_remove_channel_callbacks(r->channel, &r->callbacks);
 	free(r->tail);
 	free(r);
@@ -337,6 +379,9 @@ enum place relay_step(struct relay *r, bool turn)
 	if (r->close == CLOSE_SENT) /* the peer's CLOSE may be late: it reads all first */
 		return IDLE;
 	drain(r);
+	if (r->renew && r->counted == 0 && r->fd >= 0 && r->output == OUTPUT_OPEN &&
+	    r->close == CLOSE_NONE)
+		renew(r);
 	if (relay_wants_read(r) && (r->may_read || r->tail_len > 0)) {
 		if (ssh_channel_window_size(r->channel) == 0) {
 			arm_read(r, false);

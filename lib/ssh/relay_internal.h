@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "relay.h"
+#include "window.h"
 
 /* The queue in which a relay stands. */
 enum place {
@@ -53,7 +54,10 @@ struct relay {
 	size_t tail_len;
 	uint8_t *out; /* read from libssh, not yet sent to the socket */
 	size_t out_pos, out_len;
-	size_t held;	/* in libssh's buffer of this channel */
+	size_t held; /* in libssh's buffer of this channel */
+	struct window window;
+	size_t claim;	/* the window's, as included in the session's sum */
+	bool renew;	/* the window is to be renewed */
 	size_t counted; /* held plus out, as included in the session's sum */
 	time_t closed_at;
 	struct relay_stats stats;
@@ -68,6 +72,7 @@ struct relays {
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
 	size_t held, limit;
+	size_t claims; /* of all windows, beyond libssh's own */
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;

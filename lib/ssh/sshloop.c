@@ -336,7 +336,7 @@ void sshloop_start(struct sshloop *l)
 
 void sshloop_logged_in(struct sshloop *l)
 {
-	l->liveness.peer = PEER_ALIVE;
+	liveness_start(&l->liveness);
 }
 
 bool sshloop_keyed(const struct sshloop *l)
@@ -411,6 +411,11 @@ void sshloop_fail(struct sshloop *l, const char *why)
 void sshloop_probe(struct sshloop *l)
 {
 	liveness_ask(&l->liveness);
+}
+
+unsigned sshloop_round_trip(const struct sshloop *l)
+{
+	return l->liveness.shortest;
 }
 
 bool sshloop_is_suspended(const struct sshloop *l)

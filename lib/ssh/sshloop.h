@@ -30,6 +30,7 @@
  *     on_data               data beyond the window is taken (0.10); stderr data piles up
  *     pull                  nothing offers again what a callback left; a partial read opens
  *                           the window (0.10)
+ *     renew                 a window is enlarged only by a read of more than there is (0.10)
  *     on_close              a channel must not be freed in its callback
  *     close_channel         a close with output pending sends EOF only
  *   sshsocket.c
@@ -126,6 +127,9 @@ size_t sshloop_chunk(void);
 
 /* Asks the peer for a sign of life (liveness.h).  To be called from pass. */
 void sshloop_probe(struct sshloop *l);
+
+/* The shortest round trip to the peer so far, in us; 0: none was measured (liveness.h). */
+unsigned sshloop_round_trip(const struct sshloop *l);
 
 /* True while reading from the peer is suspended: by sshloop_pause, or because it does not read the
  * answers to its requests. */

@@ -25,7 +25,8 @@ enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
 	STATS_SECONDS = 2,     /* at least, between two STATS */
 	SPARE_MEMORY = 64,     /* MiB beside the data held; a new process uses 13 */
-	HELD_TIMES = 3,	       /* held data uses up to two and a half times its size */
+	HELD_TIMES = 4,	       /* held data uses up to two and a half times its size; buffers of
+				  enlarged windows keep as much as is held */
 };
 
 /* ---- the monitor ---- */

@@ -1,14 +1,43 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A TCP relay in front of a server, which a test can hold up, cut or change; to a scene it looks like that server."""
 import contextlib
+import queue
 import socket
 import threading
+import time
+
+
+class Late:
+    """A socket whose bytes are received later, however many there are."""
+
+    def __init__(self, source, delay):
+        self.source, self.delay, self.queue = source, delay, queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        data = b"begun"
+        while data:
+            try:
+                data = self.source.recv(65536)
+            except OSError:
+                data = b""
+            self.queue.put((time.monotonic() + self.delay, data))
+
+    def recv(self, _):
+        due, data = self.queue.get()
+        time.sleep(max(0, due - time.monotonic()))
+        return data
+
+    def shutdown(self, how):
+        self.source.shutdown(how)
 
 
 class Between:
-    def __init__(self, scene, server):
+    def __init__(self, scene, server, delay=0):
+        """delay: seconds that all bytes are under way, in either direction."""
         self.host, self.hostkey, self.target = server.host, server.hostkey, ("127.0.0.1", server.port)
         self.flowing = {"up": threading.Event(), "down": threading.Event()}
+        self.delay, self.passed = delay, {"up": 0, "down": 0}  # bytes, of all connections
         self.count, self.sent_up = 0, 0  # connections; bytes of the newest towards the server
         self.cuts = []  # for each connection to come: it ends after so many bytes upwards
         self.newest = ()
@@ -48,6 +77,8 @@ class Between:
             self.newest, self.sent_up = (near, far), 0
             cut_after = self.cuts.pop(0) if self.cuts else None
             for way, source, sink in (("up", near, far), ("down", far, near)):
+                if self.delay:
+                    source = Late(source, self.delay)
                 threading.Thread(target=self._pump, args=(way, source, sink, cut_after), daemon=True).start()
             self.count += 1
 
@@ -63,6 +94,7 @@ class Between:
                     data[offset] ^= bit
                 self.tap(way, data)
                 sink.sendall(data)
+                self.passed[way] += len(data)
                 if way == "up":
                     self.sent_up += len(data)
                     if self.sent_up == cut_after:

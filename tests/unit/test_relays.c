@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fds.h"
+#include "loop.h"
 #include "relay_internal.h"
 
 enum { CHUNK = 100, BULK = 3, WINDOW_MAX = 2 * 1024 * 1024, SLACK = 64 * 1024 };
@@ -28,6 +29,9 @@ static struct {
 static struct event_base *base;
 static const char *failed;
 static bool paused;
+static unsigned round_trip;
+static int version = SSH_VERSION_INT(0, 10, 6);
+static uint32_t asked, came; /* bytes, by a read */
 static size_t fds_before;
 static char said[64]; /* what was done with channels */
 static enum relay_end ended;
@@ -65,12 +69,34 @@ int ssh_remove_channel_callbacks(ssh_channel channel, ssh_channel_callbacks cb)
 	return SSH_OK;
 }
 
-/* What on_data did not take. */
+/* The peer sends n bytes to a channel; returns how many the relay took. */
+static size_t send_data(size_t i, size_t n)
+{
+	static const uint8_t bytes[2 * WINDOW_MOST];
+
+	return (size_t)of[i].callbacks->channel_data_function(
+	    NULL, (ssh_channel)(void *)&of[i].channel, (void *)bytes, (uint32_t)n, 0,
+	    of[i].callbacks->userdata);
+}
+
+/* What on_data did not take; where more is asked for, what has come just now. */
 int ssh_channel_read_timeout(ssh_channel channel, void *dest, uint32_t count, int is_stderr,
 			     int timeout_ms)
 {
-	memcpy(dest, "data", count);
+	static const char data[] = "data";
+
+	asked = count;
+	if (count > sizeof(data)) {
+		count = came;
+		send_data(number(channel), came);
+	}
+	memcpy(dest, data, count);
 	return (int)count;
+}
+
+const char *ssh_version(int least)
+{
+	return least > version ? NULL : "";
 }
 
 int ssh_channel_send_eof(ssh_channel channel)
@@ -119,6 +145,11 @@ size_t sshloop_chunk(void)
 void sshloop_pause(struct sshloop *l, bool pause)
 {
 	paused = pause;
+}
+
+unsigned sshloop_round_trip(const struct sshloop *l)
+{
+	return round_trip;
 }
 
 void sshloop_fail(struct sshloop *l, const char *why)
@@ -246,6 +277,125 @@ Test(relays, a_peer_that_ignores_its_window_is_ended)
 	cr_assert(failed);
 	cr_expect_str_eq(failed, "peer ignores the channel window");
 	free(bytes);
+	end(rs);
+}
+
+/* ---- windows ---- */
+
+enum { PIECE = 160000 }; /* an eighth of libssh's window */
+
+static void join(size_t i)
+{
+	int pair[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	of[i].far = pair[1];
+	relay_attach(of[i].relay, pair[0], false);
+}
+
+/* Reads what its socket was sent. */
+static size_t take(size_t i)
+{
+	static char bytes[1 << 20];
+	size_t sum = 0;
+	ssize_t n;
+
+	while ((n = recv(of[i].far, bytes, sizeof(bytes), 0)) > 0)
+		sum += (size_t)n;
+	return sum;
+}
+
+/* One is over in which as much arrived as there can. */
+static void end_round_trip(size_t i)
+{
+	of[i].relay->window.begun = loop_us() - round_trip;
+	of[i].relay->window.sum = (size_t)1 << 40;
+}
+
+/* What the window is after it; 0: it is as libssh made it. */
+static uint32_t renewed(struct relays *rs, size_t i)
+{
+	asked = 0;
+	for (int n = 0; n < WINDOW_MOST / WINDOW_OWN && asked == 0; n++) {
+		end_round_trip(i);
+		cr_assert_eq(send_data(i, PIECE), PIECE);
+		relays_pass(rs);
+		cr_assert_eq(take(i), PIECE);
+	}
+	return asked;
+}
+
+Test(relays, a_window_grows_on_a_long_path_and_is_kept_to)
+{
+	struct relays *rs = start();
+
+	join(0);
+	relays_pass(rs);
+	round_trip = 100;
+	cr_expect_eq(renewed(rs, 0), 0, "on a short path");
+	round_trip = 50000;
+	version = SSH_VERSION_INT(0, 11, 0);
+	cr_expect_eq(renewed(rs, 0), 0, "this libssh enlarges no window");
+	version = SSH_VERSION_INT(0, 10, 6);
+	cr_expect_eq(renewed(rs, 0), 2 * WINDOW_OWN);
+	while (renewed(rs, 0) < WINDOW_MOST)
+		;
+	send_data(0, WINDOW_MOST);
+	cr_expect_null(failed, "the peer may use its window");
+	send_data(0, WINDOW_MOST + SLACK + 1);
+	cr_assert(failed);
+	end(rs);
+}
+
+/* libssh may read while it is asked for more than there is. */
+Test(relays, what_comes_with_a_larger_window_goes_to_the_socket)
+{
+	struct relays *rs = start();
+
+	join(0);
+	relays_pass(rs);
+	round_trip = 50000;
+	end_round_trip(0);
+	came = 4;
+	send_data(0, PIECE);
+	relays_pass(rs);
+	cr_expect_eq(asked, 2 * WINDOW_OWN);
+	cr_expect_eq(take(0), PIECE + 4);
+	cr_expect_eq(rs->held, 0);
+	end(rs);
+}
+
+/* One whose socket takes nothing keeps its window; all share half of what the session may hold, and
+ * none takes all of it. */
+Test(relays, windows_share_a_budget)
+{
+	struct relays *rs = start();
+	size_t sum = 0, least = SIZE_MAX;
+
+	rs->limit = 8 * WINDOW_OWN;
+	round_trip = 50000;
+	for (size_t i = 0; i < BULK; i++)
+		join(i);
+	relays_pass(rs);
+	for (size_t i = 0; i < BULK; i++) {
+		size_t size = 0;
+
+		for (int j = 0; j < 10; j++)
+			size = renewed(rs, i);
+		sum += size - WINDOW_OWN;
+		least = size < least ? size : least;
+	}
+	cr_expect_leq(sum, 4 * WINDOW_OWN, "%zu bytes beyond libssh's own", sum);
+	cr_expect_gt(least, WINDOW_OWN);
+	cr_expect_eq(rs->claims, sum);
+	asked = 0;
+	send_data(0, 4 * PIECE);
+	relays_pass(rs);
+	cr_expect_eq(asked, 0, "data wait for the socket, and the window was enlarged");
+	relay_abort(of[0].relay);
+	relays_pass(rs);
+	relay_discard(of[0].relay);
+	cr_expect_lt(rs->claims, sum, "what an end gave back is not seen");
 	end(rs);
 }
 

@@ -63,6 +63,11 @@ uint64_t loop_ms(void)
 	return world.ms;
 }
 
+uint64_t loop_us(void)
+{
+	return world.ms * 1000;
+}
+
 /* ---- libssh ---- */
 
 void ssh_set_counters(ssh_session session, ssh_counter socket, ssh_counter packets)
@@ -117,7 +122,7 @@ int ssh_send_ignore(ssh_session session, const char *data)
 
 int ssh_send_keepalive(ssh_session session)
 {
-	world.packets->out_packets++;
+	world.packets->out_packets += !world.held;
 	return SSH_OK;
 }
 
