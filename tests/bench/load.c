@@ -140,6 +140,11 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static double took_us(const struct load *l, size_t i)
+{
+	return (double)l->took[i] / 1e3;
+}
+
 void load_report(const struct load *l)
 {
 	size_t n = l->count < TOOK_MAX ? l->count : TOOK_MAX;
@@ -149,8 +154,8 @@ void load_report(const struct load *l)
 	       (unsigned long long)l->bytes);
 	if (l->took[0] && n > 0) {
 		qsort(l->took, n, sizeof(*l->took), by_size);
-		printf("\"p50_us\": %.1f, \"p99_us\": %.1f, ", l->took[n / 2] / 1e3,
-		       l->took[n - 1 - n / 100] / 1e3);
+		printf("\"p50_us\": %.1f, \"p99_us\": %.1f, ", took_us(l, n / 2),
+		       took_us(l, n - 1 - n / 100));
 	}
 	printf("\"client_cpu\": %.9f, \"server_cpu\": %.9f, \"own_cpu\": %.9f}\n", l->client_cpu,
 	       l->server_cpu, l->own_cpu);

@@ -84,8 +84,8 @@ void rows_beside(struct load *l, bool up);
  * then each must answer another one. */
 void rows_idle(struct load *l);
 
-/* From the start of argv, which listens on port, to the answer to a first request, which argv is
- * then ended after. */
+/* From the start of argv, which listens on port, to the answer to a first request; then argv is
+ * killed. */
 void rows_setup(struct load *l, char **argv);
 
 void load_die(const char *what) __attribute__((noreturn));

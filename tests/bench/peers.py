@@ -168,7 +168,8 @@ def spiped(scene, endpoint):
 
 def sshipc(scene, endpoint):
     server = scene.server({"bench": f"127.0.0.1:{endpoint}"}, args=["-f", scene.write("bench.conf", LIMITS, 0o644)])
-    return Peer("sshipc", first_line([CLIENT, "--version"]), server, server.port,
+    version = first_line([CLIENT, "--version"]).removeprefix("sshipc-client ") + ", " + first_line([CLIENT, "--version"], "libssh")
+    return Peer("sshipc", version, server, server.port,
                 lambda local, port: [*scene.client_argv(server, str(local))[:-1], f"127.0.0.1:{port}"])
 
 

@@ -89,8 +89,9 @@ def markdown(results):
     for text, higher, metrics in LINES:
         if any(m in values for m in metrics):
             rows.append([text, *(cells(values, metrics, p) for p in peers), ratios(values, metrics, higher), ratios(values, metrics, higher, SSH)])
-    told = [f"Medians of {results['rounds']} rounds, in each of which every row was measured of all in turn; {results['machine']}. The last two columns: "
-            "how many times as good sshipc is as the best encrypted peer, and as the better of OpenSSH's two; below 1 it loses.", ""]
+    rounds = "one round" if results["rounds"] == 1 else f"medians of {results['rounds']} rounds"
+    told = [f"Measured on {results['machine']}; {rounds}, in each of which every row was measured of all peers in turn. The last two columns: how many "
+            "times as good sshipc is as the best encrypted peer, and as the better of OpenSSH's two; below 1 it loses.", ""]
     versions = [f"{p}: {v}" for p, v in results["versions"].items() if p not in ("direct", "OpenSSH gcm")]
     return "\n".join([*told, *("| " + " | ".join(row) + " |" for row in rows), "", "; ".join(versions) + ".", ""])
 

@@ -23,7 +23,6 @@
 #define AT_ONCE	  64
 #define WAIT_MS	  10 /* the longest time without a look at the clock */
 #define TRY_AGAIN (MS / 5)
-#define GRACE	  (5000 * MS) /* from SIGTERM to SIGKILL */
 
 struct slot {
 	int fd;
@@ -262,17 +261,6 @@ static pid_t start(char **argv)
 	return child;
 }
 
-static void end(pid_t child)
-{
-	uint64_t deadline = load_now() + GRACE;
-
-	for (kill(child, SIGTERM); waitpid(child, NULL, WNOHANG) == 0;) {
-		if (load_now() > deadline)
-			kill(child, SIGKILL);
-		nanosleep(&(struct timespec){0, (long)TRY_AGAIN}, NULL);
-	}
-}
-
 /* True once a connection was made and had its answer: a listener may be there before its tunnel. */
 static bool first_answer(int port)
 {
@@ -299,6 +287,7 @@ void rows_setup(struct load *l, char **argv)
 	}
 	l->ended = load_now();
 	l->count = 1;
-	end(child);
+	kill(child, SIGKILL); /* some take their time to end in order */
+	waitpid(child, NULL, 0);
 	load_report(l);
 }
