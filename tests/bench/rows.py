@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -96,7 +97,7 @@ class Tunnel:
         return trees(self.roots)
 
     def end(self):
-        self.client.end()
+        self.client.end(signal.SIGKILL)  # some take their time to end in order
         settle(self.servers())
 
 
