@@ -50,8 +50,9 @@
  *   sshipc-server/session
  *     session_on_gssapi     GSSAPI reads keytabs and looks up names before a login
  *     on_message            an unclaimed message is queued without bound
- *     open_channel          a message is freed after its callback, so an open is answered in
- *                           it; a maximum packet size of 10 is refused
+ *     open_channel          a message is freed after its callback, unless it is kept
+ *                           (unanswered.h); a maximum packet size of 10 is refused
+ *     note_answer           a message of the monitor may come in the middle of a packet
  *     streamlocal.h         the path of a direct-streamlocal is not told
  *     unanswered.h          some logins and opens get neither a callback nor an answer
  *     sigcalls.h            signatures are verified before anyone is asked, with any key

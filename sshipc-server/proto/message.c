@@ -251,8 +251,9 @@ static size_t collect_fds(struct message *m, struct msghdr *msg)
 	return n;
 }
 
-int message_recv(int sock, struct message *m, enum message_way way)
+int message_recv(int sock, struct message *m, int way)
 {
+	const int flags = MSG_CMSG_CLOEXEC | (way & MESSAGE_AT_ONCE ? MSG_DONTWAIT : 0);
 	union control control;
 	struct iovec iov = {.iov_base = m, .iov_len = offsetof(struct message, fds)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -268,12 +269,12 @@ int message_recv(int sock, struct message *m, enum message_way way)
 		msg.msg_controllen = sizeof(control);
 	}
 	do
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &msg, flags);
 	while (n < 0 && errno == EINTR);
 	/* ECONNRESET is reported once, before the last message of a peer that died without reading
 	 * ours. */
 	if (n < 0 && errno == ECONNRESET)
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &msg, flags);
 	if (n < 0)
 		return -1;
 	fds = collect_fds(m, &msg);

@@ -9,8 +9,9 @@
  *
  * message.c has the table of who may send which to whom, in which state of a session, with how many
  * descriptors.  message_send and message_recv hold a message to it; what it may say beyond that is
- * checked by who receives it.  A session asks one question at a time and waits for its answer; END,
- * CHECK, and the second answer to a PENDING, come at any time.
+ * checked by who receives it.  A session asks one question at a time and waits for its answer, but
+ * several OPENs at once, which are answered in any order; END, CHECK, and the second answer to a
+ * PENDING, come at any time.
  *
  * What a session does against the table, or with a wrong value in a field, ends it
  * (monitor/conn.c).
@@ -358,6 +359,7 @@ enum message_way {
 	MESSAGE_TO_SPAWNER = 8,
 	MESSAGE_OF_DIALLER = 16,
 	MESSAGE_TO_DIALLER = 32,
+	MESSAGE_AT_ONCE = 64, /* with one of these: EAGAIN, also on a socket that would block */
 };
 
 /* When, in a session. */
@@ -387,10 +389,11 @@ size_t message_size(const void *message);
  * message_size is 0. */
 int message_send(int sock, const void *message, const int *fds);
 
-/* Receives one.  1; 0 at the end; -1 with errno: EAGAIN; EBADMSG: it is longer than any, or its
- * descriptors found no room; EPROTO: the table has none that comes this way and has this form.  Its
- * type, as it came, can be read then.  What came with it is closed. */
-int message_recv(int sock, struct message *m, enum message_way way);
+/* Receives one that comes this way (enum message_way).  1; 0 at the end; -1 with errno: EAGAIN;
+ * EBADMSG: it is longer than any, or its descriptors found no room; EPROTO: the table has none that
+ * comes this way and has this form.  Its type, as it came, can be read then.  What came with it is
+ * closed. */
+int message_recv(int sock, struct message *m, int way);
 
 int message_take_fd(struct message *m, size_t i); /* the caller's from now on */
 void message_close_fds(struct message *m);

@@ -9,9 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { MONITOR_MS = 5000 }; /* to wait for an answer before the monitor counts as lost */
-
-static void lose(struct broker *b)
+void broker_lose(struct broker *b)
 {
 	b->gone = true;
 	b->lost(b->arg);
@@ -20,7 +18,7 @@ static void lose(struct broker *b)
 void broker_tell(struct broker *b, const void *message)
 {
 	if (!b->gone && message_send(b->fd, message, NULL) != 0)
-		lose(b);
+		broker_lose(b);
 }
 
 void broker_note(struct broker *b, int priority, const char *text)
@@ -31,24 +29,42 @@ void broker_note(struct broker *b, int priority, const char *text)
 	broker_tell(b, &note);
 }
 
-/* 1; 0 when no message came in time; -1 when the monitor has closed the pair. */
-static int receive(struct broker *b, int timeout_ms)
+/* 1; 0 when none has arrived; -1 when the monitor has closed the pair, or broke the protocol. */
+static int receive(struct broker *b)
+{
+	const int rc = message_recv(b->fd, &b->in, MESSAGE_TO_SESSION | MESSAGE_AT_ONCE);
+
+	if (rc == 1 && message_allowed(b->in.head.type, b->state))
+		return 1;
+	if (rc < 0 && errno == EAGAIN)
+		return 0;
+	if (rc == 1)
+		message_close_fds(&b->in);
+	broker_lose(b);
+	return -1;
+}
+
+/* Receives the next message, or loses the monitor: true, or false. */
+static bool await(struct broker *b)
 {
 	struct pollfd p = {.fd = b->fd, .events = POLLIN};
 	int rc;
 
+	if (b->gone || b->ended)
+		return false;
 	do
-		rc = poll(&p, 1, timeout_ms);
+		rc = poll(&p, 1, BROKER_MS);
 	while (rc < 0 && errno == EINTR);
-	if (rc == 0)
-		return 0;
-	rc = rc > 0 ? message_recv(b->fd, &b->in, MESSAGE_TO_SESSION) : -1;
-	if (rc == 1 && message_allowed(b->in.head.type, b->state))
-		return 1;
-	if (rc == 1)
-		message_close_fds(&b->in);
-	lose(b);
-	return -1;
+	if (rc > 0 && (rc = receive(b)) != 0)
+		return rc == 1;
+	broker_lose(b);
+	return false;
+}
+
+static void hand_on(struct broker *b)
+{
+	b->late(b->arg, &b->in);
+	message_close_fds(&b->in);
 }
 
 bool broker_ask(struct broker *b, const void *question)
@@ -56,25 +72,29 @@ bool broker_ask(struct broker *b, const void *question)
 	const struct message_head *asked = question;
 
 	broker_tell(b, question);
-	while (!b->gone && !b->ended) {
-		const int rc = receive(b, MONITOR_MS);
-
-		if (rc == 0)
-			lose(b);
-		if (rc != 1)
-			return false;
+	while (await(b)) {
 		if (message_answers(b->in.head.type) == asked->type && b->in.head.id == asked->id)
 			return true;
-		b->late(b->arg, &b->in);
-		message_close_fds(&b->in);
+		hand_on(b);
 	}
 	return false;
 }
 
+bool broker_wait(struct broker *b)
+{
+	if (!await(b))
+		return false;
+	hand_on(b);
+	return true;
+}
+
+/* The socket is watched level-triggered: a message that is left here causes the next event. */
 void broker_poll(struct broker *b)
 {
-	while (!b->ended && !b->gone && receive(b, 0) == 1) {
-		b->late(b->arg, &b->in);
-		message_close_fds(&b->in);
+	bool more = true;
+
+	while (more && !b->ended && !b->gone && receive(b) == 1) {
+		hand_on(b);
+		more = b->asked > 0;
 	}
 }

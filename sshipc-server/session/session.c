@@ -24,6 +24,7 @@
 enum {
 	MIN_MAX_PACKET = 1024, /* libssh 0.10 hangs for ever at 10 */
 	STATS_SECONDS = 2,     /* at least, between two STATS */
+	ASKED_MAX = 16,	       /* opens that the monitor is asked for at once */
 	SPARE_MEMORY = 64,     /* MiB beside the data held; a new process uses 13 */
 	HELD_TIMES = 4,	       /* held data uses up to two and a half times its size; buffers of
 				  enlarged windows keep as much as is held */
@@ -46,6 +47,22 @@ struct chan *session_chan(const struct session *s, uint32_t id)
 	return c && c->id == id ? c : NULL;
 }
 
+/* The answer to an open.  Trap: libssh may be in the middle of a packet, as where it has the
+ * monitor sign, so nothing is sent here: the next pass tells the client. */
+static void note_answer(struct session *s, struct chan *c, struct message *m)
+{
+	if (!c->answer) {
+		TAILQ_INSERT_TAIL(&s->answered, c, entry);
+		s->broker.asked--;
+		s->heard = loop_ms();
+	}
+	c->answer = m->head.type;
+	c->pending |= c->answer == MESSAGE_PENDING;
+	c->fd = message_take_fd(m, 0); /* none but with OPENED */
+	c->one_way = c->answer == MESSAGE_OPENED && m->opened.one_way;
+	sshloop_kick(s->loop);
+}
+
 static void on_late(void *arg, struct message *m)
 {
 	struct session *s = arg;
@@ -63,7 +80,9 @@ static void on_late(void *arg, struct message *m)
 		return;
 	}
 	c = session_chan(s, m->head.id);
-	if (type == MESSAGE_OPENED && c)
+	if (c && c->open)
+		note_answer(s, c, m);
+	else if (type == MESSAGE_OPENED && c)
 		relay_attach(c->relay, message_take_fd(m, 0), m->opened.one_way);
 	else if (type == MESSAGE_REFUSED && c)
 		relay_abort(c->relay);
@@ -85,20 +104,41 @@ static void on_broker(evutil_socket_t fd, short what, void *arg)
 	sshloop_kick(s->loop);
 }
 
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	const uint64_t since = loop_ms() - s->heard;
+
+	if (s->broker.asked > 0 && since >= BROKER_MS)
+		broker_lose(&s->broker);
+	else if (s->broker.asked > 0)
+		loop_after(s->silence, BROKER_MS - since);
+}
+
 /* ---- channels ---- */
 
-static void on_relay_done(void *arg, const struct relay_stats *stats)
+static void tell_closed(struct chan *c, const struct relay_stats *stats)
 {
-	struct chan *c = arg;
-	struct session *s = c->s;
 	const struct message_closed m = {
 	    {MESSAGE_CLOSED, c->id}, stats->to_socket, stats->from_socket, stats->end};
 
-	broker_tell(&s->broker, &m);
+	broker_tell(&c->s->broker, &m);
+}
+
+static void release(struct chan *c)
+{
+	struct session *s = c->s;
+
 	s->slots[c->id & 0xffff] = NULL;
 	if ((c->id & 0xffff) != s->max)
 		s->free_slots[s->n_free++] = c->id & 0xffff;
 	free(c);
+}
+
+static void on_relay_done(void *arg, const struct relay_stats *stats)
+{
+	tell_closed(arg, stats);
+	release(arg);
 }
 
 static void tell_limit(struct session *s, enum session_limit which)
@@ -126,16 +166,59 @@ static bool pick_slot(const struct session *s, const char *host, uint32_t *slot)
 	return true;
 }
 
-/* 0 when the channel was confirmed; 1 makes libssh refuse it.  Trap: libssh frees the message when
- * the callback returns, so the open is answered in here, however long the monitor takes. */
+/* Answers the client as the monitor has answered. */
+static void answer(struct session *s, struct chan *c)
+{
+	static const struct relay_stats none = {.end = RELAY_END_NO_SOCKET};
+	ssh_message message = c->open;
+	ssh_channel channel;
+
+	TAILQ_REMOVE(&s->answered, c, entry);
+	c->open = NULL;
+	if (c->answer == MESSAGE_REFUSED) {
+		ssh_message_reply_default(message);
+		if (c->pending) /* REFUSED came before the client was told of PENDING */
+			tell_closed(c, &none);
+		release(c);
+		return;
+	}
+	channel = alloc_or_abort(ssh_message_channel_request_open_reply_accept(message));
+	c->relay = relay_new(s->relays, channel, on_relay_done, c);
+	if (c->fd >= 0)
+		relay_attach(c->relay, c->fd, c->one_way);
+}
+
+static void answer_opens(struct session *s)
+{
+	struct chan *c;
+
+	while ((c = TAILQ_FIRST(&s->answered))) {
+		ssh_message message = c->open;
+
+		answer(s, c);
+		unanswered_claim();
+		ssh_message_free(message);
+	}
+}
+
+static void ask(struct session *s, struct chan *c, const struct message_open *m)
+{
+	if (s->broker.asked++ == 0)
+		s->heard = loop_ms();
+	if (!event_pending(s->silence, EV_TIMEOUT, NULL))
+		loop_after(s->silence, BROKER_MS);
+	s->slots[c->id & 0xffff] = c;
+	s->n_free -= (c->id & 0xffff) != s->max;
+	broker_tell(&s->broker, m);
+}
+
+/* 0 when the channel was, or will be answered; 1 makes libssh refuse it.  Trap: libssh frees the
+ * message when the callback returns, unless it can be kept. */
 static int open_channel(struct session *s, ssh_message message, struct message_open *m,
 			uint32_t max_packet)
 {
 	struct chan *c;
-	ssh_channel channel;
 	uint32_t slot;
-	bool one_way;
-	int fd;
 
 	if (!s->authorized || s->broker.ended || s->closing)
 		return 1;
@@ -153,19 +236,16 @@ static int open_channel(struct session *s, ssh_message message, struct message_o
 	}
 	s->generation = s->generation % 0xffff + 1; /* an id is never 0 */
 	m->head.id = s->generation << 16 | slot;
-	if (!broker_ask(&s->broker, m) || s->broker.in.head.type == MESSAGE_REFUSED)
-		return 1;
-	fd = message_take_fd(&s->broker.in, 0); /* none with PENDING */
-	one_way = s->broker.in.opened.one_way;
-	channel = alloc_or_abort(ssh_message_channel_request_open_reply_accept(message));
 	c = xcalloc(1, sizeof(*c));
-	c->s = s;
-	c->id = m->head.id;
-	c->relay = relay_new(s->relays, channel, on_relay_done, c);
-	s->n_free -= slot != s->max;
-	s->slots[slot] = c;
-	if (fd >= 0)
-		relay_attach(c->relay, fd, one_way);
+	*c = (struct chan){.s = s, .id = m->head.id, .open = message, .fd = -1};
+	ask(s, c, m);
+	if (s->setup->keeps)
+		unanswered_keep(message);
+	while ((s->broker.asked > ASKED_MAX || (!s->setup->keeps && !c->answer)) &&
+	       broker_wait(&s->broker))
+		;
+	if (!s->setup->keeps && c->answer)
+		answer(s, c);
 	return 0;
 }
 
@@ -271,6 +351,7 @@ static void on_pass(void *arg)
 
 	if (!s->authorized && sshloop_bytes_in(s->loop) > SESSION_LOGIN_BYTES)
 		sshloop_fail(s->loop, "too much data before login");
+	answer_opens(s);
 	relays_pass(s->relays);
 	check_alive(s);
 	say_stats(s, false);
@@ -321,6 +402,8 @@ static int start(struct session *s, int ssh_fd)
 	s->relays =
 	    relays_new(s->base, s->loop, (size_t)s->setup->settings.max_held << 20, on_full, s);
 	loop_watch(s->base, s->broker.fd, EV_READ | EV_PERSIST, on_broker, s);
+	s->silence = loop_timer(s->base, on_silence, s);
+	TAILQ_INIT(&s->answered);
 	sshloop_start(s->loop);
 	return 0;
 }

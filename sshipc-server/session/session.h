@@ -17,10 +17,11 @@
  * A channel open.  For direct-tcpip libssh reports host and port; for
  * direct-streamlocal@openssh.com streamlocal.h reads the path, an absolute path of 1 to 107 bytes
  * without NUL, or nothing.  A maximum packet size below 1024 is refused.  With a free slot the
- * session sends OPEN and waits for the answer, since libssh frees the message when its callback
- * returns.  OPENED: the channel is confirmed and the socket attached to a relay.  PENDING: the
- * channel is confirmed and its data held; a later OPENED attaches the socket, a later REFUSED
- * aborts the channel.  When the relay has ended the session sends CLOSED, and the slot is free.
+ * session keeps libssh's message (unanswered.h), sends OPEN and goes on; up to 16 opens are under
+ * way, then it waits for an answer, as it does for each open where messages cannot be kept.
+ * OPENED: the channel is confirmed and the socket attached to a relay.  PENDING: the channel is
+ * confirmed and its data held; a later OPENED attaches the socket, a later REFUSED aborts the
+ * channel.  When the relay has ended the session sends CLOSED, and the slot is free.
  */
 #include <libssh/server.h>
 #include <stdbool.h>
@@ -33,6 +34,7 @@
 struct session_setup {
 	ssh_bind bind;		       /* host keys and algorithms */
 	bool streamlocal;	       /* the path can be read, see selftest.h */
+	bool keeps;		       /* messages can be kept, see unanswered.h */
 	bool proof;		       /* the monitor signs, and checks logins */
 	struct message_setup settings; /* max_channels: the largest of any key; RLIMIT_NOFILE holds
 					  the session to it */

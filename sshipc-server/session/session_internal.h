@@ -7,6 +7,7 @@
  */
 #include <event2/event.h>
 #include <libssh/callbacks.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include "broker.h"
@@ -19,7 +20,13 @@ struct session;
 struct chan {
 	uint32_t id; /* generation << 16 | slot */
 	struct session *s;
-	struct relay *relay;
+	struct relay *relay; /* NULL until the open is answered */
+	ssh_message open;    /* its CHANNEL_OPEN, until then */
+	TAILQ_ENTRY(chan) entry;
+	enum message_type answer; /* of the monitor; 0: none yet */
+	bool pending;		  /* there was PENDING, among them */
+	bool one_way;
+	int fd; /* of the answer; -1: none */
 };
 
 struct session {
@@ -36,7 +43,10 @@ struct session {
 	size_t n_first;
 	char end_reason[256]; /* from the monitor's END */
 	char dead_why[256];
-	struct chan **slots; /* max_channels of them, and one for .status */
+	struct chan **slots;	     /* max_channels of them, and one for .status */
+	TAILQ_HEAD(, chan) answered; /* whose answer the client has not been told */
+	struct event *silence;	     /* while broker.asked is not 0 */
+	uint64_t heard; /* when the first of those asked, or the monitor last answered */
 	uint32_t *free_slots, n_free, max, generation;
 	struct relay_stats said; /* the last STATS sent, and when */
 	time_t said_at;

@@ -80,6 +80,7 @@ static void prepare(void)
 	if (!test.works)
 		die("the self-test of libssh failed: no session could be made with this version");
 	sp.session.streamlocal = test.streamlocal;
+	sp.session.keeps = test.answers;
 	sp.session.proof = test.proof;
 	sp.session.parent = getpid();
 	sp.session.bind = ssh_bind_new();

@@ -25,6 +25,7 @@ static struct {
 	unanswered_hook *hook;
 	void *arg;
 	bool answered, seen;
+	ssh_message kept; /* not to be freed by libssh */
 	/* What libssh reads next of a login by public key (RFC 4252 section 7), after the name of
 	 * the method.  A string is read in two steps: its length, then its bytes. */
 	enum { NOTHING, FLAG, NAME_LENGTH, NAME, BLOB_LENGTH, BLOB } next;
@@ -42,6 +43,11 @@ void unanswered_set_hook(unanswered_hook *hook, void *arg)
 void unanswered_claim(void)
 {
 	now.answered = true;
+}
+
+void unanswered_keep(ssh_message message)
+{
+	now.kept = message;
 }
 
 const struct unanswered_login *unanswered_current(void)
@@ -125,5 +131,7 @@ void ssh_message_free(ssh_message message)
 	now.answered = false;
 	now.next = NOTHING;
 	memset(&now.login, 0, sizeof(now.login));
-	real(message);
+	if (message != now.kept)
+		real(message);
+	now.kept = NULL;
 }

@@ -34,6 +34,10 @@ void unanswered_set_hook(unanswered_hook *hook, void *arg);
 /* To be called in each callback of libssh for a message: marks it as one that gets an answer. */
 void unanswered_claim(void);
 
+/* To be called in the callback for this message: libssh does not free it after the callback.  It is
+ * the caller's to answer and to free.  Works if unanswered_seen() does. */
+void unanswered_keep(ssh_message message);
+
 /* The login by public key whose libssh callback is running. */
 const struct unanswered_login *unanswered_current(void);
 
