@@ -14,6 +14,13 @@
  * and tried again, except with exit_on_refusal; with listeners, so is at any time a refusal that an
  * sshipc-server calls temporary (max-sessions, valid).
  *
+ * From the connect to the first answer of an endpoint there are seven round trips, which a long
+ * path makes the time of a start: TCP; the banners and then the KEXINITs, half a trip each, as
+ * libssh sends its KEXINIT when it has the peer's banner; the key exchange; the service
+ * "ssh-userauth", which it requests with its NEWKEYS; the login, signed without a query; the opens,
+ * which are sent together with that of .status; and the data, which need the number of the server's
+ * channel.
+ *
  * A new local connection ends the pause, once a second, and restarts a connect that has hung for 3
  * s, unless a local connection started it: the kernel repeats a SYN after ever longer times.
  * Neither happens after the host key or our key was refused, since the server may penalise us for
