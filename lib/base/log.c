@@ -29,6 +29,8 @@ static struct {
 	int threshold;
 	bool journal;
 	int syslog;    /* socket of the syslog sink; -1: not connected */
+	time_t second; /* the last one that was formatted, and its text */
+	char at[LOG_TIME];
 	unsigned lost; /* lines dropped because the reader was too slow */
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
@@ -76,6 +78,13 @@ static size_t escape(char *out, size_t size, const void *text, size_t len, enum 
 		const bool quoted = how != CLEAN && (s[i] == '"' || s[i] == '\\');
 		char piece[8] = "";
 
+		if (plain && !quoted && whole == 1 && size - used > 1) { /* nearly all */
+			n = 1;
+			out[used++] = (char)s[i];
+			out[used] = '\0';
+			mark = used + sizeof("...") <= size ? used : mark;
+			continue;
+		}
 		n = plain || (how == JSON && whole) ? whole : 1;
 		if (plain && !quoted)
 			memcpy(piece, s + i, n);
@@ -147,6 +156,7 @@ void log_init(const char *program, enum log_sink sink, int threshold)
 	state.sink = sink;
 	state.threshold = threshold;
 	state.journal = stderr_is_journal();
+	state.second = 0;
 	tzset(); /* reads /etc/localtime, which a confined process cannot */
 	if (sink == LOG_SINK_SYSLOG && !connect_syslog()) {
 		state.sink = LOG_SINK_STDERR;
@@ -224,16 +234,21 @@ static bool send_syslog(int priority, const char *text)
 }
 
 /* "2026-11-29T14:41:05+01:00" (RFC 3339, whose colon in the offset strftime does not write). */
-static const char *local_time(char at[LOG_TIME])
+static const char *local_time(void)
 {
 	const time_t now = time(NULL);
+	unsigned minutes;
 	struct tm tm;
-	const size_t n = strftime(at, LOG_TIME, "%FT%T", localtime_r(&now, &tm));
-	const unsigned minutes = (unsigned)labs(tm.tm_gmtoff) / 60;
+	size_t n;
 
-	snprintf(at + n, LOG_TIME - n, "%c%02u:%02u", tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60,
-		 minutes % 60);
-	return at;
+	if (now == state.second) /* formatting it takes as long as the rest of a line */
+		return state.at;
+	state.second = now;
+	n = strftime(state.at, LOG_TIME, "%FT%T", localtime_r(&now, &tm));
+	minutes = (unsigned)labs(tm.tm_gmtoff) / 60;
+	snprintf(state.at + n, LOG_TIME - n, "%c%02u:%02u", tm.tm_gmtoff < 0 ? '-' : '+',
+		 minutes / 60, minutes % 60);
+	return state.at;
 }
 
 /* False: the line would block, and a reader that is slow or stopped must not stop us.  A pipe or
@@ -243,7 +258,7 @@ static bool write_stderr(int priority, const char *event, const struct log_field
 			 const char *text)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-	char line[LINE_MAX], at[LOG_TIME];
+	char line[LINE_MAX];
 	int n = 0;
 
 	if (poll(&room, 1, 0) == 0)
@@ -254,7 +269,7 @@ static bool write_stderr(int priority, const char *event, const struct log_field
 		n += format_json(line + n, sizeof(line) - (size_t)n, priority, event, fields, text);
 	else
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
-			      state.journal ? "" : local_time(at), state.journal ? "" : " ",
+			      state.journal ? "" : local_time(), state.journal ? "" : " ",
 			      state.program, text);
 	/* A write that fails, as on a full disk, cannot be reported anywhere. */
 	return write(STDERR_FILENO, line, (size_t)n) != 0;

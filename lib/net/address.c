@@ -12,7 +12,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +215,10 @@ const char *address_format_host(const struct address *a, char *buf, size_t size)
 {
 	if (address_is_unix(a))
 		return format_unix(a, buf, size);
+	/* getnameinfo is slow: it is for the scope of an IPv6 address. */
+	if (a->sa.ss_family == AF_INET &&
+	    inet_ntop(AF_INET, &IN4(a)->sin_addr, buf, (socklen_t)size))
+		return buf;
 	if (a->sa.ss_family == AF_UNSPEC ||
 	    getnameinfo((const struct sockaddr *)&a->sa, a->len, buf, (socklen_t)size, NULL, 0,
 			NI_NUMERICHOST))
@@ -298,18 +301,23 @@ void address_set_port(struct address *a, uint16_t port)
 		IN4(a)->sin_port = htons(port);
 }
 
-void address_tune(int fd)
+static void tune_tcp(int fd)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	const int on = 1;
-	int domain = AF_UNSPEC;
-	socklen_t len = sizeof(domain);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain == AF_UNIX)
-		return;
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void address_tune(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain != AF_UNIX)
+		tune_tcp(fd);
 }
 
 int address_accept(int sock, struct address *peer, bool *starved)
@@ -346,26 +354,26 @@ static int bind_source(int fd, const struct address *from)
 
 int address_connect(const struct address *a, const struct address *from, bool *pending)
 {
-	struct pollfd p = {.events = POLLOUT};
+	const struct sockaddr *to = (const struct sockaddr *)&a->sa;
+	const int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int e;
 
 	*pending = false;
-	p.fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (p.fd < 0)
+	if (fd < 0)
 		return -1;
-	address_tune(p.fd);
-	e = from ? bind_source(p.fd, from) : 0;
+	if (!address_is_unix(a))
+		tune_tcp(fd);
+	e = from ? bind_source(fd, from) : 0;
 	if (e == 0)
-		e = connect(p.fd, (const struct sockaddr *)&a->sa, a->len) < 0 ? errno : 0;
-	if (e == EINPROGRESS) {
-		/* Linux never finishes a TCP connect within the call, not even on loopback, where
-		 * it is over by now. */
-		*pending = poll(&p, 1, 0) == 0;
-		e = *pending ? 0 : address_connect_result(p.fd);
-	}
-	if (e == 0)
-		return p.fd;
-	close(p.fd);
+		e = connect(fd, to, a->len) < 0 ? errno : 0;
+	/* Linux never finishes a TCP connect within the call, not even on loopback, where it is
+	 * over by now: a second call tells the result, or EALREADY. */
+	if (e == EINPROGRESS)
+		e = connect(fd, to, a->len) < 0 ? errno : 0;
+	*pending = e == EALREADY;
+	if (e == 0 || *pending)
+		return fd;
+	close(fd);
 	errno = e;
 	return -1;
 }

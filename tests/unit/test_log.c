@@ -209,6 +209,15 @@ Test(log, local_time)
 	expect_matches(
 	    "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9][+]05:30 p: "
 	    "a\n$");
+
+	/* The text of a second is kept, but not over a change of the zone. */
+	setenv("TZ", "Elsewhere03", 1);
+	capture_start();
+	log_init("p", LOG_SINK_STDERR, LOG_INFO);
+	log_msg(LOG_INFO, "b");
+	log_msg(LOG_INFO, "c");
+	capture_end();
+	expect_matches("^20[^ ]+-03:00 p: b\n20[^ ]+-03:00 p: c\n$");
 }
 
 Test(log, journal_priority)
