@@ -44,6 +44,7 @@ void relay_move(struct relay *r, enum place place)
 {
 	if (r->place != IDLE)
 		TAILQ_REMOVE(&r->rs->queues[r->place], r, queue);
+	r->rs->blocked += (place == BLOCKED) - (size_t)(r->place == BLOCKED);
 	r->place = place;
 	if (r->place != IDLE)
 		TAILQ_INSERT_TAIL(&r->rs->queues[r->place], r, queue);

@@ -71,6 +71,10 @@ struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
 	struct relay_list all, queues[PLACES];
+	size_t blocked,
+	    unseen;	     /* relays in BLOCKED; those still to be looked at since bytes_then */
+	uint64_t bytes_then; /* received by the session when unseen was set */
+	time_t expired_at;   /* when EXPIRING was last looked at */
 	size_t held, limit;
 	size_t claims; /* of all windows, beyond libssh's own */
 	struct relay_stats total;

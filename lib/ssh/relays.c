@@ -13,6 +13,7 @@
 enum {
 	EXPIRE_SECONDS = 60, /* for a socket to accept the bytes that a closed channel left */
 	TURNS = 4,	     /* writes in one pass, then the loop serves its other descriptors */
+	LOOKS = 64,	     /* blocked channels that one pass looks at */
 };
 
 static void serve(struct relay *r, bool turn)
@@ -31,17 +32,46 @@ static void serve(struct relay *r, bool turn)
 		relay_move(r, next);
 }
 
+/* libssh 0.10 has no callback for a window that opens.  After packets each blocked channel is
+ * looked at, but not all in one pass: thousands of them must not slow down the others. */
+static void unblock(struct relays *rs)
+{
+	const uint64_t bytes = sshloop_bytes_in(rs->loop);
+	struct relay *r;
+
+	if (bytes != rs->bytes_then)
+		rs->unseen = rs->blocked;
+	rs->bytes_then = bytes;
+	for (int i = 0; i < LOOKS && rs->unseen > 0; i++) {
+		r = TAILQ_FIRST(&rs->queues[BLOCKED]);
+		rs->unseen = r ? rs->unseen - 1 : 0;
+		if (r)
+			relay_move(r, ssh_channel_window_size(r->channel) > 0 ? READY : BLOCKED);
+	}
+	if (rs->unseen > 0)
+		sshloop_yield(rs->loop);
+}
+
+/* Looks at each that waits once a second. */
+static void expire(struct relays *rs)
+{
+	const time_t now = TAILQ_EMPTY(&rs->queues[EXPIRING]) ? rs->expired_at : loop_seconds();
+	struct relay *r, *next;
+
+	for (r = now == rs->expired_at ? NULL : TAILQ_FIRST(&rs->queues[EXPIRING]); r; r = next) {
+		next = TAILQ_NEXT(r, queue);
+		if (now - r->closed_at > EXPIRE_SECONDS)
+			relay_abort(r);
+	}
+	rs->expired_at = now;
+}
+
 void relays_pass(struct relays *rs)
 {
-	struct relay *r, *next;
+	struct relay *r;
 	int turns = 0;
 
-	/* libssh 0.10 has no callback for a window that opens. */
-	for (r = TAILQ_FIRST(&rs->queues[BLOCKED]); r; r = next) {
-		next = TAILQ_NEXT(r, queue);
-		if (ssh_channel_window_size(r->channel) > 0 || !relay_wants_read(r))
-			relay_move(r, READY);
-	}
+	unblock(rs);
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
@@ -51,11 +81,7 @@ void relays_pass(struct relays *rs)
 		}
 		serve(r, true);
 	}
-	for (r = TAILQ_FIRST(&rs->queues[EXPIRING]); r; r = next) {
-		next = TAILQ_NEXT(r, queue);
-		if (loop_seconds() - r->closed_at > EXPIRE_SECONDS)
-			relay_abort(r);
-	}
+	expire(rs);
 }
 
 struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t limit,

@@ -16,7 +16,7 @@
 #include "loop.h"
 #include "relay_internal.h"
 
-enum { CHUNK = 100, BULK = 3, WINDOW_MAX = 2 * 1024 * 1024, SLACK = 64 * 1024 };
+enum { CHUNK = 100, BULK = 3, MANY = 500, WINDOW_MAX = 2 * 1024 * 1024, SLACK = 64 * 1024 };
 
 static struct {
 	int channel; /* its address stands for the channel */
@@ -24,7 +24,7 @@ static struct {
 	size_t turns, window;
 	int far;
 	struct relay *relay;
-} of[BULK];
+} of[MANY];
 
 static struct event_base *base;
 static const char *failed;
@@ -32,6 +32,8 @@ static bool paused;
 static unsigned round_trip;
 static int version = SSH_VERSION_INT(0, 10, 6);
 static uint32_t asked, came; /* bytes, by a read */
+static uint64_t bytes_in;
+static size_t looks, yields; /* at windows; for another pass */
 static size_t fds_before;
 static char said[64]; /* what was done with channels */
 static enum relay_end ended;
@@ -45,9 +47,9 @@ static size_t number(ssh_channel channel)
 {
 	size_t i = 0;
 
-	while (i < BULK && (void *)channel != &of[i].channel)
+	while (i < MANY && (void *)channel != &of[i].channel)
 		i++;
-	cr_assert_lt(i, BULK);
+	cr_assert_lt(i, MANY);
 	return i;
 }
 
@@ -55,6 +57,7 @@ static size_t number(ssh_channel channel)
 
 uint32_t ssh_channel_window_size(ssh_channel channel)
 {
+	looks++;
 	return (uint32_t)of[number(channel)].window;
 }
 
@@ -124,6 +127,12 @@ void sshloop_kick(struct sshloop *l)
 
 void sshloop_yield(struct sshloop *l)
 {
+	yields++;
+}
+
+uint64_t sshloop_bytes_in(const struct sshloop *l)
+{
+	return bytes_in;
 }
 
 bool sshloop_writable(struct sshloop *l)
@@ -188,7 +197,7 @@ static void end(struct relays *rs)
 {
 	relays_free(rs);
 	event_base_free(base);
-	for (size_t i = 0; i < BULK; i++)
+	for (size_t i = 0; i < MANY; i++)
 		if (of[i].far > 0)
 			close(of[i].far);
 	cr_expect_eq(count_fds(), fds_before, "descriptors leaked");
@@ -257,8 +266,40 @@ Test(relays, a_closed_window_gives_up_its_turn)
 	cr_expect_eq(of[0].turns, 0);
 	cr_expect_gt(of[1].turns, 4);
 	of[0].window = CHUNK;
+	bytes_in++;
 	relays_pass(rs);
 	cr_expect_gt(of[0].turns, 0, "a window that opened is not seen");
+	end(rs);
+}
+
+/* However many windows are closed, a pass looks at a few, and each is looked at in the end. */
+Test(relays, many_closed_windows_do_not_delay_a_pass)
+{
+	struct relays *rs = start();
+
+	for (size_t i = 0; i < MANY; i++) {
+		if (i >= BULK)
+			of[i].relay =
+			    relay_new(rs, (ssh_channel)(void *)&of[i].channel, on_done, NULL);
+		pour(i);
+		of[i].window = 0;
+	}
+	while (rs->blocked < MANY) /* libevent reports some at a time */
+		look(rs);
+	for (size_t opened = 0; opened < MANY; opened += MANY - 1) {
+		of[opened].window = CHUNK;
+		bytes_in++;
+		do {
+			looks = yields = 0;
+			relays_pass(rs);
+			cr_expect_lt(looks, MANY / 2);
+		} while (yields > 0);
+		cr_expect_eq(of[opened].turns, 1, "channel %zu", opened);
+		of[opened].window = 0;
+	}
+	looks = 0;
+	relays_pass(rs);
+	cr_expect_lt(looks, 3, "no packet has arrived");
 	end(rs);
 }
 
