@@ -294,7 +294,7 @@ Test(relays, many_closed_windows_do_not_delay_a_pass)
 			relays_pass(rs);
 			cr_expect_lt(looks, MANY / 2);
 		} while (yields > 0);
-		cr_expect_eq(of[opened].turns, 1, "channel %zu", opened);
+		cr_expect_gt(of[opened].turns, 0, "channel %zu", opened);
 		of[opened].window = 0;
 	}
 	looks = 0;
