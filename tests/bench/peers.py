@@ -73,7 +73,7 @@ def helper(scene, *args):
 
 def openssh(scene, endpoint, name="OpenSSH", options=()):
     binary = shutil.which("sshd", path=SYSTEM)
-    if not binary or not shutil.which("ssh"):
+    if not binary or not shutil.which("ssh") or pwd.getpwuid(os.geteuid()).pw_shell.endswith(("/nologin", "/false")):
         return None
     if AS_ROOT:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)

@@ -109,7 +109,7 @@ def svg(results):
            '<rect width="100%" height="100%" fill="white"/>',
            f'<text x="{left}" y="18">how many times as good as sshipc: right of the line sshipc loses (log scale, cut at 1/{2 ** most} and {2 ** most})</text>']
     for n, peer in enumerate(peers):
-        out.append(f'<circle cx="{left + 6 + 92 * n}" cy="36" r="5" fill="{COLOURS[peer]}"/><text x="{left + 15 + 92 * n}" y="40">{escape(peer)}</text>')
+        out.append(f'<circle cx="{left - 100 + 115 * n}" cy="36" r="5" fill="{COLOURS[peer]}"/><text x="{left - 91 + 115 * n}" y="40">{escape(peer)}</text>')
     for power in range(-most, most + 1):
         at, label = x(2.0 ** power), f"{2 ** power}" if power >= 0 else f"1/{2 ** -power}"
         out.append(f'<line x1="{at:.1f}" y1="{top - 10}" x2="{at:.1f}" y2="{height - 28}" stroke="{"#000" if power == 0 else "#ddd"}"/>'
@@ -140,7 +140,8 @@ def write(path, text):
 
 def write_all(results, paths):
     """paths: those of JSON, Markdown and SVG."""
-    write(paths[0], json.dumps(results, indent=1) + "\n")
+    text = json.dumps(results, indent=1)  # a list of figures on one line
+    write(paths[0], re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s+", " ", found.group()).replace("[ ", "[").replace(" ]", "]"), text) + "\n")
     write(paths[1], markdown(results))
     write(paths[2], svg(results))
 

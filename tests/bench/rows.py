@@ -2,6 +2,7 @@
 """The rows: what is measured of a peer, with bench-load.  Each function is one row and returns {metric: value}; report.py has the words."""
 import dataclasses
 import json
+import math
 import os
 import re
 import resource
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from harness import Client, check, dial, proc, wait_for
+from harness import Client, alive, check, dial, proc, wait_for
 from peers import LOAD, free_ports, helper
 
 GIB = 1 << 30
@@ -49,8 +50,9 @@ def trees(pids):
 
 
 def pss(pids):
-    """KiB of memory of their own, and their shares of what they share."""
-    return sum(int(kib) for p in pids for kib in re.findall(r"^Pss:\s+(\d+)", proc(p, "smaps_rollup"), re.M))
+    """KiB of memory of their own, and their shares of what they share; NaN if one may not be looked at."""
+    found = {p: re.search(r"^Pss:\s+(\d+)", proc(p, "smaps_rollup"), re.M) for p in pids}
+    return sum(int(f.group(1)) if f else math.nan for p, f in found.items() if f or alive(p))
 
 
 def cpu(pids):
@@ -202,7 +204,7 @@ def idle(bench, peer, count=0, name="idle", meanwhile=lambda tunnel: None):
         meanwhile(tunnel)
     alive = hold(tunnel, count, measure)
     tunnel.end()
-    return alive, {f"{name}_{side}": value for side, value in kib.items()}
+    return alive, {f"{name}_{side}": value for side, value in kib.items() if not math.isnan(value)}
 
 
 def idle_row(bench, peer):
@@ -244,7 +246,7 @@ def sessions(bench, peer):
     value = pss(running) / 1024 / len(running)
     for client in clients:
         client.end()
-    return {"session_pss": value}
+    return {} if math.isnan(value) else {"session_pss": value}
 
 
 # name -> (function, whether each round repeats it)
