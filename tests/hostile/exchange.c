@@ -53,6 +53,7 @@ void exchange_send_kexinit(struct peer *p)
 	put_u8(&p->kexinit, 0);
 	put_u32(&p->kexinit, 0);
 	peer_send(p, &p->kexinit);
+	p->exchanging = true;
 }
 
 bool exchange_hear_kexinit(struct peer *p)
@@ -177,6 +178,10 @@ bool exchange_newkeys(struct peer *p)
 	if (!peer_wait(p, &in, MSG_NEWKEYS, 0))
 		return false;
 	turn_key(&p->in, p->keys[1], p->strict);
+	p->exchanging = false;
+	packet_start(&out, MSG_REQUEST_FAILURE);
+	for (; p->owed > 0; p->owed--)
+		peer_emit(p, &out);
 	return true;
 }
 

@@ -72,6 +72,8 @@ struct peer {
 	char version[256];	 /* the server's */
 	struct packet kexinit, their_kexinit;
 	EVP_PKEY *secret; /* of the key exchange under way */
+	bool exchanging;  /* our KEXINIT is sent, our NEWKEYS not (RFC 4253 section 7.1) */
+	unsigned owed;	  /* answers to requests that came meanwhile */
 	uint8_t hash[32], session_id[32];
 	uint8_t keys[2][64]; /* derived: IV, key and MAC key; out, in */
 	bool has_id;

@@ -291,7 +291,9 @@ static void answer_request(struct peer *p, struct packet *packet)
 		err(1, "memory");
 	get_string(packet, &n);
 	packet_start(answer, MSG_REQUEST_FAILURE);
-	if (packet->pos < packet->len && packet->b[packet->pos])
+	if (packet->pos < packet->len && packet->b[packet->pos] && p->exchanging)
+		p->owed++;
+	else if (packet->pos < packet->len && packet->b[packet->pos])
 		peer_emit(p, answer);
 	free(answer);
 }
