@@ -82,6 +82,13 @@ static void claim(struct relay *r, size_t bytes)
 	r->claim = bytes;
 }
 
+/* Of n bytes at p, which come after so many others, those that are among the first 8. */
+static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n && others + i < 8; i++)
+		first[others + i] = (char)p[i];
+}
+
 /* ---- output: channel to socket ---- */
 
 /* Sends to the socket; returns the bytes sent, or -1 after the relay has failed. */
@@ -105,6 +112,7 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 		}
 		sent += (size_t)rc;
 	}
+	keep_first(r->stats.first_to, r->stats.to_socket, p, sent);
 	r->stats.to_socket += sent;
 	if (!r->one_way)
 		r->rs->total.to_socket += sent;
@@ -273,6 +281,7 @@ static size_t receive(struct relay *r, size_t want)
 	}
 	if (rc <= 0)
 		return 0;
+	keep_first(r->stats.first_from, r->stats.from_socket, r->rs->buf, (size_t)rc);
 	r->stats.from_socket += (size_t)rc;
 	if (!r->one_way)
 		r->rs->total.from_socket += (size_t)rc;

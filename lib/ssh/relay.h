@@ -67,6 +67,7 @@ struct relays; /* all relays of one session */
 
 struct relay_stats {
 	uint64_t to_socket, from_socket; /* bytes */
+	char first_to[8], first_from[8]; /* the first of them; zeros where there are fewer */
 	enum relay_end end;
 };
 

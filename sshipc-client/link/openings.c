@@ -101,6 +101,19 @@ static void refuse(struct opening *o, enum opening_end how, const char *why)
 	end(o, how);
 }
 
+/* A D-Bus program says its uid, and the bus compares it with that of whoever connected, which is
+ * the server's user: without a word from us it looks as if the bus hung up. */
+static void explain_rejected(const struct opening *o, const struct relay_stats *stats)
+{
+	if (o->local && memcmp(stats->first_to, "REJECTED", sizeof(stats->first_to)) == 0)
+		log_msg(LOG_WARNING,
+			"connection %s from %s: the D-Bus endpoint answered REJECTED: it compares "
+			"the uid that the program names with the one that connects there, that of "
+			"the server's user; run the program with that uid, or have the server "
+			"connect with the program's (-u)",
+			o->id, o->local);
+}
+
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
 	struct opening *o = arg;
@@ -114,6 +127,7 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 			o->id, o->local, destination_format(&o->share->to, to, sizeof(to)),
 			relay_end_text(stats->end), (unsigned long long)stats->from_socket,
 			(unsigned long long)stats->to_socket);
+	explain_rejected(o, stats);
 	if (o->state == OPEN) {
 		o->os->carried--;
 		end(o, orderly ? OPENING_ORDERLY : OPENING_ABORTED);

@@ -137,8 +137,14 @@ static void release(struct chan *c)
 
 static void on_relay_done(void *arg, const struct relay_stats *stats)
 {
-	tell_closed(arg, stats);
-	release(arg);
+	struct chan *c = arg;
+
+	if (memcmp(stats->first_from, "REJECTED", sizeof(stats->first_from)) == 0)
+		broker_note(&c->s->broker, LOG_WARNING,
+			    "the D-Bus endpoint answered REJECTED: the program names another uid "
+			    "than the one that connects there");
+	tell_closed(c, stats);
+	release(c);
 }
 
 static void tell_limit(struct session *s, enum session_limit which)

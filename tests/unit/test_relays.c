@@ -37,6 +37,7 @@ static size_t looks, yields; /* at windows; for another pass */
 static size_t fds_before;
 static char said[64]; /* what was done with channels */
 static enum relay_end ended;
+static char first[sizeof(((struct relay_stats *)0)->first_to) + 1];
 
 static void say(const char *what)
 {
@@ -171,6 +172,7 @@ void sshloop_fail(struct sshloop *l, const char *why)
 static void on_done(void *arg, const struct relay_stats *stats)
 {
 	ended = stats->end;
+	memcpy(first, stats->first_to, sizeof(stats->first_to));
 }
 
 static void on_full(void *arg, size_t held)
@@ -486,6 +488,7 @@ static const struct order {
     {"a x c", "CLOSE free", RELAY_END_SOCKET_ERROR, "!"},
     {"A s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
     {"A d s c", "EOF CLOSE free", RELAY_END_ORDERLY, "."},
+    {"d a d d e s c", "EOF CLOSE free", RELAY_END_ORDERLY, "datadatadata."},
     {"a s", "EOF ", RELAY_END_SESSION, "!"},
     {"a s e", "EOF CLOSE ", RELAY_END_ORDERLY, "."},
 };
@@ -571,6 +574,7 @@ Test(relays, each_order_of_ends)
 		connect_pair(pair);
 		said[0] = '\0';
 		ended = RELAY_END_SESSION;
+		memset(first, 0, sizeof(first));
 		relay_discard(of[1].relay);
 		relay_discard(of[2].relay);
 		for (const char *e = o->events; *e; e++) {
@@ -588,6 +592,8 @@ Test(relays, each_order_of_ends)
 		if (o->socket[0]) {
 			read_far(pair[1], text);
 			cr_expect_str_eq(text, o->socket, "%s: \"%s\"", o->events, text);
+			text[strcspn(text, ".!")] = '\0';
+			cr_expect(strncmp(first, text, 8) == 0, "%s: %s", o->events, first);
 		}
 		if (!strchr(o->events, 'r'))
 			close(pair[1]);
