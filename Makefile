@@ -209,6 +209,7 @@ install: all ## into DESTDIR and PREFIX (/usr/local)
 	install -D -m 644 sshipc-client/sshipc-client.1 $(MAN)/man1/sshipc-client.1
 	install -d $(DOC)
 	install -m 644 README.md CHANGELOG.md LICENSE etc/*.conf $(DOC)
+	cp -r etc/recipes scripts/from-stunnel $(DOC)
 
 uninstall: ## remove what install put there
 	rm -f $(INSTALLED)
