@@ -226,7 +226,7 @@ static int run(struct start *st)
 			events[i] =
 			    loop_watch(base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, m);
 		warn(&st->s, list);
-		event_base_dispatch(base);
+		loop_run(base);
 		code = monitor_exit_code(m);
 		for (size_t i = 0; i < 3; i++)
 			event_free(events[i]);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "sanitized.h"
 
 static const char *last_words; /* NULL: a failure returns NULL */
@@ -28,6 +29,7 @@ static void *checked(void *p)
 {
 	if (p || !last_words)
 		return p;
+	log_flush();
 	if (last_words[0] && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 		__builtin_trap();
 	__builtin_trap(); /* abort(3) makes system calls that a confined session is denied */

@@ -7,7 +7,10 @@
 #include "log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +20,14 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "sanitized.h"
 
 #define TEXT_MAX   2048		  /* a message as formatted */
 #define CLEAN_MAX  (4 * TEXT_MAX) /* each byte as \xNN */
 #define FIELDS_MAX 4096
-#define LINE_MAX   (6 * TEXT_MAX + FIELDS_MAX + 256) /* each byte as a JSON escape, and the frame */
+#define LINE_BYTES                                                                                 \
+	(6 * TEXT_MAX + FIELDS_MAX + 256) /* each byte as a JSON escape, and the frame             \
+					   */
 
 static struct {
 	const char *program;
@@ -32,6 +38,10 @@ static struct {
 	time_t second; /* the last one that was formatted, and its text */
 	char at[LOG_TIME];
 	unsigned lost; /* lines dropped because the reader was too slow */
+	void (*gather)(void);
+	char lines[LINE_BYTES]; /* of stderr, not written yet */
+	size_t len;
+	unsigned n_lines;
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
 
@@ -251,18 +261,28 @@ static const char *local_time(void)
 	return state.at;
 }
 
-/* False: the line would block, and a reader that is slow or stopped must not stop us.  A pipe or
- * socket that poll reports writable accepts a line of up to PIPE_BUF bytes at once; the descriptor
- * is shared with other processes, so it must stay a blocking one. */
-static bool write_stderr(int priority, const char *event, const struct log_field *fields,
-			 const char *text)
+/* A reader that is slow or stopped must not stop us.  A pipe or socket that poll reports writable
+ * accepts up to PIPE_BUF bytes at once; the descriptor is shared with other processes, so it must
+ * stay a blocking one.  A signal handler may call this. */
+void log_flush(void)
 {
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-	char line[LINE_MAX];
+
+	if (state.len == 0)
+		return;
+	/* A write that fails, as on a full disk, cannot be reported anywhere. */
+	if (poll(&room, 1, 0) == 0 || write(STDERR_FILENO, state.lines, state.len) == 0)
+		state.lost += state.n_lines;
+	state.len = state.n_lines = 0;
+}
+
+/* Lets a line wait that stands for so many: itself, or those that were dropped. */
+static void put_stderr(unsigned count, int priority, const char *event,
+		       const struct log_field *fields, const char *text)
+{
+	char line[LINE_BYTES];
 	int n = 0;
 
-	if (poll(&room, 1, 0) == 0)
-		return false;
 	if (state.journal)
 		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
 	if (state.sink == LOG_SINK_JSON)
@@ -271,15 +291,33 @@ static bool write_stderr(int priority, const char *event, const struct log_field
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
 			      state.journal ? "" : local_time(), state.journal ? "" : " ",
 			      state.program, text);
-	/* A write that fails, as on a full disk, cannot be reported anywhere. */
-	return write(STDERR_FILENO, line, (size_t)n) != 0;
+	if (state.len + (size_t)n > PIPE_BUF)
+		log_flush();
+	memcpy(state.lines + state.len, line, (size_t)n);
+	state.len += (size_t)n;
+	state.n_lines += count;
 }
 
-static bool write_line(int priority, const char *event, const struct log_field *fields,
-		       const char *text)
+static void on_crash(int sig)
 {
-	return state.sink == LOG_SINK_SYSLOG ? send_syslog(priority, text)
-					     : write_stderr(priority, event, fields, text);
+	log_flush();
+	raise(sig); /* SA_RESETHAND: this one ends the process */
+}
+
+void log_gather(void (*first)(void))
+{
+	static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+	const struct sigaction sa = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
+	static bool prepared;
+
+	log_flush();
+	state.gather = first;
+	if (prepared)
+		return;
+	prepared = true;
+	pthread_atfork(log_flush, NULL, NULL);
+	for (size_t i = 0; !SANITIZED && i < sizeof(crashes) / sizeof(*crashes); i++)
+		sigaction(crashes[i], &sa, NULL);
 }
 
 /* Lines that would block are dropped and counted; the count is written before the next line that
@@ -287,14 +325,27 @@ static bool write_line(int priority, const char *event, const struct log_field *
 static void write_or_count(int priority, const char *event, const struct log_field *fields,
 			   const char *text)
 {
+	const bool syslog = state.sink == LOG_SINK_SYSLOG, first = state.len == 0;
+	const unsigned lost = state.lost;
 	char count[80];
 
 	snprintf(count, sizeof(count), "%u log lines were dropped: the log took none for a while",
-		 state.lost);
-	if (state.lost > 0 && write_line(LOG_WARNING, NULL, NULL, count))
-		state.lost = 0;
-	if (state.lost > 0 || !write_line(priority, event, fields, text))
-		state.lost++;
+		 lost);
+	if (syslog) {
+		if (lost > 0 && send_syslog(LOG_WARNING, count))
+			state.lost = 0;
+		if (state.lost > 0 || !send_syslog(priority, text))
+			state.lost++;
+		return;
+	}
+	state.lost = 0;
+	if (lost > 0)
+		put_stderr(lost, LOG_WARNING, NULL, NULL, count);
+	put_stderr(1, priority, event, fields, text);
+	if (!state.gather || priority < LOG_INFO)
+		log_flush();
+	else if (first)
+		state.gather();
 }
 
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,

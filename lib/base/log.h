@@ -32,8 +32,19 @@ void log_redirect(void (*sink)(int priority, const char *text));
 /* The names of sinks and, from LOG_ERR to LOG_DEBUG, of thresholds. */
 extern const char *const log_sinks[], *const log_levels[];
 
-/* Writes one line (one write(2)): "<N>" prefix when stderr is the journal (JOURNAL_STREAM set),
- * else the local time (RFC 3339, to the second) and a blank; "program: " and the text; JSON:
+/* From now on lines of LOG_INFO and LOG_DEBUG for stderr wait for log_flush, up to PIPE_BUF bytes
+ * of them; others, which are rare, are written at once behind them. first is called when lines
+ * begin to wait, and has to see to the flush.  They are written before a fork(2), too, and where a
+ * signal ends the process because of a fault; exec(2) and _exit(2) need a log_flush before them.
+ * NULL: writes them; each line is written at once again. */
+void log_gather(void (*first)(void));
+
+/* Writes the lines that wait, or counts them as dropped.  Async-signal-safe. */
+void log_flush(void);
+
+/* Writes one line (one write(2), unless lines are gathered): "<N>" prefix when stderr is the
+ * journal (JOURNAL_STREAM set), else the local time (RFC 3339, to the second) and a blank;
+ * "program: " and the text; JSON:
  * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.  Control bytes, DEL and invalid
  * UTF-8 in the finished text are escaped as \xNN, so no caller can forge a second line.  If the
  * reader is too slow, lines are dropped and counted, and the count is logged later; peer text in

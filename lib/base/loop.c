@@ -9,10 +9,33 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "log.h"
 
 struct event_base *loop_new(void)
 {
 	return alloc_or_abort(event_base_new());
+}
+
+static struct event *round_end; /* of the loop whose log lines are gathered */
+
+static void on_round_end(evutil_socket_t fd, short what, void *arg)
+{
+	log_flush();
+}
+
+/* An event that becomes active comes after all that are active already: at the end of the round. */
+static void flush_later(void)
+{
+	event_active(round_end, EV_TIMEOUT, 0);
+}
+
+void loop_run(struct event_base *base)
+{
+	round_end = loop_timer(base, on_round_end, NULL);
+	log_gather(flush_later);
+	event_base_dispatch(base);
+	log_gather(NULL);
+	event_free(round_end);
 }
 
 struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,

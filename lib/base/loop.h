@@ -11,6 +11,9 @@
 
 struct event_base *loop_new(void);
 
+/* Runs the loop until it is left; the log lines of each round are written together at its end. */
+void loop_run(struct event_base *base);
+
 /* Makes an event, without adding it yet. */
 struct event *loop_event(struct event_base *base, int fd, short what, event_callback_fn call,
 			 void *arg);

@@ -12,6 +12,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "log.h"
+
 enum { SECONDS = 2 };
 
 /* Changed by every turn, read by the signal handler. */
@@ -28,6 +30,7 @@ static void on_timer(int sig)
 	const int saved = errno;
 
 	if (limited || (inside && turns == seen)) {
+		log_flush();
 		/* A confined session has no last words: it may not write to stderr. */
 		if (last_words[0] && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 			_exit(EX_SOFTWARE);

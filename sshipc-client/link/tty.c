@@ -14,6 +14,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "log.h"
+
 static unsigned blocked;   /* nesting depth of blocking */
 static sigset_t unblocked; /* the mask before the first time */
 static int end_fd = -1;
@@ -37,6 +39,7 @@ int tty_open(void)
 {
 	const int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
+	log_flush(); /* what explains the question comes before it */
 	if (tty >= 0)
 		tty_block_signals(true);
 	return tty;

@@ -252,6 +252,7 @@ int run_command(struct run *r, struct event_base *base, struct link *l,
 		abort();
 	if (rc == 0) {
 		detach();
+		log_flush(); /* what is said before COMMAND runs comes before its words */
 		/* A write fails only where the other process has ended: run_watch sees that. */
 		io_write_all(r->pipe, message, size);
 		close(r->pipe);

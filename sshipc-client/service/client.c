@@ -283,7 +283,7 @@ int client_run(const struct settings *s, struct run *run)
 	c.exit_code = start(&c);
 	if (c.exit_code == EX_OK) {
 		watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
-		event_base_dispatch(c.base);
+		loop_run(c.base);
 	}
 	/* A signal ended the wait for an answer: the exit code is its handler's, which has to run.
 	 */

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "log.h"
+#include "loop.h"
+#include "sanitized.h"
 
 static char got[65536];
 static int saved_stderr = -1;
@@ -246,4 +251,162 @@ Test(log, journal_priority)
 	log_msg(LOG_ERR, "a");
 	capture_end();
 	cr_expect_str_eq(line(), "p: a\n");
+}
+
+/* ---- gathered lines ---- */
+
+static unsigned firsts;
+
+static void on_first(void)
+{
+	firsts++;
+}
+
+/* What stderr has by now, without the times: "a b " for lines with these texts. */
+static const char *texts_so_far(void)
+{
+	static char out[65536];
+	ssize_t n = pread(fileno(capture), got, sizeof(got) - 1, 0);
+
+	cr_assert_geq(n, 0);
+	got[n] = '\0';
+	out[0] = '\0';
+	for (char *p = got; (p = strstr(p, "p: ")); p++) {
+		strncat(out, p + 3, strcspn(p + 3, "\n"));
+		strcat(out, " ");
+	}
+	return out;
+}
+
+static void gather(void)
+{
+	capture_start();
+	log_init("p", LOG_SINK_STDERR, LOG_DEBUG);
+	firsts = 0;
+	log_gather(on_first);
+}
+
+Test(log, lines_wait_for_the_flush)
+{
+	gather();
+	log_msg(LOG_INFO, "a");
+	log_msg(LOG_DEBUG, "b");
+	cr_expect_str_eq(texts_so_far(), "");
+	cr_expect_eq(firsts, 1);
+	log_flush();
+	cr_expect_str_eq(texts_so_far(), "a b ");
+	log_msg(LOG_INFO, "c");
+	cr_expect_eq(firsts, 2);
+	log_msg(LOG_NOTICE, "d");
+	cr_expect_str_eq(texts_so_far(), "a b c d ", "what is rare is written at once, in order");
+	log_msg(LOG_INFO, "e");
+	log_gather(NULL);
+	log_msg(LOG_INFO, "f");
+	cr_expect_str_eq(texts_so_far(), "a b c d e f ");
+	capture_end();
+}
+
+Test(log, no_more_lines_wait_than_a_pipe_takes_at_once)
+{
+	const char *so_far;
+
+	gather();
+	for (int i = 0; i < 1000; i++)
+		log_msg(LOG_INFO, "%03d", i);
+	cr_expect_gt(strlen(texts_so_far()), 3500, "%s", got);
+	log_flush();
+	so_far = texts_so_far();
+	for (int i = 0; i < 1000; i++)
+		cr_expect_eq(atoi(so_far + (size_t)i * 4), i);
+	capture_end();
+}
+
+Test(log, a_fork_and_a_fault_lose_no_line)
+{
+	static const int ends[] = {0, SIGABRT, SIGSEGV};
+	int status;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends) - (SANITIZED ? 2 : 0); i++) {
+		pid_t pid;
+
+		gather();
+		log_msg(LOG_INFO, "before");
+		pid = fork();
+		if (pid == 0) {
+			log_msg(LOG_INFO, "child");
+			if (ends[i] == SIGABRT)
+				abort();
+			if (ends[i])
+				raise(ends[i]);
+			log_flush();
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		cr_expect_eq(ends[i], WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+		log_gather(NULL);
+		cr_expect_str_eq(texts_so_far(), "before child ");
+		capture_end();
+	}
+}
+
+Test(log, lines_that_a_full_pipe_does_not_take_are_counted)
+{
+	char fill[4096] = "";
+	int ends[2];
+
+	gather();
+	cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], fill, sizeof(fill)) > 0)
+		;
+	fcntl(ends[1], F_SETFL, 0); /* from here on a write would block */
+	dup2(ends[1], STDERR_FILENO);
+	for (int i = 0; i < 3; i++)
+		log_msg(LOG_INFO, "lost");
+	log_flush();
+	log_msg(LOG_INFO, "lost"); /* with the count of the others, which is not a line itself */
+	log_flush();
+	dup2(fileno(capture), STDERR_FILENO);
+	log_msg(LOG_INFO, "a");
+	log_flush();
+	log_msg(LOG_INFO, "b");
+	log_flush();
+	cr_expect_str_eq(texts_so_far(),
+			 "4 log lines were dropped: the log took none for a while a b ");
+	capture_end();
+}
+
+static void log_twice(evutil_socket_t fd, short what, void *arg)
+{
+	log_msg(LOG_INFO, "a");
+	log_msg(LOG_INFO, "b");
+	cr_expect_str_eq(texts_so_far(), "");
+	loop_after(arg, 0);
+}
+
+static void look_and_leave(evutil_socket_t fd, short what, void *arg)
+{
+	cr_expect_str_eq(texts_so_far(), "a b ", "at the end of the round");
+	log_msg(LOG_INFO, "c");
+	event_base_loopbreak(arg);
+}
+
+Test(log, a_loop_writes_at_the_end_of_a_round)
+{
+	struct event_base *base = loop_new();
+	struct event *second = loop_timer(base, look_and_leave, base);
+	struct event *first = loop_timer(base, log_twice, second);
+
+	capture_start();
+	log_init("p", LOG_SINK_STDERR, LOG_INFO);
+	log_msg(LOG_INFO, "before the loop");
+	cr_expect_str_eq(texts_so_far(), "before the loop ");
+	capture_end();
+	capture_start();
+	loop_after(first, 0);
+	loop_run(base);
+	cr_expect_str_eq(texts_so_far(), "a b c ");
+	capture_end();
+	event_free(first);
+	event_free(second);
+	event_base_free(base);
 }
