@@ -378,7 +378,7 @@ static const struct option_row rows[] = {
     {"max_penalty", NUMBER(max_penalty, 0, 86400, 600)},
     {"max_sessions", NUMBER(max_sessions, 1, 65535, 1000)},
     {"max_channels", NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024)},
-    {"max_opens", NUMBER(max_opens, 10, 100000, 2000)},
+    {"max_opens", NUMBER(max_opens, 10, 100000, 10000)},
     {"max_dials", NUMBER(max_dials, 4, 65535, 4096)},
     {"dial_timeout", NUMBER(dial_timeout, 1, 3600, 10)},
     {"max_held", NUMBER(max_held, 1, 4096, 128)},

@@ -116,7 +116,7 @@ static void expect_defaults(void)
 	cr_expect_eq(s.max_unauthenticated_per_source, 25);
 	cr_expect(s.source_prefix_v4 == 32 && s.source_prefix_v6 == 64);
 	cr_expect_eq(s.max_penalty, 600);
-	cr_expect(s.max_opens == 2000 && s.max_dials == 4096 && s.max_held == 128);
+	cr_expect(s.max_opens == 10000 && s.max_dials == 4096 && s.max_held == 128);
 	cr_expect_eq(s.dial_timeout, 10);
 	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
