@@ -18,7 +18,7 @@
 	"mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"         \
 	"curve25519-sha256,curve25519-sha256@libssh.org"
 #define CIPHERS "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
-#define GCM	"aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
+#define GCM	"aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
 #define MACS	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 
 struct offer {

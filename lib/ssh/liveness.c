@@ -6,7 +6,6 @@
 #include "liveness.h"
 
 #include <libssh/server.h>
-#include <limits.h>
 
 #include "address.h"
 #include "loop.h"
@@ -20,14 +19,18 @@ enum {
 static const char no_new_keys[] = "peer does not answer our key exchange: connection given up";
 
 /* Trap: every second call of ssh_send_keepalive only collects the answer to the last request, and
- * sends nothing. */
-void liveness_ask(struct liveness *v)
+ * sends nothing.  That it sends one is all that tells that the last was answered. */
+bool liveness_ask(struct liveness *v)
 {
 	const uint64_t before = v->packets->out_packets;
 
 	for (int i = 0; i < 2 && v->packets->out_packets == before; i++)
 		if (ssh_send_keepalive(v->session) == SSH_ERROR)
 			break;
+	if (v->packets->out_packets == before)
+		return false;
+	pace_mark(&v->pace, v->packets->out_bytes, loop_us());
+	return true;
 }
 
 void liveness_start(struct liveness *v)
@@ -36,25 +39,24 @@ void liveness_start(struct liveness *v)
 	v->measuring = MEASURES;
 }
 
-/* Asks until an answer is in: that libssh sends one more request shows it, and nothing else does. A
- * packet that arrives within the call may cause others to be sent, so that nothing is known then.
- */
+/* Asks until an answer is in. */
 static void measure(struct liveness *v)
 {
-	const uint64_t in = v->packets->in_packets, out = v->packets->out_packets, then = v->asked;
-	uint64_t took;
+	const bool asked = v->pace.at != 0;
 
-	liveness_ask(v);
-	if (v->packets->in_packets != in)
-		v->asked = 0;
-	else if (v->packets->out_packets != out)
-		v->asked = loop_us();
-	if (v->asked == then || v->asked == 0 || then == 0)
-		return;
-	took = v->asked - then;
-	if (v->shortest == 0 || took < v->shortest)
-		v->shortest = took < UINT_MAX ? (unsigned)took : UINT_MAX;
-	v->measuring--;
+	if (liveness_ask(v))
+		v->measuring -= asked;
+}
+
+bool liveness_holds_bulk(struct liveness *v)
+{
+	if (v->peer == PEER_UNWATCHED)
+		return false;
+	if (v->packets->in_packets != v->looked_at) {
+		v->looked_at = v->packets->in_packets;
+		liveness_ask(v);
+	}
+	return !pace_allows(&v->pace, v->packets->out_bytes, loop_us());
 }
 
 /* Trap: between our KEXINIT and the peer's, libssh queues all output, and no status shows that.  A
@@ -118,7 +120,7 @@ const char *liveness_tick(struct liveness *v, bool suspended, bool queued)
 	if (is_too_long(v, v->withheld))
 		return no_new_keys;
 	if (v->peer == PEER_SILENT || v->peer == PEER_ASKED) {
-		v->asked = 0;
+		v->pace.at = 0;
 		v->measuring += v->measuring == 0;
 		measure(v);
 	}

@@ -37,6 +37,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pace.h"
+
 struct liveness {
 	ssh_session session;
 	int keepalive; /* seconds */
@@ -50,17 +52,22 @@ struct liveness {
 	} tick;				/* counters at the last tick */
 	uint64_t sent_then, heard_then; /* packet counts when ours last went out */
 	uint64_t withheld_at;		/* bytes received by then */
-	uint64_t asked;			/* us: when the last keepalive request was sent */
 	unsigned measuring;		/* round trips still to be measured */
-	unsigned shortest;		/* round trip, in us; 0: none was measured */
+	struct pace pace;		/* of the requests that were sent */
+	uint64_t looked_at;		/* packets received when bulk data last waited */
 };
 
 /* Authentication has succeeded: begins to watch the peer. */
 void liveness_start(struct liveness *v);
 
-/* Sends a keepalive request, if the last one was answered.  To be called from the pass, or a timer.
- */
-void liveness_ask(struct liveness *v);
+/* Sends a keepalive request, if the last one was answered; returns whether it did.  To be called
+ * from the pass, or a timer. */
+bool liveness_ask(struct liveness *v);
+
+/* Whether bulk data that shares the session is to wait until the peer has read what is under way
+ * (pace.h).  May send a request, as liveness_ask.  Whatever it returns is over when a packet comes
+ * or after PACE_PATIENCE. */
+bool liveness_holds_bulk(struct liveness *v);
 
 /* To be called at each tick.  suspended: reading is suspended; queued: a rekey holds output back.
  * NULL, or why the session must end.  Sends packets, so libssh may run callbacks. */

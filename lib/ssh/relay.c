@@ -18,6 +18,7 @@
 enum {
 	LARGEST = 2 * 1024 * 1024, /* window of any libssh, if nobody enlarges it */
 	SLACK = 64 * 1024,
+	SMALL = 4096,	   /* bytes of a message that goes before bulk data */
 	FULL_SECONDS = 60, /* between two calls of full */
 	CLAIMS = 2,	   /* windows may claim the limit of held bytes, divided by that */
 };
@@ -89,6 +90,17 @@ static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t 
 		first[others + i] = (char)p[i];
 }
 
+/* A message, of either way, that has passed through. */
+static void note(struct relay *r, size_t n)
+{
+	if (n > SMALL) {
+		r->rs->bulk = r;
+		r->rs->bulk_at = loop_ms();
+	} else if (r->rs->bulk != r && r->rs->bulk_at != 0) {
+		r->rs->shared_at = loop_ms();
+	}
+}
+
 /* ---- output: channel to socket ---- */
 
 /* Sends to the socket; returns the bytes sent, or -1 after the relay has failed. */
@@ -147,6 +159,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
+	note(r, len);
 	if (r->fd >= 0 && !r->out && r->may_send)
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
@@ -271,6 +284,7 @@ static size_t receive(struct relay *r, size_t want)
 
 	/* A short read emptied the socket; epoll reports the next byte. */
 	r->may_read = rc < 0 ? errno == EINTR : (size_t)rc == want;
+	r->small = rc <= SMALL && (size_t)rc < want;
 	if (rc < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		fail(r, RELAY_END_SOCKET_ERROR);
 	if (rc == 0) {
@@ -282,17 +296,18 @@ static size_t receive(struct relay *r, size_t want)
 	if (rc <= 0)
 		return 0;
 	keep_first(r->stats.first_from, r->stats.from_socket, r->rs->buf, (size_t)rc);
+	note(r, r->small ? (size_t)rc : SMALL + 1);
 	r->stats.from_socket += (size_t)rc;
 	if (!r->one_way)
 		r->rs->total.from_socket += (size_t)rc;
 	return (size_t)rc;
 }
 
-/* One read and one write.  True: there may be more. */
-static bool serve_read(struct relay *r)
+/* One read and one write, of at most that many bytes.  True: there may be more. */
+static bool serve_read(struct relay *r, size_t most)
 {
 	const uint32_t window = ssh_channel_window_size(r->channel);
-	const size_t want = window < sshloop_chunk() ? window : sshloop_chunk();
+	const size_t want = window < most ? window : most;
 	const size_t n = r->tail_len > 0 ? r->tail_len : receive(r, want);
 	const uint8_t *p = r->tail_len > 0 ? r->tail : r->rs->buf;
 	uint8_t *rest = NULL;
@@ -398,7 +413,11 @@ enum place relay_step(struct relay *r, bool turn)
 			return BLOCKED;
 		}
 		turn = turn || TAILQ_EMPTY(&rs->queues[WAITING]);
-		more = turn && sshloop_writable(rs->loop) ? serve_read(r) : true;
+		more = true;
+		if (turn && sshloop_writable(rs->loop, false))
+			more = serve_read(r, sshloop_chunk());
+		else if (r->small && sshloop_writable(rs->loop, true))
+			more = serve_read(r, SMALL);
 	}
 	if (r->close == CLOSE_RECEIVED && r->input == INPUT_OPEN && (r->counted == 0 || r->fd < 0))
 		fail(r, r->fd < 0 ? RELAY_END_NO_SOCKET : RELAY_END_PEER_ABORT);
@@ -452,6 +471,7 @@ void relay_attach(struct relay *r, int fd, bool one_way)
 		return;
 	}
 	r->fd = fd;
+	r->small = true;
 	r->one_way = one_way;
 	if (one_way)
 		r->output = OUTPUT_CLOSED;

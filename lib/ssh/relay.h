@@ -52,7 +52,8 @@
  * Fairness: relays that have data for the session stand in one queue.  A turn is one read and one
  * write of at most a chunk, then the next relay has its turn; service stops where the session's
  * socket is full and goes on there.  The kernel holds at most 128 KiB of unsent data
- * (TCP_NOTSENT_LOWAT), so a small answer waits behind no more than that.
+ * (TCP_NOTSENT_LOWAT).  A message of at most 4 KiB goes before what bulk transfers have waiting,
+ * and for a second after one no more bulk data is under way than the path needs (pace.h).
  */
 #include <event2/event.h>
 #include <libssh/libssh.h>

@@ -49,6 +49,7 @@ struct relay {
 	int fd;			 /* -1: not attached, or closed */
 	bool may_read, may_send; /* the socket's readiness, as last seen */
 	bool one_way;
+	bool small; /* the last read from the socket was a small message */
 	struct event *readable, *writable;
 	uint8_t *tail; /* read from the socket, not yet written to the session */
 	size_t tail_len;
@@ -80,8 +81,10 @@ struct relays {
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	time_t full_at; /* when full was last called; 0: never */
-	uint8_t *buf;	/* for one read; shared: empty between two relays */
+	const struct relay *bulk;    /* that last had more than a small message; only compared */
+	uint64_t bulk_at, shared_at; /* ms: when that was, and a small one of another; 0: never */
+	time_t full_at;		     /* when full was last called; 0: never */
+	uint8_t *buf;		     /* for one read; shared: empty between two relays */
 };
 
 /* Moves the relay to the end of a queue. */

@@ -12,6 +12,7 @@
 
 enum {
 	EXPIRE_SECONDS = 60, /* for a socket to accept the bytes that a closed channel left */
+	SHARED_MS = 1000,    /* after a small message beside bulk data */
 	TURNS = 4,	     /* writes in one pass, then the loop serves its other descriptors */
 	LOOKS = 64,	     /* blocked channels that one pass looks at */
 };
@@ -66,15 +67,25 @@ static void expire(struct relays *rs)
 	rs->expired_at = now;
 }
 
+static bool is_shared(struct relays *rs)
+{
+	const uint64_t now = rs->bulk_at != 0 ? loop_ms() : 0;
+
+	if (rs->bulk_at != 0 && now - rs->bulk_at >= SHARED_MS)
+		rs->bulk_at = 0;
+	return rs->bulk_at != 0 && rs->shared_at != 0 && now - rs->shared_at < SHARED_MS;
+}
+
 void relays_pass(struct relays *rs)
 {
 	struct relay *r;
 	int turns = 0;
 
+	sshloop_share(rs->loop, is_shared(rs));
 	unblock(rs);
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);
-	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop)) {
+	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop, false)) {
 		if (turns++ == TURNS) {
 			sshloop_yield(rs->loop);
 			break;

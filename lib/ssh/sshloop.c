@@ -46,6 +46,7 @@ struct sshloop {
 	bool paused;  /* reading is suspended: by the owner */
 	bool choked;  /* reading is suspended: the peer does not read our answers */
 	bool stuck;   /* the socket did not take all output */
+	bool shared;  /* sshloop_share */
 	bool put_off; /* a write waits until the output before it is sent */
 	struct {
 		uint64_t payload, packets, sent;
@@ -72,6 +73,14 @@ static bool is_pending(const struct sshloop *l)
 	return (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
 }
 
+static void watch_for(struct event *e, bool on)
+{
+	if (on)
+		event_add(e, NULL);
+	else
+		event_del(e);
+}
+
 /* Trap: libssh requests POLLOUT after every send, though nothing is pending; the session's status
  * shows whether output is. */
 static void arm(struct sshloop *l)
@@ -85,14 +94,8 @@ static void arm(struct sshloop *l)
 	/* Reading from a peer that does not read the answers to its requests is suspended until it
 	 * does. */
 	l->choked = l->stuck && queued_bytes(l) > 2 * sshloop_chunk() + ANSWERS_MAX;
-	if (l->stuck)
-		event_add(l->writable, NULL);
-	else
-		event_del(l->writable);
-	if (sshloop_is_suspended(l))
-		event_del(l->readable);
-	else
-		event_add(l->readable, NULL);
+	watch_for(l->writable, l->stuck);
+	watch_for(l->readable, !sshloop_is_suspended(l));
 	/* Nothing reports bytes that were received and that libssh has not read. */
 	if ((l->put_off && !l->stuck) || (sshsocket_has_input(l->wire) && !sshloop_is_suspended(l)))
 		sshloop_yield(l);
@@ -352,16 +355,26 @@ void sshloop_kick(struct sshloop *l)
 		event_active(l->later, EV_TIMEOUT, 0);
 }
 
-bool sshloop_writable(struct sshloop *l)
+void sshloop_share(struct sshloop *l, bool shared)
 {
+	l->shared = shared;
+}
+
+bool sshloop_writable(struct sshloop *l, bool urgent)
+{
+	const size_t most = urgent ? 2 * sshloop_chunk() : sshloop_chunk();
+
 	if (l->run == OVER || l->failed || !l->keyed)
 		return false;
 	if (l->queued_until && l->packets.out_bytes >= l->queued_until)
 		l->queued_until = 0;
 	if (l->refused_at && l->packets.in_packets == l->refused_at)
 		return false; /* the next packet may change it */
-	l->put_off = l->put_off || l->stuck || queued_bytes(l) >= sshloop_chunk();
-	return !l->queued_until && !l->paused && !l->put_off;
+	if (l->queued_until || l->paused ||
+	    (!urgent && l->shared && liveness_holds_bulk(&l->liveness)))
+		return false;
+	l->put_off = l->put_off || l->stuck || queued_bytes(l) >= most;
+	return !l->stuck && queued_bytes(l) < most;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
@@ -415,7 +428,7 @@ void sshloop_probe(struct sshloop *l)
 
 unsigned sshloop_round_trip(const struct sshloop *l)
 {
-	return l->liveness.shortest;
+	return (unsigned)l->liveness.pace.shortest;
 }
 
 bool sshloop_is_suspended(const struct sshloop *l)

@@ -115,9 +115,13 @@ void sshloop_kick(struct sshloop *l);
 /* Lets the loop serve its other descriptors, then runs pass again. */
 void sshloop_yield(struct sshloop *l);
 
+/* shared: small messages use the session beside bulk data.  No more of that is under way from now
+ * on than the path needs (pace.h). */
+void sshloop_share(struct sshloop *l, bool shared);
+
 /* Whether channel data may be written now: not while output is pending or a rekey holds packets
- * back. */
-bool sshloop_writable(struct sshloop *l);
+ * back.  urgent: for a small message, which need not wait for what is queued in this turn. */
+bool sshloop_writable(struct sshloop *l, bool urgent);
 
 /* Writes up to n bytes; returns how many libssh accepted (0: none now), or -1 (the session or
  * channel has ended). */

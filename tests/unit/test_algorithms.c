@@ -130,7 +130,7 @@ static void client_offer(enum algorithms_profile profile, bool gcm, struct offer
 	close(pair[1]);
 }
 
-#define GCM   "aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
+#define GCM   "aes128-gcm@openssh.com,aes256-gcm@openssh.com,"
 #define REST  "chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
 #define ETM   "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"
 #define ECDSA "ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521"

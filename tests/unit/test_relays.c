@@ -28,7 +28,7 @@ static struct {
 
 static struct event_base *base;
 static const char *failed;
-static bool paused;
+static bool paused, shared, bulk_waits;
 static unsigned round_trip;
 static int version = SSH_VERSION_INT(0, 10, 6);
 static uint32_t asked, came; /* bytes, by a read */
@@ -136,9 +136,14 @@ uint64_t sshloop_bytes_in(const struct sshloop *l)
 	return bytes_in;
 }
 
-bool sshloop_writable(struct sshloop *l)
+void sshloop_share(struct sshloop *l, bool on)
 {
-	return true;
+	shared = on;
+}
+
+bool sshloop_writable(struct sshloop *l, bool urgent)
+{
+	return urgent == bulk_waits;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
@@ -205,16 +210,22 @@ static void end(struct relays *rs)
 	cr_expect_eq(count_fds(), fds_before, "descriptors leaked");
 }
 
-/* Its socket has more than a few turns take. */
-static void pour(size_t i)
+static void join(size_t i)
 {
-	const char bytes[50 * CHUNK] = "";
 	int pair[2];
 
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	of[i].far = pair[1];
 	relay_attach(of[i].relay, pair[0], false);
-	cr_assert_eq(write(pair[1], bytes, sizeof(bytes)), sizeof(bytes));
+}
+
+/* Its socket has more than a few turns take. */
+static void pour(size_t i)
+{
+	const char bytes[50 * CHUNK] = "";
+
+	join(i);
+	cr_assert_eq(write(of[i].far, bytes, sizeof(bytes)), sizeof(bytes));
 }
 
 /* The sockets are watched from a relay's first pass on. */
@@ -251,6 +262,30 @@ Test(relays, bulk_channels_take_turns)
 	look(rs);
 	relays_pass(rs);
 	cr_expect_gt(of[BULK - 1].turns, 0);
+	end(rs);
+}
+
+/* A small message does not wait for bulk data, and while there are some, that is bounded. */
+Test(relays, small_messages_go_first)
+{
+	struct relays *rs = start();
+
+	pour(0);
+	join(1);
+	look(rs);
+	relays_pass(rs);
+	cr_expect_not(shared, "one bulk transfer is alone");
+	bulk_waits = true;
+	of[0].turns = 0;
+	of[1].window = CHUNK / 2;
+	for (size_t n = 1; n <= 3; n++) {
+		cr_assert_eq(write(of[1].far, "message", 7), 7);
+		look(rs);
+		relays_pass(rs);
+		cr_expect_eq(of[1].turns, n, "message %zu: %zu turns", n, of[1].turns);
+	}
+	cr_expect_eq(of[0].turns, 0);
+	cr_expect(shared);
 	end(rs);
 }
 
@@ -326,15 +361,6 @@ Test(relays, a_peer_that_ignores_its_window_is_ended)
 /* ---- windows ---- */
 
 enum { PIECE = 160000 }; /* an eighth of libssh's window */
-
-static void join(size_t i)
-{
-	int pair[2];
-
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	of[i].far = pair[1];
-	relay_attach(of[i].relay, pair[0], false);
-}
 
 /* Reads what its socket was sent. */
 static size_t take(size_t i)

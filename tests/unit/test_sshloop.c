@@ -58,14 +58,14 @@ void loop_after(struct event *e, uint64_t ms)
 		world.yields++;
 }
 
-uint64_t loop_ms(void)
-{
-	return world.ms;
-}
-
 uint64_t loop_us(void)
 {
 	return world.ms * 1000;
+}
+
+uint64_t loop_ms(void)
+{
+	return world.ms;
 }
 
 /* ---- libssh ---- */
@@ -273,7 +273,7 @@ Test(sshloop, yields)
 
 static void on_pass_that_writes(void *arg)
 {
-	world.writable += sshloop_writable(world.kicked);
+	world.writable += sshloop_writable(world.kicked, false);
 }
 
 /* A write that was put off has its turn as soon as the socket has taken what was before it: at the

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the session process and in the client, called by sshloop.c when it sends a marker and
+ * before it accepts bulk data.  It calls nothing.
+ */
+#include "pace.h"
+
+#include <limits.h>
+
+void pace_mark(struct pace *p, uint64_t bytes, uint64_t now)
+{
+	const uint64_t took = now - p->at, acknowledged = p->marked - p->answered;
+
+	if (p->at != 0 && took > 0) {
+		if (p->shortest == 0 || took < p->shortest)
+			p->shortest = took < UINT_MAX ? (unsigned)took : UINT_MAX;
+		p->bound = 2 * acknowledged * p->shortest / took;
+		if (p->bound < PACE_LEAST)
+			p->bound = PACE_LEAST;
+	}
+	p->answered = p->at == 0 ? bytes : p->marked;
+	p->marked = bytes;
+	p->at = now;
+}
+
+bool pace_allows(const struct pace *p, uint64_t bytes, uint64_t now)
+{
+	return p->bound == 0 || bytes - p->answered < p->bound || now - p->at > PACE_PATIENCE;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_PACE_H
+#define SSHIPC_PACE_H
+/*
+ * How many bytes may be under way to the peer while a bulk transfer shares the session with others:
+ * a channel's window of 1.28 MB or 2 MiB would stand in the kernel's queues otherwise, and each
+ * small message behind it.
+ *
+ * A keepalive request is a marker among the packets: its answer says that the peer has read all
+ * that was sent before.  One marker is under way at a time, and the next one shows that it was
+ * answered (liveness_ask).  What may be sent behind the last answered one is twice what the path
+ * takes in its shortest round trip.  A pure calculation: no descriptor, no clock.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	PACE_LEAST =
+	    384 * 1024, /* bytes: with less, a path of no length at all waits for answers */
+	PACE_PATIENCE = 1000 * 1000, /* us that a marker may take, then nothing is bounded by it */
+};
+
+struct pace {
+	uint64_t marked, answered; /* bytes sent before the last marker, and before that one */
+	uint64_t at;		   /* us: when the last marker was sent; 0: none was */
+	unsigned shortest;	   /* us of a round trip; 0: none is known */
+	uint64_t bound;		   /* bytes; 0: no marker was answered yet */
+};
+
+/* The marker before was answered, and a new one is under way, behind that many bytes. */
+void pace_mark(struct pace *p, uint64_t bytes, uint64_t now);
+
+/* Whether more may be sent behind that many bytes. */
+bool pace_allows(const struct pace *p, uint64_t bytes, uint64_t now);
+
+#endif
