@@ -23,8 +23,8 @@ int main(int argc, char **argv)
 	const char *role = helper_role(argv);
 	const bool ctl = argc > 1 && strcmp(argv[1], "ctl") == 0;
 
-	if (role && strcmp(role, "dialler") == 0)
-		dialler_main();
+	if (role && strncmp(role, "dialler", strlen("dialler")) == 0)
+		dialler_main(role);
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
 	alloc_must_succeed(PROGRAM ": out of memory\n");

@@ -136,6 +136,12 @@ out:
 	return rc;
 }
 
+struct allow_names settings_names(const struct settings *s)
+{
+	return (struct allow_names){s->endpoints, s->n_endpoints, s->default_endpoint,
+				    s->connect_as, s->n_connect_as};
+}
+
 void settings_free(struct settings *s)
 {
 	free(s->config);
@@ -151,5 +157,6 @@ void settings_free(struct settings *s)
 	explain_free(&s->explain);
 	settings_drop_hostkeys(s);
 	settings_drop_endpoints(s);
+	settings_drop_connect_as(s);
 	*s = (struct settings){.config = NULL};
 }

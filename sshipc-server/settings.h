@@ -22,6 +22,7 @@
 #define SETTINGS_LISTEN	   16
 #define SETTINGS_HOSTKEYS  4
 #define SETTINGS_ENDPOINTS 64
+#define SETTINGS_USERS	   16
 
 #define SETTINGS_DEFAULT_LISTEN "*:2245"
 #define SETTINGS_CONFIG		"/etc/sshipc/server.conf"
@@ -41,6 +42,8 @@ struct settings {
 	char *control;		/* a path, or NULL: none */
 	bool control_by_default;
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
+	char *connect_as[SETTINGS_USERS]; /* names or uids, for connect-as in key lines */
+	size_t n_connect_as;
 	enum algorithms_profile algorithms;
 	enum log_sink log;
 	int verbosity;	 /* log threshold: the file's (LOG_INFO) + -v - -q */
@@ -90,6 +93,12 @@ extern const struct options settings_options;
 /* A row's set: -e, of ctl as well.  target is a struct settings. */
 const char *settings_add_endpoint(void *settings, const char *value);
 
+/* The same for --connect-as. */
+const char *settings_add_connect_as(void *settings, const char *value);
+
+/* What lines of the allow list may name; it points into s. */
+struct allow_names settings_names(const struct settings *s);
+
 /* Why it may not be one: its address is not loopback, and unsafe_endpoint is not set.  NULL: it
  * may. Static. */
 const char *settings_check_endpoint(const struct settings *s, const struct endpoint *e);
@@ -101,5 +110,6 @@ const char *settings_parse_control(const char *path, struct address *at);
  */
 void settings_drop_hostkeys(void *settings);
 void settings_drop_endpoints(void *settings);
+void settings_drop_connect_as(void *settings);
 
 #endif

@@ -241,6 +241,40 @@ static const char *show_default(const void *settings, size_t i, char *buf)
 	return ((const struct settings *)settings)->default_endpoint;
 }
 
+/* ---- users ---- */
+
+/* Whether there is such a user is looked up at the start alone: nothing that happens to it may keep
+ * ctl from a list. */
+const char *settings_add_connect_as(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	if (!strcmp(value, "root") || !strcmp(value, "0"))
+		return "endpoints never see root; name an ordinary user";
+	for (size_t i = 0; i < s->n_connect_as; i++)
+		if (!strcmp(s->connect_as[i], value))
+			return "it is there twice";
+	if (s->n_connect_as == SETTINGS_USERS)
+		return "there are too many users";
+	s->connect_as[s->n_connect_as++] = xstrdup(value);
+	return NULL;
+}
+
+void settings_drop_connect_as(void *settings)
+{
+	struct settings *s = settings;
+
+	while (s->n_connect_as)
+		free(s->connect_as[--s->n_connect_as]);
+}
+
+static const char *show_connect_as(const void *settings, size_t i, char *buf)
+{
+	const struct settings *s = settings;
+
+	return i < s->n_connect_as ? s->connect_as[i] : NULL;
+}
+
 /* ---- others ---- */
 
 const char *settings_parse_control(const char *path, struct address *at)
@@ -354,6 +388,10 @@ static const struct option_row rows[] = {
      "name or uid that endpoints see and sessions have,\n"
      "when started as root; default sshipc, else nobody",
      TEXT(user)},
+    {"connect_as", 0, "connect-as", "USER",
+     "one more that endpoints may see, by connect-as of a\n"
+     "key's line, when started as root; repeatable",
+     LIST(settings_add_connect_as), .clear = settings_drop_connect_as, .show = show_connect_as},
     {NULL, 0, "control", "PATH",
      "Unix socket for " SETTINGS_PROGRAM " ctl; by default\n" SETTINGS_CONTROL
      " with settings, else none",

@@ -28,7 +28,7 @@
 struct start {
 	struct settings s;
 	struct hostkey *hostkeys[SETTINGS_HOSTKEYS];
-	struct launch_user user;
+	struct launch_user users[1 + SETTINGS_USERS]; /* the sessions'; those of connect_as */
 	struct session_program program;
 	struct allowlist *list;
 	size_t faults;
@@ -64,8 +64,9 @@ static int generate_hostkey(const char *path)
 
 static void load_list(struct start *st)
 {
-	st->list = allowlist_load(st->s.allowlist, st->s.endpoints, st->s.n_endpoints,
-				  st->s.default_endpoint, options_print_fault, &st->faults);
+	const struct allow_names names = settings_names(&st->s);
+
+	st->list = allowlist_load(st->s.allowlist, &names, options_print_fault, &st->faults);
 }
 
 static int explain(struct start *st)
@@ -94,23 +95,33 @@ static void load_hostkeys(struct start *st)
 			strerror(errno));
 }
 
+/* The user of the sessions (0), or one of connect_as. */
+static void find_user(struct start *st, size_t i)
+{
+	const struct settings *s = &st->s;
+	const char *name = i == 0 ? s->user : s->connect_as[i - 1], *why = NULL;
+	char text[512];
+
+	if (launch_user_find(name, &st->users[i], &why) != 0) {
+		snprintf(text, sizeof(text), "%s: %s %s: %s",
+			 s->config ? s->config : "sshipc-server", i == 0 ? "user" : "connect_as",
+			 name ? name : "sshipc or nobody", why);
+		options_print_fault(&st->faults, text);
+	}
+	st->users[i].debug = s->unsafe_no_sandbox;
+}
+
 /* Checks for faults that end a start, or that would show a client another host key than it knows.
  */
 static void check(struct start *st)
 {
 	struct settings *s = &st->s;
 	char err[CONTROL_ERROR];
-	const char *why = NULL;
 
-	if (launch_user_find(s->user, &st->user, &why) != 0) {
-		snprintf(err, sizeof(err), "%s: user %s: %s",
-			 s->config ? s->config : "sshipc-server",
-			 s->user ? s->user : "sshipc or nobody", why);
-		options_print_fault(&st->faults, err);
-	} else if (st->user.demote && !s->user) {
-		s->user = xstrdup(st->user.name);
-	}
-	st->user.debug = s->unsafe_no_sandbox;
+	for (size_t i = 0; i <= s->n_connect_as; i++)
+		find_user(st, i);
+	if (st->users[0].demote && !s->user)
+		s->user = xstrdup(st->users[0].name);
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
 		options_print_fault(&st->faults, err);
 	for (size_t i = 1; i < s->n_hostkeys; i++)
@@ -137,13 +148,15 @@ static int load(struct start *st, bool only_check)
 
 	load_hostkeys(st);
 	check(st);
-	if (st->faults == 0 && !only_check && launch_check(&st->user, err, sizeof(err)) != 0) {
+	for (size_t i = 0; st->faults == 0 && !only_check && i <= st->s.n_connect_as; i++) {
+		if (launch_check(&st->users[i], err, sizeof(err)) == 0)
+			continue;
 		log_msg(LOG_ERR, "%s", err);
 		return EX_OSERR;
 	}
 	if (st->faults == 0)
 		unfit =
-		    session_program_open(&st->program, only_check ? &as_we_are : &st->user, err);
+		    session_program_open(&st->program, only_check ? &as_we_are : st->users, err);
 	if (unfit)
 		options_print_fault(&st->faults, err);
 	/* Without endpoints every good line would be a fault. */
@@ -209,7 +222,7 @@ static void fit_channels(struct settings *s, size_t files)
 /* Takes over the list. */
 static int run(struct start *st)
 {
-	const struct spawner_setup setup = {&st->s, &st->user, &st->program, st->hostkeys,
+	const struct spawner_setup setup = {&st->s, st->users, &st->program, st->hostkeys,
 					    st->s.n_hostkeys};
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *events[3] = {NULL};

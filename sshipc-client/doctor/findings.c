@@ -95,14 +95,14 @@ static void report_permitted(struct report *r, const struct settings *s, const c
 
 static void fail_present(struct report *r, const struct status *st, bool denied, const char *what)
 {
-	report_fail(
-	    r, REPORT_PRESENT,
-	    denied ? "let the server's user (\"user\" in its settings) connect: that takes write "
-		     "permission for the socket, by its mode or its group, and search "
-		     "permission (x) for every folder above it"
-		   : "start it on the server, or correct its address in the server's "
-		     "settings; --check=connect tries it",
-	    "endpoint %s: %s", st->endpoint, what);
+	report_fail(r, REPORT_PRESENT,
+		    denied ? "let the server's user (\"user\" in its settings, or the key's "
+			     "connect-as) connect: that takes write "
+			     "permission for the socket, by its mode or its group, and search "
+			     "permission (x) for every folder above it"
+			   : "start it on the server, or correct its address in the server's "
+			     "settings; --check=connect tries it",
+		    "endpoint %s: %s", st->endpoint, what);
 }
 
 void findings_dial_failed(struct report *r, const struct status *st)

@@ -129,8 +129,9 @@ static int check_unchanged(struct rewrite *r)
 static struct allowlist *load(struct rewrite *r, const char *path,
 			      void (*fault)(void *arg, const char *text), void *arg)
 {
-	return allowlist_load(path, r->s->endpoints, r->s->n_endpoints, r->s->default_endpoint,
-			      fault, arg);
+	const struct allow_names names = settings_names(r->s);
+
+	return allowlist_load(path, &names, fault, arg);
 }
 
 static int read_text(struct rewrite *r, int fd)

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The dialler: sshipc-server executed again by a monitor that is root (launch.c), with the uid that
- * endpoints see.  It does what the monitor says (message.h), to addresses that came with the start,
- * and passes connected sockets back; a message that the monitor cannot mean is its end.
+ * The dialler: sshipc-server executed again by a monitor that is root (launch.c), once for each uid
+ * that endpoints may see, which it has before it reads anything.  It does what the monitor says
+ * (message.h), to addresses that came with the start, and passes connected sockets back; a message
+ * that the monitor cannot mean is its end.
  */
 #include "dialler.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "confine.h"
 #include "connect.h"
 #include "helper.h"
 #include "loop.h"
@@ -96,10 +99,24 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 		_exit(EX_SOFTWARE);
 }
 
-void dialler_main(void)
+static void demote(const char *role)
+{
+	unsigned uid, gid;
+	char name[64];
+
+	errno = EINVAL;
+	if (sscanf(role, "dialler %u:%u %63[^\n]", &uid, &gid, name) != 3 ||
+	    confine_demote(name, uid, gid) != 0)
+		helper_fail_call("initgroups, setresgid, setresuid");
+}
+
+void dialler_main(const char *role)
 {
 	struct event_base *base;
 
+	/* Who was root and becomes another cannot be traced by that user, see launch.h. */
+	if (geteuid() == 0)
+		demote(role);
 	helper_settle();
 	base = loop_new();
 	connector = connector_new(base, ENDPOINTS_MAX);

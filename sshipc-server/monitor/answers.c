@@ -123,7 +123,7 @@ static void give_status(struct monitor_view *view, const struct control_request 
 	json_put(&o, "pending_open", "%s", open ? "true" : "false");
 	json_put(&o, "endpoints", "[");
 	for (size_t i = 0; i < s->n_endpoints; i++)
-		status_put_endpoint(view, &s->endpoints[i], NULL, true, &o);
+		status_put_endpoint(view, &s->endpoints[i], 0, NULL, &o);
 	json_close(&o, ']');
 	json_close(&o, '}');
 	add_line(out, &o);

@@ -125,6 +125,7 @@ struct conn {
 	const struct allow_entry *entry; /* line of the list in force; NULL before login, and after
 					    the key was removed from the list */
 	const struct endpoint *endpoint; /* the endpoint of the login */
+	size_t user;			 /* and the user that dials, as of an allow_entry */
 	struct key_use *use;		 /* shared by all sessions of its key; NULL before login */
 	LIST_ENTRY(conn) of_key;
 	struct {
@@ -214,10 +215,10 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
  * is already in it, so a read never blocks.  -1 with errno. */
 int status_socket(const struct conn *c);
 
-/* Writes the endpoint's object in it, or in an array (name NULL); with its address for a reader who
- * may know that. */
-void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e,
-			 const char *name, bool address, struct json_out *o);
+/* Writes the endpoint's object, and whether that user may connect, in it; or in an array (name
+ * NULL), with its address, for an administrator. */
+void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, size_t user,
+			 const char *name, struct json_out *o);
 
 /* ---- opens.c ---- */
 

@@ -8,14 +8,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "log.h"
 #include "loop.h"
 #include "message.h"
 #include "outbox.h"
+
+/* Whoever may kill the dialler shall not keep the monitor busy with starting others. */
+enum { RESPAWN_MS = 3000 };
 
 struct dial {
 	TAILQ_ENTRY(dial) entry; /* of the dialler's */
@@ -30,8 +36,8 @@ struct dialler {
 	struct event_base *base;
 	struct dialler_setup setup;
 	struct connector *connector; /* NULL: there is a process */
-	int sock;
-	struct event *event;
+	int sock;		     /* -1: there is none now */
+	struct event *event, *respawn;
 	struct outbox outbox;
 	TAILQ_HEAD(, dial) dials; /* those of the process, in the order of their requests */
 	uint32_t last_id;
@@ -59,6 +65,17 @@ static void fail_all(struct dialler *d)
 	}
 }
 
+static void stop_process(struct dialler *d)
+{
+	fail_all(d);
+	if (d->sock < 0)
+		return;
+	outbox_free(&d->outbox);
+	event_free(d->event);
+	close(d->sock);
+	d->sock = -1;
+}
+
 static void on_message(evutil_socket_t sock, short what, void *arg)
 {
 	struct dialler *d = arg;
@@ -75,10 +92,10 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 		return;
 	}
 	if (rc != 1 || failed) {
-		event_del(d->event);
-		fail_all(d);
-		d->setup.lost(d->setup.arg, failed ? m.failed.code : 0,
-			      failed ? m.failed.text : "");
+		stop_process(d);
+		if (d->setup.lost(d->setup.arg, d->setup.user, failed ? m.failed.code : 0,
+				  failed ? m.failed.text : ""))
+			loop_after(d->respawn, RESPAWN_MS);
 		return;
 	}
 	fd = message_take_fd(&m, 0); /* none with NOT_DIALLED */
@@ -93,23 +110,27 @@ static void on_message(evutil_socket_t sock, short what, void *arg)
 	}
 }
 
-static int start_process(struct dialler *d)
+static void start_process(evutil_socket_t fd, short what, void *arg)
 {
+	struct dialler *d = arg;
 	const struct dialler_setup *s = &d->setup;
+	char role[128];
 
-	if (launch_start("dialler", LAUNCH_OURSELVES, s->user, &d->sock) < 0)
-		return -1;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct message_endpoint m = {
-		    {MESSAGE_ENDPOINT, (uint32_t)i}, s->endpoints[i].address, s->timeout};
-
-		if (message_send(d->sock, &m, NULL) != 0)
-			return -1;
+	snprintf(role, sizeof(role), "dialler %u:%u %s", s->user->uid, s->user->gid, s->user->name);
+	if (launch_start(role, LAUNCH_OURSELVES, s->user, &d->sock) < 0) {
+		log_msg(LOG_ERR, "cannot start the %s: %s", role, strerror(errno));
+		loop_after(d->respawn, RESPAWN_MS);
+		return;
 	}
 	fcntl(d->sock, F_SETFL, O_NONBLOCK);
 	d->event = loop_watch(d->base, d->sock, EV_READ | EV_PERSIST, on_message, d);
 	outbox_init(&d->outbox, d->base, d->sock);
-	return 0;
+	for (size_t i = 0; i < s->n; i++) {
+		const struct message_endpoint m = {
+		    {MESSAGE_ENDPOINT, (uint32_t)i}, s->endpoints[i].address, s->timeout};
+
+		outbox_send(&d->outbox, &m, -1, NULL, NULL); /* on_message sees it die */
+	}
 }
 
 /* ---- either way ---- */
@@ -120,25 +141,23 @@ struct dialler *dialler_new(struct event_base *base, const struct dialler_setup 
 
 	*d = (struct dialler){.base = base, .setup = *setup, .sock = -1};
 	TAILQ_INIT(&d->dials);
-	if (!setup->user->demote) {
+	d->respawn = loop_timer(base, start_process, d);
+	if (setup->user->demote)
+		start_process(-1, 0, d);
+	else
 		d->connector = connector_new(base, setup->n);
-	} else if (start_process(d) != 0) {
-		dialler_free(d);
-		return NULL;
-	}
-	return d;
+	if (d->connector || d->sock >= 0)
+		return d;
+	dialler_free(d);
+	return NULL;
 }
 
 void dialler_free(struct dialler *d)
 {
 	if (!d)
 		return;
-	fail_all(d);
-	if (d->event)
-		outbox_free(&d->outbox);
-	loop_drop(d->event);
-	if (d->sock >= 0)
-		close(d->sock);
+	stop_process(d);
+	event_free(d->respawn);
 	connector_free(d->connector);
 	free(d);
 }
@@ -161,7 +180,7 @@ struct dial *dialler_dial(struct dialler *d, size_t i, const struct address *sou
 	}
 	it->id = ++d->last_id;
 	m = (struct message_dial){{MESSAGE_DIAL, it->id}, *source, (uint32_t)i};
-	error = outbox_send(&d->outbox, &m, -1, NULL, it);
+	error = d->sock < 0 ? ECONNABORTED : outbox_send(&d->outbox, &m, -1, NULL, it);
 	if (error != 0 && error != EAGAIN) {
 		finish(it, -1, error);
 		return NULL;

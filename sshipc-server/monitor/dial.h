@@ -2,8 +2,8 @@
 #ifndef SSHIPC_SERVER_DIAL_H
 #define SSHIPC_SERVER_DIAL_H
 /*
- * Dials of the monitor.  The monitor connects by itself (connect.h) or, when it is root, has the
- * dialler process connect (dialler.h); this is the monitor's side of it.
+ * Dials of the monitor.  The monitor connects by itself (connect.h) or, when it is root, has a
+ * dialler process connect (dialler.h), one for each user; this is the monitor's side of one.
  */
 #include "connect.h"
 #include "endpoint.h"
@@ -17,12 +17,14 @@ struct dialler_setup {
 	size_t n;
 	int timeout;			/* seconds until a dial is given up */
 	const struct launch_user *user; /* the dialler's user; demote: there is a dialler process */
-	/* The dialler died (all dials were reported as failed); code and text as of spawner_ops. */
-	void (*lost)(void *arg, int code, const char *text);
+	/* The dialler died (all dials were reported as failed); code and text as of spawner_ops.
+	 * True: another one is to be started, which is done a few seconds later; until then dials
+	 * fail with ECONNABORTED. */
+	bool (*lost)(void *arg, const struct launch_user *user, int code, const char *text);
 	void *arg;
 };
 
-/* NULL with errno: the process could not be started. */
+/* NULL: the process could not be started, which is logged. */
 struct dialler *dialler_new(struct event_base *base, const struct dialler_setup *setup);
 void dialler_free(struct dialler *d);
 

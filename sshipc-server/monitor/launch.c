@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called at its start, and whenever a helper is made.  Between fork and exec
- * it runs in the new process, which demotes itself before it executes anything.
+ * it runs in the new process, which demotes itself before it executes anything but sshipc-server
+ * itself.
  */
 #include "launch.h"
 
@@ -50,23 +51,15 @@ int launch_user_find(const char *name, struct launch_user *out, const char **err
 
 	memset(out, 0, sizeof(*out));
 	if (geteuid() != 0) {
-		if (name && (!find_user(name, &u) || u.uid != geteuid())) {
-			*errstr = "only root can run sessions as another user; start as root, or "
-				  "leave -u out";
-			return -1;
-		}
-		return 0;
+		*errstr = "only root can become another user; start as root, or leave it out";
+		return !name || (find_user(name, &u) && u.uid == geteuid()) ? 0 : -1;
 	}
 	found = name ? find_user(name, &u) : find_user("sshipc", &u) || find_user("nobody", &u);
-	if (!found) {
-		*errstr = "no such user; create it (useradd --system --shell /usr/sbin/nologin "
-			  "sshipc) or name another with -u";
+	*errstr = found ? "never root, nor a user of its group; name an ordinary one"
+			: "no such user; create it (useradd --system --shell /usr/sbin/nologin "
+			  "NAME) or name another";
+	if (!found || u.uid == 0 || u.gid == 0)
 		return -1;
-	}
-	if (u.uid == 0) {
-		*errstr = "sessions never run as root; name an ordinary user with -u";
-		return -1;
-	}
 	*out = u;
 	out->n_groups = LAUNCH_GROUPS;
 	if (getgrouplist(out->name, out->gid, out->groups, &out->n_groups) < 0)
@@ -147,7 +140,7 @@ int launch_check(const struct launch_user *user, char *err, size_t size)
 
 static void become(const char *role, int program, const struct launch_user *user, int sock)
 {
-	char name[64], path[PATH_MAX], link[64] = "/proc/self/exe", option[64];
+	char name[160], path[PATH_MAX], link[64] = "/proc/self/exe", option[160];
 	char *argv[] = {name, NULL, NULL}, *nothing[] = {NULL};
 	char **const env = user->debug || confine_is_sanitized() ? environ : nothing;
 	ssize_t n = -1;
@@ -174,7 +167,8 @@ static void become(const char *role, int program, const struct launch_user *user
 	/* If close_range is refused, launch_check has made them close-on-exec: Landlock denies
 	 * /proc/self/fd by now. */
 	confine_close_from(HELPER_SOCKET + 1 + (program != LAUNCH_OURSELVES), 0);
-	if (user->demote && confine_demote(user->name, user->uid, user->gid) != 0)
+	if (user->demote && program != LAUNCH_OURSELVES &&
+	    confine_demote(user->name, user->uid, user->gid) != 0)
 		helper_fail_call("initgroups, setresgid, setresuid");
 	if (n > 0) {
 		path[n] = '\0';

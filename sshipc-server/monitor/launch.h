@@ -6,7 +6,9 @@
  * memory, an empty environment (but for sanitizers and debuggers), one socket, 0-2 on /dev/null, no
  * capabilities, no_new_privs, not dumpable, and SIGKILL when its parent dies.  Where the monitor is
  * root, a helper has the uid and the groups of "user" (never 0), and the demotion is verified by
- * trying to take it back.
+ * trying to take it back.  sshipc-session is executed after that.  We ourselves, as the dialler,
+ * demote after it: other processes of that user, which may be anybody's account, could trace what
+ * is executed as theirs until it has said that it cannot be dumped, and so have its socket to us.
  *
  * The start checks what launching needs, before anything is bound: root needs CAP_SETUID and
  * CAP_SETGID for its helpers, and CAP_KILL, without which the kernel would not pass the
@@ -30,8 +32,9 @@ struct launch_user {
 	bool debug; /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
 };
 
-/* Looks up name, which may also be a uid (NULL: the user sshipc, else nobody).  Not root: demote is
- * false and name must be NULL or our own.  0, or -1 with *errstr (static). */
+/* Looks up name, which may also be a uid (NULL: the user sshipc, else nobody).  Neither uid
+ * nor gid is 0.  Where we are not root demote is false, and name must be NULL or our own.  0, or -1
+ * with *errstr (static). */
 int launch_user_find(const char *name, struct launch_user *out, const char **errstr);
 
 /* To be called before Landlock: checks that helpers can be started as user: capabilities, /proc,
@@ -41,8 +44,9 @@ int launch_check(const struct launch_user *user, char *err, size_t size);
 
 #define LAUNCH_OURSELVES (-1) /* the very program that runs */
 
-/* Starts "sshipc-server: ROLE" as user, of a program (its descriptor, or LAUNCH_OURSELVES); *sock
- * is our end (close-on-exec, blocking).  The pid, or -1 with errno. */
+/* Starts "sshipc-server: ROLE" as user, of a program (its descriptor), or with LAUNCH_OURSELVES as
+ * we are, and role says whom to become; *sock is our end (close-on-exec, blocking).  The pid, or -1
+ * with errno. */
 pid_t launch_start(const char *role, int program, const struct launch_user *user, int *sock);
 
 #endif

@@ -105,6 +105,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->state = CONN_UP;
 	c->entry = entry;
 	c->endpoint = entry->endpoint;
+	c->user = entry->user;
 	keyuse_enter(c, &entry->key);
 	audit_name(c);
 	event_del(c->login.grace);

@@ -217,11 +217,16 @@ static void stop(struct monitor *m, int exit_code)
 		loop_after(m->stop_timer, MONITOR_STOP * 1000);
 }
 
-static void on_dialler_lost(void *arg, int code, const char *text)
+static bool on_dialler_lost(void *arg, const struct launch_user *user, int code, const char *text)
 {
-	/* No channel can be opened without the dialler, and only a bug in it or a kill ends it. */
-	log_msg(LOG_ERR, "the dialler is gone%s%s", text[0] ? ": " : "", text);
-	stop(arg, text[0] ? code : EX_SOFTWARE);
+	struct monitor *m = arg;
+
+	log_msg(LOG_ERR, "the dialler of user %s is gone%s%s", user->name, text[0] ? ": " : "",
+		text);
+	/* Without that of our own user nothing can be opened, and only a bug or root ends it. */
+	if (user == m->view.users)
+		stop(m, text[0] ? code : EX_SOFTWARE);
+	return !m->stopping;
 }
 
 void monitor_stop(struct monitor *m)
@@ -235,12 +240,11 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
 	const struct reload_ops reload_ops = {revoke_refused, revoke_next_change, &m->view};
-	const struct dialler_setup dialler = {.endpoints = s->endpoints,
-					      .n = s->n_endpoints,
-					      .timeout = s->dial_timeout,
-					      .user = setup->user,
-					      .lost = on_dialler_lost,
-					      .arg = m};
+	struct dialler_setup dialler = {.endpoints = s->endpoints,
+					.n = s->n_endpoints,
+					.timeout = s->dial_timeout,
+					.lost = on_dialler_lost,
+					.arg = m};
 
 	m->view = (struct monitor_view){.base = base,
 					.settings = s,
@@ -252,7 +256,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.closed = accept_on_closed,
 					.owner = m};
 	m->view.since = loop_seconds();
-	m->view.user = setup->user;
+	m->view.users = setup->users;
 	m->setup = setup;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);
@@ -268,10 +272,11 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	confine_oom_first(false); /* before Landlock denies /proc */
 	if (landlock_rules_apply(s, setup->program->report.files) != 0)
 		goto fail;
-	m->view.dialler = dialler_new(base, &dialler);
-	if (!m->view.dialler) {
-		log_msg(LOG_ERR, "cannot start the dialler: %s", strerror(errno));
-		goto fail;
+	for (size_t i = 0; i <= s->n_connect_as; i++) {
+		dialler.user = &setup->users[i];
+		m->view.diallers[i] = dialler_new(base, &dialler);
+		if (!m->view.diallers[i])
+			goto fail;
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* see peer_orphaned */
 	start_spawner(m);
@@ -298,7 +303,8 @@ void monitor_free(struct monitor *m)
 	while ((c = LIST_FIRST(&m->view.conns)))
 		conn_abandon(c);
 	spawner_free_all();
-	dialler_free(m->view.dialler);
+	for (size_t i = 0; i <= SETTINGS_USERS; i++)
+		dialler_free(m->view.diallers[i]);
 	accept_free(m);
 	control_free(m->control);
 	reload_free(m->view.reload);

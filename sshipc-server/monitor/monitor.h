@@ -10,8 +10,9 @@
  * ones go on.  When a spawner dies its sessions die with it (parent-death signal); the monitor
  * starts another, tries again after 5 s if that fails, and accepts nothing meanwhile; accepted
  * connections wait.  A spawner that has not read an order to kill for 4 s is stopped or hangs, and
- * is killed.  The first spawner that fails before its READY ends the server with 78 or 70; a
- * dialler that dies ends it with 70, since nothing could be opened without it.  The death of the
+ * is killed.  The first spawner that fails before its READY ends the server with 78 or 70; the
+ * dialler of its own user that dies ends it with 70.  That of a user of connect_as may be killed by
+ * any other process of this user: another one is started, and the server goes on.  The death of the
  * monitor ends all: the kernel kills its helpers, and the sessions with the spawner.
  *
  * A session counts as ended only when its process has exited.  After END it is "ending": half a
@@ -81,12 +82,12 @@ struct monitor_view {
 	struct reload *reload; /* the list in force */
 	struct pending *pending;
 	struct ratelimit *ratelimit;
-	struct dialler *dialler;
-	const struct launch_user *user;	    /* the user that dials */
-	struct dial_record *dials;	    /* one for each endpoint */
-	LIST_HEAD(, key_use) uses;	    /* of keys with a session, see conn.h */
-	LIST_HEAD(, conn) conns;	    /* all, the newest first */
-	struct address at[SETTINGS_LISTEN]; /* addresses of the listeners */
+	struct dialler *diallers[1 + SETTINGS_USERS]; /* by the user of a line (allow_entry) */
+	const struct launch_user *users;	      /* their users */
+	struct dial_record *dials;		      /* one for each endpoint */
+	LIST_HEAD(, key_use) uses;		      /* of keys with a session, see conn.h */
+	LIST_HEAD(, conn) conns;		      /* all, the newest first */
+	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
 	time_t since;			 /* the start of the server; monotonic */
 	struct admission *admission;	 /* of connections that are not logged in */

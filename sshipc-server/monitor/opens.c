@@ -24,7 +24,9 @@
 #include "loop.h"
 #include "relay_end.h"
 
-enum { PENDING_MS = 20 }; /* after this the channel is confirmed before the dial has ended */
+/* After PENDING_MS the channel is confirmed before the dial has ended; SPARE seconds after its time
+ * a dial is given up that the dialler has not. */
+enum { PENDING_MS = 20, SPARE = 2 };
 
 static struct channel **slot_of(struct conn *c, uint32_t id)
 {
@@ -117,9 +119,9 @@ remember_refusal(struct conn *c, enum policy_verdict verdict, const char *fmt, .
 static const char *remedy(int error)
 {
 	if (error == EACCES)
-		return "; the user that sessions run as needs write permission for the socket, by "
-		       "its mode or its group, and search permission (x) for each folder above it";
-	return error == ETOOMANYREFS ? "" : "; is its daemon running?";
+		return "; the user that connects needs write permission for the socket, by its "
+		       "mode or its group, and search permission (x) for each folder above it";
+	return error == ETOOMANYREFS || error == ECONNABORTED ? "" : "; is its daemon running?";
 }
 
 static void tell_failed(const struct channel *ch)
@@ -199,7 +201,13 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
 	struct channel *ch = arg;
 	const struct message_head pending = {MESSAGE_PENDING, ch->id};
 
+	if (ch->pending_sent) { /* a dialler that was stopped does not see the time pass */
+		dial_cancel(ch->dial);
+		on_dialled(ch, -1, ETIMEDOUT);
+		return;
+	}
 	ch->pending_sent = true;
+	loop_after(ch->timer, ((uint64_t)ch->c->view->settings->dial_timeout + SPARE) * 1000);
 	peer_send(&ch->c->peer, &pending);
 }
 
@@ -211,7 +219,8 @@ static void dial(struct channel *ch)
 	ch->counted = true;
 	ch->c->use->dials++;
 	view->n_dials++;
-	d = dialler_dial(view->dialler, (size_t)(ch->c->endpoint - view->settings->endpoints),
+	d = dialler_dial(view->diallers[ch->c->user],
+			 (size_t)(ch->c->endpoint - view->settings->endpoints),
 			 &ch->c->entry->key.source, on_dialled, ch);
 	if (!d)
 		return; /* answered already, and the channel may be freed */

@@ -123,14 +123,14 @@ static void note_held(struct reload *e)
 int reload_now(struct reload *e, char *summary, size_t size)
 {
 	struct allowlist *old = e->list, *list;
+	const struct allow_names names = settings_names(e->s);
 	const size_t n = allowlist_count(old);
 	const char *plural = n == 1 ? "" : "s";
 
 	e->fault[0] = '\0';
 	if (e->watch)
 		watch_renew(e->watch);
-	list = allowlist_load(e->s->allowlist, e->s->endpoints, e->s->n_endpoints,
-			      e->s->default_endpoint, keep_fault, e);
+	list = allowlist_load(e->s->allowlist, &names, keep_fault, e);
 	note_held(e);
 	if (!list) {
 		snprintf(summary, size, "not loaded, the old list of %zu key%s stays in force: %s",

@@ -5,9 +5,9 @@
  *
  * Judging: each session that is logged in is asked what a login is asked: policy_decide() with the
  * line that its key has now, its address, and the time.  A session ends whose key is off the list,
- * whose line refuses it, or has another endpoint; the log has the reason, the peer gets it with its
- * DISCONNECT, and dials under way are cancelled.  All others keep their channels, with the new
- * line's conditions and limits; sessions above a lowered max-sessions stay.
+ * whose line refuses it, or has another endpoint or connect-as; the log has the reason, the peer
+ * gets it with its DISCONNECT, and dials under way are cancelled.  All others keep their channels,
+ * with the new line's conditions and limits; sessions above a lowered max-sessions stay.
  */
 #include "conn.h"
 
@@ -56,8 +56,8 @@ static bool revoke_if_refused(struct conn *c, time_t now)
 	if (verdict != POLICY_GRANT)
 		reason = verdict == POLICY_NO_KEY ? "the key was taken off the allow list"
 						  : policy_texts[verdict].reason;
-	else if (c->entry->endpoint != c->endpoint)
-		reason = "the key's endpoint was changed";
+	else if (c->entry->endpoint != c->endpoint || c->entry->user != c->user)
+		reason = "the key's endpoint or connect-as was changed";
 	if (!reason)
 		return false;
 	audit_log(c, LOG_NOTICE, "revoked", LOG_FIELDS({"reason", reason, 0}),

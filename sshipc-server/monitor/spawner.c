@@ -109,7 +109,7 @@ struct spawner *spawner_start(struct event_base *base, const struct spawner_setu
 	*s = (struct spawner){.ops = *ops, .setup = setup, .sock = -1};
 	LIST_INSERT_HEAD(&all, s, entry);
 	confine_oom_first(true);
-	s->pid = launch_start("spawner", setup->program->fd, setup->user, &s->sock);
+	s->pid = launch_start("spawner", setup->program->fd, setup->users, &s->sock);
 	confine_oom_first(false);
 	if (s->pid < 0 || send_setup(s->sock, setup) != 0) {
 		spawner_free(s);

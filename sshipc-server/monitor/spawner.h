@@ -18,7 +18,7 @@ struct spawner;
 
 struct spawner_setup {
 	const struct settings *settings;
-	const struct launch_user *user;
+	const struct launch_user *users; /* the sessions'; then those of connect_as */
 	const struct session_program *program;
 	struct hostkey *const *hostkeys;
 	size_t n_hostkeys;

@@ -62,7 +62,7 @@ enum access access_to(const struct launch_user *user, const char *path)
 
 /* Whether the socket file exists, and the dialler's user may connect to it.  Never found out by a
  * connect: an IPC daemon takes each for a client. */
-static void put_presence(const struct monitor_view *view, const struct address *a,
+static void put_presence(const struct launch_user *user, const struct address *a,
 			 struct json_out *o)
 {
 	static const char *const may[] = {"null", "false", "true"};
@@ -73,11 +73,11 @@ static void put_presence(const struct monitor_view *view, const struct address *
 
 	json_put(o, "present", "%s", there ? "true" : path ? "false" : "null");
 	json_put(o, "accessible", "%s",
-		 may[there ? access_to(view->user, un->sun_path) : ACCESS_UNKNOWN]);
+		 may[there ? access_to(user, un->sun_path) : ACCESS_UNKNOWN]);
 }
 
-void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e,
-			 const char *name, bool address, struct json_out *o)
+void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, size_t user,
+			 const char *name, struct json_out *o)
 {
 	const struct dial_record *d = &view->dials[e - view->settings->endpoints];
 	char at[ADDRESS_TEXT];
@@ -85,9 +85,9 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 	json_put(o, name, "{");
 	json_text(o, "name", e->name);
 	json_text(o, "kind", endpoint_kinds[e->kind]);
-	if (address)
+	if (!name)
 		json_text(o, "address", address_format(&e->address, at, sizeof(at)));
-	put_presence(view, &e->address, o);
+	put_presence(&view->users[user], &e->address, o);
 	if (d->at) {
 		json_put(o, "last_dial", "{");
 		json_text(o, "result", d->error ? strerror(d->error) : "connected");
@@ -123,10 +123,11 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_put(o, "age_seconds", "%lld", (long long)(loop_seconds() - c->activity.since));
 	json_put(o, "idle_seconds", "%lld", (long long)(loop_seconds() - c->activity.last));
 	json_put(o, "dial_timeout_seconds", "%d", c->view->settings->dial_timeout);
-	status_put_endpoint(c->view, c->endpoint, "endpoint", false, o);
+	status_put_endpoint(c->view, c->endpoint, c->user, "endpoint", o);
 	json_put(o, "key", "{");
 	json_text(o, "name", c->use->name);
 	json_text(o, "fingerprint", c->use->fingerprint);
+	json_text(o, "connect_as", k->connect_as);
 	json_text(o, "expires", k->expires ? log_time(expires, k->expires) : NULL);
 	json_put(o, "sessions", "%zu", c->use->sessions);
 	put_limit(o, "max_sessions", keyuse_most_sessions(c->view, k));

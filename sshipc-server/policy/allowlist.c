@@ -36,9 +36,7 @@ struct allowlist {
 struct load {
 	struct allowlist *list;
 	const char *path;
-	const struct endpoint *endpoints;
-	size_t n_endpoints;
-	const char *default_endpoint;
+	const struct allow_names *names;
 	void (*fault)(void *arg, const char *text);
 	void *arg;
 	int faults;
@@ -56,20 +54,33 @@ static void fault_at(struct load *l, unsigned line, const char *why)
 	l->faults++;
 }
 
+static const char *choose_user(const struct load *l, struct allow_entry *e)
+{
+	if (!e->key.connect_as)
+		return NULL;
+	while (e->user++ < l->names->n_users)
+		if (strcmp(l->names->users[e->user - 1], e->key.connect_as) == 0)
+			return NULL;
+	return reasonf("connect-as \"%s\" is not in connect_as of the settings: add it and restart",
+		       e->key.connect_as);
+}
+
+/* Then its user. */
 static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 {
+	const struct allow_names *n = l->names;
 	const char *named = e->key.endpoint[0] ? e->key.endpoint : NULL, *name = named;
 	char names[512] = "";
 	size_t len = 0;
 
 	if (!named)
-		name = l->n_endpoints == 1 ? l->endpoints[0].name : l->default_endpoint;
-	e->endpoint = name ? endpoint_find(l->endpoints, l->n_endpoints, name) : NULL;
+		name = n->n_endpoints == 1 ? n->endpoints[0].name : n->default_endpoint;
+	e->endpoint = name ? endpoint_find(n->endpoints, n->n_endpoints, name) : NULL;
 	if (e->endpoint)
-		return NULL;
-	for (size_t i = 0; i < l->n_endpoints && len < sizeof(names); i++)
+		return choose_user(l, e);
+	for (size_t i = 0; i < n->n_endpoints && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
-					l->endpoints[i].name);
+					n->endpoints[i].name);
 	return named ? reasonf("no endpoint is named \"%s\", write one of: %s", named, names)
 		     : reasonf("the line names no endpoint, add endpoint=\"NAME\" (one of: %s) or "
 			       "set default in server.conf",
@@ -310,15 +321,12 @@ static void check_sources(struct load *l)
 	free(with);
 }
 
-struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
-				 const char *default_endpoint,
+struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
 				 void (*fault)(void *arg, const char *text), void *arg)
 {
 	struct load l = {.list = xcalloc(1, sizeof(*l.list)),
 			 .path = path,
-			 .endpoints = endpoints,
-			 .n_endpoints = n,
-			 .default_endpoint = default_endpoint,
+			 .names = names,
 			 .fault = fault,
 			 .arg = arg};
 

@@ -13,19 +13,28 @@
 struct allow_entry {
 	struct keyline key;
 	const struct endpoint *endpoint;
+	size_t user; /* that dials: 0 is the server's, i + 1 the one of names.users[i] */
+};
+
+/* What lines may name. */
+struct allow_names {
+	const struct endpoint *endpoints; /* must outlive the list */
+	size_t n_endpoints;
+	const char *default_endpoint; /* or NULL */
+	char *const *users;	      /* for connect-as */
+	size_t n_users;
 };
 
 struct allowlist;
 
 /* Reads path through one descriptor (folders_open with FOLDERS_STRICT; at most 64 MiB) and binds
- * each line to one of the n endpoints: the named one; else the only one; else default_endpoint
- * (NULL: a fault).  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file itself) go to
- * fault, all of them; with any, or when the file cannot be read, NULL is returned.  A key that
- * stands twice (both lines named), an unknown endpoint, permitopen= values none of which names the
- * line's endpoint, a source= that another line has too or whose endpoint is not at 127.x.y.z are
- * faults.  An empty list is valid.  endpoints must outlive it. */
-struct allowlist *allowlist_load(const char *path, const struct endpoint *endpoints, size_t n,
-				 const char *default_endpoint,
+ * each line to an endpoint: the named one; else the only one; else the default (none: a fault); and
+ * to the user of its connect-as.  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file
+ * itself) go to fault, all of them; with any, or when the file cannot be read, NULL is returned.  A
+ * key that stands twice (both lines named), an unknown endpoint or user, permitopen= values none of
+ * which names the line's endpoint, a source= that another line has too or whose endpoint is not at
+ * 127.x.y.z are faults.  An empty list is valid. */
+struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
 				 void (*fault)(void *arg, const char *text), void *arg);
 void allowlist_free(struct allowlist *l);
 

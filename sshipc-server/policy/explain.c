@@ -163,8 +163,9 @@ static enum policy_verdict explain_entry(const struct allow_entry *e,
 	print_condition(POLICY_ASK_KEY, e, r, "key          %s", k->fingerprint);
 	print_condition(POLICY_ASK_TYPE, e, r, "channel      %s",
 			tcp ? "direct-tcpip" : "direct-streamlocal");
-	print_condition(POLICY_ASK_ENDPOINT, e, r, "endpoint     %s, %s", e->endpoint->name,
-			address_format(&e->endpoint->address, text, sizeof(text)));
+	print_condition(POLICY_ASK_ENDPOINT, e, r, "endpoint     %s, %s%s%s", e->endpoint->name,
+			address_format(&e->endpoint->address, text, sizeof(text)),
+			k->connect_as ? ", as user " : "", k->connect_as ? k->connect_as : "");
 	print_condition(POLICY_ASK_SOURCE, e, r, "from         %s, allowed: %s",
 			address_format_host(&r->source, text, sizeof(text)),
 			k->from.text ? k->from.text : "any");
@@ -235,6 +236,8 @@ void explain_access(const struct allowlist *list)
 
 		printf("# %u\t%s\t%s\t%s\t%s", k->line, k->name, k->fingerprint, e->endpoint->name,
 		       address_format(&e->endpoint->address, text, sizeof(text)));
+		if (k->connect_as)
+			printf("\tconnect-as=\"%s\"", k->connect_as);
 		if (k->from.text)
 			printf("\tfrom=\"%s\"", k->from.text);
 		if (k->expires)

@@ -104,6 +104,12 @@ static const char *set_valid(struct keyline *k, const struct option *o, const ch
 	return window_parse(value, &k->valid);
 }
 
+static const char *set_connect_as(struct keyline *k, const struct option *o, const char *value)
+{
+	k->connect_as = xstrdup(value);
+	return NULL;
+}
+
 static const char *set_source(struct keyline *k, const struct option *o, const char *value)
 {
 	if (value[strspn(value, DIGITS ".")] || strncmp(value, "127.", 4) != 0 ||
@@ -156,7 +162,7 @@ static const struct option options[] = {
     {"replace-old", FLAG, set_flag, MEMBER(replace_old), NULL},
     {"source", QUOTED, set_source, 0, NULL},
     {"verify-required", FLAG, set_flag, MEMBER(verify_required), NULL},
-    {"connect-as", QUOTED, NULL, 0, "is not built yet"},
+    {"connect-as", QUOTED, set_connect_as, 0, NULL},
     /* options of sshd(8) */
     {"restrict", FLAG, NULL, 0, NULL},
     {"port-forwarding", FLAG, NULL, 0, NULL},
@@ -406,6 +412,7 @@ void keyline_free(struct keyline *k)
 	cidr_free(&k->from);
 	free(k->options);
 	free(k->valid_text);
+	free(k->connect_as);
 	free(k->blob);
 	*k = (struct keyline){.blob = NULL};
 }

@@ -34,6 +34,7 @@ struct keyline {
 	bool replace_old;
 	bool verify_required;  /* only with a token's key (sk-) */
 	struct address source; /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
+	char *connect_as;      /* the user that dials, as written; NULL: the server's */
 	char *options;	       /* as written in the line; "": none */
 	char no_effect[24]; /* "command, permitlisten": options that restrict what no session has */
 	const struct key_type *type;
@@ -51,8 +52,8 @@ struct keyline {
  * no-user-rc, no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
  * - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
  * parse or lacks its quotes (max-sessions and max-channels need none); replace-old without
- * max-sessions; verify-required with a key that is no token's (sk-) - connect-as: reserved, not
- * enforced yet - environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding,
+ * max-sessions; verify-required with a key that is no token's (sk-) -
+ * environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding,
  * cert-authority, principals, no-touch-required: they grant or relax; no-port-forwarding: it denies
  * all that there is - a key type that is not supported, a certificate, RSA below 2048 bits, a blob
  * that is malformed or of another type - a comment that holds a second key; NUL or control bytes

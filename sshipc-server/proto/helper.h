@@ -10,7 +10,8 @@
 #define HELPER_TITLE  "sshipc-server: " /* argv[0], before its role */
 #define HELPER_OPTION "--helper="	/* argv[1], where a debugger has words of its own there */
 
-/* main's first question: are we a helper?  Its role ("spawner", "dialler"), else NULL. */
+/* main's first question: are we a helper?  Its role ("spawner", "dialler 101:104 postgres"), else
+ * NULL. */
 const char *helper_role(char *const *argv);
 
 /* In a process forked from a helper: its title becomes "sshipc-server: ROLE" (at most as long as

@@ -78,6 +78,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	static const struct launch_user same_user = {0};
 	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = settings.endpoints;
+	const struct allow_names names = {e, 2, NULL, NULL, 0};
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
 	char name[32];
@@ -94,7 +95,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	log_redirect(drop_line);
 	view.base = event_base_new();
 	view.settings = &settings;
-	view.user = &same_user;
+	view.users = &same_user;
 	view.admission = admission_new(&admission);
 	view.pending = pending_new(&settings);
 	view.ratelimit = ratelimit_new(view.base);
@@ -106,10 +107,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.max_sessions = (size_t)settings.max_sessions;
 	view.logged_in = on_login;
 	view.closed = on_closed;
-	view.dialler = dialler_new(view.base, &dialler);
-	view.allowlist = allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), e, 2, NULL,
-					on_fault, NULL);
-	EXPECT(view.base && view.admission && view.pending && view.ratelimit && view.dialler &&
+	view.diallers[0] = dialler_new(view.base, &dialler);
+	view.allowlist =
+	    allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), &names, on_fault, NULL);
+	EXPECT(view.base && view.admission && view.pending && view.ratelimit && view.diallers[0] &&
 	       view.allowlist);
 	return 0;
 }

@@ -26,6 +26,7 @@ enum { CHANNELS = 8, GRACE = 20 };
 static char fake_dir[] = "/tmp/sshipc-conn-XXXXXX", fake_list[64], fake_path[64];
 static struct settings fake_settings = {
     .login_grace = GRACE, .max_sessions = 100, .max_channels = CHANNELS, .max_opens = 100000};
+static const struct launch_user fake_users[2]; /* both are ours, who may not become another */
 static struct dial_record fake_dials[2];
 static struct monitor_view fake_view;
 static struct allowlist *fake_lists[16];
@@ -90,24 +91,27 @@ static inline void fake_fault(void *arg, const char *text)
 /* The list in force from now on; who runs is not judged.  Earlier ones stay readable to the end. */
 static inline void fake_allow(const char *lines)
 {
+	const struct allow_names names = settings_names(&fake_settings);
 	FILE *f = fopen(fake_list, "w");
 
 	cr_assert(f && fputs(lines, f) >= 0 && fclose(f) == 0 && chmod(fake_list, 0600) == 0);
 	cr_assert_lt(fake_n_lists, sizeof(fake_lists) / sizeof(fake_lists[0]));
-	fake_view.allowlist = fake_lists[fake_n_lists] = allowlist_load(
-	    fake_list, fake_settings.endpoints, fake_settings.n_endpoints, NULL, fake_fault, NULL);
+	fake_view.allowlist = fake_lists[fake_n_lists] =
+	    allowlist_load(fake_list, &names, fake_fault, NULL);
 	cr_assert(fake_lists[fake_n_lists++]);
 }
 
 /* Endpoints: "here", where backlog + 1 connects are taken at once and the next ones wait; "away",
- * which refuses.  Returns the listener of "here". */
+ * which refuses.  The dialler of connect-as="ann" takes "away" for "here".  Returns the listener of
+ * "here". */
 static inline int fake_set_up(int backlog)
 {
-	static const struct launch_user same_user = {0};
+	static char ann[] = "ann";
 	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = fake_settings.endpoints;
-	const struct dialler_setup dialler = {
-	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
+	const struct dialler_setup diallers[] = {
+	    {.endpoints = e, .n = 2, .timeout = 10, .user = &fake_users[0]},
+	    {.endpoints = e + 1, .n = 1, .timeout = 10, .user = &fake_users[1]}};
 	int fd;
 
 	cr_assert(mkdtemp(fake_dir));
@@ -115,6 +119,8 @@ static inline int fake_set_up(int backlog)
 	snprintf(fake_list, sizeof(fake_list), "%s/allowed_keys", fake_dir);
 	snprintf(fake_path, sizeof(fake_path), "%s/here", fake_dir);
 	fake_settings.n_endpoints = 2;
+	fake_settings.n_connect_as = 1;
+	fake_settings.connect_as[0] = ann;
 	snprintf(e[0].name, sizeof(e[0].name), "here");
 	snprintf(e[1].name, sizeof(e[1].name), "away");
 	cr_assert_null(address_parse(fake_path, 0, &e[0].address));
@@ -126,7 +132,7 @@ static inline int fake_set_up(int backlog)
 	cr_assert_eq(listen(fd, backlog), 0);
 	fake_view.base = event_base_new();
 	fake_view.settings = &fake_settings;
-	fake_view.user = &same_user;
+	fake_view.users = fake_users;
 	fake_view.admission = admission_new(&admission);
 	fake_view.pending = pending_new(&fake_settings);
 	fake_view.ratelimit = ratelimit_new(fake_view.base);
@@ -136,8 +142,10 @@ static inline int fake_set_up(int backlog)
 	fake_view.logged_in = fake_on_login;
 	fake_view.closed = fake_on_closed;
 	fake_view.kill = fake_kill;
-	fake_view.dialler = dialler_new(fake_view.base, &dialler);
-	cr_assert(fake_view.base && fake_view.pending && fake_view.ratelimit && fake_view.dialler);
+	for (int i = 0; i < 2; i++)
+		fake_view.diallers[i] = dialler_new(fake_view.base, &diallers[i]);
+	cr_assert(fake_view.base && fake_view.pending && fake_view.ratelimit &&
+		  fake_view.diallers[0] && fake_view.diallers[1]);
 	log_redirect(fake_keep_line);
 	return fd;
 }
@@ -148,7 +156,8 @@ static inline void fake_tear_down(int listener)
 			   admission_unauth(fake_view.admission) == 0 &&
 			   LIST_EMPTY(&fake_view.uses);
 
-	dialler_free(fake_view.dialler);
+	for (int i = 0; i < 2; i++)
+		dialler_free(fake_view.diallers[i]);
 	ratelimit_free(fake_view.ratelimit);
 	event_base_free(fake_view.base);
 	pending_free(fake_view.pending);

@@ -51,11 +51,16 @@ static void on_fault(void *arg, const char *fault)
 	count++;
 }
 
+static char ann[] = "ann", uid[] = "64001";
+static char *const users[] = {ann, uid};
+
 static struct allowlist *load(size_t n, const char *default_endpoint)
 {
+	const struct allow_names names = {endpoints, n, default_endpoint, users, 2};
+
 	faults[0] = '\0';
 	count = 0;
-	return allowlist_load(path, endpoints, n, default_endpoint, on_fault, &count);
+	return allowlist_load(path, &names, on_fault, &count);
 }
 
 static void write_list(const char *content, size_t len)
@@ -68,7 +73,7 @@ static void write_list(const char *content, size_t len)
 	cr_assert_eq(chmod(path, 0644), 0);
 }
 
-/* names: "NAME@ENDPOINT:LINE " per entry. */
+/* names: "NAME@ENDPOINT:LINE " per entry, with "!N" before the blank if user N dials. */
 static const struct {
 	const char *content;
 	size_t n;
@@ -92,6 +97,8 @@ static const struct {
      "a@confd:1 "},
     {"source=\"127.0.0.2\" " K1 " a\nsource=\"127.0.0.3\" " K2 " b\n" K3 " c\n", 1, NULL,
      "a@confd:1 b@confd:2 c@confd:3 "},
+    {"connect-as=\"64001\" " K1 " a\n" K2 " b\nConnect-As=\"ann\" " K3 " c\n", 1, NULL,
+     "a@confd:1!2 b@confd:2 c@confd:3!1 "},
     /* What sshd would not understand, but each in its place. */
     {"from=\"::1,!10.0.0.0/8\",expiry-time=\"20300101\",valid=\"Mon 08:00-09:00\",max-sessions=1,"
      "replace-old,max-channels=2 " K1 " a\n",
@@ -112,9 +119,13 @@ Test(allowlist, taken)
 		for (size_t e = 0; e < allowlist_count(l); e++) {
 			const struct allow_entry *entry = allowlist_get(l, e);
 
-			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s@%s:%u ",
+			char user[24] = "";
+
+			if (entry->user)
+				snprintf(user, sizeof(user), "!%zu", entry->user);
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s@%s:%u%s ",
 						entry->key.name, entry->endpoint->name,
-						entry->key.line);
+						entry->key.line, user);
 			cr_expect_eq(allowlist_find(l, entry->key.blob, entry->key.blob_len), entry,
 				     "%zu", i);
 		}
@@ -126,6 +137,9 @@ Test(allowlist, taken)
 #define ADD_ENDPOINT                                                                               \
 	"the line names no endpoint, add endpoint=\"NAME\" (one of: confd, nso) or set default "   \
 	"in server.conf\n"
+
+#define NO_USER(name)                                                                              \
+	"connect-as \"" name "\" is not in connect_as of the settings: add it and restart\n"
 
 static const struct {
 	const char *content;
@@ -158,10 +172,14 @@ static const struct {
     {"from=\"y.example\" " K1 "\n", 1, NULL,
      "list:1: from: \"y.example\": expected an IP address or ADDRESS/BITS; host names are not "
      "looked up, write the address that getent hosts NAME tells\n"},
-    {"from=\"f\" " K1 "\nmax-sessions=0 " K2 "\nconnect-as=\"me\" " K3, 1, NULL,
+    {"from=\"f\" " K1 "\nmax-sessions=0 " K2 "\nconnect-as=\"root\" " K3, 1, NULL,
      "list:1: from: \"f\": expected an IP address or ADDRESS/BITS\n"
      "list:2: max-sessions: expected a number from 1 to 65535\n"
-     "list:3: option connect-as is not built yet\n"},
+     "list:3: " NO_USER("root")},
+    /* users */
+    {"connect-as=\"ann\" " K1 "\nconnect-as=\"bob\" " K2 "\n", 1, NULL, "list:2: " NO_USER("bob")},
+    {"connect-as=\"Ann\" " K1 "\nconnect-as=\"an\" " K2 "\nconnect-as=\"\" " K3 "\n", 1, NULL,
+     "list:1: " NO_USER("Ann") "list:2: " NO_USER("an") "list:3: " NO_USER("")},
     /* sources */
     {"source=\"127.0.0.2\" " K1 "\nsource=\"127.0.0.3\" " K2 "\nsource=\"127.0.0.2\" " K3 "\n", 1,
      NULL, "list:3: source 127.0.0.2 is that of the key on line 1, choose another\n"},
@@ -403,13 +421,14 @@ static void change_it(void *arg, const char *fault)
 Test(allowlist, changed_while_it_is_read)
 {
 	static const char list[] = "wrong\n" K1 " a\n";
+	const struct allow_names names = {endpoints, 1, NULL, NULL, 0};
 
 	for (int i = 0; i < 2; i++) {
 		same_size = i;
 		write_list(list, sizeof(list) - 1);
 		faults[0] = '\0';
 		count = 0;
-		cr_expect_null(allowlist_load(path, endpoints, 1, NULL, change_it, &count));
+		cr_expect_null(allowlist_load(path, &names, change_it, &count));
 		cr_expect(strstr(faults, "changed while it was read"), "%s", faults);
 	}
 }

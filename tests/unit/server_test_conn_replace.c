@@ -401,6 +401,30 @@ Test(conn_replace, revoked_opens_nothing_more)
 	fake_leave(&stranger);
 }
 
+/* The line chooses who dials, at the login; a line that comes to choose another ends the session,
+ * whose channels would go on as what they were. */
+Test(conn_replace, connect_as_of_another_line)
+{
+	struct fake f, g, stranger;
+	struct message m;
+
+	fake_log_in(&f, BLOB_ED);
+	fake_log_in(&stranger, BLOB_ED2);
+	cr_expect_eq(fake_open(&f, 0x10001, "here"), MESSAGE_OPENED);
+	close(accept(listener, NULL, NULL));
+	reload("endpoint=\"here\",connect-as=\"ann\" " KEY_ED " listed\n" STRANGER);
+	cr_assert_eq(fake_heard(&f, &m), MESSAGE_END);
+	cr_expect_str_eq(m.end.reason, "the key's endpoint or connect-as was changed");
+	fake_wait_end(&f);
+	fake_leave(&f);
+	cr_expect(stranger.c->state == CONN_UP, "a stranger's session was ended");
+	fake_log_in(&g, BLOB_ED);
+	cr_expect_eq(fake_open(&g, 0x10001, "here"), MESSAGE_REFUSED, "not dialled as ann");
+	cr_expect_eq(fake_open(&stranger, 0x10001, "here"), MESSAGE_OPENED);
+	fake_leave(&g);
+	fake_leave(&stranger);
+}
+
 /* ---- dials under way ---- */
 
 static int connect_here(void)

@@ -39,8 +39,11 @@ struct answer {
 /* A helper is this program, executed anew. */
 __attribute__((constructor)) static void be_helper(int argc, char **argv)
 {
-	if (argc == 1 && strcmp(argv[0], "sshipc-server: dialler") == 0)
-		dialler_main();
+	static const char title[] = "sshipc-server: ";
+	const size_t n = sizeof(title) - 1;
+
+	if (argc == 1 && strncmp(argv[0], title, n) == 0)
+		dialler_main(argv[0] + n);
 }
 
 static void set_up(void)
@@ -96,10 +99,13 @@ static void on_done(void *arg, int fd, int error)
 	event_base_loopbreak(base);
 }
 
-static void on_lost(void *arg, int code, const char *text)
+static bool restart;
+
+static bool on_lost(void *arg, const struct launch_user *user, int code, const char *text)
 {
 	(*(int *)arg)++;
 	event_base_loopbreak(base);
+	return restart;
 }
 
 static struct dialler *new_dialler(const struct launch_user *user, int *lost)
@@ -466,7 +472,7 @@ Test(dialler, cancelled)
 /* One that is known by its first connection. */
 static struct dialler *with_helper(int listener, int *lost, pid_t *helper)
 {
-	struct launch_user user;
+	static struct launch_user user; /* outlives the dialler */
 	const char *why = NULL;
 	struct dialler *d;
 	struct ucred who;
@@ -537,13 +543,70 @@ Test(dialler, a_helper_is_lost)
 	}
 	cr_expect_null(dialler_dial(d, UNIX, &no_source, on_done, &a[0]), "at once");
 	cr_expect_eq(a[0].calls, 2);
-	cr_expect_eq(a[0].error, EPIPE);
+	cr_expect_eq(a[0].error, ECONNABORTED);
 	cr_expect_eq(event_base_loop(base, 0), 1);
 	cr_expect_eq(lost, 1, "told once");
 	cr_expect_eq(waitpid(helper, NULL, 0), helper);
 	close_all(fillers);
 	close(listener);
 	dialler_free(d);
+}
+
+/* Another one is started, with the same uid, and dials in between fail at once. */
+Test(dialler, a_helper_is_replaced)
+{
+	int listener, lost = 0;
+	struct dialler *d;
+	struct launch_user user;
+	const char *why = NULL;
+	struct ucred who;
+	pid_t helper;
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
+	listener = bound(UNIX, 4);
+	d = with_helper(listener, &lost, &helper);
+	restart = true;
+	cr_assert_eq(kill(helper, SIGKILL), 0);
+	wait_for(&lost);
+	dial(d, UNIX, ECONNABORTED);
+	event_base_loop(base, EVLOOP_ONCE); /* the time until then */
+	who = check_connected(listener, dial(d, UNIX, 0));
+	cr_expect(who.uid == user.uid && who.gid == user.gid && who.pid != helper);
+	cr_expect_eq(lost, 1);
+	close(listener);
+	dialler_free(d);
+	cr_expect_eq(waitpid(helper, NULL, 0), helper);
+	cr_expect_eq(waitpid(who.pid, NULL, 0), who.pid);
+}
+
+/* Who is to become root, or nobody that it understands, becomes nothing. */
+Test(dialler, as_root_is_refused)
+{
+	static const char *const roles[] = {"dialler",
+					    "dialler 0:0 root",
+					    "dialler 0:65534 nobody",
+					    "dialler 65534:0 nobody",
+					    "dialler x:y nobody",
+					    "dialler 65534:65534"};
+	const struct launch_user user = {.demote = true};
+
+	if (geteuid() != 0)
+		cr_skip("only root has a helper");
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++) {
+		int sock, status = 0;
+		const pid_t helper = launch_start(roles[i], LAUNCH_OURSELVES, &user, &sock);
+		struct message m;
+
+		cr_assert_gt(helper, 0);
+		cr_assert_eq(message_recv(sock, &m, MESSAGE_OF_DIALLER), 1, "%s", roles[i]);
+		cr_expect_eq(m.head.type, MESSAGE_FAILED, "%s", roles[i]);
+		cr_assert_eq(waitpid(helper, &status, 0), helper);
+		cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 71, "%s: status %#x",
+			  roles[i], status);
+		close(sock);
+	}
 }
 
 /* What the monitor cannot mean. */
@@ -563,11 +626,13 @@ Test(dialler, a_number_that_is_none_ends_the_helper)
 {
 	struct launch_user user;
 	const char *why = NULL;
+	char role[128];
 
 	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
+	snprintf(role, sizeof(role), "dialler %u:%u %s", user.uid, user.gid, user.name);
 	for (size_t i = 0; i < sizeof(not_meant) / sizeof(*not_meant); i++) {
 		int sock, status = 0;
-		const pid_t helper = launch_start("dialler", LAUNCH_OURSELVES, &user, &sock);
+		const pid_t helper = launch_start(role, LAUNCH_OURSELVES, &user, &sock);
 		struct message m;
 
 		cr_assert_gt(helper, 0);

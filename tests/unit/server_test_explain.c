@@ -37,9 +37,11 @@ static void on_fault(void *arg, const char *fault)
 	cr_assert_fail("%s", fault);
 }
 
+static char ann[] = "ann", *const users[] = {ann};
+static const struct allow_names names = {endpoints, 2, NULL, users, 1};
+
 static void set_up(void)
 {
-
 	setenv("TZ", "UTC0", 1);
 	tzset();
 	cr_assert(mkdtemp(dir));
@@ -54,10 +56,10 @@ static void set_up(void)
 	    "endpoint=\"confd\",from=\"10.0.0.0/8,!10.9.0.0/16\",expiry-time=\"20270101Z\","
 	    "valid=\"Mon-Fri 08:00-17:00Z\",max-sessions=2,replace-old,max-channels=7,"
 	    "source=\"127.0.0.3\" " K1 " blade1\n"
-	    "endpoint=\"nso\" " K2 " blade2\n"
+	    "endpoint=\"nso\",connect-as=\"ann\" " K2 " blade2\n"
 	    "endpoint=\"confd\",expiry-time=\"20270101Z\",command=\"id\",permitlisten=\"1\" " K3
 	    " blade3\n");
-	list = allowlist_load(list_path, endpoints, 2, NULL, on_fault, NULL);
+	list = allowlist_load(list_path, &names, on_fault, NULL);
 	cr_assert(list);
 }
 
@@ -238,7 +240,6 @@ Test(explain, key_files)
 	    {K1 "\ngarbage\n", "/key: unknown option, and no key on the line; expected"},
 	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", "/key: a private key: take it out"},
 	    {"---- BEGIN SSH2 PUBLIC KEY ----\n", "ssh-keygen -i -f FILE; expected"},
-	    {"connect-as=\"me\" " K1 "\n", "/key: option connect-as is not built yet; "},
 	};
 	struct explain q = {.wanted = true};
 
@@ -306,11 +307,12 @@ Test(explain, access)
 			      "valid=\"Mon-Fri 08:00-17:00Z\"\tmax-sessions=2\treplace-old\t"
 			      "max-channels=7\tsource=\"127.0.0.3\"\n"),
 		  "%s", out);
-	cr_expect(strstr(out, "\tnso\t/run/nso.sock\n# 4\tblade3\t"), "%s", out);
+	cr_expect(strstr(out, "\tnso\t/run/nso.sock\tconnect-as=\"ann\"\n# 4\tblade3\t"), "%s",
+		  out);
 	cr_expect(strstr(out, " +0000\"\tno effect: command, permitlisten\n"), "%s", out);
 	allowlist_free(list);
 	write_file(list_path, "");
-	list = allowlist_load(list_path, endpoints, 2, NULL, on_fault, NULL);
+	list = allowlist_load(list_path, &names, on_fault, NULL);
 	answer(NULL);
 	cr_expect(strstr(out, "# the allow list is empty: every login is refused\n"), "%s", out);
 }

@@ -120,13 +120,13 @@ Test(helper, user_found_by_root)
 	static const struct find cases[] = {
 	    {NULL, NULL, true},
 	    {"nobody", NULL, true},
-	    {"root", "never run as root", false},
+	    {"root", "never root", false},
 	    {"no-such-user", "no such user", false},
 	    {"", "no such user", false},
 	    {"65534", NULL, true}, /* nobody's */
 	    {"64001", NULL, true}, /* nobody has it */
-	    {"0", "never run as root", false},
-	    {"00", "never run as root", false},
+	    {"0", "never root", false},
+	    {"00", "never root", false},
 	    {"4294967295", "no such user", false},
 	    {"4294967296", "no such user", false},
 	    {"18446744073709551616", "no such user", false},
@@ -190,14 +190,15 @@ __attribute__((constructor)) static void be_helper(int argc, char **argv)
 		look_around();
 }
 
-Test(helper, start)
+/* ourselves: as the dialler is started, which demotes itself. */
+static void check_start(bool ourselves)
 {
 	const size_t before = count_fds();
 	struct launch_user user = {0};
 	const char *why = NULL;
-	char got[9] = "";
+	char got[9] = "", wanted[9];
 	sigset_t some;
-	int sock = -1, status = 0;
+	int sock = -1, status = 0, program;
 	pid_t pid;
 
 	cr_assert_eq(launch_user_find(NULL, &user, &why), 0, "%s", why);
@@ -206,18 +207,29 @@ Test(helper, start)
 	sigaddset(&some, SIGUSR1);
 	cr_assert_eq(sigprocmask(SIG_BLOCK, &some, NULL), 0);
 	cr_assert_eq(dup2(STDIN_FILENO, 200), 200);
-	pid = launch_start("test", LAUNCH_OURSELVES, &user, &sock);
+	program = ourselves ? LAUNCH_OURSELVES : open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	pid = launch_start("test", program, &user, &sock);
 	cr_assert_gt(pid, 0);
 	cr_expect_eq(fcntl(sock, F_GETFD), FD_CLOEXEC);
 	cr_expect_geq(recv(sock, got, sizeof(got) - 1, 0), 0);
 	/* A sanitizer has its options there. */
-	cr_expect_str_eq(got, confine_is_sanitized() ? "sfcu" : "esfcu");
+	snprintf(wanted, sizeof(wanted), "%ssfc%s", confine_is_sanitized() ? "" : "e",
+		 ourselves && geteuid() == 0 ? "" : "u");
+	cr_expect_str_eq(got, wanted);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_expect(exited(status, 42), "status %#x", status);
 	cr_expect_eq(recv(sock, got, 1, 0), 0, "nobody else holds its end");
 	close(sock);
 	close(200);
+	if (program >= 0)
+		close(program);
 	cr_expect_eq(count_fds(), before);
+}
+
+Test(helper, start)
+{
+	check_start(false);
+	check_start(true);
 }
 
 /* A user that cannot be become: the helper does not start as anything else. */
@@ -225,12 +237,14 @@ Test(helper, start_as_root_is_refused)
 {
 	struct launch_user user = {.name = "root", .demote = true};
 	int sock = -1, status = 0;
-	const pid_t pid = launch_start("test", LAUNCH_OURSELVES, &user, &sock);
+	const int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	const pid_t pid = launch_start("test", program, &user, &sock);
 
 	cr_assert_gt(pid, 0);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_expect(exited(status, 71), "status %#x", status);
 	close(sock);
+	close(program);
 }
 
 static int settle(const void *arg)

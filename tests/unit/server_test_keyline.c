@@ -175,6 +175,23 @@ Test(keyline, no_effect)
 	}
 }
 
+/* As it is written: whether the server has such a user is its list's to know. */
+Test(keyline, connect_as)
+{
+	static const char *const names[] = {"ann", "64001", "DOM\\Ann O.", "", "root"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const char *why = NULL;
+		char line[1024];
+		struct keyline k;
+
+		snprintf(line, sizeof(line), "restrict,Connect-As=\"%s\" " KEY_ED, names[i]);
+		cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1, "%s: %s", line, why);
+		cr_expect_str_eq(k.connect_as, names[i]);
+		keyline_free(&k);
+	}
+}
+
 #define DIFFER(option) "they differ in " option ": keep the line that is meant"
 #define ONE(options)   "write one line: " options "ssh-ed25519 AAAA... me"
 
@@ -193,6 +210,7 @@ Test(keyline, merge)
 	    {"command=\"a, \\\"b\",max-channels=1", "RESTRICT,Max-Channels=1,from=\"::1\"",
 	     ONE("command=\"a, \\\"b\",max-channels=1,RESTRICT,from=\"::1\" ")},
 	    {"from=\"::1\"", "from=\"::1,::2\"", DIFFER("from")},
+	    {"connect-as=\"a\"", "connect-as=\"b\"", DIFFER("connect-as")},
 	    {"max-sessions=2", "restrict,max-sessions=\"2\"", DIFFER("max-sessions")},
 	};
 
@@ -382,8 +400,9 @@ static const struct {
     {"source=\"127.0.0.0\" " KEY_ED, "source: 127.0.0.0 is no host's address"},
     {"source=\"127.255.255.255\" " KEY_ED, "source: 127.255.255.255 is no host's address"},
     {"source=\"127.1.1.1\",source=\"127.1.1.2\" " KEY_ED, "option source is repeated"},
-    {"connect-as=\"root\" " KEY_ED, "option connect-as is not built yet"},
-    {"restrict,CONNECT-AS=me " KEY_ED, "option connect-as is not built yet"},
+    {"restrict,CONNECT-AS=me " KEY_ED, "the value of connect-as needs double quotes"},
+    {"connect-as " KEY_ED, "option connect-as needs a value"},
+    {"connect-as=\"a\",connect-as=\"a\" " KEY_ED, "option connect-as is repeated"},
     /* what we cannot give */
     {"command " KEY_ED, "option command needs a value"},
     {"command=id " KEY_ED, "the value of command needs double quotes"},

@@ -129,11 +129,12 @@ Test(pending, a_listed_key_was_approved)
 	    "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n";
 	const int fd = mkstemp(path);
 	struct endpoint e = {.name = "confd"};
+	const struct allow_names names = {&e, 1, NULL, NULL, 0};
 	struct allowlist *list;
 
 	cr_assert(fd >= 0 && write(fd, line, sizeof(line) - 1) == sizeof(line) - 1);
 	close(fd);
-	list = allowlist_load(path, &e, 1, NULL, NULL, NULL);
+	list = allowlist_load(path, &names, NULL, NULL);
 	unlink(path);
 	cr_assert(list);
 	for (uint8_t n = 6; n < 9; n++)

@@ -66,6 +66,13 @@ static void no_fault(void *arg, const char *text)
 	cr_log_error("%s", text);
 }
 
+static struct allowlist *load(void)
+{
+	const struct allow_names names = {settings.endpoints, 1, NULL, NULL, 0};
+
+	return allowlist_load(list, &names, no_fault, NULL);
+}
+
 static void set_up(void)
 {
 	static const struct reload_ops ops = {.revoke = judge, .next_change = next_change};
@@ -78,7 +85,7 @@ static void set_up(void)
 	write_to(list, ONE, 0600);
 	cr_assert_null(endpoint_parse("confd=127.0.0.1:4565", &settings.endpoints[0]));
 	base = event_base_new();
-	first = allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL);
+	first = load();
 	cr_assert(base && first);
 	e = reload_new(base, &settings, first, &ops);
 	cr_assert(e);
@@ -198,8 +205,7 @@ Test(reload, link_in_the_middle)
 	reload_free(e);
 	unlink(list);
 	snprintf(list, sizeof(list), "%s/current/keys", dir);
-	e = reload_new(base, &settings,
-		       allowlist_load(list, settings.endpoints, 1, NULL, no_fault, NULL), &ops);
+	e = reload_new(base, &settings, load(), &ops);
 	cr_assert_eq(rename(next, current), 0);
 	run(600); /* sooner than anybody looks */
 	cr_expect_eq(judged, 1);

@@ -107,6 +107,7 @@ static void expect_defaults(void)
 	cr_expect_str_eq(show(&s.listen[0]), "[::]:2245");
 	cr_expect_null(s.default_endpoint);
 	cr_expect_null(s.user);
+	cr_expect_eq(s.n_connect_as, 0);
 	cr_expect_eq(s.algorithms, ALGORITHMS_DEFAULT);
 	cr_expect_eq(s.log, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
@@ -143,7 +144,7 @@ Test(settings, every_option)
 {
 	cr_assert_eq(read_line("-l 127.0.0.1:0 --listen [::1]:22 -k a --hostkey b --allowlist=c "
 			       "-e /x --endpoint nso=@y --user u -tT -vvq --log json "
-			       "--unsafe-no-sandbox"),
+			       "--connect-as v --connect-as 9 --unsafe-no-sandbox"),
 		     GO_ON, "%s", out);
 	cr_expect_eq(s.n_listen, 2);
 	cr_expect_str_eq(show(&s.listen[0]), "127.0.0.1:0");
@@ -154,6 +155,8 @@ Test(settings, every_option)
 	cr_expect_str_eq(s.endpoints[0].name, "endpoint");
 	cr_expect_str_eq(show(&s.endpoints[1].address), "@y");
 	cr_expect_str_eq(s.user, "u");
+	cr_expect(s.n_connect_as == 2 && !strcmp(s.connect_as[0], "v") &&
+		  !strcmp(s.connect_as[1], "9"));
 	cr_expect(s.test && s.print && s.unsafe_no_sandbox);
 	cr_expect_eq(s.verbosity, LOG_DEBUG);
 	cr_expect_eq(s.log, LOG_SINK_JSON);
@@ -223,6 +226,9 @@ static const struct {
     {"-e a=/x -e b=/x", "-e 'b=/x': another endpoint has this address"},
     {"-e a=127.0.0.1:1 -e b=[::ffff:127.0.0.1]:1",
      "-e 'b=[::ffff:127.0.0.1]:1': another endpoint has this address"},
+    {"--connect-as root", "--connect-as 'root': endpoints never see root; name an ordinary user"},
+    {"--connect-as 0", "--connect-as '0': endpoints never see root; name an ordinary user"},
+    {"--connect-as a --connect-as a", "--connect-as 'a': it is there twice"},
     {"--log file", "--log 'file': expected stderr, syslog or json"},
     {"--explain", "--explain needs --key FILE and --from ADDRESS"},
     {"--explain --from ::1", "--explain needs --key FILE and --from ADDRESS"},
@@ -297,6 +303,7 @@ Test(settings, whole_file)
 	write_conf(
 	    "default = \"ncs\"; listen = [ \"127.0.0.1:1\", \"2\" ];\n"
 	    "hostkeys = \"k\"; allowlist = \"rel/a\"; user = \"u\";\n"
+	    "connect_as = [ \"v\", \"9\" ];\n"
 	    "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
 	    "\"/p\"; },\n"
 	    "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
@@ -316,6 +323,7 @@ Test(settings, whole_file)
 	cr_expect_eq(s.n_hostkeys, 1);
 	cr_expect_str_eq(s.allowlist, "rel/a");
 	cr_expect_str_eq(s.user, "u");
+	cr_expect(s.n_connect_as == 2 && !strcmp(s.connect_as[1], "9"));
 	cr_assert_eq(s.n_endpoints, 3);
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_NSO);
 	cr_expect_str_eq(s.endpoints[0].accept[0], "h:1");
@@ -417,6 +425,7 @@ static const struct {
     {"colour = 1;", "1: unknown setting 'colour'; known are: listen, hostkeys, "},
     {EP("name = \"x\"; address = \"192.0.2.1:1\";"),
      "1: endpoint \"x\": its address is not loopback"},
+    {"\nconnect_as = [ \"a\",\n\"root\" ];", "3: connect_as \"root\": endpoints never see root"},
     {"\nlisten = \"x\";", "2: listen \"x\": expected HOST:PORT"},
     {"listen = [ \"1\",\n\"/x\" ];", "2: listen \"/x\": expected HOST:PORT, [V6]:PORT or PORT"},
     {"hostkeys = [ \"1\", \"2\", \"3\", \"4\", \"5\" ];", "1: hostkeys \"5\": there are too many"},

@@ -18,8 +18,8 @@ static struct endpoint *const endpoint = settings.endpoints;
 static struct allow_entry entry;
 static struct key_use use;
 static struct dial_record dial;
-static const struct launch_user ourselves = {0};
-static struct monitor_view view = {.user = &ourselves, .settings = &settings, .dials = &dial};
+static const struct launch_user users[] = {{.demote = false}, {.demote = true, .uid = 64001}};
+static struct monitor_view view = {.users = users, .settings = &settings, .dials = &dial};
 static struct conn conn = {.view = &view, .entry = &entry, .use = &use, .state = CONN_UP};
 
 static void set_up(void)
@@ -104,7 +104,8 @@ Test(status, the_whole_answer)
 	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,"
 	    "\"accessible\":null,\"last_dial\":"
 	    "null},"
-	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"expires\":null,"
+	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"connect_as\":null,"
+	    "\"expires\":null,"
 	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
 	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"client\":\"SSH-2.0-x\","
 	    "\"last_refusal\":null,\"last_refusal_code\":null}\n";
@@ -112,6 +113,20 @@ Test(status, the_whole_answer)
 
 	cr_expect_eq(strncmp(got, before, strlen(before)), 0, "%s", got);
 	cr_expect_str_eq(strstr(got, ",\"endpoint\""), after);
+}
+
+/* As whom its line connects, and whether that user may. */
+Test(status, of_another_user)
+{
+	static char ann[] = "ann";
+	const char *got;
+
+	entry.key.connect_as = ann;
+	conn.user = 1;
+	cr_assert_null(address_parse(sock, 0, &endpoint->address));
+	got = answer();
+	cr_expect(strstr(got, "\"present\":true,\"accessible\":false,"), "%s", got);
+	cr_expect(strstr(got, "\"connect_as\":\"ann\","), "%s", got);
 }
 
 static const struct {
