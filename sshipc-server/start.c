@@ -9,11 +9,15 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "confine.h"
@@ -165,6 +169,69 @@ static int load(struct start *st, bool only_check)
 	return unfit ? unfit : st->faults > 0 || st->s.faulty || !st->list ? EX_CONFIG : EX_OK;
 }
 
+/* ---- what is allowed, and worth a second look: at the start, with -t and with -T ---- */
+
+/* One warning, in the log of the server that starts, and where it is only checked on stderr, or as
+ * a comment of -T. */
+static void __attribute__((format(printf, 2, 3)))
+say(const struct settings *s, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (s->print)
+		printf("# warning: %s\n", text);
+	else if (s->test)
+		fprintf(stderr, "warning: %s\n", text);
+	else
+		log_msg(LOG_WARNING, "%s", text);
+}
+
+/* NSO takes a caller who has its own uid, as root, for trusted.  One warning for each user. */
+static void look_at_owner(const struct start *st, const struct endpoint *e)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&e->address.sa;
+	bool told[1 + SETTINGS_USERS] = {false};
+	struct stat owner;
+
+	if (e->kind != ENDPOINT_NSO || !address_is_unix(&e->address) || !un->sun_path[0] ||
+	    stat(un->sun_path, &owner) != 0)
+		return;
+	for (size_t i = 0; i < allowlist_count(st->list); i++) {
+		const struct allow_entry *a = allowlist_get(st->list, i);
+		const struct launch_user *u = &st->users[a->user];
+
+		if (a->endpoint != e || told[a->user] ||
+		    owner.st_uid != (u->demote ? u->uid : geteuid()))
+			continue;
+		told[a->user] = true;
+		say(&st->s,
+		    "endpoint %s (%s): its socket belongs to uid %u, as whom key %s (line %u) "
+		    "connects: NSO may trust its own user, as it trusts root, without asking for "
+		    "a name; let such keys connect as another user (user, or connect-as)",
+		    e->name, un->sun_path, (unsigned)owner.st_uid, a->key.name, a->key.line);
+	}
+}
+
+static void look_at_endpoints(const struct start *st)
+{
+	char text[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < st->s.n_endpoints; i++) {
+		const struct endpoint *e = &st->s.endpoints[i];
+
+		if (!address_is_unix(&e->address) && !address_is_loopback(&e->address))
+			say(&st->s,
+			    "endpoint %s (%s) is not on loopback: everything is in plain text from "
+			    "here on (unsafe_endpoint)",
+			    e->name, address_format(&e->address, text, sizeof(text)));
+		look_at_owner(st, e);
+	}
+}
+
 /* ---- the server ---- */
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -180,7 +247,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 /* Warnings for the administrator about the server that starts. */
 static void warn(const struct settings *s, const struct allowlist *list)
 {
-	char text[ADDRESS_TEXT > WINDOW_TEXT ? ADDRESS_TEXT : WINDOW_TEXT];
+	char until[WINDOW_TEXT];
 
 	if (allowlist_count(list) == 0)
 		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
@@ -189,16 +256,7 @@ static void warn(const struct settings *s, const struct allowlist *list)
 		log_msg(LOG_WARNING,
 			"unknown keys from pending_from are remembered for approval until %s (they "
 			"are granted nothing)",
-			window_format_time(s->pending_until, text));
-	for (size_t i = 0; i < s->n_endpoints; i++) {
-		const struct address *at = &s->endpoints[i].address;
-
-		if (!address_is_unix(at) && !address_is_loopback(at))
-			log_msg(LOG_WARNING,
-				"endpoint %s (%s) is not on loopback: everything is in plain text "
-				"from here on (unsafe_endpoint)",
-				s->endpoints[i].name, address_format(at, text, sizeof(text)));
-	}
+			window_format_time(s->pending_until, until));
 	if (s->unsafe_no_sandbox)
 		log_msg(LOG_WARNING, "--unsafe-no-sandbox: monitor and sessions run WITHOUT "
 				     "confinement; never serve others like this");
@@ -267,6 +325,8 @@ static int check_or_run(struct start *st)
 		options_print(&settings_options, s);
 		explain_access(st->list);
 	}
+	if (code == EX_OK)
+		look_at_endpoints(st);
 	return code == EX_OK && !only_check ? run(st) : code;
 }
 
