@@ -110,7 +110,7 @@ static void explain_rejected(const struct opening *o, const struct relay_stats *
 			"connection %s from %s: the D-Bus endpoint answered REJECTED: it compares "
 			"the uid that the program names with the one that connects there, that of "
 			"the server's user; run the program with that uid, or have the server "
-			"connect with the program's (-u)",
+			"connect with the program's (-u, connect-as)",
 			o->id, o->local);
 }
 

@@ -190,3 +190,39 @@ if code >= 0:
     code = sd.sd_bus_call(on, request, ctypes.c_uint64(10000000), None, None)
 say(os.strerror(-code))
 """
+
+# The attach of Docker's API, of both sides: after 101 the connection is raw, stdin ends by a half-close, and the output still comes.
+DOCKERD = """
+import os, socket, sys, threading
+def serve(c):
+    with c, c.makefile("rwb") as f:
+        request = b"".join(iter(f.readline, b"\\r\\n"))
+        if not request.startswith(b"POST /containers/demo/attach?") or b"Upgrade: tcp" not in request:
+            return f.write(b"HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n")
+        f.write(b"HTTP/1.1 101 UPGRADED\\r\\nConnection: Upgrade\\r\\nUpgrade: tcp\\r\\n\\r\\nprompt> "), f.flush()
+        got = f.read()
+        f.write(b"%d bytes, then the end" % len(got))
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/docker.sock"), os.chmod("/run/docker.sock", 0o660), listener.listen(25)
+print("listens", flush=True)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+DOCKER = """#!/usr/bin/env -S python3 -B
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(60)
+s.connect(sys.argv[2].removeprefix("unix://"))
+with s, s.makefile("rwb") as f:
+    f.write(f"POST /containers/{sys.argv[4]}/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\\r\\nHost: docker\\r\\nConnection: Upgrade\\r\\nUpgrade: tcp\\r\\n\\r\\n".encode())
+    f.flush()
+    status = b"".join(iter(f.readline, b"\\r\\n"))
+    if b" 101 " not in status:
+        sys.exit(status.decode())
+    sys.stdout.write(f.read(8).decode()), sys.stdout.flush()
+    while data := sys.stdin.buffer.read1(65536):
+        s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+    print(f.read().decode())
+"""
