@@ -83,7 +83,7 @@ void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *
 	rows[n + 1] = (struct option_row){.name = NULL};
 	options_group(f, group, rows, to);
 	settings_check_keys(f, group);
-	if (!to->host && !s->host)
+	if (!to->n_servers && !s->n_servers)
 		options_fault(f, group,
 			      "tunnels: \"%s\" has no server, and the file has none for all", name);
 	settings_free(&other);
@@ -94,7 +94,8 @@ void settings_add_tunnel(struct options_file *f, config_setting_t *group, void *
 /* The command line as it was given; whether it is complete is known once the file is read. */
 struct words {
 	struct option_line options;
-	const char *host;
+	const char *hosts[SETTINGS_SERVERS];
+	size_t n_hosts;
 };
 
 /* Cuts "--" and the COMMAND off before getopt permutes argv; returns the argc that is left. */
@@ -109,16 +110,16 @@ static int cut_command(int argc, char **argv, struct settings *s)
 	return argc;
 }
 
-/* Takes an argument that is no option: the server, or @NAME of a tunnel. */
+/* Takes an argument that is no option: a server, or @NAME of a tunnel. */
 static int add_argument(struct words *w, struct settings *s, const char *text)
 {
 	if (text[0] != '@') {
-		if (w->host || s->tunnel)
+		if (s->tunnel || w->n_hosts == SETTINGS_SERVERS)
 			return usage("unexpected argument '%s'; a COMMAND follows --", text);
-		w->host = text;
+		w->hosts[w->n_hosts++] = text;
 		return GO_ON;
 	}
-	if (w->host)
+	if (w->n_hosts)
 		return usage("'%s' is a tunnel of the file, which names its server", text);
 	if (s->tunnel)
 		return usage("'%s' is a second tunnel, and a process has one: start one command "
@@ -169,12 +170,18 @@ static int apply_words(struct settings *s, const struct words *w)
 {
 	const struct option_line *given = &w->options;
 	struct log_text shown;
-	const char *why = w->host ? settings_set_server(s, w->host) : NULL;
 
-	if (why)
-		return usage("\"%s\": %s", log_escape(&shown, w->host, strlen(w->host)), why);
-	if (w->host && s->port && options_given(given, "port"))
-		return usage("the port is given twice");
+	if (w->n_hosts)
+		settings_drop_servers(s);
+	for (size_t i = 0; i < w->n_hosts; i++) {
+		const char *why = settings_add_server(s, w->hosts[i]);
+
+		if (why)
+			return usage("\"%s\": %s",
+				     log_escape(&shown, w->hosts[i], strlen(w->hosts[i])), why);
+		if (s->servers[i].port && options_given(given, "port"))
+			return usage("the port is given twice");
+	}
 	if (options_given(given, "identity") && options_given(given, "agent-key"))
 		return usage("one key is offered: give --identity or --agent-key");
 	/* Another process may have the file's listeners open: a COMMAND gets one of its own. */
@@ -184,17 +191,41 @@ static int apply_words(struct settings *s, const struct words *w)
 	return options_apply(&settings_options, given, s);
 }
 
+static void mean_first(struct settings *s)
+{
+	s->host = s->servers[0].host;
+	s->user = s->servers[0].user;
+	s->port = s->servers[0].port;
+}
+
 static void set_server_defaults(struct settings *s)
 {
-	const struct passwd *pw = s->user ? NULL : getpwuid(geteuid());
+	const struct passwd *pw = getpwuid(geteuid());
 	char uid[16];
 
-	if (!s->port)
-		s->port = SETTINGS_PORT;
 	/* A container may have no name for us; our server lets keys in, whatever the user's. */
 	snprintf(uid, sizeof(uid), "%u", geteuid());
-	if (!s->user)
-		s->user = xstrdup(pw ? pw->pw_name : uid);
+	for (struct settings_server *v = s->servers; v < s->servers + s->n_servers; v++) {
+		if (s->port || !v->port)
+			v->port = s->port ? s->port : SETTINGS_PORT;
+		if (!v->user)
+			v->user = xstrdup(pw ? pw->pw_name : uid);
+	}
+	mean_first(s);
+}
+
+void settings_aim(struct settings *view, const struct settings *s, size_t i)
+{
+	const struct settings_server *v = &s->servers[i];
+
+	*view = *s;
+	view->servers[0] = *v;
+	view->n_servers = 1;
+	mean_first(view);
+	if (v->n_pins) {
+		memcpy(view->pins, v->pins, sizeof(v->pins));
+		view->n_pins = v->n_pins;
+	}
 }
 
 static int check_complete(const struct settings *s)
@@ -202,14 +233,20 @@ static int check_complete(const struct settings *s)
 	/* -t takes a file that has tunnels only. */
 	const bool whole = s->test && s->has_tunnels && !s->tunnel;
 
-	if (!s->host && whole)
+	if (!s->n_servers && whole)
 		return GO_ON;
-	if (!s->host)
+	if (!s->n_servers)
 		return usage("no server: give [USER@]HOST[:PORT]%s, or set server in the "
 			     "configuration file",
 			     s->has_tunnels ? " or @NAME, one of the file's tunnels" : "");
-	if (s->via && !via_allows(s->host))
-		return usage("--via: '%s' is no name that a shell may see", s->host);
+	for (const struct settings_server *v = s->servers; v < s->servers + s->n_servers; v++) {
+		if (s->via && !via_allows(v->host))
+			return usage("--via: '%s' is no name that a shell may see", v->host);
+	}
+	if (s->return_to_first && (s->via || s->order == SETTINGS_RANDOM))
+		return usage(
+		    "--return-to-first goes with neither --via, which would have to be run to "
+		    "look, nor a random order, which has no first");
 	if (s->stdio && (s->n_specs || s->command))
 		return usage("--stdio goes with neither -L nor a COMMAND");
 	if (s->n_env && !s->command)
@@ -221,14 +258,15 @@ static int check_complete(const struct settings *s)
 			     strerror(errno), s->ready_fd);
 	if (!s->n_specs && !s->stdio && !s->command && !s->check && !whole)
 		return usage("nothing to listen on: give -L SPEC, for example -L 4565:confd%s, or "
-			     "set listen in the configuration file",
-			     s->has_tunnels ? ", or @NAME, one of the file's tunnels" : "");
+			     "set listen in the configuration file%s",
+			     s->has_tunnels ? ", or @NAME, one of the file's tunnels" : "",
+			     s->n_servers > 1 ? "; a COMMAND follows --" : "");
 	return GO_ON;
 }
 
 int settings_read(int argc, char **argv, struct settings *s)
 {
-	struct words w = {.host = NULL};
+	struct words w = {.n_hosts = 0};
 	int rc;
 
 	*s = (struct settings){.argc = argc, .argv = argv};
@@ -253,8 +291,7 @@ int settings_read(int argc, char **argv, struct settings *s)
 
 void settings_free(struct settings *s)
 {
-	free(s->host);
-	free(s->user);
+	settings_drop_servers(s);
 	free(s->identity);
 	free(s->agent_key);
 	free(s->known_hosts);

@@ -17,22 +17,35 @@
 #define SETTINGS_PROGRAM     "sshipc-client"
 #define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
 
-#define SETTINGS_SPECS 32
-#define SETTINGS_PINS  8
-#define SETTINGS_ENV   32
-#define SETTINGS_PORT  2245
+#define SETTINGS_SERVERS 8
+#define SETTINGS_SPECS	 32
+#define SETTINGS_PINS	 8
+#define SETTINGS_ENV	 32
+#define SETTINGS_PORT	 2245
+
+struct settings_server {
+	char *host, *user; /* user: USER@, else the local login name */
+	unsigned port;	   /* default 2245 */
+	char *pins[SETTINGS_PINS];
+	size_t n_pins; /* 0: those of all servers hold for it */
+};
 
 struct settings {
 	const char *tunnel; /* NAME of @NAME, into argv; NULL: none */
 	bool tunnel_found;  /* in the file */
 	bool has_tunnels;   /* the file */
-	char *host, *user;  /* user: USER@, else the local login name */
-	unsigned port;	    /* default 2245 */
-	char *identity;	    /* default ~/.ssh/id_ed25519 */
-	char *agent_key;    /* fingerprint: a key of ssh-agent instead of identity */
+	struct settings_server servers[SETTINGS_SERVERS];
+	size_t n_servers;
+	/* Those of the first. */
+	const char *host, *user;
+	unsigned port;
+	enum { SETTINGS_LISTED, SETTINGS_RANDOM } order; /* in which servers are tried */
+	int return_to_first;				 /* seconds; 0: never */
+	char *identity;					 /* default ~/.ssh/id_ed25519 */
+	char *agent_key; /* fingerprint: a key of ssh-agent instead of identity */
 	struct spec specs[SETTINGS_SPECS];
 	size_t n_specs;
-	char *pins[SETTINGS_PINS];
+	char *pins[SETTINGS_PINS]; /* for servers without pins of their own */
 	size_t n_pins;
 	char *known_hosts;	  /* default ~/.ssh/known_hosts */
 	char *global_known_hosts; /* default /etc/ssh/ssh_known_hosts */
@@ -74,12 +87,17 @@ int settings_read(int argc, char **argv, struct settings *s);
 
 void settings_free(struct settings *s);
 
+/* Makes view a copy of s that has its server i alone, with the pins that hold for it.  It shares
+ * all memory with s, and is not freed. */
+void settings_aim(struct settings *view, const struct settings *s, size_t i);
+
 /* The table.  options_read and options_print with it are client.conf's and -T's. */
 extern const struct options settings_options;
 
 /* Between settings.c and settings_table.c: what rows of the table name (options.h).  set_nothing is
  * for what options_given or a group's handler has read. */
-const char *settings_set_server(void *settings, const char *value);
+const char *settings_add_server(void *settings, const char *value);
+void settings_drop_servers(void *settings);
 const char *settings_set_nothing(void *target, const char *value);
 void settings_drop_listen(void *settings);
 void settings_drop_hostkeys(void *settings);

@@ -36,16 +36,64 @@ static int complete_host(const char *where, char *out, size_t size, bool *has_po
 		   : -1;
 }
 
-/* [ssh://][USER@]HOST[:PORT], where ssh:// may have a / at its end (RFC 3986). */
-const char *settings_set_server(void *settings, const char *value)
+/* Adds one fingerprint to a list of them. */
+static const char *add_pin(char *pins[SETTINGS_PINS], size_t *n, const char *value)
+{
+	if (!trust_pin_valid(value))
+		return "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
+	if (*n == SETTINGS_PINS)
+		return "there are too many host keys";
+	pins[(*n)++] = xstrdup(value);
+	return NULL;
+}
+
+static void drop_pins(char *pins[SETTINGS_PINS], size_t *n)
+{
+	while (*n)
+		free(pins[--*n]);
+}
+
+static void drop_server(struct settings_server *v)
+{
+	free(v->host);
+	free(v->user);
+	drop_pins(v->pins, &v->n_pins);
+}
+
+void settings_drop_servers(void *settings)
 {
 	struct settings *s = settings;
+
+	while (s->n_servers)
+		drop_server(&s->servers[--s->n_servers]);
+}
+
+/* "hostkey=SHA256:...", several with commas between them. */
+static const char *add_own_pins(struct settings_server *v, const char *options)
+{
+	const char *why = NULL;
+
+	for (size_t n = 0; options && !why; options = options[n] ? options + n + 1 : NULL) {
+		char pin[KEYLINE_FINGERPRINT];
+
+		n = strcspn(options, ",");
+		if (strncmp(options, "hostkey=", 8) != 0)
+			return "expected ,hostkey=SHA256:... behind the server, or nothing";
+		snprintf(pin, sizeof(pin), "%.*s", (int)n - 8, options + 8);
+		why = add_pin(v->pins, &v->n_pins, n - 8 < sizeof(pin) ? pin : "");
+	}
+	return why;
+}
+
+/* [ssh://][USER@]HOST[:PORT], where ssh:// may have a / at its end (RFC 3986), and pins. */
+static const char *parse_server(struct settings_server *v, const char *value)
+{
 	static const char scheme[] = "ssh://";
 	const bool uri = strncasecmp(value, scheme, strlen(scheme)) == 0;
 	const char *text = value + (uri ? strlen(scheme) : 0);
 	const char *at = strrchr(text, '@'), *where = at ? at + 1 : text, *port = NULL;
-	const char *why;
-	const size_t user = at ? (size_t)(at - text) : 0, len = strlen(where);
+	const char *comma = strchr(where, ','), *why;
+	const size_t user = at ? (size_t)(at - text) : 0, len = strcspn(where, ",");
 	char only[ADDRESS_HOST + 16], full[ADDRESS_HOST + 16], host[ADDRESS_HOST];
 	bool has_port = false;
 	uint16_t number = 0;
@@ -55,31 +103,47 @@ const char *settings_set_server(void *settings, const char *value)
 	/* Another scheme, or a password, is no user's name. */
 	if (at == text || strcspn(text, "/:") < user || len >= sizeof(only) || only[0] == '/' ||
 	    complete_host(only, full, sizeof(full), &has_port) < 0)
-		return "expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST before a PORT "
-		       "is in brackets";
+		return "expected [ssh://][USER@]HOST[:PORT][,hostkey=SHA256:...], where an IPv6 "
+		       "HOST before a PORT is in brackets";
 	why = endpoint_check_alias(full);
 	if (!why)
 		why = address_split(full, host, &port);
 	if (why)
 		return why;
 	address_parse_port(port, &number); /* a part of an alias that was checked */
-	free(s->host);
-	free(s->user);
-	s->host = xstrdup(host);
-	s->user = at ? xstrndup(text, user) : NULL;
-	s->port = has_port ? number : 0;
-	return NULL;
+	v->host = xstrdup(host);
+	v->user = at ? xstrndup(text, user) : NULL;
+	v->port = has_port ? number : 0;
+	return add_own_pins(v, comma ? comma + 1 : NULL);
+}
+
+const char *settings_add_server(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	struct settings_server new = {.host = NULL};
+	const char *why = s->n_servers < SETTINGS_SERVERS ? parse_server(&new, value)
+							  : "there are too many servers";
+
+	if (why)
+		drop_server(&new);
+	else
+		s->servers[s->n_servers++] = new;
+	return why;
 }
 
 static const char *show_server(const void *settings, size_t i, char *buf)
 {
 	const struct settings *s = settings;
+	const struct settings_server *v = &s->servers[i];
 	char at[ADDRESS_TEXT];
+	int n;
 
-	if (!s->host)
+	if (i == s->n_servers)
 		return NULL;
-	snprintf(buf, OPTION_TEXT_MAX, "%s@%s", s->user,
-		 address_format_port(s->host, s->port, at, sizeof(at)));
+	n = snprintf(buf, OPTION_TEXT_MAX, "%s@%s", v->user,
+		     address_format_port(v->host, v->port, at, sizeof(at)));
+	for (size_t k = 0; k < v->n_pins && n < OPTION_TEXT_MAX; k++)
+		n += snprintf(buf + n, OPTION_TEXT_MAX - (size_t)n, ",hostkey=%s", v->pins[k]);
 	return buf;
 }
 
@@ -139,9 +203,6 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 
 /* ---- keys ---- */
 
-static const char a_fingerprint[] =
-    "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
-
 static const char *set_path(void *target, const char *value)
 {
 	char **path = target;
@@ -174,32 +235,25 @@ static const char *show_identity(const void *settings, size_t i, char *buf)
 static const char *set_agent_key(void *target, const char *value)
 {
 	char **key = target;
+	size_t none = 0;
 
-	if (!trust_pin_valid(value))
-		return a_fingerprint;
 	free(*key);
-	*key = xstrdup(value);
-	return NULL;
+	*key = NULL;
+	return add_pin(key, &none, value);
 }
 
 void settings_drop_hostkeys(void *settings)
 {
 	struct settings *s = settings;
 
-	while (s->n_pins)
-		free(s->pins[--s->n_pins]);
+	drop_pins(s->pins, &s->n_pins);
 }
 
 static const char *add_hostkey(void *settings, const char *value)
 {
 	struct settings *s = settings;
 
-	if (!trust_pin_valid(value))
-		return a_fingerprint;
-	if (s->n_pins == SETTINGS_PINS)
-		return "there are too many host keys";
-	s->pins[s->n_pins++] = xstrdup(value);
-	return NULL;
+	return add_pin(s->pins, &s->n_pins, value);
 }
 
 static const char *show_hostkey(const void *settings, size_t i, char *buf)
@@ -289,8 +343,16 @@ static const char *set_check(void *settings, const char *value)
 
 /* ---- the table ---- */
 
+static const char *const orders[] = {"listed", "random"};
+
 static const struct option_row rows[] = {
-    {"server", .type = OPTION_TEXT, .set = settings_set_server, .show = show_server},
+    {"server", LIST(settings_add_server), .clear = settings_drop_servers, .show = show_server},
+    {"order", 0, "order", "HOW", "of several servers: listed or random (listed)",
+     WORD(order, orders, 0, SETTINGS_RANDOM, 0)},
+    {"return_to_first", 0, "return-to-first", "SECONDS",
+     "look so often whether the first of them is back,\n"
+     "while no connection is carried (0: never)",
+     NUMBER(return_to_first, 0, 86400, 0)},
     {"listen", 'L', "listen", "SPEC",
      "where to listen, and what for; repeatable:\n"
      "[BIND:]PORT, /local.sock or fd:NAME (of the\n"
@@ -373,7 +435,7 @@ const struct options settings_options = {
     .rows = rows,
     .column = 30,
     .check = settings_check_keys,
-    .usage = "Usage: " SETTINGS_PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]\n"
+    .usage = "Usage: " SETTINGS_PROGRAM " [OPTION]... -L SPEC... [USER@]HOST[:PORT]...\n"
 	     "       " SETTINGS_PROGRAM " [OPTION]... [USER@]HOST[:PORT] -- COMMAND...\n"
 	     "       " SETTINGS_PROGRAM " [OPTION]... --stdio [USER@]HOST[:PORT]\n"
 	     "       " SETTINGS_PROGRAM " [OPTION]... @NAME\n"
@@ -382,7 +444,8 @@ const struct options settings_options = {
 	     "those of COMMAND, or the one on stdin and stdout.\n"
 	     "\n",
     .notes = "\n"
-	     "@NAME is a tunnel of the file; a command has one.\n"
+	     "Of several servers the next one is used when one fails; HOST,hostkey=SHA256:...\n"
+	     "pins the host key of one.  @NAME is a tunnel of the file; a command has one.\n"
 	     "Options replace settings of the file, a list as a whole.\n"
 	     "Exit codes: 0 ok, 64 usage, 69 server unreachable, 73 no key file made, 74 no\n"
 	     "output written, 76 host key mismatch, 77 refused, 78 bad configuration;\n"

@@ -62,7 +62,7 @@
  *     look_at               a refused open is seen only by asking for it again
  *     on_message            an unclaimed message is queued without bound here, as well
  *     session_shows         a later key exchange may show another host key
- *     log_in                a signature algorithm is chosen before the server has said which
+ *     identity_log_in       a signature algorithm is chosen before the server has said which
  *                           it takes
  */
 #include <event2/event.h>

@@ -342,12 +342,10 @@ static void find_server(struct doctor *d)
 	event_base_dispatch(d->base);
 }
 
-int check_run(const struct settings *s)
+static int check_server(const struct settings *s, const char *name)
 {
-	struct doctor d = {.base = loop_new(), .s = s, .report = report_new(s->json)};
+	struct doctor d = {.base = loop_new(), .s = s, .report = report_new(s->json, name)};
 
-	signal(SIGPIPE, SIG_IGN);
-	watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
 	check_key(&d);
 	find_server(&d);
 	if (report_failed(d.report))
@@ -359,4 +357,23 @@ int check_run(const struct settings *s)
 	local_environment(d.report, s, d.knows_kind ? &d.kind : NULL);
 	event_base_free(d.base);
 	return report_end(d.report);
+}
+
+int check_run(const struct settings *s)
+{
+	struct settings one;
+	char name[ADDRESS_TEXT];
+	int failed = 0, of_one;
+
+	signal(SIGPIPE, SIG_IGN);
+	watchdog_start("sshipc-client: the SSH library hangs; giving up\n");
+	for (size_t i = 0; i < s->n_servers; i++) {
+		settings_aim(&one, s, i);
+		address_format_port(one.host, one.port, name, sizeof(name));
+		of_one = check_server(&one, s->n_servers > 1 ? name : NULL);
+		failed = failed ? failed : of_one;
+	}
+	if (s->n_servers > 1)
+		report_all(s->json, s->n_servers, failed);
+	return failed;
 }

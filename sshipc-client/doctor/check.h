@@ -13,10 +13,12 @@
  * tunnel that runs.  What a HOST:PORT or path names only the server knows; with --check=connect
  * each destination is opened, one after the other, the dial's end awaited in .status, and each
  * ended in order.
+ *
+ * Several servers are gone to one after the other, each with a report of its own.
  */
 #include "settings.h"
 
-/* Returns the number of the step that failed (report.h), or 0. */
+/* Returns the number of the step that failed (report.h), of the first server with one, or 0. */
 int check_run(const struct settings *s);
 
 #endif

@@ -44,6 +44,7 @@ static const struct {
 
 struct report {
 	bool json;
+	const char *server;
 	int next; /* to be printed */
 	struct line {
 		enum result result;
@@ -51,21 +52,26 @@ struct report {
 	} lines[REPORT_STEPS];
 };
 
-struct report *report_new(bool json)
+struct report *report_new(bool json, const char *server)
 {
 	struct report *r = xcalloc(1, sizeof(*r));
 
 	r->json = json;
+	r->server = server;
 	r->next = 1;
+	if (server && !json)
+		printf("server %s\n", server);
 	return r;
 }
 
-static void print_json(const struct line *l, int step)
+static void print_json(const struct line *l, int step, const char *server)
 {
 	char text[2 * (TEXT + REMEDY)];
 	struct json_out o = {text, sizeof(text), 0};
 
 	json_put(&o, NULL, "{");
+	if (server)
+		json_text(&o, "server", server);
 	json_put(&o, "step", "%d", step);
 	json_text(&o, "name", steps[step].name);
 	json_text(&o, "result", results[l->result].json);
@@ -75,7 +81,7 @@ static void print_json(const struct line *l, int step)
 	puts(text);
 }
 
-static void print_text(const struct line *l, int step)
+static void print_text(const struct line *l, int step, const char *server)
 {
 	char text[2 * TEXT], remedy[2 * REMEDY];
 
@@ -98,7 +104,7 @@ static void put(struct report *r, enum report_step step, enum result result, con
 	snprintf(l->text, sizeof(l->text), "%s", text);
 	snprintf(l->remedy, sizeof(l->remedy), "%s", remedy);
 	for (; r->next < REPORT_STEPS && r->lines[r->next].result != NONE; r->next++)
-		(r->json ? print_json : print_text)(&r->lines[r->next], r->next);
+		(r->json ? print_json : print_text)(&r->lines[r->next], r->next, r->server);
 	fflush(stdout);
 }
 
@@ -159,19 +165,32 @@ int report_failed(const struct report *r)
 	return 0;
 }
 
-int report_end(struct report *r)
+static void print_verdict(bool json, int failed)
 {
-	const int failed = report_failed(r);
-
-	report_close(r, REPORT_STEPS);
-	if (!r->json && failed)
+	if (!json && failed)
 		printf("step %d failed: %s\n", failed, steps[failed].title);
-	else if (!r->json)
+	else if (!json)
 		printf("all is well\n");
 	else if (failed)
 		printf("{\"ok\":false,\"failed\":%d}\n", failed);
 	else
 		printf("{\"ok\":true,\"failed\":null}\n");
+}
+
+int report_end(struct report *r)
+{
+	const int failed = report_failed(r);
+
+	report_close(r, REPORT_STEPS);
+	if (!r->json || !r->server)
+		print_verdict(r->json, failed);
 	free(r);
 	return failed;
+}
+
+void report_all(bool json, size_t n, int failed)
+{
+	if (!json)
+		printf("of %zu servers: ", n);
+	print_verdict(json, failed);
 }

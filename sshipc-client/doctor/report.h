@@ -27,8 +27,8 @@ enum report_step {
 
 struct report;
 
-/* json: an object a line.  Out of memory ends the program. */
-struct report *report_new(bool json);
+/* json: an object a line.  server: NULL, or which of several this is about, valid until the end. */
+struct report *report_new(bool json, const char *server);
 
 /* The result of a step; the first one stays.  Texts may hold what a peer said. */
 void report_pass(struct report *r, enum report_step step, const char *fmt, ...)
@@ -49,5 +49,8 @@ int report_failed(const struct report *r);
 
 /* Prints what is left, and the verdict; frees it; returns report_failed. */
 int report_end(struct report *r);
+
+/* Prints the verdict on n servers: the step that failed at the first with a fault, or 0. */
+void report_all(bool json, size_t n, int failed);
 
 #endif

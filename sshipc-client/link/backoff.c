@@ -83,6 +83,11 @@ unsigned backoff_pause(struct backoff *b, bool wanted, bool denied)
 	return pause;
 }
 
+void backoff_skip(struct backoff *b)
+{
+	retry_after(b, 0);
+}
+
 void backoff_wake(struct backoff *b)
 {
 	const uint64_t now = loop_ms(), soonest = b->begun + WANTED_MS;

@@ -29,6 +29,9 @@ uint64_t backoff_age(const struct backoff *b);
  * for it. */
 unsigned backoff_pause(struct backoff *b, bool wanted, bool denied);
 
+/* The next attempt follows at once, and no pause grows by this one. */
+void backoff_skip(struct backoff *b);
+
 /* A local connection waits: a pause ends now, or a second after the last attempt began, if that is
  * later. */
 void backoff_wake(struct backoff *b);

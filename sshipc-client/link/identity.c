@@ -115,8 +115,14 @@ const char *identity_line(const struct identity *i)
 	return i->agent ? agent_line(i->agent) : i->line;
 }
 
+/* Trap: libssh 0.10 chooses the signature algorithm before it asks for the service, so perhaps
+ * before the server's EXT_INFO (RFC 8308) is there, and then refuses an RSA key itself. */
 int identity_log_in(struct identity *i, ssh_session ssh, void (*wake)(void *arg), void *arg)
 {
+	const int rc = ssh_service_request(ssh, "ssh-userauth");
+
+	if (rc != SSH_OK)
+		return rc == SSH_AGAIN ? SSH_AUTH_AGAIN : SSH_AUTH_ERROR;
 	return i->agent ? agent_log_in(i->agent, ssh, wake, arg)
 			: ssh_userauth_publickey(ssh, NULL, i->key);
 }

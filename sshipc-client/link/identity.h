@@ -23,7 +23,7 @@ const char *identity_name(const struct identity *i);
 /* The key's public line, "TYPE BASE64"; NULL while the agent has not shown it. */
 const char *identity_line(const struct identity *i);
 
-/* As agent_log_in, agent_error and agent_reset. */
+/* As agent_log_in, after a request for the service; agent_error and agent_reset. */
 int identity_log_in(struct identity *i, ssh_session ssh, void (*wake)(void *arg), void *arg);
 const char *identity_error(const struct identity *i);
 void identity_reset(struct identity *i);

@@ -2,8 +2,9 @@
 #ifndef SSHIPC_CLIENT_LINK_H
 #define SSHIPC_CLIENT_LINK_H
 /*
- * One SSH session to the server: resolves, connects, authenticates, reconnects, opens channels and
- * hands them to the relay.  Callers do not depend on there being one link.
+ * One SSH session to the server, or to one of several: resolves, connects, authenticates,
+ * reconnects, opens channels and hands them to the relay.  Callers do not depend on there being one
+ * link.
  *
  * A link goes through reaching (resolve.h, reach.h, or via.h), keying, which ends with the check of
  * the host key (trust.h), authenticating with the one identity (identity.h), and up.
@@ -13,6 +14,11 @@
  * no destination for a foreign server 64, an unreadable known_hosts 78.  Later refusals are logged
  * and tried again, except with exit_on_refusal; with listeners, so is at any time a refusal that an
  * sshipc-server calls temporary (max-sessions, valid).
+ *
+ * Of several servers the next one is tried when one fails (servers.h), a refusal included, which is
+ * logged; before the first success it is the end once all of them have refused, with
+ * exit_on_refusal at once.  A session at another server than the first one ends for it only with
+ * return_to_first, while no connection is carried, and after the first has answered.
  *
  * From the connect to the first answer of an endpoint there are seven round trips, which a long
  * path makes the time of a start: TCP; the banners and then the KEXINITs, half a trip each, as
@@ -42,6 +48,7 @@ enum link_event {
 	LINK_TRANSPORT,	   /* the host key is the right one; text: its fingerprint */
 	LINK_UP,	   /* authenticated; text: "HOST:PORT" */
 	LINK_DENIED,	   /* the key was refused */
+	LINK_NEXT,	   /* no session; the next server is tried at once; text: why */
 	LINK_DOWN,	   /* no session; text: why */
 	LINK_OPEN_GRANTED, /* the server's answer to a local connection */
 	LINK_OPEN_REFUSED,
@@ -79,6 +86,9 @@ void link_open(struct link *l, const struct destination *to, int fd, const char 
 
 /* Whether the session's server is an sshipc-server, by its banner. */
 bool link_is_sshipc(const struct link *l);
+
+/* The server that is tried or in use, "HOST:PORT"; NULL: there is one only. */
+const char *link_chosen(const struct link *l);
 
 /* Whether the link carries no connection, and none waits. */
 bool link_idle(const struct link *l);

@@ -25,7 +25,8 @@ enum {
 struct states {
 	struct event_base *base;
 	struct states_ops ops;
-	const char *transport, *authorised;
+	char transport[320];
+	const char *authorised;
 	char name[ENDPOINT_NAME + 2]; /* the endpoint's, with a blank; or nothing */
 	char endpoint[256];	      /* the endpoint's state */
 	char text[STATES_TEXT];	      /* as it was logged last */
@@ -151,9 +152,12 @@ void states_ask(struct states *s, struct link *l)
 
 void states_event(struct states *s, struct link *l, enum link_event event)
 {
+	const char *server = link_chosen(l);
+
 	switch (event) {
 	case LINK_TRANSPORT:
-		s->transport = "up";
+		snprintf(s->transport, sizeof(s->transport), "up%s%s", server ? " at " : "",
+			 server ? server : "");
 		break;
 	case LINK_UP:
 		s->authorised = "yes";
@@ -165,9 +169,10 @@ void states_event(struct states *s, struct link *l, enum link_event event)
 	case LINK_DENIED:
 		s->authorised = "no";
 		break;
+	case LINK_NEXT:
 	case LINK_DOWN:
 		stop_asking(s);
-		s->transport = "down";
+		snprintf(s->transport, sizeof(s->transport), "down");
 		s->authorised = "unknown";
 		set_endpoint(s, "unknown");
 		break;

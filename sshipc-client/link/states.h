@@ -15,10 +15,11 @@
 
 struct states;
 
-#define STATES_TEXT 400
+#define STATES_TEXT 720
 
 struct states_ops {
-	/* "transport up, authorised yes, endpoint confd: answers"; may be NULL */
+	/* "transport up, authorised yes, endpoint confd: answers", of several servers "up at
+	 * HOST:PORT"; may be NULL */
 	void (*changed)(void *arg, const char *text);
 	/* The answer of .status, valid for the call.  status NULL with a fault: there was no valid
 	 * answer in time; already logged.  NULL without: the server is not an sshipc-server. */

@@ -26,8 +26,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		EXPECT((size_t)options_read(&settings_options, path, s, on_fault,
 					    (void *)(uintptr_t)path) == told);
 		EXPECT(s->n_specs <= SETTINGS_SPECS && s->n_pins <= SETTINGS_PINS);
+		EXPECT(s->n_servers <= SETTINGS_SERVERS);
+		for (size_t i = 0; i < s->n_servers; i++)
+			EXPECT(s->servers[i].host && s->servers[i].port <= 65535 &&
+			       s->servers[i].n_pins <= SETTINGS_PINS);
 		if (!told)
-			EXPECT(s->port <= 65535 && s->keepalive >= 0 && s->connect_timeout >= 0 &&
+			EXPECT(s->keepalive >= 0 && s->connect_timeout >= 0 &&
 			       s->reconnect_max >= 0);
 	}
 	settings_free(s);

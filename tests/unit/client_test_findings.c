@@ -44,7 +44,7 @@ static int end(struct report *r)
 static struct report *start(bool json)
 {
 	cr_assert(freopen(path, "w", stdout));
-	return report_new(json);
+	return report_new(json, NULL);
 }
 
 Test(findings, printed_in_order)

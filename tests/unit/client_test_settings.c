@@ -196,6 +196,87 @@ Test(settings, server)
 	}
 }
 
+/* "-T" of the servers: USER@HOST:PORT, and pins. */
+static void expect_servers(const char *what, const char *wanted)
+{
+	char got[512] = "";
+
+	for (size_t i = 0; i < s.n_servers; i++) {
+		const struct settings_server *v = &s.servers[i];
+		size_t n = strlen(got);
+
+		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s@%s:%u", i ? " " : "",
+				      strcmp(v->user, login()) == 0 ? "" : v->user, v->host,
+				      v->port);
+		for (size_t k = 0; k < v->n_pins; k++)
+			n += (size_t)snprintf(got + n, sizeof(got) - n, "%c",
+					      strcmp(v->pins[k], PIN_A) == 0 ? 'A' : 'B');
+	}
+	cr_expect_str_eq(got, wanted, "%s: %s", what, got);
+}
+
+static const struct {
+	const char *line, *conf, *wanted; /* conf NULL: on the command line only */
+} several[] = {
+    {"h g:22", "[ \"h\", \"g:22\" ]", "@h:2245 @g:22"},
+    {"u@h ssh://v@g/", "( \"u@h\", \"ssh://v@g/\" )", "u@h:2245 v@g:2245"},
+    {"-p 9 h g", NULL, "@h:9 @g:9"},
+    {"h,hostkey=" PIN_A, "\"h,hostkey=" PIN_A "\"", "@h:2245A"},
+    {"ssh://u@h:1/,hostkey=" PIN_A ",hostkey=" PIN_B " g",
+     "[ \"ssh://u@h:1/,hostkey=" PIN_A ",hostkey=" PIN_B "\", \"g\" ]", "u@h:1AB @g:2245"},
+    {"u,x@h g", "[ \"u,x@h\", \"g\" ]", "u,x@h:2245 @g:2245"},
+    {"1 2 3 4 5 6 7 8", NULL, "@1:2245 @2:2245 @3:2245 @4:2245 @5:2245 @6:2245 @7:2245 @8:2245"},
+};
+
+Test(settings, several_servers)
+{
+	int saved[2];
+
+	for (size_t i = 0; i < COUNT(several); i++) {
+		char line[512];
+
+		snprintf(line, sizeof(line), "-L 1 %s", several[i].line);
+		cr_expect_eq(read_line(line), GO_ON, "%s: %s", line, out[1]);
+		expect_servers(line, several[i].wanted);
+		capture(saved);
+		options_print(&settings_options, &s);
+		release(saved);
+		cr_expect_eq(read_conf(out[0]), GO_ON, "%s: %s", out[0], out[1]);
+		expect_servers(line, several[i].wanted);
+		if (!several[i].conf)
+			continue;
+		snprintf(line, sizeof(line), "listen = \"1\"; server = %s;", several[i].conf);
+		cr_expect_eq(read_conf(line), GO_ON, "%s: %s", line, out[1]);
+		expect_servers(line, several[i].wanted);
+	}
+	write_to(file, "server = [ \"h\", \"g\" ]; listen = \"1\"; order = \"random\";");
+	cr_expect_eq(read_line("F"), GO_ON, "%s", out[1]);
+	cr_expect(s.order == SETTINGS_RANDOM && s.return_to_first == 0);
+	cr_expect_eq(read_line("F --order listed --return-to-first 60 f"), GO_ON, "%s", out[1]);
+	expect_servers("a list is replaced as a whole", "@f:2245");
+	cr_expect(s.order == SETTINGS_LISTED && s.return_to_first == 60);
+	cr_expect_eq(read_line("F -p 9"), GO_ON, "%s", out[1]);
+	expect_servers("the port of all", "@h:9 @g:9");
+}
+
+/* Each server's own pins, or those of all. */
+Test(settings, aim)
+{
+	struct settings view;
+
+	cr_assert_eq(read_line("-L 1 h,hostkey=" PIN_A " u@g:22 --hostkey " PIN_B), GO_ON, "%s",
+		     out[1]);
+	for (size_t i = 0; i < 2; i++) {
+		settings_aim(&view, &s, i);
+		cr_expect_eq(view.n_servers, 1);
+		cr_expect_str_eq(view.host, i ? "g" : "h");
+		cr_expect_str_eq(view.user, i ? "u" : login());
+		cr_expect_eq(view.port, i ? 22 : 2245);
+		cr_expect_eq(view.n_pins, 1);
+		cr_expect_str_eq(view.pins[0], i ? PIN_B : PIN_A);
+	}
+}
+
 Test(settings, short_options)
 {
 	cr_expect_eq(read_line("-L 4565:confd -vi /id -L /a:/b,mode=0660 -tT -p22 u@h"), GO_ON,
@@ -263,7 +344,21 @@ static const struct {
     {"-L 1 h -i a -i b", "option '--identity' is given twice"},
     {"-L 1 h -p 1 --port 2", "option '--port' is given twice"},
     {"F -f x", "option '--config' is given twice"},
-    {"-L 1 h g", "unexpected argument 'g'"},
+    {"h g", "nothing to listen on: give -L SPEC, for example -L 4565:confd, or set listen in the "
+	    "configuration file; a COMMAND follows --"},
+    {"-L 1 1 2 3 4 5 6 7 8 9", "unexpected argument '9'"},
+    {"-L 1 h g:22 -p 22", "the port is given twice"},
+    {"-L 1 h g:0", "\"g:0\": "},
+    {"-L 1 h,", "\"h,\": expected ,hostkey=SHA256:... behind"},
+    {"-L 1 h,pin=1", "\"h,pin=1\": expected ,hostkey=SHA256:... behind"},
+    {"-L 1 h,hostkey=SHA256:0", "\"h,hostkey=SHA256:0\": expected SHA256: and 43"},
+    {"-L 1 h,hostkey=" PIN_A "A", "expected SHA256: and 43"},
+    {"-L 1 h,hostkey=" PIN_A ",", "expected ,hostkey="},
+    {"-L 1 ,hostkey=" PIN_A, "expected [ssh://][USER@]HOST"},
+    {"-L 1 h --order first", "--order \"first\": expected listed or random"},
+    {"-L 1 h g --return-to-first 5 --order random", "--return-to-first goes with neither"},
+    {"-L 1 h g --return-to-first 5 --via nc", "--return-to-first goes with neither"},
+    {"-L 1 h u@-g --via nc", "--via: '-g' is no name"},
     {"-L 4565x h", "--listen \"4565x\": expected a port"},
     {"-L *:1 h", "--unsafe-listen"},
     {"-L x h", "(for example 4565:confd, or /run/local.sock:"},
@@ -287,7 +382,8 @@ static const struct {
     {"h @a", "'@a' is a tunnel of the file"},
     {"@a h", "unexpected argument 'h'"},
     {"-L 1 u@", "\"u@\": "},
-    {"-L 1 ::1:22245", "\"::1:22245\": expected [ssh://][USER@]HOST[:PORT], where an IPv6 HOST"},
+    {"-L 1 ::1:22245",
+     "\"::1:22245\": expected [ssh://][USER@]HOST[:PORT][,hostkey=SHA256:...], where an IPv6 HOST"},
     {"-L 1 u@", "\"u@\": expected [ssh://][USER@]HOST[:PORT]"},
     {"-L 1 :22", "\":22\": expected [ssh://][USER@]HOST[:PORT]"},
     {"-L 1 /path", "\"/path\": expected [ssh://][USER@]HOST[:PORT]"},
@@ -313,7 +409,7 @@ static const struct {
     {"-L 1 .", "dot"},
     {"-L 1 h\n", "\"h\\x0a\": "},
     {"-L 1 h --", "no COMMAND follows --"},
-    {"-L 1 h g -- c", "unexpected argument 'g'; a COMMAND follows --"},
+    {"1 2 3 4 5 6 7 8 9 -- c", "unexpected argument '9'; a COMMAND follows --"},
     {"-L 1 -- h", "no server"},
     {"h --while-down wait", "--while-down \"wait\": expected hold, hold:SECONDS (1 to 3600) or"},
     {"-L 1 h --while-down hold:0", "expected hold"},
@@ -560,7 +656,14 @@ static const struct {
     {"listen = [ \"1\",\n\"x\" ];", 2, "listen: \"x\": expected a port"},
     {"\nlisten = \"*:1\";", 2, "--unsafe-listen"},
     {"server = \"h:0\";", 1, "server: \"h:0\": the port"},
-    {"server = [ \"h\" ];", 1, "server"},
+    {"server = 1;", 1, "server: expected a text in double quotes or a list"},
+    {"server = [ \"h\",\n\"g:0\" ];", 2, "server: \"g:0\": the port"},
+    {"server = ( \"h\",\n{ } );", 2, "server: expected texts in double quotes only"},
+    {"server = [ \"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\",\n\"9\" ];", 2,
+     "server: \"9\": there are too many servers"},
+    {"server = \"h,hostkey=x\";", 1, "server: \"h,hostkey=x\": expected SHA256: and 43"},
+    {"order = \"first\";", 1, "order: \"first\": expected listed or random"},
+    {"return_to_first = -1;", 1, "return_to_first: expected a number from 0 to 86400"},
     {"identity = \"\";", 1, "identity: \"\": a file's name is empty"},
     {"hostkeys = \"SHA256:x\";", 1, "hostkeys: \"SHA256:x\": expected SHA256:"},
     {"algorithms = \"old\";", 1, "expected default or compatible"},
