@@ -305,6 +305,11 @@ static int on_message(ssh_session ssh, ssh_message message, void *arg)
 	unanswered_claim();
 	if (type == SSH_REQUEST_CHANNEL_OPEN)
 		return on_open(s, message);
+	/* Trap: libssh answers also what came for a channel after our CLOSE (RFC 4254 section 5.3);
+	 * PuTTY ends its session for that. */
+	if (type == SSH_REQUEST_CHANNEL &&
+	    ssh_channel_is_closed(ssh_message_channel_request_channel(message)))
+		return 0;
 	if (type == SSH_REQUEST_GLOBAL)
 		refuse(s, POLICY_GLOBAL_REQUEST, "tcpip-forward (-R)");
 	else if (type == SSH_REQUEST_AUTH)

@@ -39,6 +39,7 @@ static const char usage[] =
     "  data:BYTES=taken|stuck (whatever the window)   ignore:BYTES=sent|gone (in IGNORE messages)\n"
     "  requests:COUNT=sent|gone (that want answers, which are not looked at)\n"
     "  eof close shut (half of the connection) raw:HEX packet:HEX\n"
+    "  closed=yes|nothing (the server's CLOSE)   request=failure|nothing (for the channel)\n"
     "  alive=alive|nothing   end=closed|disconnected CODE TEXT|open\n"
     "  keep (all of them, to the end of standard input, reading nothing)\n";
 
@@ -225,6 +226,32 @@ static void step_requests(struct peer *p, const char *arg)
 	say("requests", p->gone ? "gone" : "sent");
 }
 
+/* The server has sent its CLOSE. */
+static void step_closed(struct peer *p)
+{
+	static struct packet got;
+
+	say("closed", peer_wait(p, &got, MSG_CHANNEL_CLOSE, 0) ? "yes" : "nothing");
+}
+
+/* A request for the last channel, which wants an answer; what is answered before a later one is. */
+static void step_request_channel(struct peer *p)
+{
+	static struct packet packet;
+
+	packet_start(&packet, MSG_CHANNEL_REQUEST);
+	put_u32(&packet, p->theirs);
+	put_text(&packet, "winadj@putty.projects.tartarus.org");
+	put_u8(&packet, 1);
+	peer_send(p, &packet);
+	packet_start(&packet, MSG_NOBODY_KNOWS);
+	peer_emit(p, &packet);
+	say("request",
+	    peer_wait(p, &packet, MSG_CHANNEL_FAILURE, MSG_UNIMPLEMENTED) == MSG_CHANNEL_FAILURE
+		? "failure"
+		: "nothing");
+}
+
 static bool step(struct peer *p, const char *s)
 {
 	const char *arg = strchr(s, ':');
@@ -275,6 +302,10 @@ static bool step(struct peer *p, const char *s)
 		p->deaf = true;
 	} else if (IS("eof")) {
 		exchange_channel(p, MSG_CHANNEL_EOF, 0);
+	} else if (IS("closed")) {
+		step_closed(p);
+	} else if (IS("request")) {
+		step_request_channel(p);
 	} else if (IS("close")) {
 		exchange_channel(p, MSG_CHANNEL_CLOSE, 0);
 	} else if (IS("shut")) {

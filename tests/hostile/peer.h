@@ -40,6 +40,7 @@ enum message { /* RFC 4250 section 4.1.2 */
 	       MSG_CHANNEL_EOF = 96,
 	       MSG_CHANNEL_CLOSE = 97,
 	       MSG_CHANNEL_REQUEST = 98,
+	       MSG_CHANNEL_FAILURE = 100,
 	       MSG_NOBODY_KNOWS = 192,
 };
 
