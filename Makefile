@@ -148,7 +148,7 @@ fuzz-corpora: fuzz-build
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB) $(SERVER) $(CLIENT) $(UNIT) $(HOSTILE) $(LOAD) $(wildcard tests/fuzz/*.c)))
 
-C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/bench/*.[ch] tests/shim/*.c tests/unit/*.h) \
+C_FILES := $(LIB) $(SERVER) $(CLIENT) $(UNIT) $(wildcard tests/fuzz/*.[ch] tests/hostile/*.[ch] tests/bench/*.[ch] tests/interop/*.c tests/shim/*.c tests/unit/*.h) \
            $(wildcard $(FOLDERS:%=%/*.h))
 
 unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(BUILD)/bench-load $(SHIMS) ## build the unit tests and what the end-to-end tests need
@@ -191,6 +191,9 @@ soak: all ## mixed traffic and random kills for SOAK_SECONDS (1800), every byte 
 bench: all $(BUILD)/bench-load ## speed beside other tunnels on this machine: medians and ratios, a table, a plot
 	@BUILD=$(BUILD) tests/bench/run $(BENCH)
 
+interop: all ## try sshipc with every other SSH that is installed: the table of README.md
+	@tests/interop/run
+
 demo: ## a real D-Bus client and daemon through the tunnel
 	@scripts/quickstart
 
@@ -225,5 +228,5 @@ help: ## list the targets
 layers: # for tests/e2e/92-layers
 	@$(foreach f,$(FOLDERS),echo '$f: $(MAY_$f)';)
 
-.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench demo install uninstall clean help
+.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install uninstall clean help
 .SECONDARY:

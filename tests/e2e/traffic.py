@@ -84,7 +84,11 @@ def hold(connection):
 
 def both_ways(address, endpoint, size):
     """size bytes in each direction at once, each ended in order, compared byte for byte."""
-    local = dial(address)
+    carry_both_ways(dial(address), endpoint, size)
+
+
+def carry_both_ways(local, endpoint, size):
+    """The same over an open connection."""
     remote = endpoint.accept()
     with local, remote:
         together(lambda: send_all(local, 1, size), lambda: receive_all(remote, 1, size),
@@ -114,8 +118,8 @@ def at_once(address, endpoint, count, size=16 * 1024):
 
 
 def half_close(address, endpoint, order, size=MIB):
-    """The four orders in which two directions can end."""
-    local = dial(address)
+    """The four orders in which two directions can end.  address: or what opens a connection."""
+    local = address() if callable(address) else dial(address)
     remote = endpoint.accept()
     with local, remote:
         if order == "local first":
