@@ -150,10 +150,8 @@ void settings_free(struct settings *s)
 	free(s->control);
 	free(s->generate_hostkey);
 	cidr_free(&s->pending_from);
-	for (size_t i = 0; i < s->n_unpunished; i++)
-		free(s->unpunished_texts[i]);
-	free(s->unpunished_texts);
-	cidr_free(&s->unpunished);
+	settings_drop_networks(&s->accept_proxy);
+	settings_drop_networks(&s->unpunished);
 	explain_free(&s->explain);
 	settings_drop_hostkeys(s);
 	settings_drop_endpoints(s);

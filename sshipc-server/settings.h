@@ -29,10 +29,18 @@
 #define SETTINGS_RUN		"/run/sshipc"		    /* made where it is missing */
 #define SETTINGS_CONTROL	SETTINGS_RUN "/server.sock" /* where a configuration file is used */
 
+/* Networks, and the texts that they were written as. */
+struct settings_networks {
+	struct cidr_list list;
+	char **texts;
+	size_t n;
+};
+
 struct settings {
 	char *config; /* the file that was read, or NULL */
 	struct address listen[SETTINGS_LISTEN];
-	size_t n_listen; /* default *:2245 */
+	size_t n_listen;		       /* default *:2245 */
+	struct settings_networks accept_proxy; /* of balancers: a PROXY header comes first */
 	char *hostkeys[SETTINGS_HOSTKEYS];
 	size_t n_hostkeys;
 	char *allowlist;
@@ -53,9 +61,7 @@ struct settings {
 	int max_unauthenticated_per_source;
 	int source_prefix_v4, source_prefix_v6; /* bits */
 	int max_penalty;			/* seconds; 0: none */
-	struct cidr_list unpunished;		/* whose faults are not kept; empty: nobody's */
-	char **unpunished_texts;		/* the same, as written */
-	size_t n_unpunished;
+	struct settings_networks unpunished;	/* whose faults are not kept; empty: nobody's */
 	int max_sessions;
 	int max_channels; /* of one session */
 	int max_opens;	  /* and other questions of one session in a second */
@@ -111,5 +117,6 @@ const char *settings_parse_control(const char *path, struct address *at);
 void settings_drop_hostkeys(void *settings);
 void settings_drop_endpoints(void *settings);
 void settings_drop_connect_as(void *settings);
+void settings_drop_networks(void *networks); /* takes a struct settings_networks */
 
 #endif

@@ -176,6 +176,7 @@ static void on_endpoint(struct options_file *f, config_setting_t *group, void *s
 	    {"path", .type = OPTION_TEXT, .set = set_path},
 	    {"kind", .type = OPTION_TEXT, .set = set_kind},
 	    {"accept", .type = OPTION_LIST, .set = add_accept},
+	    {"send_proxy", .type = OPTION_FLAG, .at = offsetof(struct endpoint, send_proxy)},
 	    {.name = NULL},
 	};
 	struct endpoint e = {.name = ""};
@@ -222,7 +223,9 @@ static void print_endpoints(const void *settings)
 		       address_format(&e->address, at, sizeof(at)), endpoint_kinds[e->kind]);
 		for (size_t j = 0; j < e->n_accept; j++)
 			options_print_text(j ? ", " : " accept = [ ", e->accept[j], "");
-		printf("%s }%s\n", e->n_accept ? " ];" : "", i + 1 < s->n_endpoints ? "," : "");
+		printf("%s%s }%s\n", e->n_accept ? " ];" : "",
+		       e->send_proxy ? " send_proxy = true;" : "",
+		       i + 1 < s->n_endpoints ? "," : "");
 	}
 }
 
@@ -301,10 +304,10 @@ static const char *show_control(const void *path, size_t i, char *buf)
 }
 
 /* One element; it may itself be a list with commas. */
-static const char *add_unpunished(void *settings, const char *value)
+static const char *add_network(void *networks, const char *value)
 {
-	struct settings *s = settings;
-	struct cidr_list more = {.n = 0}, *all = &s->unpunished;
+	struct settings_networks *n = networks;
+	struct cidr_list more = {.n = 0}, *all = &n->list;
 	const char *why = cidr_parse(value, &more);
 
 	if (why)
@@ -313,17 +316,39 @@ static const char *add_unpunished(void *settings, const char *value)
 	memcpy(all->items + all->n, more.items, more.n * sizeof(*more.items));
 	all->n += more.n;
 	cidr_free(&more);
-	s->unpunished_texts =
-	    xreallocarray(s->unpunished_texts, s->n_unpunished + 1, sizeof(*s->unpunished_texts));
-	s->unpunished_texts[s->n_unpunished++] = xstrdup(value);
+	n->texts = xreallocarray(n->texts, n->n + 1, sizeof(*n->texts));
+	n->texts[n->n++] = xstrdup(value);
 	return NULL;
 }
 
-static const char *show_unpunished(const void *settings, size_t i, char *buf)
+static const char *add_balancer(void *networks, const char *value)
 {
-	const struct settings *s = settings;
+	const struct cidr_list *all = &((struct settings_networks *)networks)->list;
+	const size_t had = all->n;
+	const char *why = add_network(networks, value);
 
-	return i < s->n_unpunished ? s->unpunished_texts[i] : NULL;
+	for (size_t i = had; !why && i < all->n; i++)
+		if (all->items[i].bits == 0 && !all->items[i].negated)
+			why = "everybody could claim any address: name the balancers";
+	return why;
+}
+
+static const char *show_network(const void *networks, size_t i, char *buf)
+{
+	const struct settings_networks *n = networks;
+
+	return i < n->n ? n->texts[i] : NULL;
+}
+
+void settings_drop_networks(void *networks)
+{
+	struct settings_networks *n = networks;
+
+	while (n->n)
+		free(n->texts[--n->n]);
+	free(n->texts);
+	cidr_free(&n->list);
+	*n = (struct settings_networks){.n = 0};
 }
 
 static const char *set_pending_from(void *list, const char *value)
@@ -371,6 +396,10 @@ static const struct option_row rows[] = {
      "HOST:PORT, [V6]:PORT or PORT, where PORT 0 is any\n"
      "free one; repeatable; default " SETTINGS_DEFAULT_LISTEN,
      LIST(add_listen), .clear = clear_listen, .show = show_listen},
+    {"accept_proxy", 0, "accept-proxy", "NETWORK",
+     "where balancers are, each of whose connections has\n"
+     "to begin with a PROXY header; repeatable",
+     LIST(add_balancer), AT(accept_proxy), .clear = settings_drop_networks, .show = show_network},
     {"hostkeys", 'k', "hostkey", "FILE", "private host key; repeatable, one of each type",
      LIST(add_hostkey), .clear = settings_drop_hostkeys, .show = show_hostkey},
     {"allowlist", 'a', "allowlist", "FILE", "the keys that may log in, as in authorized_keys",
@@ -404,7 +433,8 @@ static const struct option_row rows[] = {
     {"log", 0, "log", "SINK", "stderr (default), syslog or json", LOG_SINK},
     {"verbosity", LOG_LEVEL},
     {"watch", FLAG(watch), .value = true},
-    {"unpunished", LIST(add_unpunished), .show = show_unpunished},
+    {"unpunished", LIST(add_network), AT(unpunished), .clear = settings_drop_networks,
+     .show = show_network},
     {"pending_from", TEXT(pending_from), .set = set_pending_from, .show = show_pending_from},
     {"pending_until", TEXT(pending_until), .set = set_pending_until, .show = show_pending_until},
     {"login_grace", NUMBER(login_grace, 1, 3600, 30)},

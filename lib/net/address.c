@@ -333,6 +333,15 @@ int address_accept(int sock, struct address *peer, bool *starved)
 	return fd;
 }
 
+void address_local(int fd, struct address *out)
+{
+	struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(sa);
+
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	address_from_sockaddr(out, (struct sockaddr *)&sa, len);
+}
+
 int address_connect_result(int fd)
 {
 	int e = 0;

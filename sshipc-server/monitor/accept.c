@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by monitor.c and by libevent: accepts connections, applies admission,
- * and hands each to the spawner in its turn.  Reads nothing from a connection.
+ * and hands each to the spawner in its turn.  Reads from no connection but those of the balancers
+ * that accept_proxy names, and there the PROXY header only (proxywait.h): until it is complete such
+ * a connection has no session, and admission does not know of it.
  *
  * An admitted connection waits here until the spawner has forked the sessions before it; its login
  * deadline runs meanwhile, and another connection can evict it (admission.h).
@@ -53,6 +55,13 @@ void accept_on_closed(void *arg, struct conn *c)
 	accept_turn(m);
 }
 
+static bool may_log(struct monitor_view *view, const char *event, const char *subject)
+{
+	struct repeat *k = ratelimit_find(view->ratelimit, event, subject);
+
+	return k ? ratelimit_again(k) : ratelimit_begin(view->ratelimit, event, subject, true, "");
+}
+
 /* Whether peer's connection is admitted; this may evict another one. */
 static bool admit(struct monitor *m, const struct address *peer)
 {
@@ -70,16 +79,13 @@ static bool admit(struct monitor *m, const struct address *peer)
 	const enum limit which =
 	    all && verdict == ADMISSION_FULL ? LIMIT_MAX_SESSIONS : by_verdict[verdict];
 	char source[ADDRESS_TEXT];
-	struct repeat *k;
 
 	if (instead)
 		conn_give_way(instead->owner, which);
 	if (instead || verdict == ADMISSION_FREE)
 		return true;
 	view->limit_hits[which]++;
-	k = ratelimit_find(view->ratelimit, "limit", limit_names[which]);
-	if (k ? ratelimit_again(k)
-	      : ratelimit_begin(view->ratelimit, "limit", limit_names[which], true, ""))
+	if (may_log(view, "limit", limit_names[which]))
 		log_event(LOG_WARNING, "limit",
 			  LOG_FIELDS({"source", address_format(peer, source, sizeof(source)), 0},
 				     {"limit", limit_names[which], 0}),
@@ -151,12 +157,17 @@ void accept_turn(struct monitor *m)
 		event_active(m->turn_timer, EV_TIMEOUT, 0);
 }
 
-static void take(struct monitor *m, int fd, const struct address *peer)
+/* origin: the connection's, by itself or by its PROXY header. */
+static void take(struct monitor *m, int fd, const struct proxyproto *origin)
 {
 	const struct timeval patience = {.tv_sec = 5};
 	struct conn *c;
 	int pair[2];
 
+	if (!admit(m, &origin->source)) {
+		close(fd);
+		return;
+	}
 	address_tune_ssh(fd, m->view.settings->keepalive);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
 		log_msg(LOG_ERR, "no socket pair for a session: %s", strerror(errno));
@@ -167,13 +178,46 @@ static void take(struct monitor *m, int fd, const struct address *peer)
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (++m->last_id == 0)
 		m->last_id = 1;
-	c = conn_new(&m->view, m->last_id, peer, pair[0]);
+	c = conn_new(&m->view, m->last_id, &origin->source, pair[0]);
+	c->to = origin->destination;
+	c->via = origin->via;
+	audit_name(c);
 	c->handover.fd = fd;
 	c->handover.end = pair[1];
 	LIST_INSERT_HEAD(&m->by_id[c->id % BUCKETS], c, handover.of_id);
 	TAILQ_INSERT_TAIL(&m->queue, c, handover.in_queue);
 	accept_hand_over(m);
 }
+
+/* ---- balancers ---- */
+
+static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
+		      const struct proxyproto *p)
+{
+	static const char banner[] = "SSH-2.0-sshipc_" SSHIPC_VERSION "\r\n";
+	struct monitor *m = arg;
+	char via[ADDRESS_TEXT];
+
+	if (verdict == PROXYPROTO_CLIENT && !m->stopping) {
+		take(m, fd, p);
+		return;
+	}
+	if (verdict == PROXYPROTO_LOCAL) /* a health check may look for it */
+		send(fd, banner, sizeof(banner) - 1, MSG_NOSIGNAL);
+	address_format(&p->via, via, sizeof(via));
+	if (!p->why)
+		log_msg(LOG_DEBUG, "health check of %s", via);
+	else if (may_log(&m->view, "proxy-header", p->why))
+		log_event(LOG_WARNING, "proxy-header",
+			  LOG_FIELDS({"via", via, 0}, {"reason", p->why, 0}),
+			  "connection from %s ended for its PROXY header: %s; accept_proxy names "
+			  "this address, so a header comes first: set send-proxy-v2 there (nginx: "
+			  "proxy_protocol on), or take it off accept_proxy",
+			  via, p->why);
+	close(fd);
+}
+
+/* ---- listeners ---- */
 
 void accept_watch(struct monitor *m, bool on)
 {
@@ -195,9 +239,9 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	struct listener *l = arg;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct address peer;
+		struct proxyproto origin = {.len = 0};
 		bool starved;
-		const int fd = address_accept(sock, &peer, &starved);
+		const int fd = address_accept(sock, &origin.source, &starved);
 
 		if (starved) {
 			log_msg(LOG_ERR, "cannot accept: %s; pausing", strerror(errno));
@@ -206,10 +250,12 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 		}
 		if (fd < 0)
 			return;
-		if (admit(l->m, &peer))
-			take(l->m, fd, &peer);
-		else
-			close(fd);
+		if (cidr_matches(&l->m->view.settings->accept_proxy.list, &origin.source)) {
+			proxywait_add(l->m->arrivals, fd, &origin.source);
+			continue;
+		}
+		address_local(fd, &origin.destination);
+		take(l->m, fd, &origin);
 	}
 }
 
@@ -257,10 +303,11 @@ void accept_init(struct monitor *m)
 						.patience = (s->login_grace + 9) / 10,
 						.idle_patience = IDLE_SECONDS,
 						.max_penalty = s->max_penalty,
-						.unpunished = &s->unpunished,
+						.unpunished = &s->unpunished.list,
 						.room = s->max_unauthenticated};
 
 	TAILQ_INIT(&m->queue);
+	m->arrivals = proxywait_new(m->view.base, (size_t)s->max_unauthenticated, on_header, m);
 	m->view.admission = admission_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
 	m->turn_timer = loop_timer(m->view.base, on_turn, m);
@@ -270,6 +317,7 @@ void accept_init(struct monitor *m)
 
 void accept_free(struct monitor *m)
 {
+	proxywait_free(m->arrivals);
 	for (size_t i = 0; i < m->view.n_at; i++) {
 		event_free(m->listeners[i].event);
 		listening_close(&m->listeners[i].l);

@@ -86,8 +86,8 @@ static const struct stage {
 } stages[SESSION_REACHED] = {
     [SESSION_SILENT] = {"it sent nothing", LOG_INFO},
     [SESSION_PROXY] =
-	{"it sent a PROXY header, not SSH: whatever forwards to this port must not send "
-	 "one (send-proxy, proxy_protocol)",
+	{"it sent a PROXY header but is not in accept_proxy: name it there if it is your "
+	 "balancer; anybody else must not send one (send-proxy, proxy_protocol)",
 	 LOG_NOTICE},
     [SESSION_HTTP] = {"it speaks HTTP, not SSH", LOG_NOTICE},
     [SESSION_TLS] =

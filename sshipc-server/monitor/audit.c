@@ -31,10 +31,12 @@ const char *const limit_names[LIMITS] = {
 
 void audit_name(struct conn *c)
 {
-	char peer[ADDRESS_TEXT];
+	const bool proxied = c->via.len > 0;
+	char peer[ADDRESS_TEXT], via[ADDRESS_TEXT];
 
-	snprintf(c->audit.who, sizeof(c->audit.who), "session %" PRIu32 ", %s%s%s", c->id,
-		 address_format(&c->from, peer, sizeof(peer)), c->use ? ", " : "",
+	snprintf(c->audit.who, sizeof(c->audit.who), "session %" PRIu32 ", %s%s%s%s%s", c->id,
+		 address_format(&c->from, peer, sizeof(peer)), proxied ? " via " : "",
+		 proxied ? address_format(&c->via, via, sizeof(via)) : "", c->use ? ", " : "",
 		 c->use ? c->use->name : "");
 }
 
@@ -42,12 +44,15 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 	       const char *fmt, ...)
 {
 	struct log_field fields[CONN_FIELDS + 1] = {{"session", NULL, c->id}};
-	char source[ADDRESS_TEXT], text[2048];
+	char source[ADDRESS_TEXT], via[ADDRESS_TEXT], text[2048];
 	size_t n = 1;
 	va_list ap;
 
 	fields[n++] =
 	    (struct log_field){"source", address_format(&c->from, source, sizeof(source)), 0};
+	if (c->via.len > 0)
+		fields[n++] =
+		    (struct log_field){"via", address_format(&c->via, via, sizeof(via)), 0};
 	if (c->use) {
 		fields[n++] = (struct log_field){"key", c->use->name, 0};
 		fields[n++] = (struct log_field){"fingerprint", c->use->fingerprint, 0};

@@ -99,7 +99,8 @@ struct opens {
 
 /* The prefix of the log lines about a connection, and its rate limit.  Written by audit.c. */
 struct audit {
-	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7" */
+	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7"; behind
+						       the address also " via 192.0.2.9:5" */
 	unsigned minute, kinds; /* different lines logged in that minute of ratelimit.h */
 };
 
@@ -114,7 +115,8 @@ struct conn {
 	struct monitor_view *view;
 	LIST_ENTRY(conn) of_view;
 	uint32_t id;
-	struct address from;
+	struct address from, to; /* the client's address, and the one that it connected to */
+	struct address via;	 /* the balancer that says so (accept_proxy); unset: none */
 	enum conn_state state;
 	bool ended; /* ended by the monitor: a SIGKILL is then no crash */
 	struct peer peer;
@@ -311,7 +313,8 @@ void answers_give(void *view, const struct control_request *r, struct evbuffer *
 /* ---- conn.c: the life of a connection, from accept to the exit of its process ---- */
 
 /* sock: our end of the pair, non-blocking, taken over.  view->closed is called once, when the
- * connection is closed and its process has exited; conn is freed after it. */
+ * connection is closed and its process has exited; conn is freed after it.  The caller sets to and
+ * via. */
 struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct address *from, int sock);
 
 /* The spawner has the connection: from now on there is, or will be, a process, whose exit is

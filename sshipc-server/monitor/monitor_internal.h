@@ -7,6 +7,7 @@
  */
 #include "conn.h"
 #include "control.h"
+#include "proxywait.h"
 
 enum { BUCKETS = 256 };
 
@@ -22,7 +23,8 @@ struct monitor {
 	struct listener listeners[SETTINGS_LISTEN]; /* the view has how many, and where */
 	struct spawner *spawner;
 	LIST_HEAD(, conn) by_id[BUCKETS];
-	TAILQ_HEAD(, conn) queue; /* connections that wait for the spawner, in order of accept */
+	TAILQ_HEAD(, conn) queue;   /* connections that wait for the spawner, in order of accept */
+	struct proxywait *arrivals; /* of balancers */
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;

@@ -22,6 +22,7 @@
 
 #include "alloc.h"
 #include "loop.h"
+#include "proxyproto.h"
 #include "relay_end.h"
 
 /* After PENDING_MS the channel is confirmed before the dial has ended; SPARE seconds after its time
@@ -180,6 +181,19 @@ static void answer(struct channel *ch)
 
 /* ---- opens ---- */
 
+/* Tells the endpoint whose connection it is.  It can believe that: no session has the socket yet.
+ */
+static int introduce(const struct conn *c, int fd)
+{
+	const struct proxyproto p = {.source = c->from, .destination = c->to};
+	const struct proxyproto_tlv tlvs[] = {
+	    {PROXYPROTO_KEY_NAME, c->use->name},
+	    {PROXYPROTO_KEY_FINGERPRINT, c->use->fingerprint},
+	};
+
+	return proxyproto_send(fd, &p, tlvs, 2);
+}
+
 static void on_dialled(void *arg, int fd, int error)
 {
 	struct channel *ch = arg;
@@ -187,6 +201,10 @@ static void on_dialled(void *arg, int fd, int error)
 	struct dial_record *record = &c->view->dials[c->endpoint - c->view->settings->endpoints];
 
 	ch->dial = NULL;
+	if (fd >= 0 && c->endpoint->send_proxy && (error = introduce(c, fd)) != 0) {
+		close(fd);
+		fd = -1;
+	}
 	ch->fd = fd;
 	ch->error = error;
 	record->at = loop_seconds();

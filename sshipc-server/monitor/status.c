@@ -110,7 +110,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	static const struct keyline no_more = {.max_sessions = 0};
 	const struct keyline *k = c->entry ? &c->entry->key : &no_more;
 	const char *code = policy_texts[last_refusal->verdict].code;
-	char source[ADDRESS_TEXT], expires[LOG_TIME];
+	char source[ADDRESS_TEXT], via[ADDRESS_TEXT], expires[LOG_TIME];
 
 	json_put(o, NULL, "{");
 	json_text(o, "version", SSHIPC_VERSION);
@@ -136,6 +136,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_close(o, '}');
 	json_text(o, "source", address_format_host(&c->from, source, sizeof(source)));
 	json_put(o, "source_port", "%u", address_port(&c->from));
+	json_text(o, "via", c->via.len ? address_format(&c->via, via, sizeof(via)) : NULL);
 	json_text(o, "client", c->login.version);
 	json_text(o, "last_refusal", last_refusal->text[0] ? last_refusal->text : NULL);
 	json_text(o, "last_refusal_code", *code ? code : NULL);

@@ -42,6 +42,8 @@ class Between:
         self.cuts = []  # for each connection to come: it ends after so many bytes upwards
         self.newest = ()
         self.tap = lambda way, data: None  # sees what passes
+        self.begin = lambda far: None  # is given each connection to the server before anything passes
+        self.source = None  # where they come from
         self.flips = {}  # way -> (offset, bit, least) of the next bytes that go there
         self.resume()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -71,7 +73,8 @@ class Between:
         while True:
             try:
                 near = self.listener.accept()[0]
-                far = socket.create_connection(self.target)
+                far = socket.create_connection(self.target, source_address=self.source and (self.source, 0))
+                self.begin(far)
             except OSError:
                 return
             self.newest, self.sent_up = (near, far), 0

@@ -307,12 +307,13 @@ Test(settings, whole_file)
 	    "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
 	    "\"/p\"; },\n"
 	    "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
-	    "{ name = \"x\"; address = \"[::1]:9\"; } );\n"
+	    "{ name = \"x\"; address = \"[::1]:9\"; send_proxy = true; } );\n"
 	    "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
 	    "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
 	    "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
 	    "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
 	    "unpunished = [ \"192.0.2.0/24,!192.0.2.9\", \"2001:db8::1\" ];\n"
+	    "accept_proxy = [ \"192.0.2.7\", \"2001:db8::/64\" ];\n"
 	    "max_opens = 10; max_dials = 4; dial_timeout = 3600; max_held = 4096; rekey_data = 1;\n"
 	    "rekey_time = 86400;\n");
 	cr_assert_eq(read_line("-f F -v"), GO_ON, "%s", out);
@@ -339,8 +340,10 @@ Test(settings, whole_file)
 	cr_expect(s.max_opens == 10 && s.max_dials == 4 && s.max_held == 4096);
 	cr_expect(s.rekey_data == 1 && s.rekey_time == 86400);
 	cr_expect(s.source_prefix_v4 == 24 && s.source_prefix_v6 == 128);
-	cr_expect(s.unpunished.n == 3 && s.unpunished.items[1].negated &&
-		  s.unpunished.items[2].len == 16);
+	cr_expect(s.accept_proxy.n == 2 && s.accept_proxy.list.items[1].bits == 64);
+	cr_expect(s.endpoints[2].send_proxy && !s.endpoints[1].send_proxy);
+	cr_expect(s.unpunished.n == 2 && s.unpunished.list.n == 3 &&
+		  s.unpunished.list.items[1].negated && s.unpunished.list.items[2].len == 16);
 }
 
 Test(settings, control)
@@ -422,7 +425,7 @@ Test(settings, unsafe_endpoint)
 static const struct {
 	const char *content, *fault;
 } faulty[] = {
-    {"colour = 1;", "1: unknown setting 'colour'; known are: listen, hostkeys, "},
+    {"colour = 1;", "1: unknown setting 'colour'; known are: listen, accept_proxy, hostkeys, "},
     {EP("name = \"x\"; address = \"192.0.2.1:1\";"),
      "1: endpoint \"x\": its address is not loopback"},
     {"\nconnect_as = [ \"a\",\n\"root\" ];", "3: connect_as \"root\": endpoints never see root"},
@@ -446,6 +449,14 @@ static const struct {
     {"source_prefix_v6 = 0;", "1: source_prefix_v6: expected a number from 1 to 128"},
     {"unpunished = [ \"192.0.2.0/24\", \"lb1\" ];",
      "1: unpunished \"lb1\": \"lb1\": expected an IP address or ADDRESS/BITS"},
+    {"accept_proxy = \"lb1\";",
+     "1: accept_proxy \"lb1\": \"lb1\": expected an IP address or ADDRESS/BITS"},
+    {"accept_proxy = [ \"192.0.2.7\",\n\"0.0.0.0/0\" ];",
+     "2: accept_proxy \"0.0.0.0/0\": everybody could claim any address"},
+    {"accept_proxy = \"!192.0.2.9,::/0\";",
+     "1: accept_proxy \"!192.0.2.9,::/0\": everybody could claim any address"},
+    {EP("name = \"a\"; address = \"127.0.0.1:1\"; send_proxy = \"yes\";"),
+     "1: send_proxy: expected true or false"},
     {"max_penalty = 86401;", "1: max_penalty: expected a number from 0 to 86400"},
     {"max_opens = 9;", "1: max_opens: expected a number from 10 to 100000"},
     {"max_dials = 3;", "1: max_dials: expected a number from 4 to 65535"},
@@ -477,7 +488,7 @@ static const struct {
 	"];"),
      "1: accept \"/17\": there are too many aliases"},
     {EP("name = \"a\"; path = \"/x\"; port = 1;"),
-     "1: unknown setting 'port'; known are: name, address, path, kind, accept"},
+     "1: unknown setting 'port'; known are: name, address, path, kind, accept, send_proxy"},
     {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"a\"; path = \"/y\"; } );",
      "2: endpoint \"a\": another endpoint has this name"},
     {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"b\"; path = \"/x\"; } );",
@@ -554,19 +565,36 @@ Test(settings, help_and_version)
 	cr_expect_str_eq(out, "sshipc-server " SSHIPC_VERSION "\ndetails\n");
 }
 
+/* Options replace the file's list as a whole. */
+Test(settings, accept_proxy)
+{
+	write_conf("accept_proxy = [ \"192.0.2.7\", \"192.0.2.8\" ]; hostkeys = \"k\"; "
+		   "allowlist = \"a\"; endpoints = ( { name = \"a\"; path = \"/x\"; } );\n");
+	cr_assert_eq(read_line("-f F --accept-proxy 192.0.2.9 --accept-proxy ::1"), GO_ON, "%s",
+		     out);
+	cr_assert_eq(s.accept_proxy.n, 2);
+	cr_expect_str_eq(s.accept_proxy.texts[0], "192.0.2.9");
+	cr_expect_str_eq(s.accept_proxy.texts[1], "::1");
+	cr_expect_eq(s.accept_proxy.list.n, 2);
+	cr_expect_eq(read_line("-f F --accept-proxy 0/0"), 64);
+	cr_expect_eq(read_line("-f F --accept-proxy ::/0"), 64);
+}
+
 /* What is printed is a file that reads back as the same. */
 Test(settings, print_reads_back)
 {
 	static char first[sizeof(out)];
 
-	write_conf("listen = [ \"*:1\", \"[::1]:2\" ]; default = \"b\"; user = \"u\";\n"
-		   "hostkeys = [ \"k\", \"a\\\"b\\\\c\\x07\" ]; allowlist = \"\xc3\xa4\";\n"
-		   "endpoints = ( { name = \"a\"; path = \"/x\\\"y\"; accept = [ \"h:1\", "
-		   "\"/q\\\\\" ]; },\n"
-		   "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; } );\n"
-		   "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
-		   "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
-		   "max_channels = 11; unpunished = [ \"::1\", \"10.0.0.0/8,!10.0.0.1\" ];\n");
+	write_conf(
+	    "listen = [ \"*:1\", \"[::1]:2\" ]; default = \"b\"; user = \"u\";\n"
+	    "hostkeys = [ \"k\", \"a\\\"b\\\\c\\x07\" ]; allowlist = \"\xc3\xa4\";\n"
+	    "endpoints = ( { name = \"a\"; path = \"/x\\\"y\"; accept = [ \"h:1\", "
+	    "\"/q\\\\\" ]; },\n"
+	    "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; send_proxy = true; } );\n"
+	    "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
+	    "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
+	    "accept_proxy = \"10.0.0.0/24\";\n"
+	    "max_channels = 11; unpunished = [ \"::1\", \"10.0.0.0/8,!10.0.0.1\" ];\n");
 	for (int round = 0; round < 2; round++) {
 		int saved = 0;
 
@@ -574,6 +602,8 @@ Test(settings, print_reads_back)
 		cr_expect_str_eq(s.hostkeys[1], "a\"b\\c\x07");
 		cr_expect_str_eq(s.endpoints[0].accept[1], "/q\\");
 		cr_expect_eq(s.endpoints[1].kind, ENDPOINT_NSO);
+		cr_expect(s.endpoints[1].send_proxy && !s.endpoints[0].send_proxy);
+		cr_expect_eq(s.accept_proxy.n, 1);
 		cr_expect_eq(s.max_channels, 11);
 		cr_expect_eq(s.verbosity, LOG_ERR);
 		saved = capture(STDOUT_FILENO);

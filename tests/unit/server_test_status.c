@@ -107,12 +107,14 @@ Test(status, the_whole_answer)
 	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"connect_as\":null,"
 	    "\"expires\":null,"
 	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
-	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"client\":\"SSH-2.0-x\","
-	    "\"last_refusal\":null,\"last_refusal_code\":null}\n";
+	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"via\":null,"
+	    "\"client\":\"SSH-2.0-x\",\"last_refusal\":null,\"last_refusal_code\":null}\n";
 	const char *got = answer();
 
 	cr_expect_eq(strncmp(got, before, strlen(before)), 0, "%s", got);
 	cr_expect_str_eq(strstr(got, ",\"endpoint\""), after);
+	cr_assert_null(address_parse("192.0.2.9:7", 0, &conn.via));
+	cr_expect(strstr(answer(), "\"source_port\":50000,\"via\":\"192.0.2.9:7\","));
 }
 
 /* As whom its line connects, and whether that user may. */
