@@ -51,7 +51,7 @@ static void on_header(evutil_socket_t fd, short what, void *arg)
 {
 	struct waiter *r = arg;
 	struct proxyproto p = {.why = NULL};
-	const enum proxyproto_verdict verdict =
+	enum proxyproto_verdict verdict =
 	    what & EV_READ ? proxyproto_take(fd, &p) : PROXYPROTO_MORE;
 	const uint64_t now = loop_ms();
 
@@ -61,6 +61,9 @@ static void on_header(evutil_socket_t fd, short what, void *arg)
 	}
 	if (verdict == PROXYPROTO_MORE)
 		p.why = "it did not come within 5 s";
+	/* Version 1 has no other form for a check. */
+	if (verdict == PROXYPROTO_CLIENT && address_equal(&p.source, &r->via))
+		verdict = PROXYPROTO_LOCAL;
 	end(r, verdict, &p);
 }
 

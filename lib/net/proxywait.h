@@ -14,8 +14,8 @@
 struct proxywait;
 
 /* Called once for each: fd is the callee's.  p->via is set, p->why where the header is missing or
- * wrong; neither that nor an address: a health check (PROXYPROTO_LOCAL, or it left without a
- * byte). */
+ * wrong.  A health check is PROXYPROTO_LOCAL, also where the header names via itself as the client,
+ * or leaves without a byte (PROXYPROTO_GONE without why). */
 typedef void proxywait_done(void *arg, int fd, enum proxyproto_verdict verdict,
 			    const struct proxyproto *p);
 

@@ -112,6 +112,22 @@ Test(proxywait, in_any_order)
 	close(c);
 }
 
+/* A balancer that names its own connection checks whether we are there; another one of its machine
+ * is a client. */
+Test(proxywait, the_balancer_itself)
+{
+	const int a = arrive("192.0.2.1:40000"), b = arrive("192.0.2.1:40001");
+
+	say(a, HEADER);
+	run_until(1);
+	say(b, HEADER);
+	run_until(2);
+	expect(0, PROXYPROTO_LOCAL, "192.0.2.1:40000", NULL);
+	expect(1, PROXYPROTO_CLIENT, "192.0.2.1:40001", NULL);
+	close(a);
+	close(b);
+}
+
 /* One that leaves without a byte looked whether the port is open; one that leaves later is at
  * fault. */
 Test(proxywait, who_leaves)
