@@ -215,7 +215,7 @@ enum proxyproto_verdict proxyproto_take(int sock, struct proxyproto *out)
 	uint8_t data[PROXYPROTO_MAX];
 	const ssize_t n = recv(sock, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
 	enum proxyproto_verdict verdict = PROXYPROTO_GONE;
-	int enough = 0;
+	int enough = 0, wanted = 1;
 	socklen_t len = sizeof(enough);
 
 	*out = (struct proxyproto){.len = 0};
@@ -230,10 +230,12 @@ enum proxyproto_verdict proxyproto_take(int sock, struct proxyproto *out)
 		return PROXYPROTO_GONE;
 	}
 	/* Bytes that were only looked at would wake us again at once. */
-	enough = verdict == PROXYPROTO_MORE ? (int)out->len : 1;
-	setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough));
-	if (verdict != PROXYPROTO_MORE)
+	if (verdict == PROXYPROTO_MORE)
+		wanted = (int)out->len;
+	else
 		recv(sock, data, out->len, 0);
+	if (wanted != enough)
+		setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof(wanted));
 	return verdict;
 }
 
