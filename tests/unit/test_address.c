@@ -362,8 +362,6 @@ Test(address, accept_tells_want_of_descriptors)
 {
 	struct listening l = listen_on("127.0.0.1:0", 5, NULL);
 	struct address from, ours;
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	struct rlimit limit;
 	bool pending, starved = false;
 	const int fd = address_connect(&l.at, NULL, &pending), lowest = dup(fd);
@@ -378,9 +376,12 @@ Test(address, accept_tells_want_of_descriptors)
 	in = address_accept(l.fd, &from, &starved);
 	cr_assert_eq(in, lowest);
 	cr_expect(fcntl(in, F_GETFL) & O_NONBLOCK && fcntl(in, F_GETFD) & FD_CLOEXEC);
-	cr_expect_eq(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
-	address_from_sockaddr(&ours, (struct sockaddr *)&ss, len);
+	address_local(fd, &ours);
 	cr_expect(address_equal(&from, &ours));
+	address_local(in, &ours);
+	cr_expect(address_equal(&l.at, &ours));
+	address_local(-1, &ours);
+	cr_expect_eq(ours.sa.ss_family, AF_UNSPEC);
 	cr_expect_eq(address_accept(l.fd, &from, &starved), -1);
 	cr_expect_not(starved, "nobody else has come");
 	close(in);
