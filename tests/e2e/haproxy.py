@@ -19,6 +19,23 @@ defaults
 """
 
 
+def ask(path, command):
+    """What its stats socket answers; "" where there is none."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20)
+        s.connect(path)
+        s.sendall(command.encode() + b"\n")
+        return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    return ""
+
+
+def servers(path):
+    """"BACKEND/SERVER" -> the row of "show stat"."""
+    lines = ask(path, "show stat").lstrip("# ").splitlines()
+    rows = [dict(zip(lines[0].split(","), line.split(","))) for line in lines[1:] if line]
+    return {f"{r['pxname']}/{r['svname']}": r for r in rows if r["svname"] not in ("FRONTEND", "BACKEND")}
+
+
 class HAProxy:
     def __init__(self, scene, config):
         """config: the sections after global and defaults."""
@@ -31,15 +48,7 @@ class HAProxy:
         check(self.process.running(), f"HAProxy ended: {self.process.log()}")
 
     def ask(self, command):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
-            s.connect(self.socket)
-            s.sendall(command.encode() + b"\n")
-            return b"".join(iter(lambda: s.recv(65536), b"")).decode()
-        return ""
+        return ask(self.socket, command)
 
     def servers(self):
-        """"BACKEND/SERVER" -> the row of "show stat"."""
-        lines = self.ask("show stat").lstrip("# ").splitlines()
-        rows = [dict(zip(lines[0].split(","), line.split(","))) for line in lines[1:] if line]
-        return {f"{r['pxname']}/{r['svname']}": r for r in rows if r["svname"] not in ("FRONTEND", "BACKEND")}
+        return servers(self.socket)
