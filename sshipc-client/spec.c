@@ -254,7 +254,7 @@ const char *spec_parse(const char *text, bool unsafe_listen, struct spec *out)
 	const char *why;
 
 	*out = (struct spec){.unsafe_listen = unsafe_listen,
-			     .perm = {.mode = -1, .uid = -1, .gid = -1}};
+			     .perm = {.mode = -1, .uid = -1, .gid = -1, .tune = true}};
 	out->text = xstrdup(text);
 	why = parse(copy, out);
 	free(copy);

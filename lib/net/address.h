@@ -111,6 +111,7 @@ struct listening {
 /* Mode and owner of a Unix listener; -1 leaves the default. */
 struct listen_perm {
 	int64_t mode, uid, gid;
+	bool tune; /* TCP: what is accepted inherits the options of address_tune */
 };
 
 /* Binds and listens.  perm may be NULL.  TCP: SO_REUSEADDR; "*" is dual stack where IPv6 exists,

@@ -220,8 +220,10 @@ int address_listen(const struct address *a, int backlog, const struct listen_per
 	if (path && clear_stale(folder, name, why, sizeof(why)) < 0)
 		goto out;
 	out->fd = bound_or_ipv4(a);
-	/* The socket does not listen yet: no connection is possible before mode and owner are
-	 * right. */
+	/* The socket does not listen yet: no connection is possible before mode and owner, and the
+	 * options that it will inherit, are right. */
+	if (out->fd >= 0 && perm && perm->tune)
+		address_tune(out->fd);
 	if (out->fd < 0 || (path && adopt_path(folder, name, perm, out) < 0) ||
 	    listen(out->fd, backlog) < 0 ||
 	    getsockname(out->fd, (struct sockaddr *)&ss, &len) < 0) {

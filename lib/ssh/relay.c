@@ -216,7 +216,8 @@ static void drain(struct relay *r)
 	if (r->output == OUTPUT_DRAINING && r->counted == 0 && r->fd >= 0 && !has_failed(r) &&
 	    (r->close == CLOSE_NONE || r->input == INPUT_EOF_SENT)) {
 		r->output = OUTPUT_CLOSED;
-		shutdown(r->fd, SHUT_WR);
+		if (r->input == INPUT_OPEN) /* else the close follows, which says the same */
+			shutdown(r->fd, SHUT_WR);
 	}
 }
 

@@ -34,7 +34,7 @@
  *   the socket ends first                  last bytes, EOF    goes on
  *   the peer's EOF first                   goes on            held bytes, SHUT_WR
  *   both, in either order                  CLOSE              linger off, close       ORDERLY
- *   CLOSE after our EOF, no EOF before it  CLOSE              held bytes, SHUT_WR,    ORDERLY
+ *   CLOSE after our EOF, no EOF before it  CLOSE              held bytes, linger off, ORDERLY
  *                                                             close
  *   CLOSE before our EOF, also right       EOF, CLOSE         held bytes as far as    PEER_ABORT
  *     behind an EOF                                           they are taken, reset

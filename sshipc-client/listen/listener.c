@@ -96,7 +96,8 @@ static void take(const struct listener *l, int fd, const struct address *at)
 		close(fd);
 		return;
 	}
-	address_tune(fd);
+	if (l->spec->inherited) /* our own listeners have these options, and their connections */
+		address_tune(fd);
 	link_open(l->all->link, &l->spec->to, fd, from, NULL);
 }
 

@@ -350,6 +350,28 @@ Test(address, tcp_listen_connect_and_options)
 	close(fd);
 }
 
+Test(address, what_is_accepted_inherits)
+{
+	const struct listen_perm perms[] = {{-1, -1, -1, true}, {-1, -1, -1, false}};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct listening l = listen_on("127.0.0.1:0", 5, &perms[i]);
+		struct linger linger;
+		socklen_t len = sizeof(linger);
+		bool pending;
+		const int fd = address_connect(&l.at, NULL, &pending), peer = accept_soon(l.fd);
+
+		cr_expect_eq(getsockopt(peer, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+		cr_expect_eq(linger.l_onoff != 0, perms[i].tune);
+		cr_expect_eq(linger.l_linger, 0);
+		cr_expect_eq(option(peer, IPPROTO_TCP, TCP_NODELAY) != 0, perms[i].tune);
+		cr_expect_eq(option(peer, SOL_SOCKET, SO_KEEPALIVE) != 0, perms[i].tune);
+		close(peer);
+		close(fd);
+		listening_close(&l);
+	}
+}
+
 Test(address, format_port)
 {
 	char text[32];
