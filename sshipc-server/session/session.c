@@ -63,7 +63,7 @@ static void note_answer(struct session *s, struct chan *c, struct message *m)
 	sshloop_kick(s->loop);
 }
 
-static void on_late(void *arg, struct message *m)
+void session_on_late(void *arg, struct message *m)
 {
 	struct session *s = arg;
 	const uint32_t type = m->head.type;
@@ -194,7 +194,7 @@ static void answer(struct session *s, struct chan *c)
 		relay_attach(c->relay, c->fd, c->one_way);
 }
 
-static void answer_opens(struct session *s)
+void session_answer_opens(struct session *s)
 {
 	struct chan *c;
 
@@ -362,7 +362,7 @@ static void on_pass(void *arg)
 
 	if (!s->authorized && sshloop_bytes_in(s->loop) > SESSION_LOGIN_BYTES)
 		sshloop_fail(s->loop, "too much data before login");
-	answer_opens(s);
+	session_answer_opens(s);
 	relays_pass(s->relays);
 	check_alive(s);
 	say_stats(s, false);
@@ -434,8 +434,11 @@ void session_run(const struct session_setup *setup, int ssh_fd, int broker)
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->setup = setup;
-	s->broker = (struct broker){
-	    .fd = broker, .state = MESSAGE_LOGIN, .late = on_late, .lost = on_lost, .arg = s};
+	s->broker = (struct broker){.fd = broker,
+				    .state = MESSAGE_LOGIN,
+				    .late = session_on_late,
+				    .lost = on_lost,
+				    .arg = s};
 	the_session = s;
 	log_redirect(log_to_monitor);
 	if (setup->proof)

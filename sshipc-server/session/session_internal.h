@@ -57,6 +57,12 @@ struct session {
  * one. */
 struct chan *session_chan(const struct session *s, uint32_t id);
 
+/* Of the broker: takes a message of the monitor that is not the answer to a question. */
+void session_on_late(void *arg, struct message *m);
+
+/* Tells the client what the monitor has answered to its opens. */
+void session_answer_opens(struct session *s);
+
 /* A sigcalls_signer: has the monitor sign. */
 struct sigcalls_exchange;
 bool session_sign(void *arg, const struct sigcalls_exchange *x, uint8_t *raw, size_t *len);
