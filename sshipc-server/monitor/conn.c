@@ -122,14 +122,20 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
 {
 	struct conn *c = arg;
 	struct message m;
+	/* Where there was one message only, there was a call for nothing, too: not the next time.
+	 */
+	const int most = c->peer.single ? 1 : MESSAGES_A_TURN;
 
-	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+	c->peer.single = false;
+	for (int i = 0; i < most; i++) {
 		const int rc = message_recv(sock, &m, MESSAGE_OF_SESSION);
 		const bool whole = rc > 0 || (rc < 0 && errno == EPROTO);
 		const char *wrong = NULL;
 
-		if (rc < 0 && errno == EAGAIN)
+		if (rc < 0 && errno == EAGAIN) {
+			c->peer.single = i == 1;
 			return;
+		}
 		if (whole)
 			wrong = dispatch(c, &m, rc > 0);
 		else if (rc < 0 && errno == EBADMSG)

@@ -29,6 +29,7 @@ struct peer_ops {
 struct peer {
 	int sock;
 	struct event *readable, *resume, *timer;
+	bool single;	  /* it had one message when it was read last */
 	struct pace pace; /* of its messages, see peer_pause */
 	struct outbox outbox;
 	bool overflowed, cut; /* its queue was full; peer_cut was called */
