@@ -83,9 +83,12 @@ static void claim(struct relay *r, size_t bytes)
 	r->claim = bytes;
 }
 
-/* Of n bytes at p, which come after so many others, those that are among the first 8. */
+/* Of n bytes at p, which come after so many others, those that are among the first 8.  A later
+ * piece that begins otherwise clears them. */
 static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t n)
 {
+	if (others >= 8 && n > 0 && (char)p[0] != first[0])
+		first[0] = '\0';
 	for (size_t i = 0; i < n && others + i < 8; i++)
 		first[others + i] = (char)p[i];
 }

@@ -68,7 +68,9 @@ struct relays; /* all relays of one session */
 
 struct relay_stats {
 	uint64_t to_socket, from_socket; /* bytes */
-	char first_to[8], first_from[8]; /* the first of them; zeros where there are fewer */
+	/* The first of them, zeros where there are fewer; a zero in front once a later piece has
+	 * begun with another byte: an endpoint that only refuses says the same again. */
+	char first_to[8], first_from[8];
 	enum relay_end end;
 };
 

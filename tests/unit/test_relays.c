@@ -589,6 +589,40 @@ static void read_far(int fd, char text[16])
 	text[len + 1] = '\0';
 }
 
+/* A D-Bus answers REJECTED to GLib's question for its mechanisms, too, and then OK. */
+Test(relays, first_bytes_stay_while_pieces_begin_alike)
+{
+	static const struct {
+		const char *pieces[3], *first;
+	} cases[] = {
+	    {{"REJECTED EXTERNAL\r\n"}, "REJECTED"},
+	    {{"REJECTED EXTERNAL\r\n", "REJECTED EXTERNAL\r\n"}, "REJECTED"},
+	    {{"REJ", "ECTED EXTERNAL\r\n"}, "REJECTED"},
+	    {{"REJECTED EXTERNAL\r\n", "OK 0123\r\n", "REJECTED"}, ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct relays *rs = start();
+		struct ssh_channel_callbacks_struct *cb;
+		int pair[2];
+
+		connect_pair(pair);
+		relay_discard(of[1].relay);
+		relay_discard(of[2].relay);
+		relay_attach(of[0].relay, pair[0], false);
+		cb = of[0].callbacks;
+		for (const char *const *p = cases[i].pieces; p < cases[i].pieces + 3 && *p; p++)
+			cb->channel_data_function(NULL, (ssh_channel)(void *)&of[0].channel,
+						  (void *)(uintptr_t)*p, (uint32_t)strlen(*p), 0,
+						  cb->userdata);
+		memset(first, 0, sizeof(first));
+		relays_free(rs);
+		cr_expect_str_eq(first, cases[i].first, "case %zu: \"%s\"", i, first);
+		close(pair[1]);
+		event_base_free(base);
+	}
+}
+
 Test(relays, each_order_of_ends)
 {
 	for (size_t i = 0; i < sizeof(orders) / sizeof(*orders); i++) {
