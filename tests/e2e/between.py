@@ -32,11 +32,39 @@ class Late:
         self.source.shutdown(how)
 
 
+class Narrow:
+    """A socket whose bytes are received at so many a second; what waits for that is counted."""
+
+    def __init__(self, source, rate):
+        self.source, self.rate, self.queue, self.waiting = source, rate, queue.SimpleQueue(), 0
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        data = b"begun"
+        while data:
+            try:
+                data = self.source.recv(16384)
+            except OSError:
+                data = b""
+            self.waiting += len(data)
+            self.queue.put(data)
+
+    def recv(self, _):
+        data = self.queue.get()
+        time.sleep(len(data) / self.rate)
+        self.waiting -= len(data)
+        return data
+
+    def shutdown(self, how):
+        self.source.shutdown(how)
+
+
 class Between:
-    def __init__(self, scene, server, delay=0):
-        """delay: seconds that all bytes are under way, in either direction."""
+    def __init__(self, scene, server, delay=0, rate=0):
+        """delay: seconds that all bytes are under way, in either direction; rate: bytes a second towards the client, 0: any."""
         self.host, self.hostkey, self.target = server.host, server.hostkey, ("127.0.0.1", server.port)
         self.flowing = {"up": threading.Event(), "down": threading.Event()}
+        self.rate, self.narrow = rate, None
         self.delay, self.passed = delay, {"up": 0, "down": 0}  # bytes, of all connections
         self.count, self.sent_up = 0, 0  # connections; bytes of the newest towards the server
         self.cuts = []  # for each connection to come: it ends after so many bytes upwards
@@ -82,6 +110,8 @@ class Between:
             for way, source, sink in (("up", near, far), ("down", far, near)):
                 if self.delay:
                     source = Late(source, self.delay)
+                if self.rate and way == "down":
+                    source = self.narrow = Narrow(source, self.rate)
                 threading.Thread(target=self._pump, args=(way, source, sink, cut_after), daemon=True).start()
             self.count += 1
 
