@@ -266,15 +266,15 @@ static void on_first(void)
 static const char *texts_so_far(void)
 {
 	static char out[65536];
+	size_t used = 0;
 	ssize_t n = pread(fileno(capture), got, sizeof(got) - 1, 0);
 
 	cr_assert_geq(n, 0);
 	got[n] = '\0';
 	out[0] = '\0';
-	for (char *p = got; (p = strstr(p, "p: ")); p++) {
-		strncat(out, p + 3, strcspn(p + 3, "\n"));
-		strcat(out, " ");
-	}
+	for (const char *p = got; (p = strstr(p, "p: ")); p++)
+		used += (size_t)snprintf(out + used, sizeof(out) - used, "%.*s ",
+					 (int)strcspn(p + 3, "\n"), p + 3);
 	return out;
 }
 
