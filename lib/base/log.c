@@ -270,8 +270,9 @@ void log_flush(void)
 
 	if (state.len == 0)
 		return;
-	/* A write that fails, as on a full disk, cannot be reported anywhere. */
-	if (poll(&room, 1, 0) == 0 || write(STDERR_FILENO, state.lines, state.len) == 0)
+	/* A write that fails, as on a full disk, cannot be reported anywhere.  Without room poll
+	 * returns 0, or -1 (EINTR) if a signal is pending, though it need not wait. */
+	if (poll(&room, 1, 0) <= 0 || write(STDERR_FILENO, state.lines, state.len) == 0)
 		state.lost += state.n_lines;
 	state.len = state.n_lines = 0;
 }
