@@ -11,12 +11,15 @@
 #include "alloc.h"
 #include "loop.h"
 
+enum { VAIN_MAX = 4 }; /* up to 16 times as long between two looks */
+
 struct first {
 	struct event_base *base;
 	const struct settings *s;
 	struct first_ops ops;
 	struct event *look;
 	struct reach *reach; /* NULL: not looking */
+	unsigned vain;	     /* it has answered so often, and let us not log in */
 };
 
 static void on_reached(void *arg, int fd, const struct address *at, const char *why)
@@ -25,12 +28,13 @@ static void on_reached(void *arg, int fd, const struct address *at, const char *
 
 	f->reach = NULL;
 	if (fd >= 0 && openings_idle(f->ops.openings)) {
+		f->vain += f->vain < VAIN_MAX;
 		f->ops.back(f->ops.arg, fd, at, why);
 		return;
 	}
 	if (fd >= 0)
 		close(fd);
-	first_watch(f);
+	first_watch(f, true);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *arg)
@@ -42,7 +46,7 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
 		f->reach = reach_start(f->base, first->host, first->port, f->s->connect_timeout,
 				       f->ops.memory, on_reached, f);
 	else
-		first_watch(f);
+		first_watch(f, true);
 }
 
 struct first *first_new(struct event_base *base, const struct settings *s,
@@ -62,10 +66,12 @@ void first_free(struct first *f)
 	free(f);
 }
 
-void first_watch(struct first *f)
+void first_watch(struct first *f, bool elsewhere)
 {
-	if (f->s->return_to_first)
-		loop_after(f->look, (uint64_t)f->s->return_to_first * 1000);
+	if (!elsewhere)
+		f->vain = 0;
+	else if (f->s->return_to_first)
+		loop_after(f->look, ((uint64_t)f->s->return_to_first * 1000) << f->vain);
 }
 
 void first_stop(struct first *f)

@@ -25,8 +25,9 @@ struct first *first_new(struct event_base *base, const struct settings *s,
 			const struct first_ops *ops);
 void first_free(struct first *f);
 
-/* A session at another server is up: looks every s->return_to_first seconds; never if that is 0. */
-void first_watch(struct first *f);
+/* A session is up: at another server it looks every s->return_to_first seconds, never if that is 0;
+ * after each return that did not become a session only after twice as long, up to 16 times. */
+void first_watch(struct first *f, bool elsewhere);
 
 /* That session has ended. */
 void first_stop(struct first *f);

@@ -52,8 +52,7 @@ static void announce(struct link *l)
 	if (l->servers.tried)
 		log_msg(LOG_WARNING, "%s; going on with %s", l->servers.why, l->server);
 	servers_begin(&l->servers, l->servers.at);
-	if (servers_current(&l->servers) != 0)
-		first_watch(l->first);
+	first_watch(l->first, servers_current(&l->servers) != 0);
 	log_msg(LOG_INFO, "connected to %s%s (%s)", l->server, reach_at(&l->peer, l->server, at),
 		session_describe(l->ssh, text));
 	link_tell(l, LINK_UP, l->server);
