@@ -137,13 +137,8 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 /* Whether windows are to be larger than libssh makes them.  Later ones than 0.10 cannot. */
 static bool is_long(const struct relay *r)
 {
-	return sshloop_round_trip(r->rs->loop) >= WINDOW_SHORT &&
+	return sshloop_round_trip(r->rs->loop) >= CHANNEL_WINDOW_SHORT &&
 	       !ssh_version(SSH_VERSION_INT(0, 11, 0));
-}
-
-static size_t overrun(const struct relay *r)
-{
-	return (r->window.most > LARGEST ? r->window.most : LARGEST) + SLACK;
 }
 
 /* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
@@ -158,7 +153,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 
 	if (is_stderr || has_failed(r) || r->output == OUTPUT_CLOSED)
 		return (int)len;
-	if (len > overrun(r)) {
+	if (len > SLACK + (r->window.most > LARGEST ? r->window.most : LARGEST)) {
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
@@ -167,7 +162,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
 	account(r);
-	r->renew = window_note(&r->window, len - before, r->counted) && is_long(r);
+	r->renew = channel_window_note(&r->window, len - before, r->counted) && is_long(r);
 	if (n < 0 || r->renew)
 		mark(r);
 	return n < 0 ? (int)len : (int)n;
@@ -233,10 +228,10 @@ static void renew(struct relay *r)
 	const size_t most = rs->limit / CLAIMS, left = most > rs->claims ? most - rs->claims : 0;
 	/* Half of it: others may come. */
 	const size_t size =
-	    window_renew(&r->window, loop_us(), sshloop_round_trip(rs->loop), left / 2);
+	    channel_window_renew(&r->window, loop_us(), sshloop_round_trip(rs->loop), left / 2);
 
 	r->renew = false;
-	claim(r, window_claim(&r->window));
+	claim(r, channel_window_claim(&r->window));
 	if (size > 0) {
 		pull(r, size);
 		drain(r);

@@ -14,15 +14,12 @@
  *
  *   what is held                           bound
  *   libssh's buffer of a channel           the window: 1.28 MB (0.10), 2 MiB (later); on a long
- *                                          path up to 15 MB (0.10), as window.h says.  A peer that
- *                                          sends 64 KiB more than the largest one so far, at least
- *                                          2 MiB, into it ends the session (0.10; later ones drop
- *                                          what is beyond the window)
- *   what all windows have grown by         half of the limit of relays_new()
- *   taken from it, not yet by the socket   as much again
- *   tail of a write                        one chunk
- *   room that libssh keeps of a channel    the next power of two: of 2 MiB (0.10) or 4 MiB (later)
- *     whose reader was slow once           or what it held then, until the channel is closed
+ *                                          path up to 15 MB (0.10), as channel_window.h says.  A
+ * peer that sends 64 KiB more than the largest one so far, at least 2 MiB, into it ends the session
+ * (0.10; later ones drop what is beyond the window) what all windows have grown by         half of
+ * the limit of relays_new() taken from it, not yet by the socket   as much again tail of a write
+ * one chunk room that libssh keeps of a channel    the next power of two: of 2 MiB (0.10) or 4 MiB
+ * (later) whose reader was slow once           or what it held then, until the channel is closed
  *   all channels of a session              limit of relays_new(); above it the session's socket is
  *                                          neither read nor written for channels until a socket
  *                                          takes something.  libssh's buffers double: such a

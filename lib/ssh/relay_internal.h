@@ -23,8 +23,8 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "channel_window.h"
 #include "relay.h"
-#include "window.h"
 
 /* The queue in which a relay stands. */
 enum place {
@@ -56,7 +56,7 @@ struct relay {
 	uint8_t *out; /* read from libssh, not yet sent to the socket */
 	size_t out_pos, out_len;
 	size_t held; /* in libssh's buffer of this channel */
-	struct window window;
+	struct channel_window window;
 	size_t claim;	/* the window's, as included in the session's sum */
 	bool renew;	/* the window is to be renewed */
 	size_t counted; /* held plus out, as included in the session's sum */

@@ -76,7 +76,7 @@ int ssh_remove_channel_callbacks(ssh_channel channel, ssh_channel_callbacks cb)
 /* The peer sends n bytes to a channel; returns how many the relay took. */
 static size_t send_data(size_t i, size_t n)
 {
-	static const uint8_t bytes[2 * WINDOW_MOST];
+	static const uint8_t bytes[2 * CHANNEL_WINDOW_MOST];
 
 	return (size_t)of[i].callbacks->channel_data_function(
 	    NULL, (ssh_channel)(void *)&of[i].channel, (void *)bytes, (uint32_t)n, 0,
@@ -385,7 +385,7 @@ static void end_round_trip(size_t i)
 static uint32_t renewed(struct relays *rs, size_t i)
 {
 	asked = 0;
-	for (int n = 0; n < WINDOW_MOST / WINDOW_OWN && asked == 0; n++) {
+	for (int n = 0; n < CHANNEL_WINDOW_MOST / CHANNEL_WINDOW_OWN && asked == 0; n++) {
 		end_round_trip(i);
 		cr_assert_eq(send_data(i, PIECE), PIECE);
 		relays_pass(rs);
@@ -406,12 +406,12 @@ Test(relays, a_window_grows_on_a_long_path_and_is_kept_to)
 	version = SSH_VERSION_INT(0, 11, 0);
 	cr_expect_eq(renewed(rs, 0), 0, "this libssh enlarges no window");
 	version = SSH_VERSION_INT(0, 10, 6);
-	cr_expect_eq(renewed(rs, 0), 2 * WINDOW_OWN);
-	while (renewed(rs, 0) < WINDOW_MOST)
+	cr_expect_eq(renewed(rs, 0), 2 * CHANNEL_WINDOW_OWN);
+	while (renewed(rs, 0) < CHANNEL_WINDOW_MOST)
 		;
-	send_data(0, WINDOW_MOST);
+	send_data(0, CHANNEL_WINDOW_MOST);
 	cr_expect_null(failed, "the peer may use its window");
-	send_data(0, WINDOW_MOST + SLACK + 1);
+	send_data(0, CHANNEL_WINDOW_MOST + SLACK + 1);
 	cr_assert(failed);
 	end(rs);
 }
@@ -428,7 +428,7 @@ Test(relays, what_comes_with_a_larger_window_goes_to_the_socket)
 	came = 4;
 	send_data(0, PIECE);
 	relays_pass(rs);
-	cr_expect_eq(asked, 2 * WINDOW_OWN);
+	cr_expect_eq(asked, 2 * CHANNEL_WINDOW_OWN);
 	cr_expect_eq(take(0), PIECE + 4);
 	cr_expect_eq(rs->held, 0);
 	end(rs);
@@ -441,7 +441,7 @@ Test(relays, windows_share_a_budget)
 	struct relays *rs = start();
 	size_t sum = 0, least = SIZE_MAX;
 
-	rs->limit = 8 * WINDOW_OWN;
+	rs->limit = 8 * CHANNEL_WINDOW_OWN;
 	round_trip = 50000;
 	for (size_t i = 0; i < BULK; i++)
 		join(i);
@@ -451,11 +451,11 @@ Test(relays, windows_share_a_budget)
 
 		for (int j = 0; j < 10; j++)
 			size = renewed(rs, i);
-		sum += size - WINDOW_OWN;
+		sum += size - CHANNEL_WINDOW_OWN;
 		least = size < least ? size : least;
 	}
-	cr_expect_leq(sum, 4 * WINDOW_OWN, "%zu bytes beyond libssh's own", sum);
-	cr_expect_gt(least, WINDOW_OWN);
+	cr_expect_leq(sum, 4 * CHANNEL_WINDOW_OWN, "%zu bytes beyond libssh's own", sum);
+	cr_expect_gt(least, CHANNEL_WINDOW_OWN);
 	cr_expect_eq(rs->claims, sum);
 	asked = 0;
 	send_data(0, 4 * PIECE);

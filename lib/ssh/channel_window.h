@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_WINDOW_H
-#define SSHIPC_WINDOW_H
+#ifndef SSHIPC_CHANNEL_WINDOW_H
+#define SSHIPC_CHANNEL_WINDOW_H
 /*
  * How large the receive window of one channel should be: arithmetic only, without a clock or
  * libssh.  relay.c applies it.
@@ -16,30 +16,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WINDOW_OWN    1280000		/* that of libssh 0.10 */
-#define WINDOW_MOST   (12 * WINDOW_OWN) /* libssh's buffer for it is the next power of two */
-#define WINDOW_SHORT  1000		/* us: a round trip below is short */
-#define WINDOW_RENEWS 8			/* in one window */
+#define CHANNEL_WINDOW_OWN 1280000 /* that of libssh 0.10 */
+#define CHANNEL_WINDOW_MOST                                                                        \
+	(12 * CHANNEL_WINDOW_OWN)  /* libssh's buffer for it is the next power of two */
+#define CHANNEL_WINDOW_SHORT  1000 /* us: a round trip below is short */
+#define CHANNEL_WINDOW_RENEWS 8	   /* in one window */
 
-struct window {
-	size_t size;	/* what is granted at a time; 0 is WINDOW_OWN, which libssh renews */
-	size_t most;	/* the largest size so far */
-	size_t held;	/* the most bytes held for the socket so far, with a size of its own */
+struct channel_window {
+	size_t size; /* what is granted at a time; 0 is CHANNEL_WINDOW_OWN, which libssh renews */
+	size_t most; /* the largest size so far */
+	size_t held; /* the most bytes held for the socket so far, with a size of its own */
 	size_t arrived; /* bytes since it was renewed */
 	size_t sum;	/* bytes since begun */
 	uint64_t begun; /* us: the round trip that is measured */
 	bool lagged;	/* in it: the socket fell behind */
 };
 
-/* Bytes have arrived, and held bytes now wait for the socket.  True: window_renew is due. */
-bool window_note(struct window *w, size_t arrived, size_t held);
+/* Bytes have arrived, and held bytes now wait for the socket.  True: channel_window_renew is due.
+ */
+bool channel_window_note(struct channel_window *w, size_t arrived, size_t held);
 
 /* now: us.  round_trip: us, the shortest seen; 0: unknown.  room: by how much it may grow.  Returns
  * how many bytes the peer may send from now on; 0: libssh renews the window itself. */
-size_t window_renew(struct window *w, uint64_t now, unsigned round_trip, size_t room);
+size_t channel_window_renew(struct channel_window *w, uint64_t now, unsigned round_trip,
+			    size_t room);
 
 /* Bytes beyond those of an ordinary channel that this one has a claim to: what is granted, or what
  * libssh's buffer has grown to. */
-size_t window_claim(const struct window *w);
+size_t channel_window_claim(const struct channel_window *w);
 
 #endif
