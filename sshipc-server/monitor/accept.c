@@ -297,6 +297,7 @@ void accept_init(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
 	const size_t files = confine_raise_nofile();
+	const size_t room = affordable(files, s->max_unauthenticated, "max_unauthenticated");
 	const struct admission_config config = {.prefix_v4 = s->source_prefix_v4,
 						.prefix_v6 = s->source_prefix_v6,
 						.most = s->max_unauthenticated_per_source,
@@ -304,10 +305,10 @@ void accept_init(struct monitor *m)
 						.idle_patience = IDLE_SECONDS,
 						.max_penalty = s->max_penalty,
 						.unpunished = &s->unpunished.list,
-						.room = s->max_unauthenticated};
+						.room = (int)room};
 
 	TAILQ_INIT(&m->queue);
-	m->arrivals = proxywait_new(m->view.base, (size_t)s->max_unauthenticated, on_header, m);
+	m->arrivals = proxywait_new(m->view.base, room, on_header, m);
 	m->view.admission = admission_new(&config);
 	m->pause_timer = loop_timer(m->view.base, on_pause_over, m);
 	m->turn_timer = loop_timer(m->view.base, on_turn, m);
