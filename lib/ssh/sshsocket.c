@@ -64,14 +64,14 @@ void sshsocket_offer(struct sshsocket *s, short events)
 
 bool sshsocket_has_input(const struct sshsocket *s)
 {
-	return s->pos < s->len || s->ended;
+	return s->pos < s->len || s->ended || s->failed;
 }
 
 bool sshsocket_fill(struct sshsocket *s)
 {
 	ssize_t n;
 
-	if (sshsocket_has_input(s))
+	if (s->pos < s->len || s->ended)
 		return true;
 	n = recvfrom(s->fd, s->buf, sizeof(s->buf), MSG_DONTWAIT, NULL, NULL);
 	s->pos = 0;
@@ -109,6 +109,8 @@ ssize_t sshsocket_recv(int fd, void *p, size_t n, int flags)
 
 	if (!s)
 		return recvfrom(fd, p, n, flags, NULL, NULL);
+	if (s->failed) /* of send, which the loop does not report as input */
+		sshsocket_fill(s);
 	if (s->pos < s->len) {
 		n = n < s->len - s->pos ? n : s->len - s->pos;
 		memcpy(p, s->buf + s->pos, n);

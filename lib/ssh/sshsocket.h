@@ -12,7 +12,8 @@
  *   recv   takes from the buffer that sshsocket_fill filled.  An end of file or an error follows
  *          behind the last byte.
  *   send   reaches the socket.  A full socket takes 0 bytes, since EAGAIN would end the session; an
- *          error is kept for recv, so that the peer's last words are read first.
+ *          error is kept for recv, where it follows what was received before, the peer's last
+ *          words; by itself it is input, since the loop may report none.
  *
  * It interposes libc's functions of these names; calls with another descriptor become the system
  * call that they are.  libssh closes its descriptor within callbacks, and the number may then be

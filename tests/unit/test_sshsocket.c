@@ -155,13 +155,21 @@ Test(sshsocket, last_words, .init = begin, .fini = end)
 	cr_expect_eq(atoi(reads(16)), -EPIPE);
 }
 
-/* Where nothing more can be sent and nothing comes, that is the end, too. */
+/* Where nothing more can be sent, that is the end, too: the loop reports nothing to read. */
 Test(sshsocket, error_of_send, .init = begin, .fini = end)
 {
 	shutdown(world.far, SHUT_RD);
 	cr_expect_not(sshsocket_fill(world.socket));
-	cr_expect_eq(send(world.libssh, "x", 1, MSG_NOSIGNAL), 1);
+	type("abc");
 	cr_assert(sshsocket_fill(world.socket));
+	type("def");
+	cr_expect_eq(send(world.libssh, "x", 1, MSG_NOSIGNAL), 1);
+	sshsocket_offer(world.socket, POLLIN);
+	cr_expect_str_eq(reads(16), "abc");
+	cr_expect(sshsocket_has_input(world.socket));
+	cr_expect_eq(polled(), POLLIN);
+	cr_expect_str_eq(reads(16), "def", "all that came before is read first");
+	cr_expect(sshsocket_has_input(world.socket));
 	cr_expect_eq(atoi(reads(1)), -EPIPE);
 }
 
