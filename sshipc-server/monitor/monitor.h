@@ -89,11 +89,12 @@ struct monitor_view {
 	LIST_HEAD(, conn) conns;		      /* all, the newest first */
 	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
-	time_t since;			 /* the start of the server; monotonic */
-	struct admission *admission;	 /* of connections that are not logged in */
-	uint64_t limit_hits[LIMITS];	 /* how often each was reached */
-	size_t n_sessions, max_sessions; /* max: the setting, or what RLIMIT_NOFILE allows */
-	size_t n_dials, max_dials;	 /* dials whose socket is not yet handed over */
+	time_t since;			     /* the start of the server; monotonic */
+	struct admission *admission;	     /* of connections that are not logged in */
+	uint64_t limit_hits[LIMITS];	     /* how often each was reached */
+	size_t n_sessions, max_sessions;     /* max: the setting, or what RLIMIT_NOFILE allows */
+	size_t n_dials, max_dials;	     /* dials whose socket is not yet handed over */
+	size_t dials_as[1 + SETTINGS_USERS]; /* those of each user */
 	void (*logged_in)(void *owner, time_t next); /* a login: revoke_conn_change */
 	/* Orders the kill of the connection's process, first and every half second until it has
 	 * exited; false: the spawner did not accept the order. */

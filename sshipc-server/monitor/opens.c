@@ -50,6 +50,7 @@ static void end_dial(struct channel *ch)
 	ch->counted = false;
 	ch->c->use->dials--;
 	ch->c->view->n_dials--;
+	ch->c->view->dials_as[ch->c->user]--;
 }
 
 static void release(struct channel *ch)
@@ -237,6 +238,7 @@ static void dial(struct channel *ch)
 	ch->counted = true;
 	ch->c->use->dials++;
 	view->n_dials++;
+	view->dials_as[ch->c->user]++;
 	d = dialler_dial(view->diallers[ch->c->user],
 			 (size_t)(ch->c->endpoint - view->settings->endpoints),
 			 &ch->c->entry->key.source, on_dialled, ch);
@@ -286,7 +288,9 @@ static enum policy_verdict has_room(struct conn *c)
 
 	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels)
 		return POLICY_MAX_CHANNELS;
-	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials)
+	/* A user of connect_as may stop its dialler, whose dials then take their whole time. */
+	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials &&
+	    (c->user == 0 || view->dials_as[c->user] < view->max_dials / 2))
 		return POLICY_GRANT;
 	audit_limit(c, LIMIT_MAX_DIALS, "%zu dials are under way for its key, and %zu in all",
 		    c->use->dials, view->n_dials);
