@@ -135,6 +135,10 @@ int main(int argc, char **argv)
 	w.event = ssh_event_new();
 	ssh_event_add_session(w.event, s);
 	carry(&w);
+	/* A key exchange may hold back the last packets, and no status shows them.  The server
+	 * closes the channel when it has all of them. */
+	while (!ssh_channel_is_closed(w.c) && ssh_event_dopoll(w.event, 1000) != SSH_ERROR)
+		;
 	ssh_event_remove_session(w.event, s);
 	ssh_set_blocking(s, 1);
 	ssh_channel_close(w.c);
