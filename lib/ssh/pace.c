@@ -9,14 +9,17 @@
 
 void pace_mark(struct pace *p, uint64_t bytes, uint64_t now)
 {
-	const uint64_t took = now - p->at, acknowledged = p->marked - p->answered;
+	const uint64_t took = now - p->at;
 
 	if (p->at != 0 && took > 0) {
 		if (p->shortest == 0 || took < p->shortest)
 			p->shortest = took < UINT_MAX ? (unsigned)took : UINT_MAX;
-		p->bound = 2 * acknowledged * p->shortest / took;
-		if (p->bound < PACE_LEAST)
-			p->bound = PACE_LEAST;
+		if (took * 2 < (uint64_t)p->shortest * 3)
+			p->bound *= 2;
+		else if (took > 2 * (uint64_t)p->shortest)
+			p->bound = p->bound * 2 * p->shortest / took;
+		p->bound = p->bound < PACE_LEAST ? PACE_LEAST : p->bound;
+		p->bound = p->bound > PACE_MOST ? PACE_MOST : p->bound;
 	}
 	p->answered = p->at == 0 ? bytes : p->marked;
 	p->marked = bytes;

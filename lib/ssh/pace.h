@@ -8,8 +8,10 @@
  *
  * A keepalive request is a marker among the packets: its answer says that the peer has read all
  * that was sent before.  One marker is under way at a time, and the next one shows that it was
- * answered (liveness_ask).  What may be sent behind the last answered one is twice what the path
- * takes in its shortest round trip.  A pure calculation: no descriptor, no clock.
+ * answered (liveness_ask).  What may be sent behind the last answered one doubles while a round
+ * trip takes less than one and a half of the shortest, so that a long path is used, and shrinks
+ * while it takes more than two, since that much stands in queues.  A pure calculation: no
+ * descriptor, no clock.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +20,8 @@
 enum {
 	PACE_LEAST =
 	    384 * 1024, /* bytes: with less, a path of no length at all waits for answers */
-	PACE_PATIENCE = 1000 * 1000, /* us that a marker may take, then nothing is bounded by it */
+	PACE_MOST = 32 * 1024 * 1024, /* twice the largest window */
+	PACE_PATIENCE = 1000 * 1000,  /* us that a marker may take, then nothing is bounded by it */
 };
 
 struct pace {
