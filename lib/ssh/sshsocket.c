@@ -131,7 +131,7 @@ ssize_t sshsocket_send(int fd, const void *p, size_t n, int flags)
 
 	if (s && s->failed)
 		return (ssize_t)n;
-	sent = sendto(fd, p, n, flags, NULL, 0);
+	sent = sendto(fd, p, n, s ? flags | MSG_DONTWAIT : flags, NULL, 0);
 	if (!s || sent >= 0)
 		return sent;
 	if (errno == EAGAIN || errno == EINTR)

@@ -52,13 +52,18 @@ static bool await(struct broker *b)
 
 	if (b->gone || b->ended)
 		return false;
-	do
+	for (;;) {
 		rc = poll(&p, 1, BROKER_MS);
-	while (rc < 0 && errno == EINTR);
-	if (rc > 0 && (rc = receive(b)) != 0)
-		return rc == 1;
-	broker_lose(b);
-	return false;
+		if (rc < 0 && errno == EINTR)
+			continue;
+		if (rc <= 0) {
+			broker_lose(b);
+			return false;
+		}
+		rc = receive(b);
+		if (rc != 0)
+			return rc == 1;
+	}
 }
 
 static void hand_on(struct broker *b)

@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 		ssh_options_set(s, SSH_OPTIONS_REKEY_DATA, &bytes);
 	}
 	ssh_set_log_callback(on_log);
-	ssh_set_log_level(SSH_LOG_PROTOCOL);
+	ssh_set_log_level(SSH_LOG_PACKET); /* 0.10 tells it at SSH_LOG_PROTOCOL */
 	if (ssh_connect(s) != SSH_OK)
 		fail(s, "connect");
 	if (ssh_pki_import_privkey_file(argv[4], NULL, NULL, NULL, &key) != SSH_OK ||

@@ -140,18 +140,39 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	return OURS && recv_fails(fd, flags) ? -1 : real(fd, m, flags);
 }
 
-ssize_t send(int fd, const void *p, size_t n, int flags)
+/* A message has no length that could be cut. */
+static bool is_stream(int fd)
 {
 	int type = 0;
 	socklen_t size = sizeof(type);
 
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
 	REAL(send);
 	if (OURS && send_fails(fd, flags))
 		return -1;
-	/* A message has no length that could be cut. */
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM)
-		n = shorter(SEND_SHORT, n);
-	return real(fd, p, n, flags);
+	return real(fd, p, is_stream(fd) ? shorter(SEND_SHORT, n) : n, flags);
+}
+
+/* What recv and send of a program that links libssh become; MSG_DONTWAIT: not libssh's own calls in
+ * a self-test. */
+ssize_t recvfrom(int fd, void *p, size_t n, int flags, struct sockaddr *from, socklen_t *len)
+{
+	REAL(recvfrom);
+	if (!(flags & MSG_DONTWAIT) || !OURS || !is_stream(fd))
+		return real(fd, p, n, flags, from, len);
+	return recv_fails(fd, flags) ? -1 : real(fd, p, shorter(RECV_SHORT, n), flags, from, len);
+}
+
+ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t len)
+{
+	REAL(sendto);
+	if (!(flags & MSG_DONTWAIT) || !OURS || !is_stream(fd))
+		return real(fd, p, n, flags, to, len);
+	return send_fails(fd, flags) ? -1 : real(fd, p, shorter(SEND_SHORT, n), flags, to, len);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
