@@ -52,18 +52,13 @@ static bool await(struct broker *b)
 
 	if (b->gone || b->ended)
 		return false;
-	for (;;) {
-		rc = poll(&p, 1, BROKER_MS);
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc <= 0) {
-			broker_lose(b);
-			return false;
-		}
-		rc = receive(b);
-		if (rc != 0)
+	do {
+		errno = 0;
+		if (poll(&p, 1, BROKER_MS) > 0 && (rc = receive(b)) != 0)
 			return rc == 1;
-	}
+	} while (errno == EINTR || errno == EAGAIN);
+	broker_lose(b);
+	return false;
 }
 
 static void hand_on(struct broker *b)
