@@ -23,7 +23,8 @@ enum {
 	CRC32C = 3, /* a TLV's type */
 };
 
-static const uint8_t signature[12] = "\r\n\r\n\0\r\nQUIT\n";
+static const uint8_t signature[12] = {'\r', '\n', '\r', '\n', 0,   '\r',
+				      '\n', 'Q',  'U',	'I',  'T', '\n'};
 
 static enum proxyproto_verdict bad(struct proxyproto *out, const char *why)
 {
