@@ -40,7 +40,8 @@
  *   the socket fails, or relay_abort()     EOF and CLOSE in   reset                   SOCKET_ERROR
  *                                            one segment
  *   a one-way socket ends                  EOF, CLOSE         close                   ORDERLY
- *   the session ends                                          reset                   SESSION
+ *   the session ends                                          reset, unless both      SESSION
+ *                                                             ended before
  *
  * A TCP socket carries SO_LINGER {1,0} until an orderly end, so that close(2) resets it, by a crash
  * too; the reset of a Unix socket is its close.  After our CLOSE a relay keeps its channel until

@@ -119,9 +119,14 @@ void relays_free(struct relays *rs)
 	if (!rs)
 		return;
 	while ((r = TAILQ_FIRST(&rs->all))) {
-		if (r->close < CLOSE_SENT)
+		/* The peer's EOF and CLOSE may have come with what ended the session. */
+		const bool orderly = r->stats.end == RELAY_END_ORDERLY &&
+				     r->input == INPUT_EOF_SENT && r->output != OUTPUT_OPEN &&
+				     r->counted == 0;
+
+		if (r->close < CLOSE_SENT && !orderly)
 			r->stats.end = RELAY_END_SESSION;
-		relay_close_socket(r, false);
+		relay_close_socket(r, orderly);
 		relay_finish(r); /* libssh frees the channel with the session */
 	}
 	free(rs->buf);

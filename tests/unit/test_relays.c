@@ -358,6 +358,30 @@ Test(relays, a_peer_that_ignores_its_window_is_ended)
 	end(rs);
 }
 
+/* A peer that says goodbye right behind its EOF has ended in order. */
+Test(relays, ended_before_the_session)
+{
+	struct relays *rs = start();
+	char byte;
+
+	join(0);
+	look(rs);
+	relays_pass(rs);
+	cr_assert_eq(shutdown(of[0].far, SHUT_WR), 0);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	relays_pass(rs);
+	ended = RELAY_END_SESSION;
+	of[0].callbacks->channel_eof_function(NULL, (ssh_channel)(void *)&of[0].channel,
+					      of[0].callbacks->userdata);
+	for (size_t i = 1; i < BULK; i++)
+		relay_discard(of[i].relay);
+	relays_free(rs);
+	cr_expect_eq(ended, RELAY_END_ORDERLY, "%d", (int)ended);
+	cr_expect_eq(recv(of[0].far, &byte, 1, 0), 0);
+	close(of[0].far);
+	event_base_free(base);
+}
+
 /* ---- windows ---- */
 
 enum { PIECE = 160000 }; /* an eighth of libssh's window */
