@@ -52,13 +52,14 @@ struct liveness {
 	} tick;				/* counters at the last tick */
 	uint64_t sent_then, heard_then; /* packet counts when ours last went out */
 	uint64_t withheld_at;		/* bytes received by then */
+	bool rarely;			/* it is asked only when it is silent */
 	unsigned measuring;		/* round trips still to be measured */
 	struct pace pace;		/* of the requests that were sent */
 	uint64_t looked_at;		/* packets received when bulk data last waited */
 };
 
-/* Authentication has succeeded: begins to watch the peer. */
-void liveness_start(struct liveness *v);
+/* Authentication has succeeded: begins to watch the peer.  banner: the peer's version. */
+void liveness_start(struct liveness *v, const char *banner);
 
 /* Sends a keepalive request, if the last one was answered; returns whether it did.  To be called
  * from the pass, or a timer. */

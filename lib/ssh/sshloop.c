@@ -34,7 +34,6 @@ struct sshloop {
 	ssh_event event; /* NULL until the first packet function was called */
 	struct sshsocket *wire;
 	int fd;
-	struct event_base *base;
 	struct event *readable, *writable, *tick, *later;
 	struct sshloop_config config;
 	struct sshloop_ops ops;
@@ -308,7 +307,6 @@ struct sshloop *sshloop_new(struct event_base *base, ssh_session session, int fd
 	l->session = session;
 	l->wire = sshsocket_new(session, fd);
 	l->fd = fd;
-	l->base = base;
 	l->config = *config;
 	l->ops = *ops;
 	l->readable = loop_event(base, fd, EV_READ | EV_PERSIST, on_readable, l);
@@ -339,7 +337,8 @@ void sshloop_start(struct sshloop *l)
 
 void sshloop_logged_in(struct sshloop *l)
 {
-	liveness_start(&l->liveness);
+	liveness_start(&l->liveness, l->config.client ? ssh_get_serverbanner(l->session)
+						      : ssh_get_clientbanner(l->session));
 }
 
 bool sshloop_keyed(const struct sshloop *l)

@@ -25,6 +25,7 @@
  *     sshloop_free          a client's descriptor stays open, the last message is not sent
  *   liveness.c
  *     liveness_ask          a keepalive request goes out only at every second call
+ *     liveness_start        an answer behind the peer's KEXINIT ends the session
  *     is_held_back          a peer that never answers our KEXINIT has us hold packets
  *   relay.c, relays.c
  *     on_data               data beyond the window is taken (0.10); stderr data piles up

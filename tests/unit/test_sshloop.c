@@ -29,8 +29,9 @@ static struct {
 	char why[128];
 	struct sshloop *fails; /* a callback of the next packet that is tried ends it */
 	struct sshloop *kicked;
-	unsigned takes;	   /* at which flush the socket takes all output; 0: at none */
-	unsigned writable; /* passes that were allowed to write */
+	const char *banner; /* of the peer */
+	unsigned takes;	    /* at which flush the socket takes all output; 0: at none */
+	unsigned writable;  /* passes that were allowed to write */
 } world;
 
 /* ---- the loop: nothing is waited for, what would be called is called by the test ---- */
@@ -84,6 +85,11 @@ int ssh_handle_key_exchange(ssh_session session)
 int ssh_get_status(ssh_session session)
 {
 	return world.pending ? SSH_WRITE_PENDING : 0;
+}
+
+const char *ssh_get_clientbanner(ssh_session session)
+{
+	return world.banner;
 }
 
 ssh_event ssh_event_new(void)
@@ -238,6 +244,35 @@ Test(sshloop, failed_by_a_callback_of_the_watch)
 	sshloop_free(l, NULL);
 	event_base_free(base);
 	close(pair[1]);
+}
+
+/* An answer that comes during a key exchange of theirs would end the session. */
+Test(sshloop, who_is_asked_after_the_login)
+{
+	static const struct {
+		const char *banner;
+		bool asked;
+	} peers[] = {{"SSH-2.0-OpenSSH_9.2", true},
+		     {NULL, true},
+		     {"SSH-2.0-paramiko_2.12.0", false},
+		     {"SSH-2.0-AsyncSSH_2.18.0", false}};
+
+	for (size_t i = 0; i < sizeof(peers) / sizeof(*peers); i++) {
+		struct event_base *base = event_base_new();
+		int pair[2];
+		struct sshloop *l = log_in(base, pair, false, false);
+		uint64_t before;
+
+		world.banner = peers[i].banner;
+		sshloop_logged_in(l);
+		before = world.packets->out_packets;
+		world.later(-1, EV_TIMEOUT, l);
+		cr_expect_eq(world.packets->out_packets > before, peers[i].asked, "%s",
+			     peers[i].banner);
+		sshloop_free(l, NULL);
+		event_base_free(base);
+		close(pair[1]);
+	}
 }
 
 static void on_pass_that_kicks(void *arg)
