@@ -14,7 +14,9 @@ void pace_mark(struct pace *p, uint64_t bytes, uint64_t now)
 	if (p->at != 0 && took > 0) {
 		if (p->shortest == 0 || took < p->shortest)
 			p->shortest = took < UINT_MAX ? (unsigned)took : UINT_MAX;
-		if (took * 2 < (uint64_t)p->shortest * 3)
+		if (p->shortest < PACE_SHORT)
+			p->bound = PACE_LEAST;
+		else if (took * 2 < (uint64_t)p->shortest * 3)
 			p->bound *= 2;
 		else if (took > 2 * (uint64_t)p->shortest)
 			p->bound = p->bound * 2 * p->shortest / took;

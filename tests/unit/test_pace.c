@@ -15,9 +15,12 @@ static const struct {
     {"nothing is known before the first answer", {0}, 0},
     {"the first answer", {100}, PACE_LEAST},
     {"a long path is used", {50 * MS, 50 * MS, 60 * MS, 51 * MS}, 8 * PACE_LEAST},
-    {"there is a limit", {500, 500, 500, 500, 500, 500, 500, 500}, PACE_MOST},
+    {"there is a limit",
+     {2 * MS, 2 * MS, 2 * MS, 2 * MS, 2 * MS, 2 * MS, 2 * MS, 2 * MS},
+     PACE_MOST},
     {"a short queue is left alone", {50 * MS, 50 * MS, 50 * MS, 90 * MS}, 4 * PACE_LEAST},
     {"a long one is made shorter", {50 * MS, 50 * MS, 50 * MS, 200 * MS}, 2 * PACE_LEAST},
+    {"a short path needs no more", {500, 500, 500, 500}, PACE_LEAST},
     {"as far as the least", {100, 100, 100, 5 * MS}, PACE_LEAST},
     {"a pause does no harm", {50 * MS, 50 * MS, 3000 * MS, 50 * MS}, 2 * PACE_LEAST},
 };
