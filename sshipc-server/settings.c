@@ -24,7 +24,7 @@ static const char *choose_file(const struct settings *given)
 {
 	if (given->config)
 		return given->config;
-	return given->n_hostkeys || given->allowlist || given->n_endpoints ||
+	return given->hostkeys.n || given->allowlist || given->n_endpoints ||
 		       given->generate_hostkey ||
 		       (access(SETTINGS_CONFIG, F_OK) < 0 && errno == ENOENT)
 		   ? NULL
@@ -81,7 +81,7 @@ static int check_complete(const struct settings *s)
 		bool missing;
 		const char *text;
 	} needs[] = {
-	    {!s->n_hostkeys && !s->explain.wanted,
+	    {!s->hostkeys.n && !s->explain.wanted,
 	     "no host key: give -k FILE or set hostkeys = [ \"FILE\" ]; " PROGRAM
 	     " --generate-hostkey FILE makes one"},
 	    {!s->allowlist, "no allow list: give -a FILE or set allowlist = \"FILE\"; \"cat id.pub "
@@ -139,7 +139,7 @@ out:
 struct allow_names settings_names(const struct settings *s)
 {
 	return (struct allow_names){s->endpoints, s->n_endpoints, s->default_endpoint,
-				    s->connect_as, s->n_connect_as};
+				    s->connect_as.items, s->connect_as.n};
 }
 
 void settings_free(struct settings *s)
@@ -153,8 +153,8 @@ void settings_free(struct settings *s)
 	settings_drop_networks(&s->accept_proxy);
 	settings_drop_networks(&s->unpunished);
 	explain_free(&s->explain);
-	settings_drop_hostkeys(s);
+	settings_drop_texts(&s->hostkeys);
 	settings_drop_endpoints(s);
-	settings_drop_connect_as(s);
+	settings_drop_texts(&s->connect_as);
 	*s = (struct settings){.config = NULL};
 }

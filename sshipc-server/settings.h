@@ -23,6 +23,7 @@
 #define SETTINGS_HOSTKEYS  4
 #define SETTINGS_ENDPOINTS 64
 #define SETTINGS_USERS	   16
+#define SETTINGS_TEXTS	   SETTINGS_USERS /* the largest of these */
 
 #define SETTINGS_DEFAULT_LISTEN "*:2245"
 #define SETTINGS_CONFIG		"/etc/sshipc/server.conf"
@@ -36,13 +37,18 @@ struct settings_networks {
 	size_t n;
 };
 
+/* File names or users. */
+struct settings_texts {
+	char *items[SETTINGS_TEXTS];
+	size_t n;
+};
+
 struct settings {
 	char *config; /* the file that was read, or NULL */
 	struct address listen[SETTINGS_LISTEN];
 	size_t n_listen;		       /* default *:2245 */
 	struct settings_networks accept_proxy; /* of balancers: a PROXY header comes first */
-	char *hostkeys[SETTINGS_HOSTKEYS];
-	size_t n_hostkeys;
+	struct settings_texts hostkeys;
 	char *allowlist;
 	struct endpoint endpoints[SETTINGS_ENDPOINTS];
 	size_t n_endpoints;
@@ -50,8 +56,7 @@ struct settings {
 	char *control;		/* a path, or NULL: none */
 	bool control_by_default;
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
-	char *connect_as[SETTINGS_USERS]; /* names or uids, for connect-as in key lines */
-	size_t n_connect_as;
+	struct settings_texts connect_as; /* names or uids, for connect-as in key lines */
 	enum algorithms_profile algorithms;
 	enum log_sink log;
 	int verbosity;	 /* log threshold: the file's (LOG_INFO) + -v - -q */
@@ -99,8 +104,8 @@ extern const struct options settings_options;
 /* A row's set: -e, of ctl as well.  target is a struct settings. */
 const char *settings_add_endpoint(void *settings, const char *value);
 
-/* The same for --connect-as. */
-const char *settings_add_connect_as(void *settings, const char *value);
+/* The same for --connect-as.  texts: the struct settings_texts of a struct settings. */
+const char *settings_add_connect_as(void *texts, const char *value);
 
 /* What lines of the allow list may name; it points into s. */
 struct allow_names settings_names(const struct settings *s);
@@ -112,11 +117,10 @@ const char *settings_check_endpoint(const struct settings *s, const struct endpo
 /* What --control and control take: an absolute path of a socket.  NULL, or the reason (static). */
 const char *settings_parse_control(const char *path, struct address *at);
 
-/* Rows' clear, also for settings_free: each takes a struct settings and frees what the list holds.
- */
-void settings_drop_hostkeys(void *settings);
+/* Rows' clear, also for settings_free: each frees what the list holds.  They take a struct
+ * settings, settings_texts, settings_networks. */
 void settings_drop_endpoints(void *settings);
-void settings_drop_connect_as(void *settings);
-void settings_drop_networks(void *networks); /* takes a struct settings_networks */
+void settings_drop_texts(void *texts);
+void settings_drop_networks(void *networks);
 
 #endif

@@ -53,29 +53,48 @@ static const char *show_listen(const void *settings, size_t i, char *buf)
 	return i < s->n_listen ? address_format(&s->listen[i], buf, OPTION_TEXT_MAX) : NULL;
 }
 
-static const char *add_hostkey(void *settings, const char *value)
-{
-	struct settings *s = settings;
+/* ---- host keys and users ---- */
 
-	if (s->n_hostkeys == SETTINGS_HOSTKEYS)
+void settings_drop_texts(void *texts)
+{
+	struct settings_texts *t = texts;
+
+	while (t->n)
+		free(t->items[--t->n]);
+}
+
+static const char *show_text(const void *texts, size_t i, char *buf)
+{
+	const struct settings_texts *t = texts;
+
+	return i < t->n ? t->items[i] : NULL;
+}
+
+static const char *add_hostkey(void *texts, const char *value)
+{
+	struct settings_texts *t = texts;
+
+	if (t->n == SETTINGS_HOSTKEYS)
 		return "there are too many host keys, one of each type will do";
-	s->hostkeys[s->n_hostkeys++] = xstrdup(value);
+	t->items[t->n++] = xstrdup(value);
 	return NULL;
 }
 
-void settings_drop_hostkeys(void *settings)
+/* Whether there is such a user is looked up at the start alone: nothing that happens to it may keep
+ * ctl from a list. */
+const char *settings_add_connect_as(void *texts, const char *value)
 {
-	struct settings *s = settings;
+	struct settings_texts *t = texts;
 
-	while (s->n_hostkeys)
-		free(s->hostkeys[--s->n_hostkeys]);
-}
-
-static const char *show_hostkey(const void *settings, size_t i, char *buf)
-{
-	const struct settings *s = settings;
-
-	return i < s->n_hostkeys ? s->hostkeys[i] : NULL;
+	if (!strcmp(value, "root") || !strcmp(value, "0"))
+		return "endpoints never see root; name an ordinary user";
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->items[i], value))
+			return "it is there twice";
+	if (t->n == SETTINGS_USERS)
+		return "there are too many users";
+	t->items[t->n++] = xstrdup(value);
+	return NULL;
 }
 
 /* ---- endpoints ---- */
@@ -244,40 +263,6 @@ static const char *show_default(const void *settings, size_t i, char *buf)
 	return ((const struct settings *)settings)->default_endpoint;
 }
 
-/* ---- users ---- */
-
-/* Whether there is such a user is looked up at the start alone: nothing that happens to it may keep
- * ctl from a list. */
-const char *settings_add_connect_as(void *settings, const char *value)
-{
-	struct settings *s = settings;
-
-	if (!strcmp(value, "root") || !strcmp(value, "0"))
-		return "endpoints never see root; name an ordinary user";
-	for (size_t i = 0; i < s->n_connect_as; i++)
-		if (!strcmp(s->connect_as[i], value))
-			return "it is there twice";
-	if (s->n_connect_as == SETTINGS_USERS)
-		return "there are too many users";
-	s->connect_as[s->n_connect_as++] = xstrdup(value);
-	return NULL;
-}
-
-void settings_drop_connect_as(void *settings)
-{
-	struct settings *s = settings;
-
-	while (s->n_connect_as)
-		free(s->connect_as[--s->n_connect_as]);
-}
-
-static const char *show_connect_as(const void *settings, size_t i, char *buf)
-{
-	const struct settings *s = settings;
-
-	return i < s->n_connect_as ? s->connect_as[i] : NULL;
-}
-
 /* ---- others ---- */
 
 const char *settings_parse_control(const char *path, struct address *at)
@@ -401,7 +386,7 @@ static const struct option_row rows[] = {
      "to begin with a PROXY header; repeatable",
      LIST(add_balancer), AT(accept_proxy), .clear = settings_drop_networks, .show = show_network},
     {"hostkeys", 'k', "hostkey", "FILE", "private host key; repeatable, one of each type",
-     LIST(add_hostkey), .clear = settings_drop_hostkeys, .show = show_hostkey},
+     LIST(add_hostkey), AT(hostkeys), .clear = settings_drop_texts, .show = show_text},
     {"allowlist", 'a', "allowlist", "FILE", "the keys that may log in, as in authorized_keys",
      TEXT(allowlist)},
     {"endpoints", 'e', "endpoint", "[NAME[:KIND]=]ADDRESS",
@@ -420,7 +405,8 @@ static const struct option_row rows[] = {
     {"connect_as", 0, "connect-as", "USER",
      "one more that endpoints may see, by connect-as of a\n"
      "key's line, when started as root; repeatable",
-     LIST(settings_add_connect_as), .clear = settings_drop_connect_as, .show = show_connect_as},
+     LIST(settings_add_connect_as), AT(connect_as), .clear = settings_drop_texts,
+     .show = show_text},
     {NULL, 0, "control", "PATH",
      "Unix socket for " SETTINGS_PROGRAM " ctl; by default\n" SETTINGS_CONTROL
      " with settings, else none",

@@ -87,8 +87,8 @@ static void load_hostkeys(struct start *st)
 
 	/* They are in memory from here on. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	for (size_t i = 0; i < st->s.n_hostkeys; i++)
-		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys[i], &why)))
+	for (size_t i = 0; i < st->s.hostkeys.n; i++)
+		if (!(st->hostkeys[i] = hostkey_load(st->s.hostkeys.items[i], &why)))
 			options_print_fault(&st->faults, why);
 	/* libcrypto has numbers of them in its ordinary heap, too; an ordinary user's limit may
 	 * not allow it. */
@@ -103,7 +103,7 @@ static void load_hostkeys(struct start *st)
 static void find_user(struct start *st, size_t i)
 {
 	const struct settings *s = &st->s;
-	const char *name = i == 0 ? s->user : s->connect_as[i - 1], *why = NULL;
+	const char *name = i == 0 ? s->user : s->connect_as.items[i - 1], *why = NULL;
 	char text[512];
 
 	if (launch_user_find(name, &st->users[i], &why) != 0) {
@@ -122,13 +122,13 @@ static void check(struct start *st)
 	struct settings *s = &st->s;
 	char err[CONTROL_ERROR];
 
-	for (size_t i = 0; i <= s->n_connect_as; i++)
+	for (size_t i = 0; i <= s->connect_as.n; i++)
 		find_user(st, i);
 	if (st->users[0].demote && !s->user)
 		s->user = xstrdup(st->users[0].name);
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
 		options_print_fault(&st->faults, err);
-	for (size_t i = 1; i < s->n_hostkeys; i++)
+	for (size_t i = 1; i < s->hostkeys.n; i++)
 		for (size_t j = 0; st->hostkeys[i] && j < i; j++) {
 			if (!st->hostkeys[j] ||
 			    !hostkey_same_type(st->hostkeys[i], st->hostkeys[j]))
@@ -137,7 +137,7 @@ static void check(struct start *st)
 			    err, sizeof(err),
 			    "%s: a host key of the type of %s, of which clients would see one; "
 			    "remove one",
-			    s->hostkeys[i], s->hostkeys[j]);
+			    s->hostkeys.items[i], s->hostkeys.items[j]);
 			options_print_fault(&st->faults, err);
 		}
 }
@@ -152,7 +152,7 @@ static int load(struct start *st, bool only_check)
 
 	load_hostkeys(st);
 	check(st);
-	for (size_t i = 0; st->faults == 0 && !only_check && i <= st->s.n_connect_as; i++) {
+	for (size_t i = 0; st->faults == 0 && !only_check && i <= st->s.connect_as.n; i++) {
 		if (launch_check(&st->users[i], err, sizeof(err)) == 0)
 			continue;
 		log_msg(LOG_ERR, "%s", err);
@@ -281,7 +281,7 @@ static void fit_channels(struct settings *s, size_t files)
 static int run(struct start *st)
 {
 	const struct spawner_setup setup = {&st->s, st->users, &st->program, st->hostkeys,
-					    st->s.n_hostkeys};
+					    st->s.hostkeys.n};
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct event *events[3] = {NULL};
 	struct event_base *base = loop_new();

@@ -124,7 +124,8 @@ static const struct option_row rows[] = {
      TEXT(allowlist)},
     {NULL, 'e', "endpoint", "[NAME=]ADDRESS", "its endpoints, where no file names them",
      LIST(settings_add_endpoint)},
-    {NULL, 0, "connect-as", "USER", "and its users of this option", LIST(settings_add_connect_as)},
+    {NULL, 0, "connect-as", "USER", "and its users of this option", LIST(settings_add_connect_as),
+     AT(connect_as)},
     {NULL, 'h', "help", DO(help)},
     {.name = NULL},
 };
@@ -158,7 +159,7 @@ static int read_options(struct ctl *c, int argc, char **argv)
 		code = options_apply(&options, &line, s);
 	if (code >= 0)
 		return code;
-	given = s->control || s->allowlist || s->n_endpoints || s->n_connect_as;
+	given = s->control || s->allowlist || s->n_endpoints || s->connect_as.n;
 	if (s->config && given)
 		return ask_usage("-f stands without --control, -a, -e and --connect-as");
 	if (!s->config && !given && access(SETTINGS_CONFIG, R_OK) == 0)

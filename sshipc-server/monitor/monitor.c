@@ -272,7 +272,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	confine_oom_first(false); /* before Landlock denies /proc */
 	if (landlock_rules_apply(s, setup->program->report.files) != 0)
 		goto fail;
-	for (size_t i = 0; i <= s->n_connect_as; i++) {
+	for (size_t i = 0; i <= s->connect_as.n; i++) {
 		dialler.user = &setup->users[i];
 		m->view.diallers[i] = dialler_new(base, &dialler);
 		if (!m->view.diallers[i])

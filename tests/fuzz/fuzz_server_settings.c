@@ -18,7 +18,7 @@ static void check_settings(const struct settings *s)
 {
 	struct address at;
 
-	EXPECT(s->n_listen <= SETTINGS_LISTEN && s->n_hostkeys <= SETTINGS_HOSTKEYS);
+	EXPECT(s->n_listen <= SETTINGS_LISTEN && s->hostkeys.n <= SETTINGS_HOSTKEYS);
 	EXPECT(s->n_endpoints <= SETTINGS_ENDPOINTS);
 	EXPECT(!s->control || !s->control[0] || !settings_parse_control(s->control, &at));
 	for (size_t i = 0; i < s->n_endpoints; i++) {

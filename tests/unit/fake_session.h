@@ -119,8 +119,8 @@ static inline int fake_set_up(int backlog)
 	snprintf(fake_list, sizeof(fake_list), "%s/allowed_keys", fake_dir);
 	snprintf(fake_path, sizeof(fake_path), "%s/here", fake_dir);
 	fake_settings.n_endpoints = 2;
-	fake_settings.n_connect_as = 1;
-	fake_settings.connect_as[0] = ann;
+	fake_settings.connect_as.n = 1;
+	fake_settings.connect_as.items[0] = ann;
 	snprintf(e[0].name, sizeof(e[0].name), "here");
 	snprintf(e[1].name, sizeof(e[1].name), "away");
 	cr_assert_null(address_parse(fake_path, 0, &e[0].address));

@@ -107,7 +107,7 @@ static void expect_defaults(void)
 	cr_expect_str_eq(show(&s.listen[0]), "[::]:2245");
 	cr_expect_null(s.default_endpoint);
 	cr_expect_null(s.user);
-	cr_expect_eq(s.n_connect_as, 0);
+	cr_expect_eq(s.connect_as.n, 0);
 	cr_expect_eq(s.algorithms, ALGORITHMS_DEFAULT);
 	cr_expect_eq(s.log, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
@@ -132,7 +132,7 @@ Test(settings, without_a_file)
 	cr_expect_str_eq(out, "");
 	expect_defaults();
 	cr_expect_null(s.config);
-	cr_expect(s.n_hostkeys == 1 && !strcmp(s.hostkeys[0], "hostkey"));
+	cr_expect(s.hostkeys.n == 1 && !strcmp(s.hostkeys.items[0], "hostkey"));
 	cr_expect_str_eq(s.allowlist, "allowed_keys");
 	cr_assert_eq(s.n_endpoints, 1);
 	cr_expect_str_eq(s.endpoints[0].name, "confd");
@@ -149,14 +149,14 @@ Test(settings, every_option)
 	cr_expect_eq(s.n_listen, 2);
 	cr_expect_str_eq(show(&s.listen[0]), "127.0.0.1:0");
 	cr_expect_str_eq(show(&s.listen[1]), "[::1]:22");
-	cr_expect(s.n_hostkeys == 2 && !strcmp(s.hostkeys[1], "b"));
+	cr_expect(s.hostkeys.n == 2 && !strcmp(s.hostkeys.items[1], "b"));
 	cr_expect_str_eq(s.allowlist, "c");
 	cr_expect_eq(s.n_endpoints, 2);
 	cr_expect_str_eq(s.endpoints[0].name, "endpoint");
 	cr_expect_str_eq(show(&s.endpoints[1].address), "@y");
 	cr_expect_str_eq(s.user, "u");
-	cr_expect(s.n_connect_as == 2 && !strcmp(s.connect_as[0], "v") &&
-		  !strcmp(s.connect_as[1], "9"));
+	cr_expect(s.connect_as.n == 2 && !strcmp(s.connect_as.items[0], "v") &&
+		  !strcmp(s.connect_as.items[1], "9"));
 	cr_expect(s.test && s.print && s.unsafe_no_sandbox);
 	cr_expect_eq(s.verbosity, LOG_DEBUG);
 	cr_expect_eq(s.log, LOG_SINK_JSON);
@@ -321,10 +321,10 @@ Test(settings, whole_file)
 	cr_expect_str_eq(s.default_endpoint, "ncs");
 	cr_expect_eq(s.n_listen, 2);
 	cr_expect_str_eq(show(&s.listen[1]), "[::]:2");
-	cr_expect_eq(s.n_hostkeys, 1);
+	cr_expect_eq(s.hostkeys.n, 1);
 	cr_expect_str_eq(s.allowlist, "rel/a");
 	cr_expect_str_eq(s.user, "u");
-	cr_expect(s.n_connect_as == 2 && !strcmp(s.connect_as[1], "9"));
+	cr_expect(s.connect_as.n == 2 && !strcmp(s.connect_as.items[1], "9"));
 	cr_assert_eq(s.n_endpoints, 3);
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_NSO);
 	cr_expect_str_eq(s.endpoints[0].accept[0], "h:1");
@@ -383,7 +383,7 @@ Test(settings, options_replace)
 	cr_assert_eq(read_line("-f F -l 3 -k m -a b -e nso=/n -u v --log stderr"), GO_ON, "%s",
 		     out);
 	cr_expect(s.n_listen == 1 && address_port(&s.listen[0]) == 3);
-	cr_expect(s.n_hostkeys == 1 && !strcmp(s.hostkeys[0], "m"));
+	cr_expect(s.hostkeys.n == 1 && !strcmp(s.hostkeys.items[0], "m"));
 	cr_expect_str_eq(s.allowlist, "b");
 	cr_expect(s.n_endpoints == 1 && !strcmp(s.endpoints[0].name, "nso"));
 	cr_expect_null(s.default_endpoint);
@@ -599,7 +599,7 @@ Test(settings, print_reads_back)
 		int saved = 0;
 
 		cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
-		cr_expect_str_eq(s.hostkeys[1], "a\"b\\c\x07");
+		cr_expect_str_eq(s.hostkeys.items[1], "a\"b\\c\x07");
 		cr_expect_str_eq(s.endpoints[0].accept[1], "/q\\");
 		cr_expect_eq(s.endpoints[1].kind, ENDPOINT_NSO);
 		cr_expect(s.endpoints[1].send_proxy && !s.endpoints[0].send_proxy);
