@@ -25,9 +25,8 @@
 #define TEXT_MAX   2048		  /* a message as formatted */
 #define CLEAN_MAX  (4 * TEXT_MAX) /* each byte as \xNN */
 #define FIELDS_MAX 4096
-#define LINE_BYTES                                                                                 \
-	(6 * TEXT_MAX + FIELDS_MAX + 256) /* each byte as a JSON escape, and the frame             \
-					   */
+/* Each byte as a JSON escape, and the frame. */
+#define LINE_BYTES (6 * TEXT_MAX + FIELDS_MAX + 256)
 
 static struct {
 	const char *program;

@@ -241,7 +241,7 @@ static const struct rule rules[] = {
     ALLOW(epoll_wait),                      /* libevent waits */
     ALLOW(epoll_pwait),                     /* the same, as newer C libraries call it */
     ALLOW(epoll_ctl),                       /* libevent adds and removes what it waits for */
-    ALLOW(ppoll),                           /* what poll becomes, for the last packets */
+    ALLOW(ppoll),                           /* poll(3): for the monitor, and for the last packets */
     ALLOW(clock_gettime),                   /* timers; only called where the vDSO is missing */
     ALLOW(gettimeofday),                    /* the same */
     ALLOW(time),                            /* the same */

@@ -21,16 +21,19 @@
  * longer keepalive period.  While reading is suspended each tick counts as a sign, since no packet
  * can be read: sshloop.c checks for a hang-up then.
  *
- * stalled ticks in which output waited and nothing of it was sent: ADDRESS_STALL seconds end the
- * session.  TCP_USER_TIMEOUT is as long, or the keepalive period where that is longer: the kernel
- * counts the zero window of a peer that waits for its slow readers like silence.
+ *   stalled   ticks in which output waited and nothing of it was sent: ADDRESS_STALL seconds end
+ *             the session.  TCP_USER_TIMEOUT is as long, or the keepalive period where that is
+ *             longer: the kernel counts the zero window of a peer that waits for its slow readers
+ *             like silence.
  *
  * Keepalive requests also measure the round trip, after the login and whenever the session was
  * silent: the shortest one is that of the path, without what waits in queues.
  *
- * keys CURRENT packets of ours go out WITHHELD many packets came while none of ours went out, and a
- * probe packet was held back withheld ticks in which packets came from the peer and a probe packet
- * was held back: ADDRESS_STALL seconds end the session
+ *   keys      CURRENT    packets of ours go out
+ *             WITHHELD   many packets came while none of ours went out, and a probe packet was held
+ *                        back
+ *   withheld  ticks in which packets came from the peer and a probe packet was held back:
+ *             ADDRESS_STALL seconds end the session
  */
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>

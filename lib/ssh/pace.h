@@ -18,8 +18,7 @@
 #include <stdint.h>
 
 enum {
-	PACE_LEAST =
-	    384 * 1024, /* bytes: with less, a path of no length at all waits for answers */
+	PACE_LEAST = 384 * 1024,      /* bytes: with less, a local path waits for answers */
 	PACE_MOST = 32 * 1024 * 1024, /* twice the largest window */
 	PACE_SHORT = 1000,	     /* us of a round trip: for a shorter one the least is enough */
 	PACE_PATIENCE = 1000 * 1000, /* us that a marker may take, then nothing is bounded by it */

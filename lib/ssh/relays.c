@@ -67,13 +67,12 @@ static void expire(struct relays *rs)
 	rs->expired_at = now;
 }
 
+/* Whether bulk data and small messages of others passed within the last second. */
 static bool is_shared(struct relays *rs)
 {
-	const uint64_t now = rs->bulk_at != 0 ? loop_ms() : 0;
-
-	if (rs->bulk_at != 0 && now - rs->bulk_at >= SHARED_MS)
+	if (rs->bulk_at != 0 && loop_ms() - rs->bulk_at >= SHARED_MS)
 		rs->bulk_at = 0;
-	return rs->bulk_at != 0 && rs->shared_at != 0 && now - rs->shared_at < SHARED_MS;
+	return rs->bulk_at != 0 && rs->shared_at != 0 && loop_ms() - rs->shared_at < SHARED_MS;
 }
 
 void relays_pass(struct relays *rs)

@@ -211,8 +211,8 @@ static void flush(struct sshloop *l)
 }
 
 /* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
- * opens, closes, keepalives.  Its socket is offered to it only in this turn: packets are read at
- * its begin, and all that the passes queued is sent at its end, by one call. */
+ * opens, closes, keepalives.  It may use its socket only at two points of a turn: received packets
+ * are read first, and all that the passes queued is sent last, by one call. */
 static void turn(struct sshloop *l)
 {
 	unsigned passes = 0;
@@ -361,7 +361,7 @@ void sshloop_share(struct sshloop *l, bool shared)
 
 bool sshloop_writable(struct sshloop *l, bool urgent)
 {
-	const size_t most = urgent ? 2 * sshloop_chunk() : sshloop_chunk();
+	const bool room = !l->stuck && queued_bytes(l) < (urgent ? 2 : 1) * sshloop_chunk();
 
 	if (l->run == OVER || l->failed || !l->keyed)
 		return false;
@@ -372,8 +372,8 @@ bool sshloop_writable(struct sshloop *l, bool urgent)
 	if (l->queued_until || l->paused ||
 	    (!urgent && l->shared && liveness_holds_bulk(&l->liveness)))
 		return false;
-	l->put_off = l->put_off || l->stuck || queued_bytes(l) >= most;
-	return !l->stuck && queued_bytes(l) < most;
+	l->put_off = l->put_off || !room;
+	return room;
 }
 
 long sshloop_write(struct sshloop *l, ssh_channel channel, const void *p, size_t n)
@@ -427,7 +427,7 @@ void sshloop_probe(struct sshloop *l)
 
 unsigned sshloop_round_trip(const struct sshloop *l)
 {
-	return (unsigned)l->liveness.pace.shortest;
+	return l->liveness.pace.shortest;
 }
 
 bool sshloop_is_suspended(const struct sshloop *l)

@@ -7,36 +7,12 @@ import threading
 import time
 
 
-class Late:
-    """A socket whose bytes are received later, however many there are."""
+class Queued:
+    """A socket that is read at once; what was read waits in a queue, as it does on a path."""
 
-    def __init__(self, source, delay):
-        self.source, self.delay, self.queue = source, delay, queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        data = b"begun"
-        while data:
-            try:
-                data = self.source.recv(65536)
-            except OSError:
-                data = b""
-            self.queue.put((time.monotonic() + self.delay, data))
-
-    def recv(self, _):
-        due, data = self.queue.get()
-        time.sleep(max(0, due - time.monotonic()))
-        return data
-
-    def shutdown(self, how):
-        self.source.shutdown(how)
-
-
-class Narrow:
-    """A socket whose bytes are received at so many a second; what waits for that is counted."""
-
-    def __init__(self, source, rate):
-        self.source, self.rate, self.queue, self.waiting = source, rate, queue.SimpleQueue(), 0
+    def __init__(self, source):
+        self.source, self.queue = source, queue.SimpleQueue()
+        self.came, self.gone = 0, 0  # bytes; each is written by one thread
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -46,17 +22,36 @@ class Narrow:
                 data = self.source.recv(16384)
             except OSError:
                 data = b""
-            self.waiting += len(data)
-            self.queue.put(data)
+            self.came += len(data)
+            self.queue.put((time.monotonic(), data))
 
     def recv(self, _):
-        data = self.queue.get()
-        time.sleep(len(data) / self.rate)
-        self.waiting -= len(data)
+        came, data = self.queue.get()
+        time.sleep(max(0, self.due(came, len(data)) - time.monotonic()))
+        self.gone += len(data)
         return data
+
+    def waiting(self):
+        return self.came - self.gone
 
     def shutdown(self, how):
         self.source.shutdown(how)
+
+
+class Late(Queued):
+    """Its bytes are received later, however many there are."""
+
+    def __init__(self, source, delay):
+        self.due = lambda came, n: came + delay
+        super().__init__(source)
+
+
+class Narrow(Queued):
+    """Its bytes are received at so many a second."""
+
+    def __init__(self, source, rate):
+        self.due = lambda came, n: time.monotonic() + n / rate
+        super().__init__(source)
 
 
 class Between:
