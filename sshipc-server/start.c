@@ -190,7 +190,7 @@ say(const struct settings *s, const char *fmt, ...)
 		log_msg(LOG_WARNING, "%s", text);
 }
 
-/* NSO takes a caller who has its own uid, as root, for trusted.  One warning for each user. */
+/* NSO trusts a caller that has NSO's own uid, as it trusts root.  One warning for each user. */
 static void look_at_owner(const struct start *st, const struct endpoint *e)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&e->address.sa;

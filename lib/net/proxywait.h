@@ -19,7 +19,7 @@ struct proxywait;
 typedef void proxywait_done(void *arg, int fd, enum proxyproto_verdict verdict,
 			    const struct proxyproto *p);
 
-/* most: so many wait; for a further one the oldest is done (PROXYPROTO_MORE). */
+/* most: how many may wait; one more ends the wait of the oldest (PROXYPROTO_MORE). */
 struct proxywait *proxywait_new(struct event_base *base, size_t most, proxywait_done *done,
 				void *arg);
 

@@ -53,7 +53,7 @@ static void unblock(struct relays *rs)
 		sshloop_yield(rs->loop);
 }
 
-/* Looks at each that waits once a second. */
+/* Once a second: aborts relays whose sockets did not accept the rest in time. */
 static void expire(struct relays *rs)
 {
 	const time_t now = TAILQ_EMPTY(&rs->queues[EXPIRING]) ? rs->expired_at : loop_seconds();

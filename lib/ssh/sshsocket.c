@@ -109,7 +109,7 @@ ssize_t sshsocket_recv(int fd, void *p, size_t n, int flags)
 
 	if (!s)
 		return recvfrom(fd, p, n, flags, NULL, NULL);
-	if (s->failed) /* of send, which the loop does not report as input */
+	if (s->failed) /* send failed: what was received before that is read first */
 		sshsocket_fill(s);
 	if (s->pos < s->len) {
 		n = n < s->len - s->pos ? n : s->len - s->pos;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the process of the tunnel, called by the link and from the loop.  It only looks: the link
- * gives up its session, and uses the connection that was made here.
+ * Runs in the process of the tunnel, called by the link and from the loop: connects to the first
+ * server now and then.  It does not touch the session: the link gives that up, and uses the
+ * connection that was made here.
  */
 #include "first.h"
 
@@ -11,7 +12,7 @@
 #include "alloc.h"
 #include "loop.h"
 
-enum { VAIN_MAX = 4 }; /* up to 16 times as long between two looks */
+enum { VAIN_MAX = 4 }; /* the pause between two attempts grows up to 16 times */
 
 struct first {
 	struct event_base *base;
@@ -19,7 +20,7 @@ struct first {
 	struct first_ops ops;
 	struct event *look;
 	struct reach *reach; /* NULL: not looking */
-	unsigned vain;	     /* it has answered so often, and let us not log in */
+	unsigned vain;	     /* how often in a row it answered and the login failed */
 };
 
 static void on_reached(void *arg, int fd, const struct address *at, const char *why)
