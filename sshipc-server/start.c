@@ -23,6 +23,7 @@
 #include "confine.h"
 #include "control.h"
 #include "keyfile.h"
+#include "launch_check.h"
 #include "loop.h"
 #include "monitor.h"
 #include "session_program.h"

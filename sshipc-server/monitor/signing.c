@@ -37,8 +37,8 @@ enum handled signing_on_sign(struct conn *c, struct message *m)
 		key = find_key(c, &hashed, sign->hash_len, hash);
 	explicit_bzero(sign->hashed,
 		       sizeof(sign->hashed)); /* the shared secret of the exchange is part of it */
-	if (!key ||
-	    !hostkey_sign(key, sign->algorithm, hash, sign->hash_len, answer.raw, &answer.raw_len))
+	if (!key || !signature_make(key->key, sign->algorithm, hash, sign->hash_len, answer.raw,
+				    &answer.raw_len))
 		return HANDLED_WRONG;
 	if (first) {
 		memcpy(c->login.session_id, hash, sign->hash_len);

@@ -17,6 +17,7 @@
 #include "dial.h"
 #include "dialler.h"
 #include "fds.h"
+#include "launch_check.h"
 #include "message.h"
 
 enum { UNIX, ABSTRACT, TCP4, TCP6, ENDPOINTS };

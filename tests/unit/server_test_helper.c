@@ -13,7 +13,7 @@
 #include "confine.h"
 #include "fds.h"
 #include "helper.h"
-#include "launch.h"
+#include "launch_check.h"
 
 static const char title[] = "sshipc-server: ";
 

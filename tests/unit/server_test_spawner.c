@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "launch_check.h"
 #include "spawner.h"
 #include "spawner_main.h"
 

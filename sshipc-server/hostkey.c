@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, which signs, and in the starting server, which reads and makes keys; called
- * by start-up, signing.c and the spawner's proxy.  Private keys leave the monitor only as
- * signatures, and this file calls libcrypto, never libssh.
+ * Runs in the process that becomes the monitor, called by start.c before anything is bound. Private
+ * keys leave this process only as signatures (monitor/signing.c), and this file calls libcrypto,
+ * never libssh.
  */
 #include "hostkey.h"
 
@@ -186,7 +186,7 @@ static struct hostkey *new_key(EVP_PKEY *key)
 	k->blob_len = signature_blob(key, k->blob);
 	if (k->blob_len > 0)
 		snprintf(s.algorithm, sizeof(s.algorithm), "%s", type_of(k)->algorithm);
-	if (k->blob_len > 0 && hostkey_sign(k, s.algorithm, k->blob, 32, s.raw, &s.len) &&
+	if (k->blob_len > 0 && signature_make(k->key, s.algorithm, k->blob, 32, s.raw, &s.len) &&
 	    signature_check(&s, k->blob, k->blob_len, k->blob, 32) == SIGNATURE_GOOD)
 		return k;
 	hostkey_free(k);
@@ -244,12 +244,6 @@ void hostkey_free(struct hostkey *k)
 	if (k->text)
 		OPENSSL_secure_clear_free(k->text, strlen(k->text));
 	free(k);
-}
-
-bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t *hash, size_t n,
-		  uint8_t *raw, size_t *len)
-{
-	return signature_make(k->key, algorithm, hash, n, raw, len);
 }
 
 bool hostkey_same_type(const struct hostkey *a, const struct hostkey *b)

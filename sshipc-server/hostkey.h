@@ -2,12 +2,12 @@
 #ifndef SSHIPC_SERVER_HOSTKEY_H
 #define SSHIPC_SERVER_HOSTKEY_H
 /*
- * The monitor's private host keys: read and used with libcrypto alone, wiped at the end; their
- * texts are in memory that is locked as far as the limit allows.
+ * The monitor's private host keys: read with libcrypto alone, wiped at the end; their texts are in
+ * memory that is locked as far as the limit allows.
  */
 #include "keyfile.h"
 
-/* Other files read blob and text only. */
+/* Other files only read it; signing.c signs with key. */
 struct hostkey {
 	EVP_PKEY *key;
 	uint8_t blob[KEYLINE_BLOB_MAX]; /* the public key (RFC 4253 section 6.6) */
@@ -20,11 +20,6 @@ struct hostkey {
 struct hostkey *hostkey_load(const char *path, const char **why);
 struct hostkey *hostkey_parse(const char *text); /* the same from its text, or NULL */
 void hostkey_free(struct hostkey *k);
-
-/* Signs hash with that algorithm; false if the key is of another one.  *len: the size of the
- * buffer, then the signature's length. */
-bool hostkey_sign(const struct hostkey *k, const char *algorithm, const uint8_t *hash, size_t n,
-		  uint8_t *raw, size_t *len);
 
 /* Whether two keys have the same type as a key exchange names it; a server offers only one of
  * such. */
