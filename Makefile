@@ -201,15 +201,15 @@ DOC := $(DESTDIR)$(PREFIX)/share/doc/sshipc
 MAN := $(DESTDIR)$(PREFIX)/share/man
 # sshipc-server finds it there from its own folder, or beside itself.
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/sshipc
+MANUALS := $(sort $(wildcard sshipc-*/*.[1-8]))
 INSTALLED = $(DESTDIR)$(PREFIX)/sbin/sshipc-server $(LIBEXEC)/sshipc-session $(DESTDIR)$(PREFIX)/bin/sshipc-client \
-            $(MAN)/man8/sshipc-server.8 $(MAN)/man1/sshipc-client.1
+            $(foreach m,$(MANUALS),$(MAN)/man$(subst .,,$(suffix $m))/$(notdir $m))
 
 install: all ## into DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(BUILD)/sshipc-server $(DESTDIR)$(PREFIX)/sbin/sshipc-server
 	install -D -m 755 $(BUILD)/sshipc-session $(LIBEXEC)/sshipc-session
 	install -D -m 755 $(BUILD)/sshipc-client $(DESTDIR)$(PREFIX)/bin/sshipc-client
-	install -D -m 644 sshipc-server/sshipc-server.8 $(MAN)/man8/sshipc-server.8
-	install -D -m 644 sshipc-client/sshipc-client.1 $(MAN)/man1/sshipc-client.1
+	for m in $(MANUALS); do install -D -m 644 $$m $(MAN)/man$${m##*.}/$${m##*/} || exit 1; done
 	install -d $(DOC)
 	install -m 644 README.md CHANGELOG.md LICENSE etc/*.conf $(DOC)
 	cp -r etc/recipes scripts/from-stunnel $(DOC)

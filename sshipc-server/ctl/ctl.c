@@ -126,7 +126,7 @@ static const struct option_row rows[] = {
      LIST(settings_add_endpoint)},
     {NULL, 0, "connect-as", "USER", "and its users of this option", LIST(settings_add_connect_as),
      AT(connect_as)},
-    {NULL, 'h', "help", DO(help)},
+    {NULL, 'h', "help", NULL, "this text", DO(help)},
     {.name = NULL},
 };
 

@@ -5,7 +5,7 @@
  * The control socket of the monitor: checks the caller, reads one request line, sends one answer,
  * keeps the deadline.  answers.c makes the answers; ctl.h is the client.
  *
- * sshipc-server(8), CONTROL, has the protocol.  Nothing here blocks the loop: a caller that is
+ * sshipc-ctl(8), THE SOCKET, has the protocol.  Nothing here blocks the loop: a caller that is
  * slow, silent or sends garbage is disconnected after CONTROL_SECONDS and delays no other.
  */
 #include <event2/buffer.h>

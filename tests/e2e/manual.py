@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What sshipc-server(8) promises to programs: the events of the log, and the members of its JSON."""
+"""What the manual pages promise to programs: the events of the log, and the members of the JSON of sshipc-ctl(8)."""
 import re
 
 from harness import ROOT, same
 
 
-def section(title):
+def section(page, title):
     """Its text, to the next section or subsection."""
-    with open(ROOT + "/sshipc-server/sshipc-server.8", encoding="utf-8") as f:
+    with open(f"{ROOT}/sshipc-server/{page}", encoding="utf-8") as f:
         return re.search(rf"^\.S[hs] {title}\n(.*?)^\.S[hs] ", f.read(), re.M | re.S).group(1)
 
 
 def events():
     """event -> [(of a connection, levels, fields it has, fields it may have)]"""
     found = {}
-    connections, server = section("EVENTS").split("Events of the server")
+    connections, server = section("sshipc-server.8", "EVENTS").split("Events of the server")
     for text, own in ((connections, True), (server, False)):
         for event, levels, must, may in re.findall(r"^\.It Cm ([a-z-]+) No \(([a-z, ]+)\)(?:: ([\w, ]+))?(?:; also ([\w, ]+))?$", text, re.M):
             found.setdefault(event, []).append((own, levels.split(", "), _words(must), _words(may)))
@@ -24,7 +24,7 @@ def events():
 
 def check_members(value, request):
     """An object that the control socket, or .status, answers has the members that are listed for the request, and no others."""
-    text = re.search(rf"^\.It Li {request}\b.*?^\.Bd -literal\n(.*?)^\.Ed", section("The socket"), re.M | re.S).group(1)
+    text = re.search(rf"^\.It Li {request}\b.*?^\.Bd -literal\n(.*?)^\.Ed", section("sshipc-ctl.8", "THE SOCKET"), re.M | re.S).group(1)
     _compare(value, _parse(iter(re.findall(r"\w+|[{}]", text))), request)
 
 
