@@ -138,8 +138,8 @@ out:
 
 struct allow_names settings_names(const struct settings *s)
 {
-	return (struct allow_names){s->endpoints, s->n_endpoints, s->default_endpoint,
-				    s->connect_as.items, s->connect_as.n};
+	return (struct allow_names){s->endpoints,	 s->n_endpoints,  s->default_endpoint,
+				    s->connect_as.items, s->connect_as.n, false};
 }
 
 void settings_free(struct settings *s)

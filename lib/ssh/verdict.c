@@ -19,8 +19,9 @@ const struct policy_text policy_texts[POLICY_OTHER + 1] = {
     [POLICY_WRONG_TYPE] =
 	{"type", "sshipc forwards to one endpoint and does nothing else",
 	 "use -L or -W at the client, without a shell, command, agent, X11, -R or -D"},
-    [POLICY_NO_ENDPOINT] = {"no-endpoint", "the key's endpoint is no longer configured",
-			    "configure the endpoint or name another in the key's line"},
+    [POLICY_NO_ENDPOINT] = {"no-endpoint", "the server does not have the key's endpoint",
+			    "put it into server.conf and call sshipc-server ctl upgrade, or name "
+			    "another in the key's line"},
     [POLICY_SOURCE_NOT_ALLOWED] = {"source", "the key is not allowed from this address",
 				   "add the address to from in the key's line, or come from "
 				   "one that is there"},

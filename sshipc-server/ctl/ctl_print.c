@@ -204,6 +204,10 @@ void ctl_print_status(char *answer)
 	json_value(answer, "keys", more, sizeof(more));
 	printf("%-12s  %s, %s key%s in force\n", "allow list",
 	       json_value(answer, "allowlist", text, sizeof(text)), more, plural(more));
+	if (strtoul(json_value(answer, "keys_without_endpoint", more, sizeof(more)), NULL, 10) > 0)
+		printf("%-12s  %s of these lines grant%s nothing: their endpoints are not in the "
+		       "server; sshipc-server ctl upgrade reads server.conf\n",
+		       "", more, strcmp(more, "1") == 0 ? "s" : "");
 	if (strcmp(json_value(answer, "fault", text, sizeof(text)), "-") != 0)
 		printf("%-12s  the file is NOT in force: %s\n", "", text);
 	json_value(answer, "pending", more, sizeof(more));

@@ -118,6 +118,7 @@ static void give_status(struct monitor_view *view, const struct control_request 
 	json_close(&o, '}');
 	json_text(&o, "allowlist", path ? path : s->allowlist);
 	json_put(&o, "keys", "%zu", allowlist_count(view->allowlist));
+	json_put(&o, "keys_without_endpoint", "%zu", allowlist_absent(view->allowlist));
 	json_text(&o, "fault", *reload_fault(view->reload) ? reload_fault(view->reload) : NULL);
 	json_put(&o, "pending", "%zu", pending_count(view->pending));
 	json_put(&o, "pending_open", "%s", open ? "true" : "false");

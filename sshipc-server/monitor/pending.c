@@ -95,14 +95,17 @@ void pending_prune(struct pending *p, const struct allowlist *list)
 	for (size_t i = p->n; i-- > 0;) {
 		const struct allow_entry *e = allowlist_find(list, p->keys[i].blob, p->keys[i].len);
 
+		const char *endpoint;
+
 		if (!e)
 			continue;
+		endpoint = e->endpoint ? e->endpoint->name : e->key.endpoint;
 		log_event(LOG_NOTICE, "approved",
 			  LOG_FIELDS({"key", e->key.name, 0},
 				     {"fingerprint", e->key.fingerprint, 0},
-				     {"endpoint", e->endpoint->name, 0}),
+				     {"endpoint", endpoint, 0}),
 			  "key %s (%s) was waiting and is now approved, for endpoint %s",
-			  e->key.name, e->key.fingerprint, e->endpoint->name);
+			  e->key.name, e->key.fingerprint, endpoint);
 		p->keys[i] = p->keys[--p->n];
 	}
 }

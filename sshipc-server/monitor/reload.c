@@ -107,6 +107,21 @@ static void keep_fault(void *arg, const char *text)
 		snprintf(e->fault, sizeof(e->fault), "%s", text);
 }
 
+/* Which keys are granted nothing, and how that is changed. */
+static void say_absent(const struct reload *e)
+{
+	for (size_t i = 0; allowlist_absent(e->list) > 0 && i < allowlist_count(e->list); i++) {
+		const struct allow_entry *a = allowlist_get(e->list, i);
+
+		if (!a->endpoint)
+			log_msg(LOG_WARNING,
+				"%s:%u: key %s is granted nothing: this server has no endpoint "
+				"\"%s\"; once server.conf has it, \"sshipc-server ctl upgrade\" "
+				"reads that",
+				e->s->allowlist, a->key.line, a->key.name, a->key.endpoint);
+	}
+}
+
 /* If the fault is an unfinished writer, notes since when; a repeated one keeps its first time. */
 static void note_held(struct reload *e)
 {
@@ -123,13 +138,14 @@ static void note_held(struct reload *e)
 int reload_now(struct reload *e, char *summary, size_t size)
 {
 	struct allowlist *old = e->list, *list;
-	const struct allow_names names = settings_names(e->s);
+	struct allow_names names = settings_names(e->s);
 	const size_t n = allowlist_count(old);
 	const char *plural = n == 1 ? "" : "s";
 
 	e->fault[0] = '\0';
 	if (e->watch)
 		watch_renew(e->watch);
+	names.may_be_absent = true;
 	list = allowlist_load(e->s->allowlist, &names, keep_fault, e);
 	note_held(e);
 	if (!list) {
@@ -144,6 +160,7 @@ int reload_now(struct reload *e, char *summary, size_t size)
 	e->list = list;
 	e->ops.revoke(e->ops.arg, list, "reload", summary, size);
 	allowlist_free(old);
+	say_absent(e);
 	if (allowlist_count(list) == 0)
 		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
 			e->s->allowlist);

@@ -5,15 +5,18 @@
  * The allow list in force: reloaded on request and when its file changes, replaced whole or not at
  * all; and the clock.  Calls back when running sessions must be decided on again; ends none itself.
  *
- * The list is read whole; any fault leaves the old one in force, in the log and in "ctl status".  A
- * file that a process has open for writing is not read, since a writer that truncates and pauses
- * would revoke every key; a read lease (F_SETLEASE), released at once, shows whether one has.  A
- * file that changed while it was read is a fault, too.  The list is loaded upon SIGHUP, by "ctl
- * reload", and by the watch (watch.h): 100 ms after the first event, not the last, so that a busy
- * folder does not put it off; that is time for a writer that renames and then sets the mode.  An
- * overflow of inotify counts as an event.  Every 2 s the file is checked by its path, for changes
- * that are not reported (a network file system, a mount): a file that was replaced or changed is
- * loaded once it has been unchanged for 10 s, since a writer's close may not be reported there.
+ * The list is read whole; any fault leaves the old one in force, in the log and in "ctl status".
+ * One thing is a fault at a start and not at a reload, since a new endpoint must not hold back
+ * revocations: a line that names an endpoint which this server does not have.  It grants nothing,
+ * and the log and "ctl status" say so.  A file that a process has open for writing is not read,
+ * since a writer that truncates and pauses would revoke every key; a read lease (F_SETLEASE),
+ * released at once, shows whether one has.  A file that changed while it was read is a fault, too.
+ * The list is loaded upon SIGHUP, by "ctl reload", and by the watch (watch.h): 100 ms after the
+ * first event, not the last, so that a busy folder does not put it off; that is time for a writer
+ * that renames and then sets the mode.  An overflow of inotify counts as an event.  Every 2 s the
+ * file is checked by its path, for changes that are not reported (a network file system, a mount):
+ * a file that was replaced or changed is loaded once it has been unchanged for 10 s, since a
+ * writer's close may not be reported there.
  *
  * The log says which changes cannot be followed.  A list that is a mount of its own shows what is
  * written into it, never a file that replaces it where it comes from: that is a warning at the

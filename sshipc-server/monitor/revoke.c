@@ -102,7 +102,7 @@ void revoke_refused(void *arg, const struct allowlist *list, const char *event, 
 	struct monitor_view *view = arg;
 	const time_t now = loop_wall();
 	size_t closed = 0, kept = 0;
-	char names[768] = "";
+	char names[768] = "", absent[128] = "";
 	struct conn *c;
 
 	view->allowlist = list;
@@ -113,8 +113,12 @@ void revoke_refused(void *arg, const struct allowlist *list, const char *event, 
 		else
 			kept += c->state == CONN_UP;
 	}
-	snprintf(summary, size, "%zu key%s; %zu session%s closed%s%s; %zu left untouched",
-		 allowlist_count(list), allowlist_count(list) == 1 ? "" : "s", closed,
+	if (allowlist_absent(list) > 0)
+		snprintf(absent, sizeof(absent),
+			 " (%zu granted nothing: this server does not have their endpoints)",
+			 allowlist_absent(list));
+	snprintf(summary, size, "%zu key%s%s; %zu session%s closed%s%s; %zu left untouched",
+		 allowlist_count(list), allowlist_count(list) == 1 ? "" : "s", absent, closed,
 		 closed == 1 ? "" : "s", closed ? ": " : "", names, kept);
 	if (closed > 0 || strcmp(event, "reload") == 0)
 		log_event(LOG_NOTICE, event,

@@ -27,7 +27,7 @@
 
 struct allowlist {
 	struct allow_entry *entries;
-	size_t n, room;
+	size_t n, room, absent;
 	uint32_t *slots; /* index of an entry plus 1, 0: free; at most half are in use */
 	size_t mask;
 };
@@ -78,6 +78,8 @@ static const char *choose_endpoint(const struct load *l, struct allow_entry *e)
 	e->endpoint = name ? endpoint_find(n->endpoints, n->n_endpoints, name) : NULL;
 	if (e->endpoint)
 		return choose_user(l, e);
+	if (named && n->may_be_absent)
+		return NULL;
 	for (size_t i = 0; i < n->n_endpoints && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "",
 					n->endpoints[i].name);
@@ -116,6 +118,7 @@ static void append(struct allowlist *list, const struct allow_entry *e)
 		list->entries = xreallocarray(list->entries, list->room, sizeof(*list->entries));
 	}
 	list->entries[list->n++] = *e;
+	list->absent += !e->endpoint;
 }
 
 static void read_line(struct load *l, const char *text, size_t len, unsigned line)
@@ -126,7 +129,7 @@ static void read_line(struct load *l, const char *text, size_t len, unsigned lin
 	if (keyline_parse(text, len, &e.key, &why) == 1) {
 		e.key.line = line;
 		why = choose_endpoint(l, &e);
-		if (!why)
+		if (!why && e.endpoint)
 			why = check_endpoint(&e.key, e.endpoint);
 		if (!why)
 			append(l->list, &e);
@@ -363,6 +366,11 @@ const struct allow_entry *allowlist_find(const struct allowlist *l, const uint8_
 size_t allowlist_count(const struct allowlist *l)
 {
 	return l->n;
+}
+
+size_t allowlist_absent(const struct allowlist *l)
+{
+	return l->absent;
 }
 
 const struct allow_entry *allowlist_get(const struct allowlist *l, size_t i)

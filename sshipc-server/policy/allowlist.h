@@ -12,7 +12,7 @@
 
 struct allow_entry {
 	struct keyline key;
-	const struct endpoint *endpoint;
+	const struct endpoint *endpoint; /* NULL: absent (allow_names), and nothing is granted */
 	size_t user; /* that dials: 0 is the server's, i + 1 the one of names.users[i] */
 };
 
@@ -23,6 +23,7 @@ struct allow_names {
 	const char *default_endpoint; /* or NULL */
 	char *const *users;	      /* for connect-as */
 	size_t n_users;
+	bool may_be_absent; /* a line may name an endpoint that is not among these */
 };
 
 struct allowlist;
@@ -31,9 +32,10 @@ struct allowlist;
  * each line to an endpoint: the named one; else the only one; else the default (none: a fault); and
  * to the user of its connect-as.  Faults ("PATH:LINE: text, remedy"; "PATH: text" for the file
  * itself) go to fault, all of them; with any, or when the file cannot be read, NULL is returned.  A
- * key that stands twice (both lines named), an unknown endpoint or user, permitopen= values none of
- * which names the line's endpoint, a source= that another line has too or whose endpoint is not at
- * 127.x.y.z are faults.  An empty list is valid. */
+ * key that stands twice (both lines named), an unknown endpoint (unless it may be absent: then the
+ * rest of the line is not held to the names either) or user, permitopen= values none of which names
+ * the line's endpoint, a source= that another line has too or whose endpoint is not at 127.x.y.z
+ * are faults.  An empty list is valid. */
 struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
 				 void (*fault)(void *arg, const char *text), void *arg);
 void allowlist_free(struct allowlist *l);
@@ -47,6 +49,7 @@ const struct allow_entry *allowlist_find(const struct allowlist *l, const uint8_
 					 size_t len);
 
 size_t allowlist_count(const struct allowlist *l);
+size_t allowlist_absent(const struct allowlist *l); /* of these, those with an absent endpoint */
 const struct allow_entry *allowlist_get(const struct allowlist *l,
 					size_t i); /* in the file's order */
 

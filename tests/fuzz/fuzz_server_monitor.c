@@ -78,7 +78,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	static const struct launch_user same_user = {0};
 	static const struct admission_config admission = {32, 64, 1000, 1, 1, 600, NULL, 1000};
 	struct endpoint *e = settings.endpoints;
-	const struct allow_names names = {e, 2, NULL, NULL, 0};
+	const struct allow_names names = {e, 2, NULL, NULL, 0, false};
 	const struct dialler_setup dialler = {
 	    .endpoints = e, .n = 2, .timeout = 10, .user = &same_user};
 	char name[32];

@@ -56,7 +56,7 @@ static char *const users[] = {ann, uid};
 
 static struct allowlist *load(size_t n, const char *default_endpoint)
 {
-	const struct allow_names names = {endpoints, n, default_endpoint, users, 2};
+	const struct allow_names names = {endpoints, n, default_endpoint, users, 2, false};
 
 	faults[0] = '\0';
 	count = 0;
@@ -418,10 +418,55 @@ static void change_it(void *arg, const char *fault)
 		cr_assert_eq(utimensat(AT_FDCWD, path, then, 0), 0);
 }
 
+/* A running server's reload: a line whose endpoint is not there is held to the rest of the list,
+ * and not to the settings. */
+Test(allowlist, absent_endpoint)
+{
+	static const struct {
+		const char *content, *faults; /* "": taken, and the second line grants nothing */
+	} rows[] = {
+	    {K1 " a\nendpoint=\"later\" " K2 " b\n", ""},
+	    {K1 " a\nendpoint=\"later\",connect-as=\"later\",permitopen=\"later:*\","
+		"source=\"127.0.0.2\" " K2 " b\n",
+	     ""},
+	    {K1 " a\nendpoint=\"La ter\" " K2 " b\n", "list:2: endpoint: "},
+	    {K1 " a\nendpoint=\"later\" " K1 " a\n", "list:2: the key SHA256:"},
+	    {"endpoint=\"later\" " K1 " a\nendpoint=\"latest\" " K1 " a\n",
+	     "list:2: the key SHA256:"},
+	    {"source=\"127.0.0.2\" " K1 " a\nendpoint=\"later\",source=\"127.0.0.2\" " K2 " b\n",
+	     "list:2: source 127.0.0.2 is that of the key on line 1"},
+	    {K1 " a\nendpoint=\"later\",no-pty=1 " K2 " b\n", "list:2: option no-pty"},
+	};
+	struct allow_names names = {endpoints, 1, NULL, NULL, 0, .may_be_absent = true};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct allowlist *l;
+
+		write_list(rows[i].content, strlen(rows[i].content));
+		faults[0] = '\0';
+		count = 0;
+		l = allowlist_load(path, &names, on_fault, &count);
+		cr_assert_eq(!l, *rows[i].faults != '\0', "%zu: %s", i, faults);
+		cr_expect_eq(strncmp(faults, rows[i].faults, strlen(rows[i].faults)), 0, "%zu: %s",
+			     i, faults);
+		if (!l)
+			continue;
+		cr_expect_eq(allowlist_count(l), 2);
+		cr_expect_eq(allowlist_absent(l), 1);
+		cr_expect_eq(allowlist_get(l, 0)->endpoint, endpoints);
+		cr_expect_null(allowlist_get(l, 1)->endpoint);
+		allowlist_free(l);
+	}
+	/* Which one is meant can only be said with a name. */
+	names.n_endpoints = 2;
+	write_list(K1 " a\n", strlen(K1 " a\n"));
+	cr_expect_null(allowlist_load(path, &names, on_fault, &count));
+}
+
 Test(allowlist, changed_while_it_is_read)
 {
 	static const char list[] = "wrong\n" K1 " a\n";
-	const struct allow_names names = {endpoints, 1, NULL, NULL, 0};
+	const struct allow_names names = {endpoints, 1, NULL, NULL, 0, false};
 
 	for (int i = 0; i < 2; i++) {
 		same_size = i;

@@ -69,8 +69,9 @@ Test(ctl_print, each_endpoint_of_the_status)
 
 Test(ctl_print, one_of_each)
 {
-	char answer[] = "{\"limits\":{\"max_opens\":1},\"pending\":1,\"pending_open\":true,"
-			"\"keys\":1,\"allowlist\":\"/l\"}\n{\"ok\":true}\n";
+	char answer[] =
+	    "{\"limits\":{\"max_opens\":1},\"pending\":1,\"pending_open\":true,"
+	    "\"keys\":1,\"keys_without_endpoint\":1,\"allowlist\":\"/l\"}\n{\"ok\":true}\n";
 
 	cr_redirect_stdout();
 	ctl_print_status(answer);
@@ -81,5 +82,7 @@ Test(ctl_print, one_of_each)
 	    "sessions      -, - of them not logged in\n"
 	    "limit         max_opens was reached 1 time\n"
 	    "allow list    /l, 1 key in force\n"
+	    "              1 of these lines grants nothing: their endpoints are not in the server; "
+	    "sshipc-server ctl upgrade reads server.conf\n"
 	    "pending       1 key; OPEN: unknown keys are remembered (pending_from)\n");
 }

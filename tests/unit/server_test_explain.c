@@ -38,7 +38,7 @@ static void on_fault(void *arg, const char *fault)
 }
 
 static char ann[] = "ann", *const users[] = {ann};
-static const struct allow_names names = {endpoints, 2, NULL, users, 1};
+static const struct allow_names names = {endpoints, 2, NULL, users, 1, false};
 
 static void set_up(void)
 {

@@ -129,7 +129,7 @@ Test(pending, a_listed_key_was_approved)
 	    "AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n";
 	const int fd = mkstemp(path);
 	struct endpoint e = {.name = "confd"};
-	const struct allow_names names = {&e, 1, NULL, NULL, 0};
+	const struct allow_names names = {&e, 1, NULL, NULL, 0, false};
 	struct allowlist *list;
 
 	cr_assert(fd >= 0 && write(fd, line, sizeof(line) - 1) == sizeof(line) - 1);

@@ -68,7 +68,7 @@ static void no_fault(void *arg, const char *text)
 
 static struct allowlist *load(void)
 {
-	const struct allow_names names = {settings.endpoints, 1, NULL, NULL, 0};
+	const struct allow_names names = {settings.endpoints, 1, NULL, NULL, 0, false};
 
 	return allowlist_load(list, &names, no_fault, NULL);
 }
