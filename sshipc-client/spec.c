@@ -6,7 +6,6 @@
  */
 #include "spec.h"
 
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,14 +139,13 @@ static const struct {
 static int64_t parse_value(enum option o, const char *text)
 {
 	const struct passwd *pw = o == OWNER || o == ALLOW_UID ? getpwnam(text) : NULL;
-	const struct group *gr = o == GROUP || o == ALLOW_GID ? getgrnam(text) : NULL;
 	char *end = NULL;
 	int64_t v;
 
+	if (o == GROUP || o == ALLOW_GID)
+		return caller_group(text);
 	if (pw)
 		return pw->pw_uid;
-	if (gr)
-		return gr->gr_gid;
 	/* strtoll would take blanks and a sign. */
 	if (text[0] < '0' || text[0] > '9' || strlen(text) > 10)
 		return -1;

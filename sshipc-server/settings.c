@@ -148,6 +148,7 @@ void settings_free(struct settings *s)
 	free(s->allowlist);
 	free(s->user);
 	free(s->control);
+	free(s->control_group);
 	free(s->generate_hostkey);
 	cidr_free(&s->pending_from);
 	settings_drop_networks(&s->accept_proxy);

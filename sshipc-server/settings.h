@@ -55,6 +55,7 @@ struct settings {
 	char *default_endpoint; /* or NULL; goes with the file's endpoints: -e replaces it too */
 	char *control;		/* a path, or NULL: none */
 	bool control_by_default;
+	char *control_group; /* whose members may ask it who and status; NULL: none */
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
 	struct settings_texts connect_as; /* names or uids, for connect-as in key lines */
 	enum algorithms_profile algorithms;

@@ -411,6 +411,8 @@ static const struct option_row rows[] = {
      "Unix socket for " SETTINGS_PROGRAM " ctl; by default\n" SETTINGS_CONTROL
      " with settings, else none",
      TEXT(control), .set = set_control},
+    {"control_group", 0, "control-group", "GROUP", "members may ask it for who, status and metrics",
+     TEXT(control_group)},
     {NULL, 't', "test", NULL, "check settings, keys and allow list, then exit", FLAG(test)},
     {NULL, 'T', "print", NULL, "print the effective settings and who may reach what", FLAG(print)},
     {NULL, 'v', "verbose", NULL, "log more; repeatable", LOUDER(1)},

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "caller.h"
 #include "confine.h"
 #include "control.h"
 #include "keyfile.h"
@@ -129,6 +130,11 @@ static void check(struct start *st)
 		s->user = xstrdup(st->users[0].name);
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
 		options_print_fault(&st->faults, err);
+	if (s->control_group && caller_group(s->control_group) < 0) {
+		snprintf(err, sizeof(err), "%s: control_group %s: there is no such group",
+			 s->config ? s->config : "sshipc-server", s->control_group);
+		options_print_fault(&st->faults, err);
+	}
 	for (size_t i = 1; i < s->hostkeys.n; i++)
 		for (size_t j = 0; st->hostkeys[i] && j < i; j++) {
 			if (!st->hostkeys[j] ||

@@ -23,11 +23,12 @@ static int say(int code, const char *path, const char *why)
 	return code;
 }
 
-static int connect_to(const char *path, int *code)
+/* *server: whose it is. */
+static int connect_to(const char *path, unsigned *server, int *code)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
-	struct ucred server = {.uid = 0};
-	socklen_t len = sizeof(server);
+	struct ucred peer = {.uid = 0};
+	socklen_t len = sizeof(peer);
 	struct address at;
 	const char *why = settings_parse_control(path, &at);
 	char text[256];
@@ -48,14 +49,11 @@ static int connect_to(const char *path, int *code)
 		*code = forbidden ? EX_NOPERM : EX_UNAVAILABLE;
 		snprintf(text, sizeof(text), "%s: %s%s",
 			 forbidden ? "not allowed" : "no server here", strerror(errno),
-			 forbidden ? "; only root and the server's own user are"
+			 forbidden ? "; only root, the server's own user and control_group are"
 				   : "; it has a control socket when started with --control");
-	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &len) == 0 && geteuid() != 0 &&
-		   geteuid() != server.uid) {
-		*code = EX_NOPERM;
-		snprintf(text, sizeof(text), "not allowed: only root and uid %u are",
-			 (unsigned)server.uid);
 	} else {
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+		*server = peer.uid;
 		return fd;
 	}
 	say(*code, path, text);
@@ -106,11 +104,24 @@ const char *ask_verdict(const char *text)
 	return p;
 }
 
+static int say_not_allowed(const char *path, unsigned server)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "not allowed: only root and uid %u are, and members of its control_group, %d at a "
+		 "time, for who, status and metrics",
+		 server, CONTROL_GUESTS);
+	return say(EX_NOPERM, path, text);
+}
+
 char *ask_server(const struct ctl *c, const char *request, int refused, int *code)
 {
 	struct control_request parsed;
 	const char *why = NULL, *verdict;
 	char *text = NULL, line[CONTROL_REQUEST + 1], error[2048];
+	unsigned server;
+	bool guest;
 	int fd, n;
 
 	if (control_parse(request, strlen(request), &parsed, &why) != 0) {
@@ -122,11 +133,13 @@ char *ask_server(const struct ctl *c, const char *request, int refused, int *cod
 			    "the server has none without --control or control");
 		return NULL;
 	}
-	fd = connect_to(c->path, code);
+	fd = connect_to(c->path, &server, code);
 	if (fd < 0)
 		return NULL;
+	guest = geteuid() != 0 && geteuid() != server;
 	n = snprintf(line, sizeof(line), "%s\n", request);
-	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
+	if ((!guest || control_is_for_guests(parsed.command)) &&
+	    send(fd, line, (size_t)n, MSG_NOSIGNAL) == n)
 		text = receive(fd);
 	close(fd);
 	*code = EX_UNAVAILABLE;
@@ -137,6 +150,8 @@ char *ask_server(const struct ctl *c, const char *request, int refused, int *cod
 	}
 	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
 		*code = say(refused, c->path, json_value(verdict, "error", error, sizeof(error)));
+	else if (guest && (!text || !*text))
+		*code = say_not_allowed(c->path, server);
 	else
 		say(EX_UNAVAILABLE, c->path, "the server did not answer as it should");
 	free(text);

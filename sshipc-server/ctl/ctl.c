@@ -142,7 +142,8 @@ static const struct options options = {
 	     "            69  no server there\n"
 	     "            73  the allow list cannot be written\n"
 	     "            74  what is printed cannot be written\n"
-	     "            77  not allowed: only root and the server's own user are\n"
+	     "            77  not allowed: only root and the server's own user are, and\n"
+	     "                control_group for who, status and metrics\n"
 	     "            78  wrong settings, or an allow list that is faulty or not ours\n",
 };
 

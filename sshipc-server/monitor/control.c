@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor, called by libevent; control_parse and control_check also run in ctl and at
- * the start.  Serves only root and the monitor's own user, for CONTROL_SECONDS each, and carries
- * out no request: answers.c does.
+ * the start.  Serves only root, the monitor's own user and, where it only tells, a group, for
+ * CONTROL_SECONDS each, and carries out no request: answers.c does.
  */
 #include "control.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "caller.h"
 #include "folders.h"
 #include "json.h"
 #include "loop.h"
@@ -27,6 +28,7 @@ struct client {
 	struct bufferevent *stream;
 	struct event *deadline;
 	unsigned uid;
+	bool guest;
 };
 
 struct control {
@@ -34,9 +36,9 @@ struct control {
 	struct listening listening;
 	struct event *event, *pause;
 	LIST_HEAD(, client) clients;
-	size_t n_clients;
-	void (*give)(void *arg, const struct control_request *r, struct evbuffer *out);
-	void *arg;
+	size_t n_clients, n_guests;
+	struct caller_rules guests;
+	struct control_setup setup;
 };
 
 /* ---- requests ---- */
@@ -78,6 +80,11 @@ int control_parse(const char *line, size_t len, struct control_request *r, const
 	return -1;
 }
 
+bool control_is_for_guests(enum control_command c)
+{
+	return c == CONTROL_WHO || c == CONTROL_STATUS;
+}
+
 /* ---- clients ---- */
 
 static void drop(struct client *k)
@@ -86,6 +93,7 @@ static void drop(struct client *k)
 
 	LIST_REMOVE(k, entry);
 	c->n_clients--;
+	c->n_guests -= k->guest;
 	bufferevent_free(k->stream);
 	event_free(k->deadline);
 	free(k);
@@ -112,8 +120,11 @@ static void answer(struct client *k, const char *line, size_t len)
 	bufferevent_disable(k->stream, EV_READ); /* one request for each connection */
 	if (control_parse(line, len, &r, &why) != 0)
 		control_refuse(out, why);
+	else if (k->guest && !control_is_for_guests(r.command))
+		control_refuse(out, "only root and the server's own user may ask this; members of "
+				    "control_group may ask who, status and metrics");
 	else
-		k->control->give(k->control->arg, &r, out);
+		k->control->setup.give(k->control->setup.arg, &r, out);
 	if (evbuffer_get_length(out) > CONTROL_ANSWER) {
 		evbuffer_drain(out, evbuffer_get_length(out));
 		control_refuse(out, "the answer is too long");
@@ -142,12 +153,14 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	drop(k);
 }
 
-static void take(struct control *c, int fd, unsigned uid)
+static void take(struct control *c, int fd, unsigned uid, bool guest)
 {
 	struct client *k = xcalloc(1, sizeof(*k));
 
 	k->control = c;
 	k->uid = uid;
+	k->guest = guest;
+	c->n_guests += guest;
 	k->stream = bufferevent_socket_new(c->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	bufferevent_setcb(k->stream, on_read, on_written, on_end, k);
 	bufferevent_setwatermark(k->stream, EV_READ, 0, CONTROL_REQUEST);
@@ -173,7 +186,7 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
 	struct address from;
-	bool starved;
+	bool starved, admin, guest;
 	const int fd = address_accept(sock, &from, &starved);
 
 	if (starved) {
@@ -182,13 +195,16 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	}
 	if (fd < 0)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	    (peer.uid == 0 || peer.uid == geteuid())) {
-		take(c, fd, peer.uid);
+	admin = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+		(peer.uid == 0 || peer.uid == geteuid());
+	guest = !admin && c->guests.n_gids > 0 && caller_allowed(&c->guests, fd);
+	if (admin || (guest && c->n_guests < CONTROL_GUESTS)) {
+		take(c, fd, peer.uid, guest);
 		return;
 	}
-	log_msg(LOG_WARNING, "control socket: uid %u (process %d) was refused", (unsigned)peer.uid,
-		(int)peer.pid);
+	log_msg(guest ? LOG_DEBUG : LOG_WARNING,
+		"control socket: uid %u (process %d) was refused%s", (unsigned)peer.uid,
+		(int)peer.pid, guest ? ": too many of control_group ask at a time" : "");
 	close(fd);
 }
 
@@ -207,17 +223,19 @@ int control_check(const char *path, char err[CONTROL_ERROR])
 	return -1;
 }
 
-struct control *control_new(struct event_base *base, const char *path,
-			    void (*give)(void *arg, const struct control_request *r,
-					 struct evbuffer *out),
-			    void *arg, char err[CONTROL_ERROR])
+struct control *control_new(struct event_base *base, const struct control_setup *setup,
+			    char err[CONTROL_ERROR])
 {
-	const struct listen_perm perm = {.mode = 0600, .uid = -1, .gid = -1};
+	const char *path = setup->path, *group = setup->group;
+	const struct listen_perm perm = {
+	    .mode = group ? 0660 : 0600, .uid = -1, .gid = group ? caller_group(group) : -1};
 	struct address at;
 	const char *why = settings_parse_control(path, &at);
 	struct control *c;
 
 	errno = 0;
+	if (!why && perm.mode == 0660 && perm.gid < 0)
+		why = "its control_group does not exist";
 	if (why) {
 		snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
 		return NULL;
@@ -227,7 +245,9 @@ struct control *control_new(struct event_base *base, const char *path,
 	if (control_check(path, err) != 0)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));
-	*c = (struct control){.base = base, .give = give, .arg = arg};
+	*c = (struct control){.base = base, .setup = *setup};
+	c->guests.n_gids = group != NULL;
+	c->guests.gids[0] = (uint32_t)perm.gid;
 	if (address_listen(&at, CONTROL_CLIENTS, &perm, &c->listening, err, CONTROL_ERROR) != 0) {
 		free(c);
 		errno = 0;

@@ -3,17 +3,21 @@
 #define SSHIPC_SERVER_CONTROL_H
 /*
  * The control socket of the monitor: checks the caller, reads one request line, sends one answer,
- * keeps the deadline.  answers.c makes the answers; ctl.h is the client.
+ * keeps the deadline.  Root and our own uid may ask everything, members of a group that the
+ * settings name (the guests) who and status alone.  answers.c makes the answers; ctl.h is the
+ * client.
  *
  * sshipc-ctl(8), THE SOCKET, has the protocol.  Nothing here blocks the loop: a caller that is
  * slow, silent or sends garbage is disconnected after CONTROL_SECONDS and delays no other.
  */
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define CONTROL_REQUEST 512	   /* bytes of a request line, with its newline */
 #define CONTROL_CLIENTS 16	   /* at once; others wait in the backlog */
+#define CONTROL_GUESTS	8	   /* of these; further ones are disconnected */
 #define CONTROL_SECONDS 5	   /* from accept to the answer's last byte */
 #define CONTROL_ANSWER	(16 << 20) /* bytes */
 #define CONTROL_ERROR	1024
@@ -30,16 +34,24 @@ struct control_request {
  * ASCII.  0, or -1 with *errstr (static).  uid is left alone. */
 int control_parse(const char *line, size_t len, struct control_request *r, const char **errstr);
 
+/* Whether a guest may ask it: it changes nothing, and names no unlisted key. */
+bool control_is_for_guests(enum control_command c);
+
 struct control;
 
-/* Listens at path (0600), in a folder that nobody but root and we may write; SETTINGS_CONTROL's
- * folder is made where it is missing.  give writes the whole answer to a request into out.  NULL
- * with err; errno
- * EPERM: others can write the folder by its mode. */
-struct control *control_new(struct event_base *base, const char *path,
-			    void (*give)(void *arg, const struct control_request *r,
-					 struct evbuffer *out),
-			    void *arg, char err[CONTROL_ERROR]);
+struct control_setup {
+	const char *path;
+	const char *group; /* of the guests: a name or a gid; NULL: there are none */
+	/* Writes the whole answer to a request into out. */
+	void (*give)(void *arg, const struct control_request *r, struct evbuffer *out);
+	void *arg;
+};
+
+/* Listens at path (0600, with a group 0660), in a folder that nobody but root and we may write;
+ * SETTINGS_CONTROL's folder is made where it is missing.  NULL with err; errno EPERM: others can
+ * write the folder by its mode. */
+struct control *control_new(struct event_base *base, const struct control_setup *setup,
+			    char err[CONTROL_ERROR]);
 void control_free(struct control *c);
 
 /* Checks the folder by the same rule before a start; SETTINGS_CONTROL's folder may be missing.  0,

@@ -173,17 +173,18 @@ void monitor_reload(struct monitor *m)
 static bool start_control(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
+	const struct control_setup setup = {s->control, s->control_group, answers_give, &m->view};
 	char err[CONTROL_ERROR];
 	bool fatal;
 
 	if (!s->control)
 		return true;
-	m->control = control_new(m->view.base, s->control, answers_give, &m->view, err);
+	m->control = control_new(m->view.base, &setup, err);
 	if (m->control)
 		return true;
 	/* Only a warning for the default path: nobody configured it, and another server may use
 	 * it. */
-	fatal = !s->control_by_default || errno == EPERM;
+	fatal = !s->control_by_default || s->control_group || errno == EPERM;
 	log_msg(fatal ? LOG_ERR : LOG_WARNING, "no control socket: %s", err);
 	return !fatal;
 }

@@ -138,9 +138,16 @@ static void finish(void)
 
 TestSuite(control_socket, .init = begin, .fini = finish);
 
+static struct control *control_at(const char *at, const char *group)
+{
+	const struct control_setup setup = {at, group, give, NULL};
+
+	return control_new(base, &setup, err);
+}
+
 static void start(void)
 {
-	control = control_new(base, path, give, NULL, err);
+	control = control_at(path, NULL);
 	cr_assert(control, "%s", err);
 }
 
@@ -311,6 +318,28 @@ Test(control_socket, a_slow_reader_is_cut)
 	close(p.fd);
 }
 
+/* The group's members get no more than they need: read and write of the socket, who and status. */
+Test(control_socket, a_group)
+{
+	char gid[16];
+	struct stat st;
+
+	snprintf(gid, sizeof(gid), "%u", (unsigned)getegid());
+	control = control_at(path, gid);
+	cr_assert(control, "%s", err);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_eq(st.st_mode & 0777, 0660);
+	cr_expect_eq(st.st_gid, getegid());
+	ask("kill 7\n", 7, "{\"ok\":true}\n"); /* we are no mere member */
+	for (int c = CONTROL_WHO; c <= CONTROL_PENDING; c++)
+		cr_expect_eq(control_is_for_guests((enum control_command)c),
+			     c == CONTROL_WHO || c == CONTROL_STATUS, "%d", c);
+	control_free(control);
+	control = NULL;
+	cr_expect_null(control_at(path, "no such group"));
+	cr_expect_str_eq(err + strlen(path), ": its control_group does not exist");
+}
+
 Test(control_socket, folders)
 {
 	static const mode_t modes[] = {0777, 0775, 0757, 01777};
@@ -319,7 +348,7 @@ Test(control_socket, folders)
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		cr_assert_eq(chmod(dir, modes[i]), 0);
-		cr_expect_null(control_new(base, path, give, NULL, err));
+		cr_expect_null(control_at(path, NULL));
 		saved = errno;
 		snprintf(want, sizeof(want),
 			 "%s: others can write its folder %s (mode %04o, uid %u): %s", path, dir,
@@ -332,12 +361,12 @@ Test(control_socket, folders)
 	chmod(dir, 0700);
 	if (geteuid() == 0) {
 		cr_assert_eq(chown(dir, 65534, 65534), 0);
-		cr_expect_null(control_new(base, path, give, NULL, err));
+		cr_expect_null(control_at(path, NULL));
 		cr_expect(strstr(err, "uid 65534"), "%s", err);
 		cr_assert_eq(chown(dir, 0, 0), 0);
 	}
-	cr_expect_null(control_new(base, "/nonexistent/s", give, NULL, err));
+	cr_expect_null(control_at("/nonexistent/s", NULL));
 	cr_expect_str_eq(err, "/nonexistent/s: its folder /nonexistent: No such file or directory");
-	cr_expect_null(control_new(base, "@abstract", give, NULL, err));
-	cr_expect_null(control_new(base, "127.0.0.1:1", give, NULL, err));
+	cr_expect_null(control_at("@abstract", NULL));
+	cr_expect_null(control_at("127.0.0.1:1", NULL));
 }

@@ -49,6 +49,24 @@ Test(caller, supplementary_groups)
 	cr_expect(caller_allowed(&rules, ends[0]));
 }
 
+Test(caller, groups_by_name_and_number)
+{
+	static const struct {
+		const char *text;
+		int64_t gid;
+	} table[] = {
+	    {"root", 0},	 {"0", 0},
+	    {"70001", 70001},	 {"4294967294", 4294967294},
+	    {"4294967295", -1}, /* which would be no change */
+	    {"42949672950", -1}, {"", -1},
+	    {"-1", -1},		 {" 1", -1},
+	    {"1x", -1},		 {"no such group", -1},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		cr_expect_eq(caller_group(table[i].text), table[i].gid, "%s", table[i].text);
+}
+
 Test(caller, what_is_no_unix_socket)
 {
 	const struct caller_rules rules = {.uids = {geteuid(), 0}, .n_uids = 2};

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process for each connection that a Unix listener accepts.  It asks the
- * kernel alone, never /proc: a pid may be another process's by now.  What cannot be found out is
- * refused.
+ * Runs in the process that accepts on a Unix socket: the client for its listeners, the server for
+ * its control socket.  It asks the kernel alone, never /proc: a pid may be another process's by
+ * now.  What cannot be found out is refused.
  */
 #include "caller.h"
 
+#include <grp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "alloc.h"
@@ -35,6 +37,19 @@ static bool has_group(const struct caller_rules *rules, int fd)
 		found = is_in(groups[i], rules->gids, rules->n_gids);
 	free(groups);
 	return found;
+}
+
+int64_t caller_group(const char *text)
+{
+	const struct group *gr = getgrnam(text);
+	const int64_t number = strtoll(text, NULL, 10);
+
+	if (gr)
+		return gr->gr_gid;
+	return *text && strlen(text) <= 10 && strspn(text, "0123456789") == strlen(text) &&
+		       number < UINT32_MAX
+		   ? number
+		   : -1;
 }
 
 bool caller_allowed(const struct caller_rules *rules, int fd)
