@@ -6,6 +6,20 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 WERROR  ?=
 CFLAGS  ?= -O2 -g
+
+# Where make install puts things; sysconfdir, and the way from sbindir to libexecdir, are built in.
+bindir     ?= $(PREFIX)/bin
+sbindir    ?= $(PREFIX)/sbin
+libexecdir ?= $(PREFIX)/libexec
+sysconfdir ?= /etc
+datadir    ?= $(PREFIX)/share
+mandir     ?= $(datadir)/man
+docdir     ?= $(datadir)/doc/sshipc
+zshdir     ?= $(datadir)/zsh/site-functions
+unitdir    ?= $(PREFIX)/lib/systemd/system
+SYSTEMD    ?= yes
+TO_LIBEXEC := $(shell realpath -ms --relative-to=$(sbindir) $(libexecdir))
+
 PKGS    := libssh libconfig libevent_core libseccomp libcrypto
 
 FORTIFY ?= 3
@@ -19,7 +33,8 @@ LDHARD  := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 WARN    := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wvla -Wwrite-strings $(WERROR)
 
-CPPFLAGS += -D_GNU_SOURCE -DSSHIPC_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS))
+CPPFLAGS += -D_GNU_SOURCE -DSSHIPC_VERSION='"$(VERSION)"' -DSSHIPC_ETC='"$(sysconfdir)/sshipc"' \
+            -DSSHIPC_LIBEXEC='"$(TO_LIBEXEC)/sshipc"' $(shell pkg-config --cflags $(PKGS))
 LDLIBS   := $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(HARDEN) $(WARN) $(EXTRA_CFLAGS)
 
@@ -197,27 +212,50 @@ interop: all ## try sshipc with every other SSH that is installed: the table of 
 demo: ## a real D-Bus client and daemon through the tunnel
 	@scripts/quickstart
 
-DOC := $(DESTDIR)$(PREFIX)/share/doc/sshipc
-MAN := $(DESTDIR)$(PREFIX)/share/man
-# sshipc-server finds it there from its own folder, or beside itself.
-LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/sshipc
-MANUALS := $(sort $(wildcard sshipc-*/*.[1-8]))
-INSTALLED = $(DESTDIR)$(PREFIX)/sbin/sshipc-server $(LIBEXEC)/sshipc-session $(DESTDIR)$(PREFIX)/bin/sshipc-client \
-            $(foreach m,$(MANUALS),$(MAN)/man$(subst .,,$(suffix $m))/$(notdir $m))
+# make install: what goes where, each as FILE:PATH.  SYSTEMD=no leaves out what only systemd reads.
+MANUALS      = $(foreach m,$(wildcard $(1)/*.[1-8]),$m:$(mandir)/man$(subst .,,$(suffix $m))/$(notdir $m))
+COMPLETIONS  = etc/completions/bash:$(datadir)/bash-completion/completions/$(1) etc/completions/zsh:$(zshdir)/_$(1)
+ifneq ($(SYSTEMD),no)
+UNITS        = $(foreach u,$(wildcard etc/systemd/$(1)*),$u:$(unitdir)/$(notdir $u))
+FOLDERS_USER = etc/sysusers.d/sshipc.conf:$(PREFIX)/lib/sysusers.d/sshipc.conf etc/tmpfiles.d/sshipc.conf:$(PREFIX)/lib/tmpfiles.d/sshipc.conf
+endif
+SERVER_FILES = $(BUILD)/sshipc-server:$(sbindir)/sshipc-server $(BUILD)/sshipc-session:$(libexecdir)/sshipc/sshipc-session \
+               $(foreach kind,MANUALS COMPLETIONS UNITS,$(call $(kind),sshipc-server)) $(FOLDERS_USER)
+CLIENT_FILES = $(BUILD)/sshipc-client:$(bindir)/sshipc-client $(foreach kind,MANUALS COMPLETIONS UNITS,$(call $(kind),sshipc-client))
+# With the paths that they have here, so that their links hold.
+DOCUMENTS    = $(wildcard *.md etc/*.conf etc/apparmor etc/container) LICENSE etc/recipes scripts/from-stunnel tests/bench/results.svg
 
-install: all ## into DESTDIR and PREFIX (/usr/local)
-	install -D -m 755 $(BUILD)/sshipc-server $(DESTDIR)$(PREFIX)/sbin/sshipc-server
-	install -D -m 755 $(BUILD)/sshipc-session $(LIBEXEC)/sshipc-session
-	install -D -m 755 $(BUILD)/sshipc-client $(DESTDIR)$(PREFIX)/bin/sshipc-client
-	for m in $(MANUALS); do install -D -m 644 $$m $(MAN)/man$${m##*.}/$${m##*/} || exit 1; done
-	install -d $(DOC)
-	install -m 644 README.md CHANGELOG.md LICENSE etc/*.conf $(DOC)
-	cp -r etc/recipes scripts/from-stunnel $(DOC)
+# $(1): such files.  Texts name the folders of this installation.
+HERE = s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g
+put  = @set -e; for file in $(1); do from=$${file%%:*} to="$(DESTDIR)$${file\#*:}"; echo "  PUT   $$to"; \
+	case $$from in \
+	$(BUILD)/*) install -D -m 755 "$$from" "$$to" ;; \
+	*) install -D -m 644 "$$from" "$$to" && sed -i '$(HERE)' "$$to" ;; \
+	esac; done
 
-uninstall: ## remove what install put there
-	rm -f $(INSTALLED)
-	rm -rf $(DOC)
-	-rmdir $(LIBEXEC) 2>/dev/null
+install: install-server install-client install-documents ## into DESTDIR and PREFIX (/usr/local); settings are in sysconfdir (/etc)
+
+install-server: all
+	$(call put,$(SERVER_FILES))
+	@[ -e "$(DESTDIR)$(sysconfdir)/sshipc/server.conf" ] || $(MAKE) --no-print-directory install-settings
+
+install-settings:
+	$(call put,etc/server.conf:$(sysconfdir)/sshipc/server.conf)
+
+install-client: all
+	$(call put,$(CLIENT_FILES))
+
+install-documents:
+	install -d "$(DESTDIR)$(docdir)"
+	cp -r --parents $(DOCUMENTS) "$(DESTDIR)$(docdir)"
+	chmod -R u=rwX,go=rX "$(DESTDIR)$(docdir)"
+
+uninstall: ## remove what install put there, but for settings that were changed
+	@for file in $(SERVER_FILES) $(CLIENT_FILES); do rm -f "$(DESTDIR)$${file#*:}"; done
+	@settings="$(DESTDIR)$(sysconfdir)/sshipc/server.conf"; ! sed '$(HERE)' etc/server.conf | cmp -s - "$$settings" || rm "$$settings"
+	@for document in $(DOCUMENTS); do rm -rf "$(DESTDIR)$(docdir)/$$document"; done
+	@cd "$(DESTDIR)/" && rmdir -p --ignore-fail-on-non-empty .$(libexecdir)/sshipc .$(sysconfdir)/sshipc \
+		$(addprefix .$(docdir)/,etc scripts tests/bench) 2>/dev/null || :
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
@@ -228,5 +266,5 @@ help: ## list the targets
 layers: # for tests/e2e/92-layers
 	@$(foreach f,$(FOLDERS),echo '$f: $(MAY_$f)';)
 
-.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install uninstall clean help
+.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install install-server install-settings install-client install-documents uninstall clean help
 .SECONDARY:

@@ -15,7 +15,7 @@
 #include "spec.h"
 
 #define SETTINGS_PROGRAM     "sshipc-client"
-#define SETTINGS_SYSTEM_CONF "/etc/sshipc/client.conf"
+#define SETTINGS_SYSTEM_CONF SSHIPC_ETC "/client.conf"
 
 #define SETTINGS_SERVERS 8
 #define SETTINGS_SPECS	 32

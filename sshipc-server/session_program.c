@@ -15,7 +15,7 @@
 
 enum { LONGEST = 512 }; /* bytes of the path of our folder */
 
-static const char *const places[] = {"sshipc-session", "../libexec/sshipc/sshipc-session"};
+static const char *const places[] = {"sshipc-session", SSHIPC_LIBEXEC "/sshipc-session"};
 
 /* In a folder that everybody may write, as /tmp, the file may be anybody's.  The owner of this
  * program is trusted, since its code runs already. */
@@ -64,7 +64,7 @@ static int find(char *path, size_t size, char *err)
 		return -1;
 	}
 	snprintf(err, SESSION_PROGRAM_ERROR,
-		 "sshipc-session is neither in %s nor in %s../libexec/sshipc: it carries the "
+		 "sshipc-session is neither in %s nor in %s" SSHIPC_LIBEXEC ": it carries the "
 		 "sessions; install both programs of one build (make install)",
 		 here, here);
 	return -1;

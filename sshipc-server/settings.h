@@ -26,7 +26,7 @@
 #define SETTINGS_TEXTS	   SETTINGS_USERS /* the largest of these */
 
 #define SETTINGS_DEFAULT_LISTEN "*:2245"
-#define SETTINGS_CONFIG		"/etc/sshipc/server.conf"
+#define SETTINGS_CONFIG		SSHIPC_ETC "/server.conf"
 #define SETTINGS_RUN		"/run/sshipc"		    /* made where it is missing */
 #define SETTINGS_CONTROL	SETTINGS_RUN "/server.sock" /* where a configuration file is used */
 

@@ -632,10 +632,10 @@ Test(settings, example)
 		n += (size_t)snprintf(content + n, sizeof(content) - n, "%s", line + setting);
 	}
 	fclose(f);
-	cr_assert_eq(read_line("-f etc/server.conf"), GO_ON, "%s", out);
+	cr_assert_eq(read_line("-f etc/server.conf -e confd=127.0.0.1:4565"), GO_ON, "%s", out);
 	expect_defaults();
 	write_conf(content);
-	cr_assert_eq(read_line("-f F"), GO_ON, "%s", out);
+	cr_assert_eq(read_line("-f F -e confd=127.0.0.1:4565"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
 	cr_expect_eq(shown, 22);
