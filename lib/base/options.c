@@ -16,6 +16,7 @@
 
 #include "alloc.h"
 #include "log.h"
+#include "nearest.h"
 #include "reason.h"
 
 enum { GO_ON = -1, WORDS = 256 }; /* getopt_long returns a letter, or WORDS + the row */
@@ -162,13 +163,18 @@ static const struct option_row *find_row(const struct options *o, int c)
 static int refuse_option(const struct options *o, int c, const char *word)
 {
 	const struct option_row *r = optopt ? find_row(o, optopt) : NULL;
+	struct nearest near = {.word = NULL};
 
 	if (r)
 		return options_usage(o, "option '--%s' %s", r->word,
 				     c == ':' ? "needs a value" : "takes no value");
 	if (optopt)
 		return options_usage(o, "unknown option '-%c'", optopt);
-	return options_usage(o, "unknown option '%s'", word);
+	if (strncmp(word, "--", 2) == 0)
+		near = (struct nearest){.word = word + 2, .len = strcspn(word + 2, "=")};
+	for (r = o->rows; !is_end(r); r++)
+		nearest_offer(&near, r->word);
+	return options_usage(o, "unknown option '%s'%s", word, nearest_hint(&near, "--"));
 }
 
 /* The option's name in a message: -l or --listen. */

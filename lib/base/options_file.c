@@ -16,6 +16,7 @@
 #include "alloc.h"
 #include "folders.h"
 #include "log.h"
+#include "nearest.h"
 #include "options.h"
 
 #define FAULT_MAX (OPTION_TEXT_MAX + 4096 + 16)
@@ -156,15 +157,21 @@ static void set_member(struct options_file *f, config_setting_t *s, const struct
 static void report_unknown(struct options_file *f, const config_setting_t *s,
 			   const struct option_row *rows)
 {
+	const char *name = config_setting_name(s);
+	struct nearest near = {.word = name, .len = strlen(name)};
 	char known[OPTION_TEXT_MAX - 128] = "";
 	size_t len = 0;
 
 	for (const struct option_row *r = rows; (r->name || r->word) && len < sizeof(known); r++) {
+		nearest_offer(&near, r->name);
 		if (r->name)
 			len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s",
 						len ? ", " : "", r->name);
 	}
-	options_fault(f, s, "unknown setting '%s'; known are: %s", config_setting_name(s), known);
+	if (near.name)
+		options_fault(f, s, "unknown setting '%s'%s", name, nearest_hint(&near, ""));
+	else
+		options_fault(f, s, "unknown setting '%s'; known are: %s", name, known);
 }
 
 void options_group(struct options_file *f, config_setting_t *group, const struct option_row *rows,

@@ -17,6 +17,7 @@
 #include "ctl_list.h"
 #include "ctl_print.h"
 #include "json.h"
+#include "nearest.h"
 #include "option_rows.h"
 
 struct command {
@@ -173,6 +174,15 @@ static int read_options(struct ctl *c, int argc, char **argv)
 	return -1;
 }
 
+static int unknown_command(const char *word)
+{
+	struct nearest near = {.word = word, .len = strlen(word)};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		nearest_offer(&near, commands[i].name);
+	return ask_usage("unknown command '%s'%s", word, nearest_hint(&near, ""));
+}
+
 int ctl_main(int argc, char **argv)
 {
 	struct ctl c = {.path = NULL};
@@ -184,7 +194,7 @@ int ctl_main(int argc, char **argv)
 		if (strcmp(argv[optind], commands[i].name) == 0)
 			code = run(&commands[i], &c, argc - optind, argv + optind);
 	if (code < 0)
-		code = ask_usage("unknown command '%s'", argv[optind]);
+		code = unknown_command(argv[optind]);
 	settings_free(&c.settings);
 	return code;
 }

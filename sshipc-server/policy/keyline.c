@@ -15,6 +15,7 @@
 #include "alloc.h"
 #include "endpoint.h"
 #include "log.h"
+#include "nearest.h"
 #include "reason.h"
 
 #define BLANK	   " \t"
@@ -230,14 +231,17 @@ static const struct option *find_option(const char *name, size_t len)
 static const char *unknown_option(const char *p)
 {
 	const size_t len = strcspn(p, BLANK ",=\"");
+	struct nearest near = {.word = p, .len = len};
 	struct log_text text;
 
 	if (len == 0)
 		return "an option is missing its name (a stray comma or blank?)";
 	if (!keyline_holds_key(p))
 		return "unknown option, and no key on the line";
-	return reasonf("unknown option \"%.24s\"%s", log_escape(&text, p, len),
-		       len > 24 ? "..." : "");
+	for (const struct option *o = options; o < options + N_OPTIONS; o++)
+		nearest_offer(&near, o->refused ? NULL : o->name);
+	return reasonf("unknown option \"%.24s\"%s%s", log_escape(&text, p, len),
+		       len > 24 ? "..." : "", nearest_hint(&near, ""));
 }
 
 static const char *parse_option(const char **p, struct keyline *k, uint32_t *seen)

@@ -278,8 +278,9 @@ static const struct {
 } bad[] = {
     /* options */
     {"foo " KEY_ED, "unknown option \"foo\""},
+    {"expiry=\"bar\" " KEY_ED, "unknown option \"expiry\" (did you mean expiry-time?)"},
     {"foo=\"bar\" " KEY_ED, "unknown option \"foo\""},
-    {"restrictx " KEY_ED, "unknown option \"restrictx\""},
+    {"restrictx " KEY_ED, "unknown option \"restrictx\" (did you mean restrict?)"},
     {"restric " KEY_ED, "unknown option \"restric\""},
     {"restrict,f\xc3\xbc " KEY_ED, "unknown option \"f\\xc3\\xbc\""},
     {"no-touch-required " KEY_SK_ED, "option no-touch-required relaxes"},

@@ -254,9 +254,9 @@ static const struct {
     {"groups = ( { }, {\ninner = 1; } );", "a.conf:1: inner is 1\n"},
     {"one = \"bad\";", "a.conf:1: one: \"bad\": it is bad\n"},
     {"groups = ( {\n outer = 1; } );", "a.conf:2: unknown setting 'outer'; known are: inner\n"},
-    {"nmuber = 1;", "a.conf:1: unknown setting 'nmuber'; " KNOWN},
+    {"nmuber = 1;", "a.conf:1: unknown setting 'nmuber' (did you mean number?)\n"},
     {"inner = 1;", "a.conf:1: unknown setting 'inner'; " KNOWN},
-    {"NUMBER = 1;", "a.conf:1: unknown setting 'NUMBER'; " KNOWN},
+    {"NUMBER = 1;", "a.conf:1: unknown setting 'NUMBER' (did you mean number?)\n"},
     /* All of them are told. */
     {"on = 1;\nx = 1;\nnumber = 0;",
      "a.conf:2: unknown setting 'x'; " KNOWN "a.conf:1: on: expected true or false\n"
@@ -475,8 +475,9 @@ static const struct {
     {"-:", "unknown option '-:'"},
     {"--nope", "unknown option '--nope'"},
     {"--nope=3", "unknown option '--nope=3'"},
-    {"--n x", "unknown option '--n'"},	   /* number or now? */
-    {"--one x", "unknown option '--one'"}, /* of the file only */
+    {"--n x", "unknown option '--n'"},				/* number or now? */
+    {"--one x", "unknown option '--one' (did you mean --on?)"}, /* --one is of the file only */
+    {"--nubmer=3", "unknown option '--nubmer=3' (did you mean --number?)"},
     {"--verbose=3", "option '--verbose' takes no value"},
     {"-n", "option '--number' needs a value"},
     {"--number", "option '--number' needs a value"},
