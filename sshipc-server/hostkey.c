@@ -216,7 +216,7 @@ struct hostkey *hostkey_load(const char *path, const char **why)
 	/* If RLIMIT_MEMLOCK allows no locked memory, libcrypto uses ordinary memory. */
 	if (!CRYPTO_secure_malloc_initialized())
 		CRYPTO_secure_malloc_init(LOCKED, 64);
-	text = keyfile_read(path, FOLDERS_STRICT, &len, why);
+	text = keyfile_read(path, FOLDERS_STRICT, "sshipc-server --generate-hostkey", &len, why);
 	if (!text)
 		return NULL;
 	*why = keyform_check_private(text, path, false);

@@ -18,6 +18,7 @@
 
 #include "confine.h"
 #include "helper.h"
+#include "reason.h"
 
 /* Finds a user by name or uid; a uid without an entry has the same number as gid.  False: name is
  * neither. */
@@ -51,8 +52,9 @@ int launch_user_find(const char *name, struct launch_user *out, const char **err
 	}
 	found = name ? find_user(name, &u) : find_user("sshipc", &u) || find_user("nobody", &u);
 	*errstr = found ? "never root, nor a user of its group; name an ordinary one"
-			: "no such user; create it (useradd --system --shell /usr/sbin/nologin "
-			  "NAME) or name another";
+			: reasonf("no such user; create it (useradd --system --shell "
+				  "/usr/sbin/nologin %s) or name another",
+				  name ? name : "sshipc");
 	if (!found || u.uid == 0 || u.gid == 0)
 		return -1;
 	*out = u;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,7 +72,14 @@ static int generate_hostkey(const char *path)
 static void load_list(struct start *st)
 {
 	const struct allow_names names = settings_names(&st->s);
+	char text[PATH_MAX + 128];
 
+	if (access(st->s.allowlist, F_OK) < 0 && errno == ENOENT) {
+		snprintf(text, sizeof(text), "%s: %s; \"cat id.pub >> %s\" makes one",
+			 st->s.allowlist, strerror(errno), st->s.allowlist);
+		options_print_fault(&st->faults, text);
+		return;
+	}
 	st->list = allowlist_load(st->s.allowlist, &names, options_print_fault, &st->faults);
 }
 
@@ -223,6 +231,21 @@ static void look_at_owner(const struct start *st, const struct endpoint *e)
 	}
 }
 
+static void look_at_folder(const struct start *st, const struct endpoint *e)
+{
+	const char *path = address_path(&e->address);
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+	if (!path)
+		return;
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
+	if (access(folder, F_OK) < 0 && errno == ENOENT)
+		say(&st->s,
+		    "endpoint %s (%s): the socket's folder is not there: start the endpoint's "
+		    "program, or correct the path",
+		    e->name, path);
+}
+
 static void look_at_endpoints(const struct start *st)
 {
 	char text[ADDRESS_TEXT];
@@ -235,6 +258,7 @@ static void look_at_endpoints(const struct start *st)
 			    "endpoint %s (%s) is not on loopback: everything is in plain text from "
 			    "here on (unsafe_endpoint)",
 			    e->name, address_format(&e->address, text, sizeof(text)));
+		look_at_folder(st, e);
 		look_at_owner(st, e);
 	}
 }

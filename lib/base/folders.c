@@ -268,8 +268,8 @@ static int step(struct walk *w, int *out)
 	if (fd < 0)
 		return last && errno == ENOENT
 			   ? 1
-			   : refuse(w, errno, "its folder %s/%s: %s", w->at[1] ? w->at : "", name,
-				    strerror(errno));
+			   : refuse(w, errno, "its folder %s/%s: %s%s", w->at[1] ? w->at : "", name,
+				    strerror(errno), errno == ENOENT ? "; make it (mkdir)" : "");
 	if (S_ISDIR(st.st_mode) && !last)
 		return strcmp(name, ".") == 0 ? close(fd) : enter(w, fd, name);
 	close(fd);

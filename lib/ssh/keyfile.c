@@ -40,7 +40,8 @@ static bool is_public(const char *path)
 	return n > 4 && strcmp(path + n - 4, ".pub") == 0;
 }
 
-char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **why)
+char *keyfile_read(const char *path, unsigned trust, const char *maker, size_t *len,
+		   const char **why)
 {
 	char fault[FOLDERS_ERROR], *text;
 	struct stat st;
@@ -55,7 +56,11 @@ char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **w
 	}
 	fd = folders_open(path, trust | FOLDERS_SECRET, &st, fault);
 	if (fd < 0) {
+		const bool missing = errno == ENOENT;
+
 		*why = reasonf("%s: %s", path, fault);
+		if (missing)
+			*why = reasonf("%s; %s %s makes one", *why, maker, path);
 		return NULL;
 	}
 	text = xmalloc(KEYFILE_MAX + 1);

@@ -38,8 +38,10 @@ const char *keyfile_generate(const char *path, const char *comment,
 
 /* Reads a private key file's text into a malloc'ed, terminated buffer (keyfile_wipe it), by
  * folders_open with FOLDERS_SECRET and trust; a path that ends in .pub is refused.  NULL, and *why
- * is the reason. */
-char *keyfile_read(const char *path, unsigned trust, size_t *len, const char **why);
+ * is the reason; where there is no such file it ends with the command that makes one, which is
+ * maker ("sshipc-client --keygen") and the path. */
+char *keyfile_read(const char *path, unsigned trust, const char *maker, size_t *len,
+		   const char **why);
 void keyfile_wipe(char *text, size_t len); /* wipes and frees; NULL is fine */
 
 #endif

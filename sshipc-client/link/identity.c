@@ -45,7 +45,8 @@ static bool load(struct identity *id, const char *path, const char **why)
 {
 	struct ask a = {.path = path};
 	size_t len;
-	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER, &len, why);
+	char *text = keyfile_read(path, FOLDERS_PRIVATE_GROUP | FOLDERS_OTHER_USER,
+				  "sshipc-client --keygen", &len, why);
 	char *base64 = NULL;
 
 	if (!text)

@@ -16,6 +16,7 @@
 #include "alloc.h"
 #include "log.h"
 #include "loop.h"
+#include "reason.h"
 
 enum {
 	ANSWER_SECONDS = 10, /* for the whole answer */
@@ -61,6 +62,10 @@ static void set_endpoint(struct states *s, const char *text)
  * file. */
 static const char *describe(const struct status *st, bool refused)
 {
+	if (refused && st->max_channels > 0 && st->channels >= st->max_channels)
+		return reasonf("all %ld connections of this session are in use (server: "
+			       "max_channels)",
+			       st->max_channels);
 	if (refused && status_refused_by_server(st))
 		return st->refusal;
 	if (st->present == STATUS_NO)

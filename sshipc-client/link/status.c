@@ -57,6 +57,8 @@ bool status_read(struct status *out, const char *json)
 	out->denied = strcmp(out->dial, strerror(EACCES)) == 0;
 	out->dial_age = take_number(json, "endpoint.last_dial.age_seconds");
 	out->dial_timeout = take_number(json, "dial_timeout_seconds");
+	out->channels = take_number(json, "channels");
+	out->max_channels = take_number(json, "max_channels");
 	take(json, "last_refusal", out->refusal, sizeof(out->refusal));
 	out->refused_for = take(json, "last_refusal_code", code, sizeof(code))
 			       ? denial_of_code(code)

@@ -20,6 +20,7 @@ struct status {
 	char dial[96];				/* the result of the last dial, in words */
 	bool connected, denied;			/* the last dial connected; failed by permissions */
 	long dial_age, dial_timeout;		/* seconds; -1: absent */
+	long channels, max_channels;		/* of this session; -1: absent */
 	char refusal[256];			/* the last refusal */
 	enum policy_verdict refused_for;	/* POLICY_GRANT: unknown */
 };

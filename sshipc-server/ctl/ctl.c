@@ -25,13 +25,13 @@ struct command {
 	/* One or the other: what prints the answer of a command that only asks; all else, where
 	 * argv[0] is the name and the exit code is returned. */
 	void (*print)(char *answer);
-	int (*run)(const struct ctl *c, int argc, char **argv);
+	int (*run)(struct ctl *c, int argc, char **argv);
 	const char *help; /* lines for --help, the arguments first */
 };
 
 /* ---- commands ---- */
 
-static int run(const struct command *command, const struct ctl *c, int argc, char **argv)
+static int run(const struct command *command, struct ctl *c, int argc, char **argv)
 {
 	const int json = argc > 1 && strcmp(argv[1], "--json") == 0;
 	char *answer;
@@ -54,7 +54,7 @@ static int run(const struct command *command, const struct ctl *c, int argc, cha
 	return EX_OK;
 }
 
-static int run_kill(const struct ctl *c, int argc, char **argv)
+static int run_kill(struct ctl *c, int argc, char **argv)
 {
 	char request[2 * CONTROL_REQUEST], *answer;
 	int code;
@@ -69,7 +69,7 @@ static int run_kill(const struct ctl *c, int argc, char **argv)
 	return code;
 }
 
-static int run_reload(const struct ctl *c, int argc, char **argv)
+static int run_reload(struct ctl *c, int argc, char **argv)
 {
 	char *answer, summary[2048];
 	int code;

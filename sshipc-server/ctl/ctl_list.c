@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "alloc.h"
 #include "json.h"
 #include "rewrite.h"
 
@@ -22,13 +23,46 @@ static bool is_fingerprint(const char *text)
 	return strlen(text) == 50 && !strncmp(text, FINGERPRINT_PREFIX, strlen(FINGERPRINT_PREFIX));
 }
 
-static struct rewrite *open_list(const struct ctl *c, int *code)
+/* Sets which list the running server has, and what may stand in its lines.  EX_OK, or the exit code
+ * after saying why it is unknown. */
+static int learn(struct ctl *c)
 {
+	struct settings *s = &c->settings;
+	char value[2048], name[64], kind[16], at[1024];
+	const char *why = NULL, *p;
+	int code;
+	char *answer = ask_server(c, "status", EX_UNAVAILABLE, &code);
+
+	if (!answer)
+		return code;
+	s->allowlist = xstrdup(json_value(answer, "allowlist", value, sizeof(value)));
+	for (p = json_first(json_find(answer, "endpoints")); p && !why; p = json_next(p)) {
+		snprintf(value, sizeof(value), "%s:%s=%s",
+			 json_value(p, "name", name, sizeof(name)),
+			 json_value(p, "kind", kind, sizeof(kind)),
+			 json_value(p, "address", at, sizeof(at)));
+		why = settings_add_endpoint(s, value);
+	}
+	if (strcmp(json_value(answer, "default", value, sizeof(value)), "-") != 0)
+		s->default_endpoint = xstrdup(value);
+	for (p = json_first(json_find(answer, "connect_as")); p && !why; p = json_next(p)) {
+		json_copy(p, value, sizeof(value));
+		why = settings_add_connect_as(&s->connect_as, value);
+	}
+	free(answer);
+	return why ? ask_usage("%s: %s", value, why) : EX_OK;
+}
+
+static struct rewrite *open_list(struct ctl *c, int *code)
+{
+	const bool known = c->settings.allowlist || c->settings.n_endpoints || !*c->path;
 	struct rewrite *r = NULL;
 	bool unwritable = false;
 
-	*code = EX_USAGE;
-	if (!c->settings.allowlist || !c->settings.n_endpoints) {
+	*code = known ? EX_OK : learn(c);
+	if (*code == EX_OK && (!c->settings.allowlist || !c->settings.n_endpoints))
+		*code = EX_USAGE;
+	if (*code != EX_OK) {
 		ask_usage("give the server's -f FILE, or its -a FILE and each -e [NAME=]ADDRESS");
 		return NULL;
 	}
@@ -107,7 +141,7 @@ static int remove_lines(struct rewrite *r, const char *whom)
 	return code;
 }
 
-int ctl_list_revoke(const struct ctl *c, int argc, char **argv)
+int ctl_list_revoke(struct ctl *c, int argc, char **argv)
 {
 	struct rewrite *r;
 	int code;
@@ -220,7 +254,7 @@ static int read_approval(struct approval *a, int argc, char **argv)
 	return -1;
 }
 
-int ctl_list_approve(const struct ctl *c, int argc, char **argv)
+int ctl_list_approve(struct ctl *c, int argc, char **argv)
 {
 	struct approval a = {.fingerprint = NULL};
 	int code = read_approval(&a, argc, argv);

@@ -8,8 +8,8 @@
 #include "ask.h"
 #include "keyline.h"
 
-int ctl_list_approve(const struct ctl *c, int argc, char **argv);
-int ctl_list_revoke(const struct ctl *c, int argc, char **argv);
+int ctl_list_approve(struct ctl *c, int argc, char **argv);
+int ctl_list_revoke(struct ctl *c, int argc, char **argv);
 
 /* What approve was asked for; from and max_sessions may be NULL. */
 struct approval {

@@ -117,6 +117,11 @@ static void give_status(struct monitor_view *view, const struct control_request 
 		json_put(&o, limit_names[i], "%" PRIu64, view->limit_hits[i]);
 	json_close(&o, '}');
 	json_text(&o, "allowlist", path ? path : s->allowlist);
+	json_text(&o, "default", s->default_endpoint);
+	json_put(&o, "connect_as", "[");
+	for (size_t i = 0; i < s->connect_as.n; i++)
+		json_text(&o, NULL, s->connect_as.items[i]);
+	json_close(&o, ']');
 	json_put(&o, "keys", "%zu", allowlist_count(view->allowlist));
 	json_put(&o, "keys_without_endpoint", "%zu", allowlist_absent(view->allowlist));
 	json_text(&o, "fault", *reload_fault(view->reload) ? reload_fault(view->reload) : NULL);

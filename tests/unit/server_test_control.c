@@ -366,7 +366,9 @@ Test(control_socket, folders)
 		cr_assert_eq(chown(dir, 0, 0), 0);
 	}
 	cr_expect_null(control_at("/nonexistent/s", NULL));
-	cr_expect_str_eq(err, "/nonexistent/s: its folder /nonexistent: No such file or directory");
+	cr_expect_str_eq(
+	    err,
+	    "/nonexistent/s: its folder /nonexistent: No such file or directory; make it (mkdir)");
 	cr_expect_null(control_at("@abstract", NULL));
 	cr_expect_null(control_at("127.0.0.1:1", NULL));
 }

@@ -90,7 +90,7 @@ Test(ctl_list, too_long)
 }
 
 static const struct {
-	int (*run)(const struct ctl *c, int argc, char **argv);
+	int (*run)(struct ctl *c, int argc, char **argv);
 	const char *argv[10];
 } usages[] = {
     {ctl_list_revoke, {"revoke"}},
@@ -112,7 +112,7 @@ static const struct {
 
 Test(ctl_list, usage, .init = cr_redirect_stderr)
 {
-	const struct ctl c = {.path = ""};
+	struct ctl c = {.path = ""};
 
 	for (size_t i = 0; i < sizeof(usages) / sizeof(*usages); i++) {
 		char *argv[10];

@@ -125,7 +125,7 @@ Test(hostkey, what_ssh_keygen_makes)
 static char *read_text(void)
 {
 	size_t n;
-	char *text = keyfile_read(path, FOLDERS_STRICT, &n, &why);
+	char *text = keyfile_read(path, FOLDERS_STRICT, "keygen", &n, &why);
 
 	cr_assert(text, "%s", why);
 	return text;

@@ -61,7 +61,7 @@ static void expect_pair(void)
 	char *text = NULL, *shown = NULL;
 	size_t len = 0, hash_len = 0;
 
-	text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
+	text = keyfile_read(path, FOLDERS_STRICT, "keygen", &len, &why);
 	cr_assert(text, "%s", why);
 	cr_expect_eq(strlen(text), len);
 	cr_assert_eq(ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &secret), SSH_OK);
@@ -218,7 +218,7 @@ static int judge(char which)
 
 	why = NULL;
 	if (which == 'r') {
-		text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
+		text = keyfile_read(path, FOLDERS_STRICT, "keygen", &len, &why);
 		rc = text ? 0 : -1;
 		keyfile_wipe(text, len);
 	} else {
@@ -272,7 +272,7 @@ Test(keyfile, public_half)
 	write_to(public, "x", 1);
 	for (mode_t mode = 0600; mode <= 0644; mode += 044) {
 		cr_assert_eq(chmod(public, mode), 0);
-		cr_expect_null(keyfile_read(public, FOLDERS_STRICT, &len, &why));
+		cr_expect_null(keyfile_read(public, FOLDERS_STRICT, "keygen", &len, &why));
 		cr_expect_str_eq(why, words);
 	}
 	unlink(public);
@@ -280,6 +280,8 @@ Test(keyfile, public_half)
 
 Test(keyfile, not_a_regular_file)
 {
+	char words[512];
+
 	cr_assert_eq(mkfifo(path, 0600), 0);
 	cr_expect_eq(judge('r'), -1);
 	cr_expect(strstr(why, "not a regular file"), "%s", why);
@@ -287,7 +289,8 @@ Test(keyfile, not_a_regular_file)
 	cr_expect(strstr(why, "not a regular file"), "%s", why);
 	unlink(path);
 	cr_expect_eq(judge('r'), -1);
-	cr_expect(strstr(why, "No such file"), "%s", why);
+	snprintf(words, sizeof(words), ": No such file or directory; keygen %s makes one", path);
+	cr_expect(strstr(why, words), "%s", why);
 }
 
 static const struct {
@@ -312,7 +315,7 @@ Test(keyfile, sizes)
 		write_to(path, content, sizes[i].size);
 		cr_assert_eq(chmod(path, 0600), 0);
 		why = NULL;
-		text = keyfile_read(path, FOLDERS_STRICT, &len, &why);
+		text = keyfile_read(path, FOLDERS_STRICT, "keygen", &len, &why);
 		cr_expect_eq(!text, !!sizes[i].why, "%zu", sizes[i].size);
 		if (text) {
 			cr_expect_eq(len, sizes[i].size);

@@ -18,7 +18,7 @@ static char *made(const char *how, size_t *len)
 	char *text;
 
 	keygen(how);
-	text = keyfile_read(path, FOLDERS_STRICT, len, &why);
+	text = keyfile_read(path, FOLDERS_STRICT, "keygen", len, &why);
 	cr_assert(text, "%s", why);
 	return text;
 }
