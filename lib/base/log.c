@@ -355,6 +355,7 @@ void log_event(int priority, const char *event, const struct log_field *fields, 
 	int saved = errno, n;
 	va_list ap;
 
+	priority &= LOG_PRIMASK;
 	if (priority > state.threshold)
 		return;
 	va_start(ap, fmt);

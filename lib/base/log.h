@@ -62,8 +62,12 @@ struct log_field {
 /* Fields in braces, ended as log_event wants them. */
 #define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__, {NULL, NULL, 0}})
 
-/* The same, for an event (sshipc-server(8), EVENTS): JSON lines contain "event" and the fields,
- * others the text alone, which should have the same facts. */
+/* Added to a priority: the line is one of many, and a log that takes no more goes without it first.
+ * So is a line of LOG_INFO or LOG_DEBUG that is no event. */
+#define LOG_ORDINARY (1 << 3)
+
+/* The same, for an event (sshipc-log(5)): JSON lines contain "event" and the fields, others the
+ * text alone, which should have the same facts. */
 void log_event(int priority, const char *event, const struct log_field *fields, const char *fmt,
 	       ...) __attribute__((format(printf, 4, 5)));
 

@@ -9,6 +9,7 @@
  * deadline runs meanwhile, and another connection can evict it (admission.h).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,11 +56,17 @@ void accept_on_closed(void *arg, struct conn *c)
 	accept_turn(m);
 }
 
-static bool may_log(struct monitor_view *view, const char *event, const char *subject)
+/* A line about a connection that has no session. */
+static bool may_log(struct monitor_view *view, const struct address *peer, const char *event,
+		    const char *text)
 {
-	struct repeat *k = ratelimit_find(view->ratelimit, event, subject);
+	char net[ADDRESS_TEXT], host[ADDRESS_TEXT], subject[ADDRESS_TEXT + 256];
 
-	return k ? ratelimit_again(k) : ratelimit_begin(view->ratelimit, event, subject, true, "");
+	address_format_host(peer, host, sizeof(host));
+	snprintf(subject, sizeof(subject), "%s: %s", host, text);
+	return ratelimit_may(view->ratelimit, RATELIMIT_ARRIVAL,
+			     admission_name(view->admission, peer, net, sizeof(net)), event,
+			     subject);
 }
 
 /* Whether peer's connection is admitted; this may evict another one. */
@@ -85,7 +92,7 @@ static bool admit(struct monitor *m, const struct address *peer)
 	if (instead || verdict == ADMISSION_FREE)
 		return true;
 	view->limit_hits[which]++;
-	if (may_log(view, "limit", limit_names[which]))
+	if (may_log(view, peer, "limit", limit_names[which]))
 		log_event(LOG_WARNING, "limit",
 			  LOG_FIELDS({"source", address_format(peer, source, sizeof(source)), 0},
 				     {"limit", limit_names[which], 0}),
@@ -207,7 +214,7 @@ static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
 	address_format(&p->via, via, sizeof(via));
 	if (!p->why)
 		log_msg(LOG_DEBUG, "health check of %s", via);
-	else if (may_log(&m->view, "proxy-header", p->why))
+	else if (may_log(&m->view, &p->via, "proxy-header", p->why))
 		log_event(LOG_WARNING, "proxy-header",
 			  LOG_FIELDS({"via", via, 0}, {"reason", p->why, 0}),
 			  "connection from %s ended for its PROXY header: %s; accept_proxy names "

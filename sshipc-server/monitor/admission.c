@@ -8,6 +8,7 @@
  */
 #include "admission.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,6 +58,15 @@ static struct network network_of(const struct admission *s, const struct address
 	for (int i = v6 ? s->config.prefix_v6 : 96 + s->config.prefix_v4; i < 128; i++)
 		net.raw[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	return net;
+}
+
+const char *admission_name(const struct admission *s, const struct address *peer, char *buf,
+			   size_t size)
+{
+	const bool v6 = peer->sa.ss_family == AF_INET6;
+	const struct network net = network_of(s, peer);
+
+	return inet_ntop(v6 ? AF_INET6 : AF_INET, net.raw + (v6 ? 0 : 12), buf, (socklen_t)size);
 }
 
 static struct source *find(const struct admission *s, const struct network *net)

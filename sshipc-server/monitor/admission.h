@@ -123,4 +123,8 @@ size_t admission_unauth(const struct admission *s);
 /* The number of sources that have such connections or are remembered. */
 size_t admission_count(const struct admission *s, time_t now);
 
+/* The first address of the source that peer belongs to.  Returns buf. */
+const char *admission_name(const struct admission *s, const struct address *peer, char *buf,
+			   size_t size);
+
 #endif

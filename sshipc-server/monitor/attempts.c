@@ -119,6 +119,8 @@ void attempts_log_end(struct conn *c)
 {
 	const bool tried = c->login.counts[LOGIN_QUERIES] || c->login.counts[LOGIN_SIGNATURES] ||
 			   c->login.counts[LOGIN_CERTIFICATES];
+	/* Every client tries "none" first, to get the list of methods. */
+	const bool guessed = c->login.methods[0] && strcmp(c->login.methods, "none") != 0;
 	const struct stage *stage = tried ? NULL : c->login.stage;
 	const int priority = c->login.methods[0] && c->fault != ADMISSION_REFUSED ? LOG_NOTICE
 			     : stage						  ? stage->priority
@@ -135,6 +137,11 @@ void attempts_log_end(struct conn *c)
 	else
 		snprintf(text, sizeof(text), "ended before login%s%s", stage ? ": " : "",
 			 stage ? stage->words : "");
-	if (audit_may_log(c, "no-login", text))
+	if (guessed && audit_may_log(c, "login-refused", text))
+		audit_log(c, LOG_NOTICE, "login-refused",
+			  LOG_FIELDS({"methods", c->login.methods, 0},
+				     {"reason", "only publickey is taken", 0}),
+			  "%s%s", text, c->login.last_words);
+	else if (!guessed && audit_may_log(c, "no-login", text))
 		audit_log(c, priority, "no-login", NULL, "%s%s", text, c->login.last_words);
 }

@@ -7,13 +7,11 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "conn.h"
 
-enum {
-	CONN_FIELDS = 16, /* of a log line */
-	KINDS_MAX = 20,	  /* different lines a minute that a session may have logged */
-};
+enum { CONN_FIELDS = 16 }; /* of a log line */
 
 const char *const limit_names[LIMITS] = {
     [LIMIT_MAX_SESSIONS] = "max_sessions",
@@ -40,6 +38,19 @@ void audit_name(struct conn *c)
 		 c->use ? c->use->name : "");
 }
 
+/* What peers cause all the time, as sshipc-log(5) has it; all else matters for security. */
+static bool is_ordinary(const char *event)
+{
+	static const char *const ordinary[] = {"channel-open", "channel-close", "channel-failed",
+					       "logout",       "no-login",	"note",
+					       "process"};
+
+	for (size_t i = 0; i < sizeof(ordinary) / sizeof(*ordinary); i++)
+		if (strcmp(event, ordinary[i]) == 0)
+			return true;
+	return false;
+}
+
 void audit_log(const struct conn *c, int priority, const char *event, const struct log_field *more,
 	       const char *fmt, ...)
 {
@@ -63,33 +74,29 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (is_ordinary(event))
+		priority |= LOG_ORDINARY;
 	log_event(priority, event, fields, "%s: %s", c->audit.who, text);
 }
 
 bool audit_may_log(struct conn *c, const char *event, const char *text)
 {
-	struct ratelimit *r = c->view->ratelimit;
+	const bool ordinary = is_ordinary(event);
 	const char *key = c->use ? c->use->fingerprint : c->login.refused_key;
-	char host[ADDRESS_TEXT], subject[640];
-	struct repeat *k;
-	bool written;
+	char host[ADDRESS_TEXT], net[ADDRESS_TEXT], subject[640];
+	char who[ADDRESS_TEXT + KEYLINE_FINGERPRINT];
 
 	address_format_host(&c->from, host, sizeof(host));
 	snprintf(subject, sizeof(subject), "%s: %s", c->use ? c->use->name : host, text);
-	k = ratelimit_find(r, event, subject);
-	if (k)
-		return ratelimit_again(k);
-	if (c->audit.minute != ratelimit_minute(r))
-		c->audit.kinds = 0;
-	c->audit.minute = ratelimit_minute(r);
-	if (++c->audit.kinds == KINDS_MAX + 1)
-		audit_log(
-		    c, LOG_WARNING, "limit", LOG_FIELDS({"limit", limit_names[LIMIT_LOG_LINES], 0}),
-		    "more than %d different lines in a minute: the rest is dropped", KINDS_MAX);
-	written = c->audit.kinds <= KINDS_MAX &&
-		  ratelimit_begin(r, event, subject, *key, *key ? key : host);
-	c->view->limit_hits[LIMIT_LOG_LINES] += !written;
-	return written;
+	admission_name(c->view->admission, &c->from, net, sizeof(net));
+	/* A key's refusals at one place are not drowned by its own at another. */
+	snprintf(who, sizeof(who), "%s%s%s", ordinary && *key ? "" : net,
+		 ordinary || !*key ? "" : " ", key);
+	return ratelimit_may(c->view->ratelimit,
+			     !ordinary ? RATELIMIT_SECURITY
+			     : *key    ? RATELIMIT_OF_KEYS
+				       : RATELIMIT_OF_STRANGERS,
+			     who, event, subject);
 }
 
 void audit_limit(struct conn *c, enum limit which, const char *fmt, ...)

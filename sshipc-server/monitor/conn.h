@@ -97,11 +97,10 @@ struct opens {
 	struct refusal last_refusal;
 };
 
-/* The prefix of the log lines about a connection, and its rate limit.  Written by audit.c. */
+/* The prefix of the log lines about a connection.  Written by audit.c. */
 struct audit {
 	char who[ADDRESS_TEXT + KEYLINE_NAME + 32]; /* "session 7, 192.0.2.1:4711, blade7"; behind
 						       the address also " via 192.0.2.9:5" */
-	unsigned minute, kinds; /* different lines logged in that minute of ratelimit.h */
 };
 
 /* Activity that ctl and .status show.  The session claims the byte counts; nothing checks them. */
@@ -157,8 +156,8 @@ void audit_log(const struct conn *c, int priority, const char *event, const stru
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* To be asked before a line that a peer or session can cause at will.  False: do not log it; it is
- * counted (ratelimit.h), or the session has used its share of this minute.  text: what
- * distinguishes this line from others of the event about the same key (before login: address). */
+ * counted (ratelimit.h).  text: what distinguishes this line from others of the event about the
+ * same key (before login: address). */
 bool audit_may_log(struct conn *c, const char *event, const char *text);
 
 /* Counts that a limit was reached, and logs it through audit_may_log. */

@@ -263,7 +263,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->respawn_timer = loop_timer(base, on_respawn, m);
 	accept_init(m);
 	m->view.pending = pending_new(s);
-	m->view.ratelimit = ratelimit_new(base);
+	m->view.ratelimit = ratelimit_new(base, &m->view.limit_hits[LIMIT_LOG_LINES]);
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->view.reload = reload_new(base, s, list, &reload_ops);
 	*exit_code = EX_UNAVAILABLE;

@@ -3,39 +3,45 @@
 #define SSHIPC_SERVER_RATELIMIT_H
 /*
  * Rate limit for log lines that peers can cause at will.  Of each kind the first few in a minute
- * are written and the others counted; at the minute's end one line ("repeated") has the count.  The
- * number of kinds in a minute is limited too.  A minute begins with its first line.
+ * are written, and of each source so many kinds; the others are counted.  At the minute's end
+ * "repeated" has the count of a kind, and "limit" the counts of what was not written else, by event
+ * and with the number of sources.  A minute begins with its first line.
+ *
+ * Events that matter for security have no budget in common: each source, and each key from there,
+ * has its own, so nobody else can use it up.  Ordinary lines have budgets apart from that.  Memory
+ * is fixed, and a line costs a look at a few places: who finds his place taken by others gets a new
+ * budget, not none.
  */
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#define RATELIMIT_LINES 5 /* of a kind that are written */
-#define RATELIMIT_KINDS                                                                            \
-	256 /* in a minute, half of strangers, half of keys; others are counted, together */
-#define RATELIMIT_OWN 32 /* kinds of one address, or one key */
+#define RATELIMIT_LINES	   5   /* of a kind that are written */
+#define RATELIMIT_OWN	   32  /* kinds of one source */
+#define RATELIMIT_ORDINARY 128 /* kinds of all keys together, and as many of strangers */
+#define RATELIMIT_ARRIVALS 512 /* of all sources together, a line each */
+#define RATELIMIT_TOLD	   64  /* kinds that have a "repeated" of their own */
+
+enum ratelimit_budget {
+	RATELIMIT_SECURITY,
+	RATELIMIT_ARRIVAL, /* refused without a session: a connect is all that it costs a peer */
+	RATELIMIT_OF_KEYS,
+	RATELIMIT_OF_STRANGERS,
+	RATELIMIT_BUDGETS
+};
 
 struct ratelimit;
-struct repeat; /* a kind of line in this minute */
 
-struct ratelimit *ratelimit_new(struct event_base *base);
+/* lost is incremented for each line that only a "limit" counts; it must outlive r. */
+struct ratelimit *ratelimit_new(struct event_base *base, uint64_t *lost);
 
 /* Logs the counts that are left, and frees r. */
 void ratelimit_free(struct ratelimit *r);
 
-/* The kind of line that this event (static storage) and subject text make; NULL: none in this
- * minute. */
-struct repeat *ratelimit_find(struct ratelimit *r, const char *event, const char *subject);
-
-/* Counts another line of the kind.  True: it is to be written. */
-bool ratelimit_again(struct repeat *k);
-
-/* Counts the first line of a kind, about a key (or the server itself), or about a peer without a
- * login, by address.  True: it is to be written. */
-bool ratelimit_begin(struct ratelimit *r, const char *event, const char *subject, bool key,
-		     const char *who);
-
-/* The minute's number. */
-unsigned ratelimit_minute(const struct ratelimit *r);
+/* Counts a line of this event (static storage), of the kind that subject says, which who causes: a
+ * network, a key or both.  True: it is to be written. */
+bool ratelimit_may(struct ratelimit *r, enum ratelimit_budget b, const char *who, const char *event,
+		   const char *subject);
 
 /* Ends the minute: logs the counts. */
 void ratelimit_end_minute(struct ratelimit *r);

@@ -14,7 +14,7 @@ def section(page, title):
 def events():
     """event -> [(of a connection, levels, fields it has, fields it may have)]"""
     found = {}
-    connections, server = section("sshipc-server.8", "EVENTS").split("Events of the server")
+    connections, server = section("sshipc-log.5", "EVENTS OF THE SERVER").split("Events of the server")
     for text, own in ((connections, True), (server, False)):
         for event, levels, must, may in re.findall(r"^\.It Cm ([a-z-]+) No \(([a-z, ]+)\)(?:: ([\w, ]+))?(?:; also ([\w, ]+))?$", text, re.M):
             found.setdefault(event, []).append((own, levels.split(", "), _words(must), _words(may)))

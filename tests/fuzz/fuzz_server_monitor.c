@@ -98,7 +98,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.users = &same_user;
 	view.admission = admission_new(&admission);
 	view.pending = pending_new(&settings);
-	view.ratelimit = ratelimit_new(view.base);
+	view.ratelimit = ratelimit_new(view.base, &view.limit_hits[LIMIT_LOG_LINES]);
 	hostkeys[0] = make_hostkey();
 	view.hostkeys = hostkeys;
 	view.n_hostkeys = 1;

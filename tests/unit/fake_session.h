@@ -135,7 +135,7 @@ static inline int fake_set_up(int backlog)
 	fake_view.users = fake_users;
 	fake_view.admission = admission_new(&admission);
 	fake_view.pending = pending_new(&fake_settings);
-	fake_view.ratelimit = ratelimit_new(fake_view.base);
+	fake_view.ratelimit = ratelimit_new(fake_view.base, &fake_view.limit_hits[LIMIT_LOG_LINES]);
 	fake_view.dials = fake_dials;
 	fake_view.max_dials = 4 * CHANNELS;
 	fake_view.max_sessions = 100;

@@ -243,7 +243,7 @@ Test(conn_limits, told_by_the_session)
 /* Those that were dropped are counted, whichever limit dropped them. */
 Test(conn_limits, log_lines)
 {
-	enum { SESSIONS = RATELIMIT_KINDS / 20 + 2, NOTES = 30 };
+	enum { SESSIONS = 14, NOTES = 30 };
 	struct message m;
 	char text[32];
 	size_t written;
@@ -260,10 +260,51 @@ Test(conn_limits, log_lines)
 		fake_poll();
 		fake_leave(&f);
 	}
-	written = fake_logged("session says") + fake_logged("ended before login");
-	cr_expect_eq(written, RATELIMIT_OWN, "all are from one address");
-	/* The end of each is a line, too. */
-	cr_expect_eq(fake_view.limit_hits[LIMIT_LOG_LINES], SESSIONS * (NOTES + 1) - written);
+	/* The end of the sessions is one more kind. */
+	written = fake_logged("session says");
+	cr_expect_eq(written, RATELIMIT_OWN - 1, "all are from one address");
+	cr_expect_eq(fake_logged("ended before login"), RATELIMIT_LINES);
+	cr_expect_eq(fake_view.limit_hits[LIMIT_LOG_LINES], SESSIONS * NOTES - written);
+}
+
+/* Whatever 300 sources have noted and were refused. */
+Test(conn_limits, a_flood_hides_no_other)
+{
+	struct fake f, bad;
+	struct message m;
+	char from[32], text[32];
+
+	fake_log_in(&f, LISTED);
+	for (int i = 0; i < 300; i++) {
+		struct fake many;
+
+		snprintf(from, sizeof(from), "10.0.%d.%d:9", i / 256, i % 256);
+		fake_start_from(&many, from);
+		for (int k = 0; k < 40; k++) {
+			snprintf(text, sizeof(text), "note %d", k);
+			fake_make_note(&m, text);
+			fake_say(&many, &m);
+		}
+		cr_expect_eq(fake_authorize(&many, UNLISTED, &m), MESSAGE_DENY);
+		fake_leave(&many);
+	}
+	cr_expect_eq(fake_logged("session says"), RATELIMIT_ORDINARY);
+	fake_log_lines = 0;
+	fake_log[0] = '\0';
+	fake_start_from(&bad, "192.0.2.77:9");
+	cr_expect_eq(fake_authorize(&bad, UNLISTED, &m), MESSAGE_DENY);
+	m.head = (struct message_head){MESSAGE_SPAWN, 0};
+	fake_say(&bad, &m);
+	fake_allow("endpoint=\"here\" " KEY_ED2 " other\n");
+	revoke_refused(&fake_view, fake_view.allowlist, "reload", text, sizeof(text));
+	fake_wait_end(&f);
+	cr_expect(fake_logged(", 192.0.2.77:") == 2, "%s", fake_log);
+	cr_expect(fake_logged("refused: the key is not in the allow list") == 1, "%s", fake_log);
+	cr_expect(fake_logged("session process broke the protocol") == 1, "%s", fake_log);
+	cr_expect(fake_logged("listed: told to end: the key was taken off the allow list") == 1,
+		  "%s", fake_log);
+	fake_leave(&bad);
+	fake_leave(&f);
 }
 
 /* Who waits for approval and asks again and again has his lines counted, too. */
