@@ -55,6 +55,7 @@ struct settings {
 			      */
 	int reconnect_max;   /* seconds between attempts to connect, at most; default 30 */
 	char *via;	     /* the command whose stdin and stdout are the connection; NULL: none */
+	int drain;	     /* seconds that connections have to end in after a signal; default 5 */
 	int hold; /* seconds that a local connection waits for the server; 0: not at all; default 10
 		   */
 	bool exit_on_refusal; /* also when it was let in before */

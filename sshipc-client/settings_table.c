@@ -381,6 +381,8 @@ static const struct option_row rows[] = {
      NUMBER(connect_timeout, 1, 3600, 30)},
     {"reconnect_max", 0, "reconnect-max", "SECONDS", "between attempts to connect, at most (30)",
      NUMBER(reconnect_max, 1, 3600, 30)},
+    {"drain", 0, "drain", "SECONDS", "for connections to end in after SIGTERM (5)",
+     NUMBER(drain, 0, 3600, 5)},
     {"via", 0, "via", "COMMAND",
      "its stdin and stdout are the connection, as\n"
      "ssh's ProxyCommand; %h and %p are HOST and PORT",

@@ -73,6 +73,7 @@ struct settings {
 	int max_opens;	  /* and other questions of one session in a second */
 	int max_dials;	  /* under way at a time; a quarter of them for one key */
 	int dial_timeout; /* seconds until a connect to an endpoint is given up */
+	int drain;	  /* seconds that channels have to end in when the server stops */
 	int max_held;	  /* MiB that one session holds for slow endpoints */
 	int rekey_data;	  /* MiB */
 	int rekey_time;	  /* seconds */

@@ -43,6 +43,7 @@ const struct policy_text policy_texts[POLICY_OTHER + 1] = {
 			     "close one, or raise max-channels in its line"},
     [POLICY_MAX_DIALS] = {"dials", "as many dials are under way as may be (max_dials)",
 			  "see why its endpoint takes no connections, or raise max_dials"},
+    [POLICY_STOPPING] = {"stopping", "the server is shutting down", "wait until it runs again"},
     [POLICY_DIAL_FAILED] = {"endpoint", "the endpoint refuses", "is its daemon running?"},
     [POLICY_OTHER] = {"other", "another reason", "the server says why; its log has more"},
 };

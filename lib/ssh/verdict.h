@@ -27,6 +27,7 @@ enum policy_verdict {
 	POLICY_MAX_SESSIONS, /* of the key's line */
 	POLICY_MAX_CHANNELS, /* of the key's line */
 	POLICY_MAX_DIALS,    /* of the server */
+	POLICY_STOPPING,     /* the server ends */
 	POLICY_DIAL_FAILED,  /* the endpoint's own refusal */
 	POLICY_OTHER,	     /* the last: an unknown code, of a later server */
 };

@@ -35,15 +35,15 @@ struct client {
 	struct stdio *stdio;
 	struct run *run;
 	FILE *ready_out; /* --ready-fd */
-	/* In this order, each at most once.  RUNNING, LEAVING: run mode only; REFUSED: --stdio
-	 * only. */
+	/* In this order, each at most once.  RUNNING: run mode only; REFUSED: --stdio only. */
 	enum {
 		CONNECTING, /* not logged in yet */
 		READY,	    /* logged in, announced; COMMAND or --stdio is being started */
 		RUNNING,    /* COMMAND was started */
 		REFUSED,    /* the server refused the open: .status will say for which reason */
-		LEAVING,    /* COMMAND has ended, what it sent is still on its way */
+		LEAVING,    /* COMMAND has ended, or a signal has come: what is left may end */
 	} state;
+	bool up; /* there is a session */
 	int exit_code;
 };
 
@@ -51,6 +51,19 @@ static void stop(struct client *c, int exit_code)
 {
 	c->exit_code = exit_code;
 	event_base_loopbreak(c->base);
+}
+
+/* Accepts nothing more, and gives the connections so many seconds to end.  False: there is none. */
+static bool leave(struct client *c, int seconds)
+{
+	const struct timeval linger = {.tv_sec = seconds};
+
+	listeners_stop(c->listeners);
+	if (link_idle(c->link))
+		return false;
+	c->state = LEAVING;
+	event_base_loopexit(c->base, &linger);
+	return true;
 }
 
 /* ---- listeners ---- */
@@ -130,16 +143,9 @@ static void start_command(struct client *c, const struct status *status)
 static void on_command_ended(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
-	const struct timeval linger = {.tv_sec = LINGER_SECONDS};
 
-	if (c->state == RUNNING)
-		listeners_stop(c->listeners);
-	if (c->state != RUNNING || link_idle(c->link)) {
+	if (c->state != RUNNING || !leave(c, LINGER_SECONDS))
 		stop(c, EX_OK);
-		return;
-	}
-	c->state = LEAVING;
-	event_base_loopexit(c->base, &linger);
 }
 
 /* ---- events ---- */
@@ -168,6 +174,8 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	struct client *c = arg;
 
 	states_event(c->states, c->link, event);
+	if (event == LINK_UP || event == LINK_NEXT || event == LINK_DOWN)
+		c->up = event == LINK_UP;
 	if (event == LINK_UP && c->state == CONNECTING) {
 		c->state = READY;
 		if (c->s->stdio)
@@ -178,7 +186,7 @@ static void on_event(void *arg, enum link_event event, const char *text)
 	/* --stdio is for one connection, which a reconnect would not bring back. */
 	if (event == LINK_DOWN && c->s->stdio && c->state != READY)
 		stop(c, EX_UNAVAILABLE);
-	if (event == LINK_IDLE && c->state == LEAVING)
+	if (c->state == LEAVING && (event == LINK_IDLE || (!c->up && !c->run)))
 		stop(c, EX_OK);
 }
 
@@ -212,11 +220,21 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct client *c = arg;
 
-	if (sig == SIGHUP && c->notify) {
+	if (sig == SIGHUP && c->notify && c->state != LEAVING) {
 		reload(c);
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
+	/* Whoever ends --stdio or run mode means its one connection, or COMMAND. */
+	if (c->up && c->state == READY && c->listeners && !c->run && c->s->drain > 0 &&
+	    leave(c, c->s->drain)) {
+		log_msg(LOG_NOTICE,
+			"the connections that are open may end within %d s (drain); the same "
+			"signal again ends all at once",
+			c->s->drain);
+		notify_send(c->notify, "STOPPING=1");
+		return;
+	}
 	/* Where COMMAND was not started, a connection was cut off or a prompt was interrupted, the
 	 * exit code must not be that of a success. */
 	stop(c, c->run || c->s->stdio || tty_interrupted() ? 128 + (int)sig : EX_OK);
@@ -290,7 +308,7 @@ int client_run(const struct settings *s, struct run *run)
 	if (tty_interrupted())
 		event_base_loop(c.base, EVLOOP_NONBLOCK);
 	code = c.exit_code; /* errors of the shutdown do not change it */
-	if (code != CLIENT_AGAIN)
+	if (code != CLIENT_AGAIN && c.state != LEAVING)
 		notify_send(c.notify, "STOPPING=1");
 	listeners_free(c.listeners);
 	link_free(c.link);

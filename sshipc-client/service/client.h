@@ -7,8 +7,9 @@
  * With a service manager (NOTIFY_SOCKET) faulty settings at SIGHUP are logged and change nothing;
  * with sound ones the program executes itself again (RELOADING=1, later READY=1), on the same
  * sockets of the service manager.  Without one SIGHUP is the end, unless it was ignored at the
- * start (nohup).  A signal that ends it is 0 with listeners; 128+N with --stdio, in run mode before
- * the command is there, and where it ends a question.
+ * start (nohup).  A signal that ends it is 0 with listeners, after what they carry has ended or
+ * "drain" is over; 128+N with --stdio, in run mode before the command is there, and where it ends a
+ * question.
  */
 #include "notify.h"
 #include "run.h"

@@ -51,7 +51,7 @@ void accept_on_closed(void *arg, struct conn *c)
 	LIST_REMOVE(c, handover.of_id);
 	if (!c->handover.spawner)
 		leave_queue(m, c);
-	if (m->stopping && m->view.n_sessions == 0)
+	if (m->view.stopping && m->view.n_sessions == 0)
 		event_base_loopbreak(m->view.base);
 	accept_turn(m);
 }
@@ -205,7 +205,7 @@ static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
 	struct monitor *m = arg;
 	char via[ADDRESS_TEXT];
 
-	if (verdict == PROXYPROTO_CLIENT && !m->stopping) {
+	if (verdict == PROXYPROTO_CLIENT && !m->view.stopping) {
 		take(m, fd, p);
 		return;
 	}
@@ -229,7 +229,7 @@ static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
 void accept_watch(struct monitor *m, bool on)
 {
 	for (size_t i = 0; i < m->view.n_at; i++) {
-		if (on && m->ready && !m->stopping)
+		if (on && m->ready && !m->view.stopping)
 			event_add(m->listeners[i].event, NULL);
 		else
 			event_del(m->listeners[i].event);
@@ -323,13 +323,20 @@ void accept_init(struct monitor *m)
 	m->view.max_dials = affordable(files, s->max_dials, "max_dials");
 }
 
+void accept_close(struct monitor *m)
+{
+	while (m->view.n_at > 0) {
+		struct listener *l = &m->listeners[--m->view.n_at];
+
+		event_free(l->event);
+		listening_close(&l->l);
+	}
+}
+
 void accept_free(struct monitor *m)
 {
 	proxywait_free(m->arrivals);
-	for (size_t i = 0; i < m->view.n_at; i++) {
-		event_free(m->listeners[i].event);
-		listening_close(&m->listeners[i].l);
-	}
+	accept_close(m);
 	event_free(m->pause_timer);
 	event_free(m->turn_timer);
 	admission_free(m->view.admission);

@@ -88,7 +88,7 @@ static void on_exited(void *arg, uint32_t id, int status, uint64_t cpu_us)
 		conn_exited(c, status, cpu_us);
 	/* An attacker that crashed a session may have learned its address layout: the next ones get
 	 * a fresh one. */
-	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !m->stopping && m->ready) {
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && !m->view.stopping && m->ready) {
 		spawner_retire(m->spawner);
 		start_spawner(m);
 	}
@@ -123,9 +123,9 @@ static void on_lost(void *arg, struct spawner *s, int code, const char *text)
 	m->spawner = NULL;
 	if (!m->announced)
 		quit(m, explained ? code : EX_SOFTWARE);
-	else if (m->ready && !m->stopping)
+	else if (m->ready && !m->view.stopping)
 		start_spawner(m);
-	else if (!m->stopping)
+	else if (!m->view.stopping)
 		try_later(m, explained);
 }
 
@@ -133,7 +133,7 @@ static void on_respawn(evutil_socket_t fd, short what, void *arg)
 {
 	struct monitor *m = arg;
 
-	if (!m->stopping)
+	if (!m->view.stopping)
 		start_spawner(m);
 }
 
@@ -191,31 +191,55 @@ static bool start_control(struct monitor *m)
 
 /* ---- life ---- */
 
-static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
+static void end_in_order(struct conn *c)
 {
-	quit(arg, EX_SOFTWARE);
+	revoke_end(c, policy_texts[POLICY_STOPPING].reason);
 }
 
-static void stop(struct monitor *m, int exit_code)
+/* Ends all sessions, or those without a channel.  Returns the channels that the others have. */
+static size_t end_sessions(struct monitor *m, bool all)
 {
 	struct conn *c, *next;
+	size_t channels = 0;
 
-	m->exit_code = m->exit_code ? m->exit_code : exit_code;
-	if (m->stopping)
-		return;
-	m->stopping = true;
-	accept_watch(m, false);
+	m->view.stopping = true;
+	accept_close(m);
 	for (c = LIST_FIRST(&m->view.conns); c; c = next) {
 		next = LIST_NEXT(c, of_view);
 		if (c->state == CONN_QUEUED)
 			conn_kill(c);
+		else if (all || c->state != CONN_UP || c->opens.count == 0)
+			end_in_order(c);
 		else
-			revoke_end(c, "the server is shutting down");
+			channels += c->opens.count;
 	}
+	return channels;
+}
+
+static void stop(struct monitor *m, int exit_code)
+{
+	m->exit_code = m->exit_code ? m->exit_code : exit_code;
+	if (m->ending)
+		return;
+	m->ending = true;
+	end_sessions(m, true);
 	if (m->view.n_sessions == 0)
 		quit(m, m->exit_code);
 	else
 		loop_after(m->stop_timer, MONITOR_STOP * 1000);
+}
+
+static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct monitor *m = arg;
+
+	if (m->ending) {
+		quit(m, EX_SOFTWARE);
+		return;
+	}
+	log_msg(LOG_NOTICE, "%d s are over (drain): the channels that are left are reset",
+		m->view.settings->drain);
+	stop(m, 0);
 }
 
 static bool on_dialler_lost(void *arg, const struct launch_user *user, int code, const char *text)
@@ -227,12 +251,22 @@ static bool on_dialler_lost(void *arg, const struct launch_user *user, int code,
 	/* Without that of our own user nothing can be opened, and only a bug or root ends it. */
 	if (user == m->view.users)
 		stop(m, text[0] ? code : EX_SOFTWARE);
-	return !m->stopping;
+	return !m->view.stopping;
 }
 
 void monitor_stop(struct monitor *m)
 {
-	stop(m, 0);
+	const int drain = m->view.settings->drain;
+	const size_t channels = drain > 0 && !m->view.stopping ? end_sessions(m, false) : 0;
+
+	if (channels == 0) {
+		stop(m, 0);
+		return;
+	}
+	log_msg(LOG_NOTICE,
+		"%zu channel%s may end within %d s (drain); the same signal again ends all at once",
+		channels, channels == 1 ? "" : "s", drain);
+	loop_after(m->stop_timer, (uint64_t)drain * 1000);
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
@@ -255,6 +289,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.logged_in = on_logged_in,
 					.kill = on_kill,
 					.closed = accept_on_closed,
+					.last_closed = end_in_order,
 					.owner = m};
 	m->view.since = loop_seconds();
 	m->view.users = setup->users;

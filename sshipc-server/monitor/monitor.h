@@ -20,8 +20,10 @@
  * and sends KILL to the spawner, every half second until that accepts it.  Only EXITED completes
  * the end: the log line, the counts, the key's free place.  The sessions of a spawner that died,
  * which the kernel kills, are children of the monitor (PR_SET_CHILD_SUBREAPER) until they are gone.
- * When the server stops, all sessions are sent END, killed and waited for; a process that is left
- * after MONITOR_STOP is logged with its id, and the exit code is 70.
+ * When the server stops, it closes its listeners and refuses opens; a session is sent END when its
+ * last channel has ended, and all are when "drain" is over or it is told to stop again.  They are
+ * killed and waited for; a process that is left MONITOR_STOP after that is logged with its id, and
+ * the exit code is 70.
  *
  * The descriptors of the monitor: listeners, the control socket and its callers, sshipc-session (to
  * execute it), the sockets of its helpers, inotify, a timer, its own oom_score_adj; for each
@@ -91,6 +93,7 @@ struct monitor_view {
 	size_t n_at;
 	time_t since;			     /* the start of the server; monotonic */
 	struct admission *admission;	     /* of connections that are not logged in */
+	bool stopping;			     /* nothing is accepted or opened any more */
 	uint64_t limit_hits[LIMITS];	     /* how often each was reached */
 	size_t n_sessions, max_sessions;     /* max: the setting, or what RLIMIT_NOFILE allows */
 	size_t n_dials, max_dials;	     /* dials whose socket is not yet handed over */
@@ -100,6 +103,7 @@ struct monitor_view {
 	 * exited; false: the spawner did not accept the order. */
 	bool (*kill)(void *owner, const struct conn *c);
 	void (*closed)(void *owner, struct conn *c); /* see conn_new */
+	void (*last_closed)(struct conn *c);	     /* its last channel, while the server stops */
 	void *owner;
 };
 
@@ -111,8 +115,8 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 /* Reloads the allow list and ends each session that it refuses. */
 void monitor_reload(struct monitor *m);
 
-/* Stops accepting and sends END to every session; the loop ends when all processes have exited, or
- * after MONITOR_STOP seconds. */
+/* Stops the server, in order; called again, at once.  The loop ends when all processes have exited,
+ * or MONITOR_STOP seconds after the last END. */
 void monitor_stop(struct monitor *m);
 
 /* The exit code when the loop has ended: 0 after monitor_stop, else that of the failure; 70 also if

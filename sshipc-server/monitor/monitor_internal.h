@@ -28,7 +28,7 @@ struct monitor {
 	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
-	bool ready, announced, stopping;
+	bool ready, announced, ending;
 	int exit_code;
 };
 
@@ -40,6 +40,9 @@ bool accept_listen(struct monitor *m);
 
 /* on: accepts from now on, if a spawner is ready; else stops accepting. */
 void accept_watch(struct monitor *m, bool on);
+
+/* Closes the listeners: their ports are free. */
+void accept_close(struct monitor *m);
 
 /* Hands waiting connections to the spawner, within the limits in all and of one source; to be
  * called when the spawner has finished with one. */
@@ -54,7 +57,7 @@ struct conn *accept_find(struct monitor *m, uint32_t id);
 /* The view's closed. */
 void accept_on_closed(void *monitor, struct conn *c);
 
-/* Frees the listeners; the connections must have been freed. */
+/* Frees all of the above; the connections must have been freed. */
 void accept_free(struct monitor *m);
 
 #endif

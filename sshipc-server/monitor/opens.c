@@ -65,6 +65,8 @@ static void release(struct channel *ch)
 	c->opens.count -= !ch->one_way;
 	c->use->channels -= !ch->one_way;
 	free(ch);
+	if (c->view->stopping && c->opens.count == 0)
+		c->view->last_closed(c);
 }
 
 void opens_stop(struct conn *c)
@@ -286,6 +288,8 @@ static enum policy_verdict has_room(struct conn *c)
 {
 	const struct monitor_view *view = c->view;
 
+	if (view->stopping)
+		return POLICY_STOPPING;
 	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels)
 		return POLICY_MAX_CHANNELS;
 	/* A user of connect_as may stop its dialler, whose dials then take their whole time. */

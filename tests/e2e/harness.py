@@ -150,13 +150,15 @@ class Scene:
         return self.user
 
     def server_argv(self, endpoints, allow=None, listen="127.0.0.1:0", args=()):
-        """endpoints: name -> Endpoint or address.  allow: lines, by default the one key "blade7"."""
+        """endpoints: name -> Endpoint or address.  allow: lines, by default the one key "blade7".  SIGTERM ends channels at once, but
+        where args have --drain."""
         lines = [self.key().line] if allow is None else allow
         allowed = self.write("allowed_keys", "".join(line + "\n" for line in lines))
         argv = [self.programs[0], "-k", self.key("hostkey").path, "-a", allowed, "-l", listen]
         for name, at in endpoints.items():
             argv += ["-e", f"{name}={getattr(at, 'address', at)}"]
-        return argv + (["-u", USER] if AS_ROOT and not self.user else []) + list(args)
+        drain = [] if "--drain" in args else ["--drain", "0"]
+        return argv + (["-u", USER] if AS_ROOT and not self.user else []) + drain + list(args)
 
     def server(self, endpoints, wrap=(), timeout=15, **kwargs):
         argv = [*wrap, *self.server_argv(endpoints, **kwargs)]
@@ -164,6 +166,7 @@ class Scene:
 
     def client_argv(self, server, *specs, key=None, args=(), pin=True):
         argv = [self.programs[1], "-i", (key or self.key()).path] + [a for spec in specs for a in ("-L", spec)]
+        argv += [] if "--drain" in args else ["--drain", "0"]  # SIGTERM ends connections at once
         return argv + (["--hostkey", server.hostkey.fingerprint] if pin else []) + list(args) + [f"{server.host}:{server.port}"]
 
     def client(self, server, *specs, wrap=(), timeout=15, **kwargs):

@@ -134,6 +134,7 @@ static void expect_defaults(void)
 	cr_expect_eq(s.keepalive, 15);
 	cr_expect_eq(s.connect_timeout, 30);
 	cr_expect_eq(s.reconnect_max, 30);
+	cr_expect_eq(s.drain, 5);
 	cr_expect_null(s.via);
 	cr_expect_eq(s.log, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);

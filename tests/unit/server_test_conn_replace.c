@@ -543,6 +543,37 @@ Test(conn_replace, revoked_while_dialling)
 	close(filler);
 }
 
+static void end_last(struct conn *c)
+{
+	revoke_end(c, "that was the last");
+}
+
+/* The server stops: no new channel, and a dial under way may end; there the session has its end. */
+Test(conn_replace, stopping_while_dialling)
+{
+	struct fake f;
+	struct message m;
+	const int filler = start_dial(&f);
+
+	fake_view.stopping = true;
+	fake_view.last_closed = end_last;
+	cr_expect_eq(fake_open(&f, 0x10002, "here"), MESSAGE_REFUSED);
+	cr_expect_eq(f.c->opens.last_refusal.verdict, POLICY_STOPPING);
+	cr_expect_eq(fake_open(&f, 0x10003, ".status"), MESSAGE_OPENED, "why is always told");
+	fake_make_closed(&m, 0x10003);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_heard(&f, &m), 0, "the end, with a dial under way");
+	unlink(fake_path);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_REFUSED);
+	fake_make_closed(&m, 0x10001);
+	fake_say(&f, &m);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END);
+	cr_expect_str_eq(m.end.reason, "that was the last");
+	fake_leave(&f);
+	fake_view.stopping = false;
+	close(filler);
+}
+
 Test(conn_replace, reloaded_while_dialling)
 {
 	struct fake f;

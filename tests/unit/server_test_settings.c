@@ -119,6 +119,7 @@ static void expect_defaults(void)
 	cr_expect_eq(s.max_penalty, 600);
 	cr_expect(s.max_opens == 10000 && s.max_dials == 4096 && s.max_held == 128);
 	cr_expect_eq(s.dial_timeout, 10);
+	cr_expect_eq(s.drain, 10);
 	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);
@@ -638,5 +639,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F -e confd=127.0.0.1:4565"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 22);
+	cr_expect_eq(shown, 23);
 }
