@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the process that becomes the monitor, called by main.c: settings, host keys, user,
- * session program and allow list in this order, each fault named; then the loop, or, with -t and
- * -T, the end.  What it has loaded is only read from then on.
+ * Runs in the process that becomes a generation's monitor (generation.h), called by main.c:
+ * settings, host keys, user, session program and allow list in this order, each fault named; then
+ * the loop, or, with -t and -T, the end.  What it has loaded is only read from then on.
  */
 #include "start.h"
 
@@ -24,10 +24,10 @@
 #include "caller.h"
 #include "confine.h"
 #include "control.h"
+#include "generation.h"
 #include "keyfile.h"
 #include "launch_check.h"
 #include "loop.h"
-#include "monitor.h"
 #include "session_program.h"
 #include "settings.h"
 #include "spawner.h"
@@ -265,16 +265,6 @@ static void look_at_endpoints(const struct start *st)
 
 /* ---- the server ---- */
 
-static void on_signal(evutil_socket_t sig, short what, void *arg)
-{
-	if (sig == SIGHUP) {
-		monitor_reload(arg);
-		return;
-	}
-	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
-	monitor_stop(arg);
-}
-
 /* Warnings for the administrator about the server that starts. */
 static void warn(const struct settings *s, const struct allowlist *list)
 {
@@ -309,41 +299,42 @@ static void fit_channels(struct settings *s, size_t files)
 }
 
 /* Takes over the list. */
-static int run(struct start *st)
+static int run(struct start *st, struct generation *g)
 {
 	const struct spawner_setup setup = {&st->s, st->users, &st->program, st->hostkeys,
 					    st->s.hostkeys.n};
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-	struct event *events[3] = {NULL};
 	struct event_base *base = loop_new();
+	const struct monitor_ops ops = generation_ops(g);
 	struct allowlist *list = st->list;
-	struct monitor *m;
-	int code;
+	struct monitor *m = NULL;
+	int code = EX_UNAVAILABLE;
 
-	st->list = NULL;
 	fit_channels(&st->s, confine_raise_nofile());
-	m = monitor_new(base, &setup, list, &code);
+	if (generation_listen(g, &st->s)) {
+		st->list = NULL;
+		m = monitor_new(base, &setup, list, &ops, &code);
+	}
 	if (m) {
-		for (size_t i = 0; i < 3; i++)
-			events[i] =
-			    loop_watch(base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, m);
+		generation_serve(g, m);
 		warn(&st->s, list);
 		loop_run(base);
 		code = monitor_exit_code(m);
-		for (size_t i = 0; i < 3; i++)
-			event_free(events[i]);
 		monitor_free(m);
 	}
+	generation_end(g);
 	event_base_free(base);
 	return code;
 }
 
-static int check_or_run(struct start *st)
+static int check_or_run(struct start *st, char **argv)
 {
 	const struct settings *s = &st->s;
 	const bool only_check = s->test || s->print;
-	int code;
+	struct generation g = {.sock = -1};
+	int code = only_check ? -1 : generation_begin(&g, argv);
 
+	if (code >= 0)
+		return code;
 	log_init("sshipc-server", s->log, s->verbosity);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD,
@@ -358,7 +349,7 @@ static int check_or_run(struct start *st)
 	}
 	if (code == EX_OK)
 		look_at_endpoints(st);
-	return code == EX_OK && !only_check ? run(st) : code;
+	return code == EX_OK && !only_check ? run(st, &g) : code;
 }
 
 int start_main(int argc, char **argv)
@@ -371,7 +362,7 @@ int start_main(int argc, char **argv)
 	if (code < 0)
 		code = st.s.generate_hostkey ? generate_hostkey(st.s.generate_hostkey)
 		       : st.s.explain.wanted ? explain(&st)
-					     : check_or_run(&st);
+					     : check_or_run(&st, argv);
 	for (size_t i = 0; i < SETTINGS_HOSTKEYS; i++)
 		hostkey_free(st.hostkeys[i]);
 	allowlist_free(st.list);

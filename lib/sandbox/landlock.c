@@ -67,7 +67,6 @@ static const uint64_t rights[] = {
     [LANDLOCK_READ] =
 	LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_DIR,
     [LANDLOCK_WRITE] = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE,
-    [LANDLOCK_REMOVE] = LANDLOCK_ACCESS_FS_REMOVE_FILE,
 };
 
 int landlock_allow(int list, const char *path, enum landlock_access access)

@@ -10,9 +10,8 @@
 #include <stdint.h>
 
 enum landlock_access {
-	LANDLOCK_READ,	 /* files and folders, and to execute them */
-	LANDLOCK_WRITE,	 /* files that are there */
-	LANDLOCK_REMOVE, /* files from a folder */
+	LANDLOCK_READ,	/* files and folders, and to execute them */
+	LANDLOCK_WRITE, /* files that are there */
 };
 
 /* Makes an empty list of what will be allowed.  A descriptor, or -1 with errno; EOPNOTSUPP where

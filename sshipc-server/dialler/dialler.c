@@ -117,7 +117,7 @@ void dialler_main(const char *role)
 	/* Who was root and becomes another cannot be traced by that user, see launch.h. */
 	if (geteuid() == 0)
 		demote(role);
-	helper_settle();
+	helper_settle("sshipc-dialler");
 	base = loop_new();
 	connector = connector_new(base, ENDPOINTS_MAX);
 	loop_watch(base, HELPER_SOCKET, EV_READ | EV_PERSIST, on_message, NULL);

@@ -229,7 +229,7 @@ static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
 void accept_watch(struct monitor *m, bool on)
 {
 	for (size_t i = 0; i < m->view.n_at; i++) {
-		if (on && m->ready && !m->view.stopping)
+		if (on && m->ready && m->in_charge && !m->view.stopping)
 			event_add(m->listeners[i].event, NULL);
 		else
 			event_del(m->listeners[i].event);

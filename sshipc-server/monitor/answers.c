@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by monitor.c for each request on the control socket, whose caller
- * control.c has checked.  It only writes the monitor's state as JSON; a command that changes
+ * Runs in the monitor, called by monitor.c for each request on the control socket, whose caller the
+ * keeper has checked.  It only writes the monitor's state as JSON; a command that changes
  * something calls the file concerned.
  */
 #include <inttypes.h>
@@ -152,8 +152,10 @@ static void give_pending(struct monitor_view *view, const struct control_request
 	evbuffer_add_printf(out, "{\"ok\":true,\"pending\":%zu}\n", n);
 }
 
-void answers_give(void *view, const struct control_request *r, struct evbuffer *out)
+void answers_give(struct monitor_view *view, unsigned uid, const char *line, struct evbuffer *out)
 {
+	struct control_request r = {.uid = uid};
+	const char *why = NULL;
 	static void (*const give[])(struct monitor_view * view, const struct control_request *r,
 				    struct evbuffer *out) = {
 	    [CONTROL_WHO] = give_who,	      [CONTROL_KILL] = give_kill,
@@ -161,5 +163,8 @@ void answers_give(void *view, const struct control_request *r, struct evbuffer *
 	    [CONTROL_PENDING] = give_pending,
 	};
 
-	give[r->command](view, r, out);
+	if (control_parse(line, strlen(line), &r, &why) != 0)
+		control_refuse(out, why);
+	else
+		give[r.command](view, &r, out);
 }

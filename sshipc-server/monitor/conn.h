@@ -301,13 +301,10 @@ const char *dispatch(struct conn *c, struct message *m, bool well_formed);
 
 /* ---- answers.c ---- */
 
-struct control_request;
-struct evbuffer;
-
-/* Carries out a request of the control socket and writes the whole answer: JSON, one object a line,
- * the last of which has the result.  Fields that the status answer has too mean the same here.
- * view: a struct monitor_view. */
-void answers_give(void *view, const struct control_request *r, struct evbuffer *out);
+/* Carries out a request of the control socket, of a caller of that uid, and writes the whole
+ * answer: JSON, one object a line, the last of which has the result.  Fields that the status answer
+ * has too mean the same here. */
+void answers_give(struct monitor_view *view, unsigned uid, const char *line, struct evbuffer *out);
 
 /* ---- conn.c: the life of a connection, from accept to the exit of its process ---- */
 

@@ -108,7 +108,7 @@ static int allow_files(int list, const struct settings *s)
 		return -1;
 	if (realpath(s->allowlist, real) && allow_folder(list, real, LANDLOCK_READ) != 0)
 		return -1;
-	return s->control ? allow_folder(list, s->control, LANDLOCK_REMOVE) : 0;
+	return 0;
 }
 
 static int allow_dials(int list, const struct settings *s)

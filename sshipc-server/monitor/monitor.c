@@ -37,8 +37,8 @@ static void start_spawner(struct monitor *m);
 
 static void on_ready(void *arg, struct spawner *s, bool proof, const char *libssh, const char *why)
 {
+	int listeners[MONITOR_LISTENERS];
 	struct monitor *m = arg;
-	char text[ADDRESS_TEXT];
 
 	if (s != m->spawner)
 		return;
@@ -54,8 +54,8 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 		return;
 	m->announced = true;
 	for (size_t i = 0; i < m->view.n_at; i++)
-		log_msg(LOG_NOTICE, "listening on %s",
-			address_format(&m->view.at[i], text, sizeof(text)));
+		listeners[i] = m->listeners[i].l.fd;
+	m->ops.ready(m->ops.arg, listeners, m->view.n_at);
 }
 
 static void on_spawned(void *arg, uint32_t id, int pid)
@@ -170,25 +170,6 @@ void monitor_reload(struct monitor *m)
 	reload_now(m->view.reload, summary, sizeof(summary));
 }
 
-static bool start_control(struct monitor *m)
-{
-	const struct settings *s = m->view.settings;
-	const struct control_setup setup = {s->control, s->control_group, answers_give, &m->view};
-	char err[CONTROL_ERROR];
-	bool fatal;
-
-	if (!s->control)
-		return true;
-	m->control = control_new(m->view.base, &setup, err);
-	if (m->control)
-		return true;
-	/* Only a warning for the default path: nobody configured it, and another server may use
-	 * it. */
-	fatal = !s->control_by_default || s->control_group || errno == EPERM;
-	log_msg(fatal ? LOG_ERR : LOG_WARNING, "no control socket: %s", err);
-	return !fatal;
-}
-
 /* ---- life ---- */
 
 static void end_in_order(struct conn *c)
@@ -269,8 +250,30 @@ void monitor_stop(struct monitor *m)
 	loop_after(m->stop_timer, (uint64_t)drain * 1000);
 }
 
+void monitor_take_over(struct monitor *m, uint32_t first)
+{
+	char text[ADDRESS_TEXT];
+
+	m->last_id = first - 1;
+	m->in_charge = true;
+	accept_watch(m, true);
+	for (size_t i = 0; i < m->view.n_at; i++)
+		log_msg(LOG_NOTICE, "listening on %s",
+			address_format(&m->view.at[i], text, sizeof(text)));
+}
+
+void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out)
+{
+	answers_give(&m->view, uid, line, out);
+}
+
+struct event_base *monitor_base(const struct monitor *m)
+{
+	return m->view.base;
+}
+
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
-			    struct allowlist *list, int *exit_code)
+			    struct allowlist *list, const struct monitor_ops *ops, int *exit_code)
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
@@ -294,6 +297,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.since = loop_seconds();
 	m->view.users = setup->users;
 	m->setup = setup;
+	m->ops = *ops;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);
 	accept_init(m);
@@ -302,7 +306,7 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 	m->view.dials = xcalloc(s->n_endpoints, sizeof(*m->view.dials));
 	m->view.reload = reload_new(base, s, list, &reload_ops);
 	*exit_code = EX_UNAVAILABLE;
-	if (!accept_listen(m) || !start_control(m))
+	if (!accept_listen(m))
 		goto fail;
 	*exit_code = EX_OSERR;
 	confine_oom_first(false); /* before Landlock denies /proc */
@@ -342,7 +346,6 @@ void monitor_free(struct monitor *m)
 	for (size_t i = 0; i <= SETTINGS_USERS; i++)
 		dialler_free(m->view.diallers[i]);
 	accept_free(m);
-	control_free(m->control);
 	reload_free(m->view.reload);
 	event_free(m->stop_timer);
 	event_free(m->respawn_timer);

@@ -3,7 +3,7 @@
 #define SSHIPC_SERVER_MONITOR_H
 /*
  * The monitor: binds, accepts, supervises the child processes and counts the connections.  conn.h
- * handles a single connection.
+ * handles a single connection.  It is a child of the keeper, and one of its generations (keeper.h).
  *
  * What happens when a process dies.  A session that dies of a signal other than SIGKILL also
  * retires its spawner: the next sessions come from a fresh exec with a new address layout, the old
@@ -25,10 +25,10 @@
  * killed and waited for; a process that is left MONITOR_STOP after that is logged with its id, and
  * the exit code is 70.
  *
- * The descriptors of the monitor: listeners, the control socket and its callers, sshipc-session (to
- * execute it), the sockets of its helpers, inotify, a timer, its own oom_score_adj; for each
- * session one end of a pair, and until the spawner has it the other end and the connection; and a
- * finished dial until it is handed over.
+ * The descriptors of the monitor: listeners, its link to the keeper, sshipc-session (to execute
+ * it), the sockets of its helpers, inotify, a timer, its own oom_score_adj; for each session one
+ * end of a pair, and until the spawner has it the other end and the connection; and a finished dial
+ * until it is handed over.
  */
 #include <event2/event.h>
 #include <sys/queue.h>
@@ -107,10 +107,29 @@ struct monitor_view {
 	void *owner;
 };
 
+#define MONITOR_LISTENERS (SETTINGS_LISTEN + 1) /* one is left to the callee of ready */
+
+/* What the monitor says to whoever started it. */
+struct monitor_ops {
+	/* All is checked and bound, and the first spawner is ready: monitor_take_over may follow.
+	 */
+	void (*ready)(void *arg, int listeners[MONITOR_LISTENERS], size_t n);
+	void *arg;
+};
+
 /* Binds the listeners and starts the children that the settings ask for (list is taken over, also
  * on failure).  setup must outlive it.  NULL after logging why, with *exit_code. */
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
-			    struct allowlist *list, int *exit_code);
+			    struct allowlist *list, const struct monitor_ops *ops, int *exit_code);
+
+/* Accepts connections from now on; the id of the first one. */
+void monitor_take_over(struct monitor *m, uint32_t first);
+
+/* Carries out a request of the control socket from a caller of that uid (answers.c). */
+struct evbuffer;
+void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out);
+
+struct event_base *monitor_base(const struct monitor *m);
 
 /* Reloads the allow list and ends each session that it refuses. */
 void monitor_reload(struct monitor *m);

@@ -6,7 +6,6 @@
  * admission).
  */
 #include "conn.h"
-#include "control.h"
 #include "proxywait.h"
 
 enum { BUCKETS = 256 };
@@ -25,10 +24,10 @@ struct monitor {
 	LIST_HEAD(, conn) by_id[BUCKETS];
 	TAILQ_HEAD(, conn) queue;   /* connections that wait for the spawner, in order of accept */
 	struct proxywait *arrivals; /* of balancers */
-	struct control *control;
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
-	bool ready, announced, ending;
+	struct monitor_ops ops;
+	bool ready, announced, in_charge, ending; /* announced: ops.ready was called */
 	int exit_code;
 };
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -54,11 +55,12 @@ void helper_retitle(const char *role)
 		snprintf(own_role, room + 1, "%s", role);
 }
 
-void helper_settle(void)
+void helper_settle(const char *name)
 {
 	/* A terminal's ^C and a supervisor's SIGTERM to the group are the monitor's to answer. */
 	static const int ignored[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
 
+	prctl(PR_SET_NAME, name);
 	alloc_must_succeed("");
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);

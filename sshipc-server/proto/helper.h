@@ -18,9 +18,9 @@ const char *helper_role(char *const *argv);
  * the helper's own). */
 void helper_retitle(const char *role);
 
-/* A helper's first step: no memory is its end; its signals, 0-2 on /dev/null, no capabilities,
- * confine_process.  What fails is its end. */
-void helper_settle(void);
+/* A helper's first step: its name in top and ps (at most 15 bytes); no memory is its end; its
+ * signals, 0-2 on /dev/null, no capabilities, confine_process.  What fails is its end. */
+void helper_settle(const char *name);
 
 /* Tells the monitor why it cannot go on (FAILED: text, and the exit code that the server should end
  * with), and exits with it. */

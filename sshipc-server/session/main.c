@@ -40,7 +40,7 @@ static void report(void)
 	struct message_report m = {.head = {MESSAGE_REPORT, 0}, .version = SSHIPC_VERSION};
 	struct selftest t;
 
-	helper_settle();
+	helper_settle("sshipc-session");
 	setenv("HOME", "/nonexistent", 0); /* see spawner_main */
 	if (ssh_init() != SSH_OK)
 		helper_fail(EX_CONFIG, "libssh cannot be initialised");

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -132,6 +133,7 @@ static void spawn(const struct message *m, const sigset_t *unblocked)
 		sigprocmask(SIG_SETMASK, unblocked, NULL);
 		close(HELPER_SOCKET);
 		helper_retitle("session");
+		prctl(PR_SET_NAME, "sshipc-session");
 		session_run(&sp.session, m->fds[0], m->fds[1]);
 	}
 	if (c.pid < 0)
@@ -182,7 +184,7 @@ void spawner_main(void)
 	sigset_t chld, unblocked;
 	struct pollfd p = {.fd = HELPER_SOCKET, .events = POLLIN};
 
-	helper_settle();
+	helper_settle("sshipc-spawner");
 	sigaction(SIGCHLD, &sa, NULL);
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);

@@ -70,8 +70,18 @@ class Server(Process):
         self.address = re.search(r"listening on (\S+:\d+)", self.expect("listening on ", timeout=timeout)).group(1)
         self.port = int(self.address.rsplit(":", 1)[1])
 
+    @property
+    def monitors(self):
+        """Those of all generations, the newest first."""
+        return sorted(children(self.pid), reverse=True)
+
+    @property
+    def monitor(self):
+        """That of the newest generation; pid is the keeper."""
+        return self.monitors[0]
+
     def role(self, word):
-        return [p for p in children(self.pid) if title(p).startswith(f"sshipc-server: {word}")]
+        return [p for m in self.monitors for p in children(m) if title(p).startswith(f"sshipc-server: {word}")]
 
     def spawner(self):
         return wait_for("one spawner", lambda: self.role("spawner"))[-1]

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "callers.h"
 
 /* ---- requests ---- */
 
@@ -106,19 +106,21 @@ Test(control, refused)
 static char dir[] = "/tmp/sshipc-control-XXXXXX";
 static char path[64], err[CONTROL_ERROR];
 static struct event_base *base;
-static struct control *control;
+static struct callers *callers;
 static size_t answer_size;
 
-static void give(void *arg, const struct control_request *r, struct evbuffer *out)
+static void give(void *arg, struct caller *k)
 {
 	char line[1024];
 
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
-	cr_expect_eq(r->uid, geteuid());
-	while (evbuffer_get_length(out) < answer_size)
-		evbuffer_add_printf(out, "%s\n", line);
-	evbuffer_add_printf(out, "{\"ok\":true}\n");
+	cr_expect_eq(k->uid, geteuid());
+	cr_expect_str_eq(k->line, "who");
+	while (evbuffer_get_length(k->out) < answer_size)
+		evbuffer_add_printf(k->out, "%s\n", line);
+	evbuffer_add_printf(k->out, "{\"ok\":true}\n");
+	callers_answer(k, k->out);
 }
 
 static void begin(void)
@@ -131,24 +133,25 @@ static void begin(void)
 
 static void finish(void)
 {
-	control_free(control);
+	callers_free(callers);
 	event_base_free(base);
 	cr_expect_eq(rmdir(dir), 0, "something was left behind");
 }
 
 TestSuite(control_socket, .init = begin, .fini = finish);
 
-static struct control *control_at(const char *at, const char *group)
+static void start_with(const char *group)
 {
-	const struct control_setup setup = {at, group, give, NULL};
+	struct listening at;
 
-	return control_new(base, &setup, err);
+	cr_assert_eq(control_listen(path, group, &at, err), 0, "%s", err);
+	callers = callers_new(base, give, NULL);
+	callers_listen(callers, &at);
 }
 
 static void start(void)
 {
-	control = control_at(path, NULL);
-	cr_assert(control, "%s", err);
+	start_with(NULL);
 }
 
 static int dial(void)
@@ -197,9 +200,7 @@ Test(control_socket, one_line_one_answer)
 	cr_assert_eq(stat(path, &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0600);
 	ask("who\n", 4, "{\"ok\":true}\n");
-	ask("x\n", 2,
-	    "{\"ok\":false,\"error\":\"unknown request; known are: who, kill, reload, status, "
-	    "pending\"}\n");
+	ask("who\x80\n", 5, "{\"ok\":false,\"error\":\"the request is not printable ASCII\"}\n");
 	memset(flood, 'x', sizeof(flood));
 	ask(flood, sizeof(flood), "{\"ok\":false,\"error\":\"the request is too long\"}\n");
 }
@@ -321,34 +322,34 @@ Test(control_socket, a_slow_reader_is_cut)
 /* The group's members get no more than they need: read and write of the socket, who and status. */
 Test(control_socket, a_group)
 {
+	struct listening at;
 	char gid[16];
 	struct stat st;
 
 	snprintf(gid, sizeof(gid), "%u", (unsigned)getegid());
-	control = control_at(path, gid);
-	cr_assert(control, "%s", err);
+	start_with(gid);
 	cr_assert_eq(stat(path, &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0660);
 	cr_expect_eq(st.st_gid, getegid());
-	ask("kill 7\n", 7, "{\"ok\":true}\n"); /* we are no mere member */
+	ask("who\n", 4, "{\"ok\":true}\n");
 	for (int c = CONTROL_WHO; c <= CONTROL_PENDING; c++)
 		cr_expect_eq(control_is_for_guests((enum control_command)c),
 			     c == CONTROL_WHO || c == CONTROL_STATUS, "%d", c);
-	control_free(control);
-	control = NULL;
-	cr_expect_null(control_at(path, "no such group"));
+	callers_listen(callers, NULL);
+	cr_expect_eq(control_listen(path, "no such group", &at, err), -1);
 	cr_expect_str_eq(err + strlen(path), ": its control_group does not exist");
 }
 
 Test(control_socket, folders)
 {
 	static const mode_t modes[] = {0777, 0775, 0757, 01777};
+	struct listening at;
 	char want[256];
 	int saved;
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		cr_assert_eq(chmod(dir, modes[i]), 0);
-		cr_expect_null(control_at(path, NULL));
+		cr_expect_eq(control_listen(path, NULL, &at, err), -1);
 		saved = errno;
 		snprintf(want, sizeof(want),
 			 "%s: others can write its folder %s (mode %04o, uid %u): %s", path, dir,
@@ -361,14 +362,14 @@ Test(control_socket, folders)
 	chmod(dir, 0700);
 	if (geteuid() == 0) {
 		cr_assert_eq(chown(dir, 65534, 65534), 0);
-		cr_expect_null(control_at(path, NULL));
+		cr_expect_eq(control_listen(path, NULL, &at, err), -1);
 		cr_expect(strstr(err, "uid 65534"), "%s", err);
 		cr_assert_eq(chown(dir, 0, 0), 0);
 	}
-	cr_expect_null(control_at("/nonexistent/s", NULL));
+	cr_expect_eq(control_listen("/nonexistent/s", NULL, &at, err), -1);
 	cr_expect_str_eq(
 	    err,
 	    "/nonexistent/s: its folder /nonexistent: No such file or directory; make it (mkdir)");
-	cr_expect_null(control_at("@abstract", NULL));
-	cr_expect_null(control_at("127.0.0.1:1", NULL));
+	cr_expect_eq(control_listen("@abstract", NULL, &at, err), -1);
+	cr_expect_eq(control_listen("127.0.0.1:1", NULL, &at, err), -1);
 }

@@ -251,7 +251,7 @@ static int settle(const void *arg)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
-	helper_settle();
+	helper_settle("sshipc-test");
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
 		raise(ignored[i]);
 	return 0;

@@ -2,18 +2,16 @@
 #ifndef SSHIPC_SERVER_CONTROL_H
 #define SSHIPC_SERVER_CONTROL_H
 /*
- * The control socket of the monitor: checks the caller, reads one request line, sends one answer,
- * keeps the deadline.  Root and our own uid may ask everything, members of a group that the
- * settings name (the guests) who and status alone.  answers.c makes the answers; ctl.h is the
- * client.
- *
- * sshipc-ctl(8), THE SOCKET, has the protocol.  Nothing here blocks the loop: a caller that is
- * slow, silent or sends garbage is disconnected after CONTROL_SECONDS and delays no other.
+ * The control socket: its path, its requests and the form of a refusal.  sshipc-ctl(8), THE SOCKET,
+ * has the protocol.  Root and the server's own uid may ask everything, members of a group that the
+ * settings name (the guests) who and status alone.  The keeper serves its callers (callers.h),
+ * answers.c of the monitor makes the answers, and ctl.h is the client.
  */
 #include <event2/buffer.h>
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "address.h"
 
 #define CONTROL_REQUEST 512	   /* bytes of a request line, with its newline */
 #define CONTROL_CLIENTS 16	   /* at once; others wait in the backlog */
@@ -37,22 +35,14 @@ int control_parse(const char *line, size_t len, struct control_request *r, const
 /* Whether a guest may ask it: it changes nothing, and names no unlisted key. */
 bool control_is_for_guests(enum control_command c);
 
-struct control;
+/* What is wrong with a line as such, whatever it asks for (static); NULL: nothing. */
+const char *control_line_fault(const char *line, size_t len);
 
-struct control_setup {
-	const char *path;
-	const char *group; /* of the guests: a name or a gid; NULL: there are none */
-	/* Writes the whole answer to a request into out. */
-	void (*give)(void *arg, const struct control_request *r, struct evbuffer *out);
-	void *arg;
-};
-
-/* Listens at path (0600, with a group 0660), in a folder that nobody but root and we may write;
- * SETTINGS_CONTROL's folder is made where it is missing.  NULL with err; errno EPERM: others can
- * write the folder by its mode. */
-struct control *control_new(struct event_base *base, const struct control_setup *setup,
-			    char err[CONTROL_ERROR]);
-void control_free(struct control *c);
+/* Listens at path (0600; with a group, a name or a gid, 0660), in a folder that nobody but root and
+ * we may write; SETTINGS_CONTROL's folder is made where it is missing.  0, or -1 with err; errno
+ * EPERM: others can write the folder by its mode. */
+int control_listen(const char *path, const char *group, struct listening *out,
+		   char err[CONTROL_ERROR]);
 
 /* Checks the folder by the same rule before a start; SETTINGS_CONTROL's folder may be missing.  0,
  * or -1 as above. */

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_GENERATION_H
+#define SSHIPC_SERVER_GENERATION_H
+/*
+ * A generation, seen from itself: its link to the keeper (keeper.h), which hands it listeners,
+ * tells it when to accept, passes signals on, and asks for the callers of the control socket.  It
+ * calls the monitor, and the monitor calls it back through monitor_ops.
+ */
+#include <stdbool.h>
+
+#include "link.h"
+#include "monitor.h"
+
+struct generation {
+	int sock;
+	unsigned number;
+	struct link_message hello; /* its descriptors: listeners that are there already */
+	struct listening control;  /* until READY */
+	struct event *event;
+	struct monitor *monitor;
+};
+
+/* To be called before anything is loaded.  -1 in a generation; in the keeper, when all have ended,
+ * the exit code. */
+int generation_begin(struct generation *g, char **argv);
+
+/* Before the monitor, and so before Landlock: the control socket.  False after logging why. */
+bool generation_listen(struct generation *g, const struct settings *s);
+
+/* What the monitor needs of it. */
+struct monitor_ops generation_ops(struct generation *g);
+
+/* The monitor is there: serves the link from now on. */
+void generation_serve(struct generation *g, struct monitor *m);
+
+void generation_end(struct generation *g);
+
+#endif

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#ifndef SSHIPC_SERVER_LINK_H
+#define SSHIPC_SERVER_LINK_H
+/*
+ * What the keeper and a generation say to each other, over a SOCK_SEQPACKET pair.  The keeper stays
+ * while the program on the disk is replaced: both ends may be of different builds, so a message is
+ * a type, a number, a text and descriptors, an unknown type is ignored, and what has a meaning
+ * keeps it.
+ */
+#include <event2/buffer.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_TEXT 2560 /* with NUL */
+#define LINK_FDS  24
+
+/* Set for a program that is executed as a generation: its link and the server's stderr have these
+ * numbers, and fd 2 is the keeper's until it takes over. */
+#define LINK_ENV    "SSHIPC_GENERATION"
+#define LINK_SOCKET 3
+#define LINK_STDERR 4
+
+enum link_type {
+	/* keeper -> generation */
+	LINK_HELLO = 1, /* the generation's number; listeners that it uses where it wants them */
+	LINK_TAKE_OVER, /* accept connections; the number of the first one */
+	LINK_RETIRE,	/* accept no more, and end with the last session; RETIRED follows */
+	LINK_SIGNAL,	/* this number was sent to the server */
+	LINK_ASK,	/* of a caller of this number; text: its uid, a blank, its request */
+	LINK_LOG,	/* a line of this priority for the log */
+	LINK_LIST,	/* the list in force, in a file; also from the newest generation */
+	/* generation -> keeper */
+	LINK_READY = 101, /* all is checked; its listeners, and the control socket's */
+	LINK_RETIRED,	  /* the number of its last connection */
+	LINK_ANSWER,	  /* to the caller of this number, in a file */
+};
+
+struct link_message {
+	uint32_t type, number;
+	char text[LINK_TEXT];
+	/* Not sent as bytes: */
+	int fds[LINK_FDS]; /* of a received one; link_close or the receiver closes them */
+	size_t n_fds;
+};
+
+/* Neither blocks.  text may be NULL; a long one is cut.  0, or -1 with errno: EAGAIN where the
+ * other end does not read. */
+int link_send(int sock, enum link_type type, uint32_t number, const char *text, const int *fds,
+	      size_t n_fds);
+
+/* 1; 0 when the other end is closed; -1 with errno: EAGAIN where there is none, EPROTO for what is
+ * no message. */
+int link_recv(int sock, struct link_message *m);
+
+/* Closes the descriptors that are left in m: those taken are -1. */
+void link_close(struct link_message *m);
+
+/* A file in memory with those bytes, which are taken out of from; -1 with errno. */
+int link_file(struct evbuffer *from);
+
+/* Appends what is in such a file, and closes it.  0, or -1. */
+int link_read_file(int fd, struct evbuffer *to);
+
+#endif
