@@ -226,8 +226,8 @@ CLIENT_FILES = $(BUILD)/sshipc-client:$(bindir)/sshipc-client $(foreach kind,MAN
 # With the paths that they have here, so that their links hold.
 DOCUMENTS    = $(wildcard *.md etc/*.conf etc/apparmor etc/container) LICENSE etc/recipes scripts/from-stunnel tests/bench/results.svg
 
-# $(1): such files.  Texts name the folders of this installation.
-HERE = s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g
+# $(1): such files.  Texts name the folders of this installation, manual pages its version.
+HERE = s|^\.Os$$|.Os sshipc $(VERSION)|; s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g
 put  = @set -e; for file in $(1); do from=$${file%%:*} to="$(DESTDIR)$${file\#*:}"; echo "  PUT   $$to"; \
 	case $$from in \
 	$(BUILD)/*) install -D -m 755 "$$from" "$$to" ;; \
