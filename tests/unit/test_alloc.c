@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* An allocation that fails ends the process where that was asked for, whoever makes it. */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdint.h>
@@ -70,6 +71,30 @@ static int use(const void *arg)
 	free(malloc(0));
 	free(strdup("word"));
 	return realloc(malloc(1), 0) == NULL ? 0 : 2; /* it frees, and did not fail */
+}
+
+/* Where a block of malloc's that follows this one begins, modulo a page. */
+static size_t next(void *block)
+{
+	const size_t used = malloc_usable_size(block) + sizeof(size_t);
+
+	free(block);
+	return used % 4096;
+}
+
+Test(alloc, large_blocks_are_laid_apart)
+{
+	static const size_t sizes[] = {32762, 32768, 65536}; /* of libssh's for one packet */
+
+	if (confine_is_sanitized())
+		cr_skip("the sanitizer has an allocator of its own");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const size_t made = next(malloc(sizes[i])),
+			     grown = next(realloc(malloc(9), sizes[i]));
+
+		cr_expect(made >= 512 && made <= 4096 - 512, "%zu: %zu", sizes[i], made);
+		cr_expect_eq(grown, made, "%zu: %zu", sizes[i], grown);
+	}
 }
 
 Test(alloc, others_go_on)
