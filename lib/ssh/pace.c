@@ -23,12 +23,11 @@ void pace_mark(struct pace *p, uint64_t bytes, uint64_t now)
 		p->bound = p->bound < PACE_LEAST ? PACE_LEAST : p->bound;
 		p->bound = p->bound > PACE_MOST ? PACE_MOST : p->bound;
 	}
-	p->answered = p->at == 0 ? bytes : p->marked;
 	p->marked = bytes;
 	p->at = now;
 }
 
 bool pace_allows(const struct pace *p, uint64_t bytes, uint64_t now)
 {
-	return p->bound == 0 || bytes - p->answered < p->bound || now - p->at > PACE_PATIENCE;
+	return p->bound == 0 || bytes - p->marked < p->bound || now - p->at > PACE_PATIENCE;
 }

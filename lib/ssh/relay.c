@@ -414,7 +414,7 @@ enum place relay_step(struct relay *r, bool turn)
 		turn = turn || TAILQ_EMPTY(&rs->queues[WAITING]);
 		more = true;
 		if (turn && sshloop_writable(rs->loop, false))
-			more = serve_read(r, sshloop_chunk());
+			more = serve_read(r, rs->most);
 		else if (r->small && sshloop_writable(rs->loop, true))
 			more = serve_read(r, SMALL);
 	}

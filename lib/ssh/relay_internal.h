@@ -77,6 +77,7 @@ struct relays {
 	uint64_t bytes_then; /* received by the session when unseen was set */
 	time_t expired_at;   /* when EXPIRING was last looked at */
 	size_t held, limit;
+	size_t most;   /* bytes of one write */
 	size_t claims; /* of all windows, beyond libssh's own */
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);

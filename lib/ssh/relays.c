@@ -80,7 +80,10 @@ void relays_pass(struct relays *rs)
 	struct relay *r;
 	int turns = 0;
 
-	sshloop_share(rs->loop, is_shared(rs));
+	const bool shared = is_shared(rs);
+
+	rs->most = shared ? sshloop_chunk() / 2 : sshloop_chunk();
+	sshloop_share(rs->loop, shared);
 	unblock(rs);
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);

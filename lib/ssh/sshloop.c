@@ -23,6 +23,7 @@
 #include "watchdog.h"
 
 enum {
+	SHARED_READ = 32 * 1024,   /* bytes in one turn beside small messages */
 	PASSES_PER_TURN = 16,	   /* then the other descriptors get their turn */
 	DRAIN_MS = 200,		   /* for the last packets at the end */
 	CLOSE_MS = 200,		   /* for the peer to read our reason and close */
@@ -191,23 +192,30 @@ static void let_poll(struct sshloop *l, short events)
 	sshsocket_offer(l->wire, 0);
 }
 
-/* Trap: one poll of libssh's reads 4096 bytes, however many were received. */
+static void flush(struct sshloop *l)
+{
+	if (l->event && is_pending(l))
+		let_poll(l, POLLOUT);
+}
+
+/* Trap: one poll of libssh's reads 4096 bytes, however many were received.  What answers them, a
+ * marker's answer too (pace.h), does not wait for the rest of them. */
 static void read_packets(struct sshloop *l)
 {
-	while (l->event && sshsocket_has_input(l->wire) && !sshloop_is_suspended(l) && !death(l)) {
+	const uint64_t end = l->socket.in_bytes + (l->shared ? SHARED_READ : SSHSOCKET_ROOM);
+
+	while (l->event && sshsocket_has_input(l->wire) && !sshloop_is_suspended(l) && !death(l) &&
+	       l->socket.in_bytes < end) {
 		const uint64_t before = l->socket.in_bytes;
 
 		let_poll(l, POLLIN);
 		if (l->socket.in_bytes == before && !death(l))
 			l->failed = "libssh does not read its socket by the functions of this "
 				    "program";
+		if (!l->stuck)
+			flush(l);
+		l->stuck = is_pending(l);
 	}
-}
-
-static void flush(struct sshloop *l)
-{
-	if (l->event && is_pending(l))
-		let_poll(l, POLLOUT);
 }
 
 /* Trap: libssh reads the socket and runs callbacks in nearly every call that may send: writes,
@@ -269,22 +277,15 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	turn(arg);
 }
 
-/* While reading is suspended an end of file is not seen: POLLRDHUP is. */
-static bool has_hung_up(const struct sshloop *l)
-{
-	struct pollfd p = {.fd = l->fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct sshloop *l = arg;
 	const bool suspended = sshloop_is_suspended(l);
 	const char *why;
 
+	sshsocket_rest(l->wire);
 	l->run = PASSING; /* callbacks may kick */
-	why = suspended && has_hung_up(l)
+	why = suspended && sshsocket_hung_up(l->wire)
 		  ? "connection lost"
 		  : liveness_tick(&l->liveness, suspended, l->queued_until != 0);
 	/* A peer whose data is not read must still get keepalives, or it ends the session as dead.

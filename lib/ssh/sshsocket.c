@@ -11,8 +11,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "alloc.h"
 
@@ -22,6 +24,7 @@ struct sshsocket {
 	int fd; /* not libssh's, but its duplicate */
 	short offered;
 	size_t pos, len; /* of the buffer: what libssh has read, what was received */
+	bool used;	 /* since sshsocket_rest */
 	bool ended;	 /* an end of file or, if failed is set, an error was received */
 	int failed;	 /* an errno of recv or send; 0: none */
 	uint8_t buf[SSHSOCKET_ROOM]; /* pages that are never used cost nothing */
@@ -75,11 +78,33 @@ bool sshsocket_fill(struct sshsocket *s)
 		return true;
 	n = recvfrom(s->fd, s->buf, sizeof(s->buf), MSG_DONTWAIT, NULL, NULL);
 	s->pos = 0;
+	s->used = s->used || n > 0;
 	s->len = n > 0 ? (size_t)n : 0;
 	if (n < 0 && errno != EAGAIN && errno != EINTR && !s->failed)
 		s->failed = errno;
 	s->ended = n == 0 || (n < 0 && s->failed);
 	return sshsocket_has_input(s);
+}
+
+bool sshsocket_hung_up(const struct sshsocket *s)
+{
+	struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
+
+	return ppoll(&p, 1, &(struct timespec){0}, NULL) > 0 &&
+	       (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/* The buffer is the last of a block larger than that: whole pages in it are nobody else's. */
+void sshsocket_rest(struct sshsocket *s)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t begin = ((uintptr_t)s->buf + page - 1) / page * page;
+	const uintptr_t end = (uintptr_t)(s->buf + sizeof(s->buf)) / page * page;
+
+	if (s->used && s->pos == s->len) {
+		s->used = false;
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+	}
 }
 
 /* ---- what libssh calls; under their own names the C library declares checked forms ---- */

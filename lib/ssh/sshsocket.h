@@ -39,6 +39,12 @@ void sshsocket_offer(struct sshsocket *s, short events);
  * end of file or an error. */
 bool sshsocket_fill(struct sshsocket *s);
 
+/* Whether the peer has gone: while reading is suspended an end of file is not seen. */
+bool sshsocket_hung_up(const struct sshsocket *s);
+
+/* Gives the buffer's memory back to the kernel, where it was used and is empty. */
+void sshsocket_rest(struct sshsocket *s);
+
 /* Whether there are received bytes, or an end, that libssh has not read. */
 bool sshsocket_has_input(const struct sshsocket *s);
 

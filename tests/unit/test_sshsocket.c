@@ -214,6 +214,40 @@ Test(sshsocket, not_libsshs_any_more, .init = begin, .fini = end)
 	world.libssh = p.fd;
 }
 
+/* KiB of memory that is this process's own. */
+static long own(void)
+{
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	char line[256];
+	long kib = -1;
+
+	while (kib < 0 && f && fgets(line, sizeof(line), f))
+		sscanf(line, "Private_Dirty: %ld", &kib);
+	cr_assert(f && kib >= 0);
+	fclose(f);
+	return kib;
+}
+
+Test(sshsocket, rests, .init = begin, .fini = end)
+{
+	static char block[64 * 1024];
+	ssize_t n = write(world.far, block, sizeof(block));
+	long before;
+
+	cr_assert_eq(n, (ssize_t)sizeof(block));
+	cr_assert(sshsocket_fill(world.socket));
+	sshsocket_rest(world.socket);
+	while (sshsocket_has_input(world.socket))
+		n -= recv(world.libssh, block, sizeof(block) / 2, 0);
+	cr_expect_eq(n, 0, "what libssh has not read stays");
+	before = own();
+	sshsocket_rest(world.socket);
+	cr_expect(own() <= before - 48, "%ld KiB after %ld", own(), before);
+	type("more");
+	cr_assert(sshsocket_fill(world.socket));
+	cr_expect_str_eq(reads(9), "more");
+}
+
 /* Others wait as ever. */
 Test(sshsocket, poll_of_others, .init = begin, .fini = end)
 {
