@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Paramiko as a client: HOST PORT USER KEY DESTINATION-HOST DESTINATION-PORT [REKEY-BYTES] carries stdin and stdout over a channel;
-and as a server: serve HOSTKEY AUTHORIZED DESTINATION [REKEY-BYTES] opens this one destination.  tests/interop/run runs it."""
+and as a server: serve HOSTKEY AUTHORIZED DESTINATION [REKEY-BYTES] opens this one destination.  With "ignore" before all that it answers
+no global request (keepalives are such), and does not say that it is paramiko, which is asked seldom.  tests/interop/run runs it."""
 import logging
 import os
 import socket
 import sys
 import threading
+import time
 
 import paramiko
 
@@ -36,7 +38,6 @@ def carry(channel, read, write, end):
         way.start()
     for way in ways:
         way.join()
-    channel.close()
 
 
 def write_all(data):
@@ -49,6 +50,13 @@ def limit(transport, size):
         transport.packetizer.REKEY_BYTES = int(size)
 
 
+def ignore():
+    paramiko.Transport._CLIENT_ID = "deaf"
+    paramiko.Transport._parse_global_request = lambda transport, message: None
+    if table := getattr(paramiko.Transport, "_handler_table", None):  # of version 2
+        table[paramiko.common.MSG_GLOBAL_REQUEST] = paramiko.Transport._parse_global_request
+
+
 def client(host, port, user, key, to, to_port, rekey=None):
     transport = paramiko.Transport((host, int(port)))
     limit(transport, rekey)
@@ -59,6 +67,7 @@ def client(host, port, user, key, to, to_port, rekey=None):
     except paramiko.ChannelException as e:
         sys.exit(f"open: {e}")
     carry(channel, lambda n: os.read(0, n), write_all, lambda: os.close(1))
+    channel.recv_exit_status()  # the server has all, and has closed: what it has not read is lost where this closes with unread packets
     print(f"{exchanges} key exchanges", file=sys.stderr)
     transport.close()
 
@@ -84,6 +93,11 @@ def relay(channel, destination):
     host, port = destination.rsplit(":", 1)
     with socket.create_connection((host, int(port))) as endpoint:
         carry(channel, endpoint.recv, endpoint.sendall, lambda: endpoint.shutdown(socket.SHUT_WR))
+    channel.close()
+    transport = channel.get_transport()
+    while not transport.clear_to_send.is_set() or (transport.packetizer.need_rekey() and not transport.in_kex):
+        time.sleep(0.01)
+    print("at rest", file=sys.stderr, flush=True)
 
 
 def serve(hostkey, authorized, destination, rekey=None):
@@ -106,4 +120,8 @@ def serve(hostkey, authorized, destination, rekey=None):
 logger = logging.getLogger("paramiko")
 logger.setLevel(logging.DEBUG)
 logger.addHandler(Count())
-(serve if sys.argv[1] == "serve" else client)(*sys.argv[2 if sys.argv[1] == "serve" else 1:])
+args = sys.argv[1:]
+if args[0] == "ignore":
+    ignore()
+    del args[0]
+(serve if args[0] == "serve" else client)(*args[args[0] == "serve":])

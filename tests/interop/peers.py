@@ -86,9 +86,10 @@ class Stdio:
 
 
 class Peer:
-    """What is asked of a peer.  begin() starts it in a scene beside sshipc, with rekey: None, "us" or "peer"; serve: of the endpoint."""
+    """What is asked of a peer.  begin() starts it in a scene beside sshipc, with how: None, "us" or "peer" asks for new keys,
+    or "ignores": it answers no request that is not of a channel.  serve: of the endpoint."""
     package, settings = "", ""
-    lacks = ()  # columns that it cannot do
+    lacks = ("ignored",)  # columns that it cannot do, or cannot be told to
     slow = ()  # columns for which a GiB is needed: its limit is fixed, or ours is
     several = True  # connections over one session
 
@@ -96,9 +97,9 @@ class Peer:
         """None, or why this one cannot be tried here."""
         return None if self.program() else f"{self.package} is not installed"
 
-    def begin(self, scene, rekey, serve):
+    def begin(self, scene, how, serve):
         self.scene, self.endpoint = scene, scene.endpoint("tcp", serve)
-        self.start(rekey)
+        self.start(how)
 
     def open(self):
         return dial(self.local)
@@ -111,16 +112,19 @@ class Peer:
         """How often it got keys, as far as it tells; None: it does not."""
         return None
 
+    def rest(self):
+        """Waits until it opens channels again, where it does not while keys are exchanged."""
+
 
 # ---- clients of sshipc-server ----
 
 class ClientPeer(Peer):
     side = "client"
 
-    def start(self, rekey):
-        settings = f"keepalive = 4;\nlogin_grace = 30;\n{self.settings}" + ("rekey_data = 1;\n" if rekey == "us" else "")
-        self.server = self.scene.server({"confd": self.endpoint}, args=["-f", self.scene.write("server.conf", settings)])
-        self.connect(rekey)
+    def start(self, how):
+        settings = f"keepalive = 4;\nlogin_grace = 30;\n{self.settings}" + ("rekey_data = 1;\n" if how == "us" else "")
+        self.server = self.ours = self.scene.server({"confd": self.endpoint}, args=["-f", self.scene.write("server.conf", settings)])
+        self.connect(how)
 
     def refused(self):
         super().refused()
@@ -143,8 +147,8 @@ class OpenSsh(ClientPeer):
     def name(self):
         return f"OpenSSH {said('ssh', '-V', pattern=r'(?<=OpenSSH_)[0-9.]+')}, `ssh -L`"
 
-    def connect(self, rekey):
-        limit = ["-o", "RekeyLimit=1M"] if rekey == "peer" else []
+    def connect(self, how):
+        limit = ["-o", "RekeyLimit=1M"] if how == "peer" else []
         self.forward(lambda forwards: self.scene.ssh_argv(self.server, "-v", "-N", *limit, *forwards))
 
     def exchanges(self):
@@ -157,9 +161,9 @@ class OpenSshMaster(OpenSsh):
     def name(self):
         return f"OpenSSH {said('ssh', '-V', pattern=r'(?<=OpenSSH_)[0-9.]+')}, ControlMaster and `ssh -O forward`"
 
-    def connect(self, rekey):
+    def connect(self, how):
         self.control = ["-S", self.scene.path("master")]
-        limit = ["-o", "RekeyLimit=1M"] if rekey == "peer" else []
+        limit = ["-o", "RekeyLimit=1M"] if how == "peer" else []
         master = self.scene.start(self.scene.ssh_argv(self.server, "-v", "-M", "-N", *limit, *self.control))
         master.expect("Entering interactive session")
         self.forward(lambda forwards: self.scene.ssh_argv(self.server, *self.control, "-O", "forward", *forwards))
@@ -181,7 +185,7 @@ class Dbclient(ClientPeer):
     def name(self):
         return f"Dropbear {said('dbclient', '-V')}, `dbclient`"
 
-    def connect(self, rekey):
+    def connect(self, how):
         key = self.scene.path("dropbear-key")
         same(self.scene.run(["dropbearconvert", "openssh", "dropbear", self.scene.key().path, key]).code, 0, "dropbearconvert")
         self.forward(lambda forwards: ["dbclient", "-y", "-y", "-N", "-T", "-i", key, "-p", str(self.server.port), *forwards, f"{ME.pw_name}@127.0.0.1"])
@@ -196,11 +200,11 @@ class Plink(ClientPeer):
     def name(self):
         return f"PuTTY {said('plink', '-V')}, `plink`"
 
-    def connect(self, rekey):
+    def connect(self, how):
         key = self.scene.path("key.ppk")
         same(self.scene.run(["puttygen", self.scene.key().path, "-o", key]).code, 0, "puttygen")
         os.makedirs(self.scene.path(".putty/sessions"), exist_ok=True)
-        self.scene.write(".putty/sessions/interop", "Protocol=ssh\n" + ("RekeyBytes=1M\n" if rekey == "peer" else ""))
+        self.scene.write(".putty/sessions/interop", "Protocol=ssh\n" + ("RekeyBytes=1M\n" if how == "peer" else ""))
         self.forward(lambda forwards: ["plink", "-load", "interop", "-v", "-batch", "-ssh", "-P", str(self.server.port), "-i", key, "-N",
                                        "-hostkey", self.server.hostkey.fingerprint, *forwards, "-l", ME.pw_name, "127.0.0.1"])
 
@@ -212,8 +216,9 @@ class Library(ClientPeer):
     """A probe on a library: its stdin and stdout are the connection."""
     several = False
 
-    def connect(self, rekey):
-        self.more = [str(1 << 20)] if rekey == "peer" else []
+    def connect(self, how):
+        self.more = [str(1 << 20)] if how == "peer" else []
+        self.manner = ["ignore"] if how == "ignores" else []
         self.n = 0
 
     def argv(self, destination):
@@ -242,7 +247,7 @@ class Library(ClientPeer):
 
 
 class Paramiko(Library):
-    package = "python3-paramiko"
+    package, lacks = "python3-paramiko", ()
 
     def program(self):
         return paramiko_python()
@@ -251,7 +256,7 @@ class Paramiko(Library):
         return f"paramiko {said(self.program(), '-c', 'import paramiko; print(paramiko.__version__)')}"
 
     def command(self):
-        return [self.program(), f"{HERE}/paramiko_peer.py"]
+        return [self.program(), f"{HERE}/paramiko_peer.py", *self.manner]
 
 
 class Libssh(Library):
@@ -266,7 +271,7 @@ class Libssh(Library):
 
 class Libssh2(Library):
     package, settings = "libssh2-1-dev", 'algorithms = "compatible";\n'
-    lacks = ("rekey by the peer",)  # it never asks
+    lacks = ("rekey by the peer", "ignored")  # it never asks
 
     def program(self):
         return compiled("libssh2_peer")
@@ -280,12 +285,12 @@ class Libssh2(Library):
 class ServerPeer(Peer):
     side, slow = "server", ("rekey by us",)
 
-    def start(self, rekey):
+    def start(self, how):
         self.scene.key()
-        at = self.serve(rekey)
+        at = self.serve(how)
         argv = self.scene.client_argv(at, f"127.0.0.1:0:{self.endpoint.address}", f"127.0.0.1:0:{ELSEWHERE}", args=["--keepalive", "4"])
         argv[-1] = f"{ME.pw_name}@{argv[-1]}"
-        self.client = Client(self.scene, argv, 2).ready()
+        self.client = self.ours = Client(self.scene, argv, 2).ready()
         self.local, self.elsewhere = self.client.at
 
     def refused(self):
@@ -306,8 +311,8 @@ class Sshd(ServerPeer):
     def name(self):
         return f"OpenSSH {said(self.program(), '-V', pattern=r'(?<=OpenSSH_)[0-9.]+')}, `sshd`"
 
-    def serve(self, rekey):
-        more = ["RekeyLimit 1M"] if rekey == "peer" else []
+    def serve(self, how):
+        more = ["RekeyLimit 1M"] if how == "peer" else []
         self.sshd = self.scene.sshd(f'restrict,port-forwarding,permitopen="{self.endpoint.address}" {self.scene.key().line}\n', "LogLevel DEBUG1", *more)
         return self.sshd
 
@@ -327,7 +332,7 @@ class Dropbear(ServerPeer):
     def name(self):
         return f"Dropbear {said('dbclient', '-V')}, `dropbear`"
 
-    def serve(self, rekey):
+    def serve(self, how):
         s, hostkey, port = self.scene, self.scene.key("dropbear-host"), free_port()
         home = s.path("home")
         os.makedirs(home + "/.ssh", mode=0o700)
@@ -341,7 +346,7 @@ class Dropbear(ServerPeer):
 
 
 class ParamikoServer(ServerPeer):
-    package = "python3-paramiko"
+    package, lacks = "python3-paramiko", ()
 
     def program(self):
         return paramiko_python()
@@ -349,16 +354,20 @@ class ParamikoServer(ServerPeer):
     def name(self):
         return f"paramiko {said(self.program(), '-c', 'import paramiko; print(paramiko.__version__)')}, a server"
 
-    def serve(self, rekey):
+    def serve(self, how):
         s, hostkey = self.scene, self.scene.key("paramiko-host")
-        argv = [self.program(), f"{HERE}/paramiko_peer.py", "serve", hostkey.path, s.write("authorized", s.key().line + "\n"), self.endpoint.address]
-        self.process = s.start(argv + ([str(1 << 20)] if rekey == "peer" else []))
+        argv = [self.program(), f"{HERE}/paramiko_peer.py", *(["ignore"] if how == "ignores" else []), "serve", hostkey.path, s.write("authorized", s.key().line + "\n"), self.endpoint.address]
+        self.process = s.start(argv + ([str(1 << 20)] if how == "peer" else []))
         return At(int(self.process.expect("listening on").rsplit(":", 1)[1]), hostkey)
 
     def exchanges(self):
         with self.open(), self.endpoint.accept():  # it tells with each channel
             counts = [int(line.split()[0]) for line in self.process.log().splitlines() if line.endswith("key exchanges")]
         return max(counts, default=0)
+
+    def rest(self):
+        """It confirms an open after its own KEXINIT, which RFC 4253 section 7.1 forbids and libssh ends the session for."""
+        self.process.expect("at rest")
 
 
 PEERS = [OpenSsh(), OpenSshMaster(), Dbclient(), Plink(), Paramiko(), Libssh(), Libssh2(), Sshd(), Dropbear(), ParamikoServer()]
