@@ -36,11 +36,12 @@ static struct {
 	int syslog;    /* socket of the syslog sink; -1: not connected */
 	time_t second; /* the last one that was formatted, and its text */
 	char at[LOG_TIME];
-	unsigned lost; /* lines dropped because the reader was too slow */
+	unsigned lost;	  /* lines dropped because the reader was too slow, and not told yet */
+	uint64_t dropped; /* all of them */
 	void (*gather)(void);
 	char lines[LINE_BYTES]; /* of stderr, not written yet */
 	size_t len;
-	unsigned n_lines;
+	unsigned n_lines, n_told; /* how many they stand for, and of these: were dropped before */
 	void (*redirect)(int priority, const char *text);
 } state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
 
@@ -260,6 +261,18 @@ static const char *local_time(void)
 	return state.at;
 }
 
+/* The lines that it stands for, of which some had been dropped before. */
+static void lose(unsigned lines, unsigned again)
+{
+	state.lost += lines;
+	state.dropped += lines - again;
+}
+
+uint64_t log_dropped(void)
+{
+	return state.dropped;
+}
+
 /* A reader that is slow or stopped must not stop us.  A pipe or socket that poll reports writable
  * accepts up to PIPE_BUF bytes at once; the descriptor is shared with other processes, so it must
  * stay a blocking one.  A signal handler may call this. */
@@ -272,8 +285,8 @@ void log_flush(void)
 	/* A write that fails, as on a full disk, cannot be reported anywhere.  Without room poll
 	 * returns 0, or -1 (EINTR) if a signal is pending, though it need not wait. */
 	if (poll(&room, 1, 0) <= 0 || write(STDERR_FILENO, state.lines, state.len) == 0)
-		state.lost += state.n_lines;
-	state.len = state.n_lines = 0;
+		lose(state.n_lines, state.n_told);
+	state.len = state.n_lines = state.n_told = 0;
 }
 
 /* Lets a line wait that stands for so many: itself, or those that were dropped. */
@@ -335,12 +348,13 @@ static void write_or_count(int priority, const char *event, const struct log_fie
 		if (lost > 0 && send_syslog(LOG_WARNING, count))
 			state.lost = 0;
 		if (state.lost > 0 || !send_syslog(priority, text))
-			state.lost++;
+			lose(1, 0);
 		return;
 	}
 	state.lost = 0;
 	if (lost > 0)
 		put_stderr(lost, LOG_WARNING, NULL, NULL, count);
+	state.n_told += lost;
 	put_stderr(1, priority, event, fields, text);
 	if (!state.gather || priority < LOG_INFO)
 		log_flush();

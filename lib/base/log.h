@@ -39,6 +39,9 @@ extern const char *const log_sinks[], *const log_levels[];
  * NULL: writes them; each line is written at once again. */
 void log_gather(void (*first)(void));
 
+/* How many lines the reader was too slow for, since the start. */
+uint64_t log_dropped(void);
+
 /* Writes the lines that wait, or counts them as dropped.  Async-signal-safe. */
 void log_flush(void);
 

@@ -15,6 +15,7 @@
 #include "ask.h"
 #include "control.h"
 #include "ctl_list.h"
+#include "ctl_metrics.h"
 #include "ctl_print.h"
 #include "json.h"
 #include "nearest.h"
@@ -84,6 +85,21 @@ static int run_reload(struct ctl *c, int argc, char **argv)
 	return code;
 }
 
+static int run_metrics(struct ctl *c, int argc, char **argv)
+{
+	const bool strict = argc > 1 && strcmp(argv[1], "--openmetrics") == 0;
+	char *answer;
+	int code;
+
+	if (argc > 1 + strict)
+		return ask_usage("metrics: unexpected argument '%s'", argv[1 + strict]);
+	answer = ask_server(c, "status", EX_UNAVAILABLE, &code);
+	if (answer)
+		ctl_print_metrics(answer, strict);
+	free(answer);
+	return code;
+}
+
 static const struct command commands[] = {
     {"who", ctl_print_who, NULL,
      "  who [--json]            the sessions; bytes are as the session counts them\n"},
@@ -93,6 +109,8 @@ static const struct command commands[] = {
      "  reload                  read the allow list anew, and judge every session by it\n"},
     {"status", ctl_print_status, NULL,
      "  status [--json]         the server, its allow list and its endpoints\n"},
+    {"metrics", NULL, run_metrics,
+     "  metrics [--openmetrics] the numbers of the server, as Prometheus reads them\n"},
     {"pending", ctl_print_pending, NULL,
      "  pending [--json]        unknown keys whose owners tried to log in\n"},
     {"approve", NULL, ctl_list_approve,

@@ -183,12 +183,38 @@ static void print_limits(const char *p)
 	}
 }
 
+/* The sum of an object's members. */
+static unsigned long long sum(const char *p)
+{
+	unsigned long long all = 0;
+	char name[64], n[32];
+
+	while (p && (*p == '{' || *p == ',')) {
+		p = json_copy(p + 1, name, sizeof(name));
+		p = json_copy(p + 1, n, sizeof(n));
+		all += strtoull(n, NULL, 10);
+	}
+	return all;
+}
+
+/* Of the generation in charge; those before it have sessions, and nothing else to tell. */
+static void print_older(char *p)
+{
+	char number[32], n[32], *next;
+
+	for (; p && is_data(p); p = next) {
+		next = cut(p);
+		json_value(p, "sessions", n, sizeof(n));
+		printf("%-12s  %s, older: it has %s session%s left\n", "generation",
+		       json_value(p, "generation", number, sizeof(number)), n, plural(n));
+	}
+}
+
 void ctl_print_status(char *answer)
 {
-	char text[8192], more[64];
+	char text[8192], more[64], *older = cut(answer);
 	const char *p;
 
-	cut(answer);
 	print_line("version", json_value(answer, "version", text, sizeof(text)));
 	json_value(answer, "uptime_seconds", text, sizeof(text));
 	format_age(text, sizeof(text));
@@ -200,6 +226,13 @@ void ctl_print_status(char *answer)
 	printf("%-12s  %s, %s of them not logged in\n", "sessions",
 	       json_value(answer, "sessions", text, sizeof(text)),
 	       json_value(answer, "unauthenticated", more, sizeof(more)));
+	printf("%-12s  %s granted since the start, %llu refused\n", "logins",
+	       json_value(answer, "totals.logins", text, sizeof(text)),
+	       sum(json_find(answer, "logins_refused")));
+	printf("%-12s  %s open; %s granted since the start, %llu refused\n", "channels",
+	       json_value(answer, "channels", more, sizeof(more)),
+	       json_value(answer, "totals.opens", text, sizeof(text)),
+	       sum(json_find(answer, "opens_refused")));
 	print_limits(json_find(answer, "limits"));
 	json_value(answer, "keys", more, sizeof(more));
 	printf("%-12s  %s, %s key%s in force\n", "allow list",
@@ -218,4 +251,5 @@ void ctl_print_status(char *answer)
 		printf("%-12s  %s key%s; closed by pending_until\n", "pending", more, plural(more));
 	for (p = json_first(json_find(answer, "endpoints")); p; p = json_next(p))
 		print_endpoint(p);
+	print_older(older);
 }

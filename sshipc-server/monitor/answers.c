@@ -95,6 +95,52 @@ static void give_reload(struct monitor_view *view, const struct control_request 
 	add_line(out, &o);
 }
 
+/* By the codes of sshipc-server(8), REFUSALS, that a login or an open can have; faults: the names
+ * of what else logins are refused for. */
+static void put_refusals(struct json_out *o, const char *name, const uint64_t *n,
+			 const char *const faults[])
+{
+	json_put(o, name, "{");
+	for (int i = POLICY_NO_KEY; i < POLICY_DIAL_FAILED; i++) {
+		const bool login = i == POLICY_NOT_TOUCHED || i == POLICY_MAX_SESSIONS;
+		const bool open =
+		    i > POLICY_MAX_SESSIONS || (i > POLICY_NO_KEY && i < POLICY_NO_ENDPOINT);
+
+		if (faults ? !open : !login)
+			json_put(o, i == POLICY_NO_KEY ? "unlisted" : policy_texts[i].code,
+				 "%" PRIu64, n[i]);
+	}
+	for (int i = 0; faults && i <= SESSION_LOGIN_FAULTS; i++)
+		json_put(o, faults[i], "%" PRIu64, n[POLICY_OTHER + i]);
+	json_close(o, '}');
+}
+
+static void put_counts(const struct monitor_view *view, struct json_out *o)
+{
+	static const char *const names[COUNTS] = {"connections",
+						  "logins",
+						  "opens",
+						  "claimed_bytes_to_endpoint",
+						  "claimed_bytes_from_endpoint",
+						  "rekeys",
+						  "reloads_refused",
+						  "reloads"};
+	static const char *const faults[SESSION_LOGIN_FAULTS + 1] = {
+	    "key-type", "certificate", "signature-type", "odd-key", "signature", "method"};
+
+	json_put(o, "totals", "{");
+	for (int i = 0; i < COUNTS; i++)
+		json_put(o, names[i], "%" PRIu64, view->counts[i]);
+	json_put(o, "log_lines_dropped", "%" PRIu64, log_dropped());
+	json_close(o, '}');
+	put_refusals(o, "logins_refused", view->logins_refused, faults);
+	put_refusals(o, "opens_refused", view->opens_refused, NULL);
+	json_put(o, "limits", "{");
+	for (int i = 0; i < LIMITS; i++)
+		json_put(o, limit_names[i], "%" PRIu64, view->limit_hits[i]);
+	json_close(o, '}');
+}
+
 static void give_status(struct monitor_view *view, const struct control_request *r,
 			struct evbuffer *out)
 {
@@ -105,17 +151,19 @@ static void give_status(struct monitor_view *view, const struct control_request 
 
 	json_put(&o, NULL, "{");
 	json_text(&o, "version", SSHIPC_VERSION);
+	json_text(&o, "libssh", view->libssh);
+	json_put(&o, "generation", "%u", view->generation);
+	json_put(&o, "started", "%lld", (long long)view->started);
 	json_put(&o, "uptime_seconds", "%lld", (long long)(loop_seconds() - view->since));
 	json_put(&o, "listen", "[");
 	for (size_t i = 0; i < view->n_at; i++)
 		json_text(&o, NULL, address_format(&view->at[i], text, sizeof(text)));
 	json_close(&o, ']');
 	json_put(&o, "sessions", "%zu", view->n_sessions);
+	json_put(&o, "max_sessions", "%zu", view->max_sessions);
 	json_put(&o, "unauthenticated", "%zu", admission_unauth(view->admission));
-	json_put(&o, "limits", "{");
-	for (int i = 0; i < LIMITS; i++)
-		json_put(&o, limit_names[i], "%" PRIu64, view->limit_hits[i]);
-	json_close(&o, '}');
+	json_put(&o, "channels", "%zu", view->n_channels);
+	put_counts(view, &o);
 	json_text(&o, "allowlist", path ? path : s->allowlist);
 	json_text(&o, "default", s->default_endpoint);
 	json_put(&o, "connect_as", "[");

@@ -64,6 +64,7 @@ enum handled attempts_on_attempt(struct conn *c, struct message *m)
 			    : fault == SESSION_CERTIFICATE ? LOGIN_CERTIFICATES
 							   : LOGIN_SIGNATURES))
 		return HANDLED;
+	c->view->logins_refused[POLICY_OTHER + fault]++;
 	words = find_words(attempt->algorithm, fault);
 	log_escape(&named, attempt->algorithm, strlen(attempt->algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,
@@ -137,6 +138,7 @@ void attempts_log_end(struct conn *c)
 	else
 		snprintf(text, sizeof(text), "ended before login%s%s", stage ? ": " : "",
 			 stage ? stage->words : "");
+	c->view->logins_refused[LOGIN_METHOD] += guessed;
 	if (guessed && audit_may_log(c, "login-refused", text))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"methods", c->login.methods, 0},

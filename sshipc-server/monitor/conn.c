@@ -197,6 +197,7 @@ struct conn *conn_new(struct monitor_view *view, uint32_t id, const struct addre
 	loop_after(c->login.grace, (uint64_t)view->settings->login_grace * 1000);
 	LIST_INSERT_HEAD(&view->conns, c, of_view);
 	view->n_sessions++;
+	view->counts[COUNT_CONNECTIONS]++;
 	return c;
 }
 

@@ -21,6 +21,7 @@ struct channel {
 	int fd, error; /* the answer */
 	bool one_way;
 	time_t opened;
+	uint64_t dialled; /* loop_us, when the dial began */
 };
 
 /* The last refusal of an open or a request. */

@@ -49,6 +49,10 @@ static enum handled on_stats(struct conn *c, struct message *m)
 	if (m->stats.to_endpoint != c->activity.to_endpoint ||
 	    m->stats.from_endpoint != c->activity.from_endpoint)
 		c->activity.last = loop_seconds();
+	if (m->stats.to_endpoint > c->activity.to_endpoint)
+		c->view->counts[COUNT_TO] += m->stats.to_endpoint - c->activity.to_endpoint;
+	if (m->stats.from_endpoint > c->activity.from_endpoint)
+		c->view->counts[COUNT_FROM] += m->stats.from_endpoint - c->activity.from_endpoint;
 	c->activity.to_endpoint = m->stats.to_endpoint;
 	c->activity.from_endpoint = m->stats.from_endpoint;
 	return HANDLED;

@@ -65,6 +65,7 @@ enum handled login_on_probe(struct conn *c, struct message *m)
 		 policy_texts[POLICY_NO_KEY].reason);
 	if (!yes)
 		c->fault = ADMISSION_REFUSED;
+	c->view->logins_refused[POLICY_NO_KEY] += !yes;
 	if (!yes && audit_may_log(c, "login-refused", what))
 		audit_log(c, LOG_NOTICE, "login-refused",
 			  LOG_FIELDS({"fingerprint", fingerprint, 0},
@@ -111,6 +112,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	event_del(c->login.grace);
 	admission_leave(c->view->admission, &c->unauth);
 	admission_welcome(c->view->admission, &c->from, loop_seconds());
+	c->view->counts[COUNT_LOGINS]++;
 	audit_log(c, LOG_INFO, "login", LOG_FIELDS({"client", c->login.client, 0}),
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
 		  entry->key.fingerprint, entry->endpoint->name, c->login.client);
@@ -134,6 +136,7 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	char reason[128], what[512];
 
 	c->fault = ADMISSION_REFUSED;
+	c->view->logins_refused[verdict]++;
 	snprintf(c->login.refused_key, sizeof(c->login.refused_key), "%s",
 		 entry ? fingerprint : "");
 	snprintf(reason, sizeof(reason), "%s%s", policy_texts[verdict].reason, more);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -44,6 +45,7 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 		return;
 	m->ready = true;
 	m->view.proof = proof;
+	snprintf(m->view.libssh, sizeof(m->view.libssh), "%s", libssh);
 	accept_watch(m, true);
 	accept_hand_over(m);
 	/* Logged for each spawner: libssh may have been replaced since the last one was started. */
@@ -277,7 +279,8 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	const struct reload_ops reload_ops = {revoke_refused, revoke_next_change, &m->view};
+	const struct reload_ops reload_ops = {revoke_refused, revoke_next_change,
+					      &m->view.counts[COUNT_NOT_LOADED], &m->view};
 	struct dialler_setup dialler = {.endpoints = s->endpoints,
 					.n = s->n_endpoints,
 					.timeout = s->dial_timeout,
@@ -295,6 +298,8 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.last_closed = end_in_order,
 					.owner = m};
 	m->view.since = loop_seconds();
+	m->view.started = loop_wall();
+	m->view.generation = 1;
 	m->view.users = setup->users;
 	m->setup = setup;
 	m->ops = *ops;

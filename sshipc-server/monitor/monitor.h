@@ -67,10 +67,46 @@ enum limit {
 /* Their names in the log, in ctl status and, where there is one, of the setting. */
 extern const char *const limit_names[LIMITS];
 
-/* The result of the last dial of an endpoint, for the status answer. */
+/* What else is counted from the start on, each in one place, where its event is logged:
+ * connections, logins and opens that were granted, the bytes each way that sessions claim, key
+ * exchanges after the first of a session, and lists that had a fault and that came into force. */
+enum count {
+	COUNT_CONNECTIONS,
+	COUNT_LOGINS,
+	COUNT_OPENS,
+	COUNT_TO,
+	COUNT_FROM,
+	COUNT_REKEYS,
+	COUNT_NOT_LOADED,
+	COUNT_LOADED,
+	COUNTS
+};
+
+/* Logins are refused for a reason of the policy, by libssh alone for an enum session_login_fault,
+ * or because they are by password or another method. */
+#define LOGIN_METHOD  (POLICY_OTHER + SESSION_LOGIN_FAULTS)
+#define LOGIN_REASONS (LOGIN_METHOD + 1)
+
+/* OTHER: the socket may not be written, no descriptor is left, the dialler died ... */
+enum dial_result {
+	DIAL_CONNECTED,
+	DIAL_REFUSED,
+	DIAL_ABSENT,
+	DIAL_TIMEOUT,
+	DIAL_OTHER,
+	DIAL_RESULTS
+};
+
+enum { DIAL_BUCKETS = 7 };
+
+/* The last dial of an endpoint, and all of them, without those that were given up by the client. */
 struct dial_record {
 	time_t at; /* CLOCK_MONOTONIC seconds; 0: never */
 	int error; /* errno, 0: connected */
+	uint64_t results[DIAL_RESULTS];
+	/* How long those took that connected: all together, and how many of them at most 1 ms, 5,
+	 * 20, 100, 1000, 10000, and longer. */
+	uint64_t us, took[DIAL_BUCKETS];
 };
 
 /* The part of the monitor that a connection uses. */
@@ -91,10 +127,14 @@ struct monitor_view {
 	LIST_HEAD(, conn) conns;		      /* all, the newest first */
 	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
-	time_t since;			     /* the start of the server; monotonic */
-	struct admission *admission;	     /* of connections that are not logged in */
-	bool stopping;			     /* nothing is accepted or opened any more */
-	uint64_t limit_hits[LIMITS];	     /* how often each was reached */
+	time_t since, started; /* the start of the server; monotonic, and by the clock */
+	unsigned generation;
+	char libssh[64];	     /* its version, as the last spawner said */
+	struct admission *admission; /* of connections that are not logged in */
+	bool stopping;		     /* nothing is accepted or opened any more */
+	uint64_t limit_hits[LIMITS]; /* how often each was reached */
+	uint64_t counts[COUNTS], logins_refused[LOGIN_REASONS], opens_refused[POLICY_OTHER];
+	size_t n_channels;		     /* open now */
 	size_t n_sessions, max_sessions;     /* max: the setting, or what RLIMIT_NOFILE allows */
 	size_t n_dials, max_dials;	     /* dials whose socket is not yet handed over */
 	size_t dials_as[1 + SETTINGS_USERS]; /* those of each user */

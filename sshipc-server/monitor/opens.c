@@ -63,6 +63,7 @@ static void release(struct channel *ch)
 		close(ch->fd);
 	*slot_of(c, ch->id) = NULL;
 	c->opens.count -= !ch->one_way;
+	c->view->n_channels -= !ch->one_way;
 	c->use->channels -= !ch->one_way;
 	free(ch);
 	if (c->view->stopping && c->opens.count == 0)
@@ -197,6 +198,27 @@ static int introduce(const struct conn *c, int fd)
 	return proxyproto_send(fd, &p, tlvs, 2);
 }
 
+static void record_dial(struct dial_record *r, int error, uint64_t us)
+{
+	const enum dial_result result = error == 0		? DIAL_CONNECTED
+					: error == ECONNREFUSED ? DIAL_REFUSED
+					: error == ENOENT	? DIAL_ABSENT
+					: error == ETIMEDOUT	? DIAL_TIMEOUT
+								: DIAL_OTHER;
+	static const unsigned most_ms[DIAL_BUCKETS - 1] = {1, 5, 20, 100, 1000, 10000};
+	size_t i = 0;
+
+	r->at = loop_seconds();
+	r->error = error;
+	r->results[result]++;
+	if (error)
+		return;
+	while (i < DIAL_BUCKETS - 1 && us > most_ms[i] * 1000ull)
+		i++;
+	r->took[i]++;
+	r->us += us;
+}
+
 static void on_dialled(void *arg, int fd, int error)
 {
 	struct channel *ch = arg;
@@ -210,8 +232,7 @@ static void on_dialled(void *arg, int fd, int error)
 	}
 	ch->fd = fd;
 	ch->error = error;
-	record->at = loop_seconds();
-	record->error = error;
+	record_dial(record, error, loop_us() - ch->dialled);
 	if (error)
 		tell_failed(ch);
 	answer(ch);
@@ -238,6 +259,7 @@ static void dial(struct channel *ch)
 	struct dial *d;
 
 	ch->counted = true;
+	ch->dialled = loop_us();
 	ch->c->use->dials++;
 	view->n_dials++;
 	view->dials_as[ch->c->user]++;
@@ -269,6 +291,7 @@ void opens_refuse(struct conn *c, uint32_t id, const struct policy_request *r,
 	if (r->action == POLICY_DIRECT_TCPIP)
 		snprintf(port, sizeof(port), ":%u", (unsigned)r->port);
 	c->opens.refused++;
+	c->view->opens_refused[verdict]++;
 	remember_refusal(c, verdict, "%s%s %s%s: %s", action_texts[r->action], direct ? " to" : "",
 			 log_escape(&host, r->host, r->host_len), port,
 			 policy_texts[verdict].reason);
@@ -336,6 +359,8 @@ enum handled opens_on_open(struct conn *c, struct message *m)
 	ch->opened = loop_seconds();
 	ch->one_way = verdict == POLICY_GRANT_STATUS;
 	c->opens.count += !ch->one_way;
+	c->view->n_channels += !ch->one_way;
+	c->view->counts[COUNT_OPENS] += !ch->one_way;
 	c->use->channels += !ch->one_way;
 	c->opens.granted += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {

@@ -148,6 +148,7 @@ int reload_now(struct reload *e, char *summary, size_t size)
 	names.may_be_absent = true;
 	list = allowlist_load(e->s->allowlist, &names, keep_fault, e);
 	note_held(e);
+	e->ops.loads[list != NULL]++;
 	if (!list) {
 		snprintf(summary, size, "not loaded, the old list of %zu key%s stays in force: %s",
 			 n, plural, e->fault);

@@ -44,6 +44,7 @@ struct reload_ops {
 	/* The earliest time at which the clock alone can change the verdict on a running session,
 	 * or at which a warning of that is due; 0: never. */
 	time_t (*next_change)(void *arg, time_t now);
+	uint64_t *loads; /* two counters: of lists that had faults, and of those in force */
 	void *arg;
 };
 

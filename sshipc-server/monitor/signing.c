@@ -40,6 +40,7 @@ enum handled signing_on_sign(struct conn *c, struct message *m)
 	if (!key || !signature_make(key->key, sign->algorithm, hash, sign->hash_len, answer.raw,
 				    &answer.raw_len))
 		return HANDLED_WRONG;
+	c->view->counts[COUNT_REKEYS] += !first;
 	if (first) {
 		memcpy(c->login.session_id, hash, sign->hash_len);
 		c->login.session_id_len = sign->hash_len;

@@ -76,6 +76,24 @@ static void put_presence(const struct launch_user *user, const struct address *a
 		 may[there ? access_to(user, un->sun_path) : ACCESS_UNKNOWN]);
 }
 
+static void put_dials(const struct dial_record *d, struct json_out *o)
+{
+	static const char *const results[DIAL_RESULTS] = {"connected", "refused", "absent",
+							  "timeout", "other"};
+	static const char *const ms[DIAL_BUCKETS] = {"1",    "5",     "20",  "100",
+						     "1000", "10000", "more"};
+
+	json_put(o, "dials", "{");
+	for (int i = 0; i < DIAL_RESULTS; i++)
+		json_put(o, results[i], "%" PRIu64, d->results[i]);
+	json_close(o, '}');
+	json_put(o, "connect_us", "%" PRIu64, d->us);
+	json_put(o, "connect_ms", "{");
+	for (int i = 0; i < DIAL_BUCKETS; i++)
+		json_put(o, ms[i], "%" PRIu64, d->took[i]);
+	json_close(o, '}');
+}
+
 void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, size_t user,
 			 const char *name, struct json_out *o)
 {
@@ -96,6 +114,8 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 	} else {
 		json_text(o, "last_dial", NULL);
 	}
+	if (!name)
+		put_dials(d, o);
 	json_close(o, '}');
 }
 

@@ -51,7 +51,10 @@ Test(ctl_print, each_endpoint_of_the_status)
 	    "null,\"name\":\"b\"}],\"limits\":{\"max_opens\":3,\"max_held\":0},\"pending\":0,"
 	    "\"pending_open\":false,\"fault\":null,\"keys\":4,\"allowlist\":\"/l\","
 	    "\"unauthenticated\":1,\"sessions\":2,\"listen\":[\"[::1]:1\",\"127.0.0.1:1\"],"
-	    "\"uptime_seconds\":3,\"version\":\"0\"}\n{\"ok\":true}\n";
+	    "\"uptime_seconds\":3,\"version\":\"0\",\"generation\":3,\"channels\":4,\"totals\":{"
+	    "\"logins\":5,\"opens\":6},\"logins_refused\":{\"unlisted\":7,\"source\":1},"
+	    "\"opens_refused\":{\"type\":9}}\n{\"generation\":2,\"sessions\":1}\n{"
+	    "\"generation\":1,\"sessions\":20}\n{\"ok\":true}\n";
 
 	cr_redirect_stdout();
 	ctl_print_status(answer);
@@ -61,10 +64,14 @@ Test(ctl_print, each_endpoint_of_the_status)
 				"listening     [::1]:1\n"
 				"listening     127.0.0.1:1\n"
 				"sessions      2, 1 of them not logged in\n"
+				"logins        5 granted since the start, 8 refused\n"
+				"channels      4 open; 6 granted since the start, 9 refused\n"
 				"limit         max_opens was reached 3 times\n"
 				"allow list    /l, 4 keys in force\n"
 				"endpoint      a, /a; last dial: connected, ago 5s\n"
-				"endpoint      b, /b; last dial: none yet\n");
+				"endpoint      b, /b; last dial: none yet\n"
+				"generation    2, older: it has 1 session left\n"
+				"generation    1, older: it has 20 sessions left\n");
 }
 
 Test(ctl_print, one_of_each)
@@ -80,6 +87,8 @@ Test(ctl_print, one_of_each)
 	    "version       -\n"
 	    "uptime        0s\n"
 	    "sessions      -, - of them not logged in\n"
+	    "logins        - granted since the start, 0 refused\n"
+	    "channels      - open; - granted since the start, 0 refused\n"
 	    "limit         max_opens was reached 1 time\n"
 	    "allow list    /l, 1 key in force\n"
 	    "              1 of these lines grants nothing: their endpoints are not in the server; "

@@ -66,6 +66,8 @@ static void no_fault(void *arg, const char *text)
 	cr_log_error("%s", text);
 }
 
+static uint64_t loads[2]; /* faulty, in force */
+
 static struct allowlist *load(void)
 {
 	const struct allow_names names = {settings.endpoints, 1, NULL, NULL, 0, false};
@@ -75,7 +77,7 @@ static struct allowlist *load(void)
 
 static void set_up(void)
 {
-	static const struct reload_ops ops = {.revoke = judge, .next_change = next_change};
+	const struct reload_ops ops = {.revoke = judge, .next_change = next_change, .loads = loads};
 	struct allowlist *first;
 
 	cr_assert(mkdtemp(dir));
@@ -136,6 +138,8 @@ Test(reload, faults_keep_the_old_list)
 	cr_expect_eq(judged, 0);
 	cr_expect(strstr(reload_fault(e), "allowed_keys:2:"), "%s", reload_fault(e));
 	expect_old("the old list of 1 key stays in force");
+	cr_expect_eq(loads[0], 2);
+	cr_expect_eq(loads[1], 0);
 	write_to(list, TWO, 0600);
 	cr_expect(wait_judged());
 	cr_expect_str_empty(reload_fault(e));
@@ -189,7 +193,7 @@ Test(reload, linked)
 Test(reload, link_in_the_middle)
 {
 	char six[64], seven[64], current[64], next[64], path[80];
-	static const struct reload_ops ops = {.revoke = judge, .next_change = next_change};
+	const struct reload_ops ops = {.revoke = judge, .next_change = next_change, .loads = loads};
 
 	snprintf(six, sizeof(six), "%s/six", dir);
 	snprintf(seven, sizeof(seven), "%s/seven", dir);

@@ -372,6 +372,7 @@ Test(log, lines_that_a_full_pipe_does_not_take_are_counted)
 	log_flush();
 	log_msg(LOG_INFO, "b");
 	log_flush();
+	cr_expect_eq(log_dropped(), 4);
 	cr_expect_str_eq(texts_so_far(),
 			 "4 log lines were dropped: the log took none for a while a b ");
 	capture_end();
