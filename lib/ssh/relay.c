@@ -93,13 +93,13 @@ static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t 
 		first[others + i] = (char)p[i];
 }
 
-/* A message, of either way, that has passed through. */
+/* A message, of either way, that has passed through.  A bulk transfer has short ones, too.
+ */
 static void note(struct relay *r, size_t n)
 {
 	if (n > SMALL) {
-		r->rs->bulk = r;
-		r->rs->bulk_at = loop_ms();
-	} else if (r->rs->bulk != r && r->rs->bulk_at != 0) {
+		r->bulk_at = r->rs->bulk_at = loop_ms();
+	} else if (r->rs->bulk_at != 0 && loop_ms() - r->bulk_at >= SHARED_MS) {
 		r->rs->shared_at = loop_ms();
 	}
 }

@@ -37,6 +37,8 @@ enum place {
 	PLACES
 };
 
+enum { SHARED_MS = 1000 }; /* after a small message beside bulk data, and after bulk data */
+
 struct relay {
 	TAILQ_ENTRY(relay) all, queue;
 	enum place place;
@@ -57,9 +59,10 @@ struct relay {
 	size_t out_pos, out_len;
 	size_t held; /* in libssh's buffer of this channel */
 	struct channel_window window;
-	size_t claim;	/* the window's, as included in the session's sum */
-	bool renew;	/* the window is to be renewed */
-	size_t counted; /* held plus out, as included in the session's sum */
+	size_t claim;	  /* the window's, as included in the session's sum */
+	bool renew;	  /* the window is to be renewed */
+	size_t counted;	  /* held plus out, as included in the session's sum */
+	uint64_t bulk_at; /* ms: when more than a small message last passed; 0: never */
 	time_t closed_at;
 	struct relay_stats stats;
 	void (*done)(void *arg, const struct relay_stats *stats);
@@ -82,7 +85,6 @@ struct relays {
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	const struct relay *bulk;    /* that last had more than a small message; only compared */
 	uint64_t bulk_at, shared_at; /* ms: when that was, and a small one of another; 0: never */
 	time_t full_at;		     /* when full was last called; 0: never */
 	uint8_t *buf;		     /* for one read; shared: empty between two relays */

@@ -12,7 +12,6 @@
 
 enum {
 	EXPIRE_SECONDS = 60, /* for a socket to accept the bytes that a closed channel left */
-	SHARED_MS = 1000,    /* after a small message beside bulk data */
 	TURNS = 4,	     /* writes in one pass, then the loop serves its other descriptors */
 	LOOKS = 64,	     /* blocked channels that one pass looks at */
 };

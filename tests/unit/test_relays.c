@@ -289,6 +289,21 @@ Test(relays, small_messages_go_first)
 	end(rs);
 }
 
+Test(relays, a_short_piece_of_a_bulk_transfer_is_not_small)
+{
+	struct relays *rs = start();
+
+	pour(0);
+	pour(1);
+	look(rs);
+	relays_pass(rs);
+	send_data(0, 100);
+	send_data(1, 100);
+	relays_pass(rs);
+	cr_expect_not(shared);
+	end(rs);
+}
+
 /* As one on a channel whose window is closed has none. */
 Test(relays, a_closed_window_gives_up_its_turn)
 {
