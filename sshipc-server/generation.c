@@ -108,6 +108,14 @@ static void on_ask(struct generation *g, const struct link_message *m)
 	evbuffer_free(out);
 }
 
+static void on_ping(struct generation *g)
+{
+	char text[128];
+
+	link_send(g->sock, LINK_STATUS, 0, monitor_describe(g->monitor, text, sizeof(text)), NULL,
+		  0);
+}
+
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *g = arg;
@@ -124,6 +132,8 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 		on_signal(g, (int)m.number);
 	else if (m.type == LINK_ASK)
 		on_ask(g, &m);
+	else if (m.type == LINK_PING)
+		on_ping(g);
 	else if (m.type == LINK_LOG)
 		log_msg((int)m.number, "%s", m.text);
 	link_close(&m);

@@ -259,7 +259,7 @@ static int start(struct client *c)
 	const char *why;
 
 	if (!c->run && !c->s->stdio)
-		c->notify = notify_new(c->base);
+		c->notify = notify_new(c->base, NULL, NULL);
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		c->signals[i] =
 		    loop_event(c->base, signals[i], EV_SIGNAL | EV_PERSIST, on_signal, c);

@@ -25,6 +25,7 @@
 #include "link.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
 
 /* They follow each other in this order. */
 enum state {
@@ -50,7 +51,8 @@ struct keeper {
 	struct event_base *base;
 	TAILQ_HEAD(, generation) all; /* the newest first */
 	struct callers *callers;
-	bool stopping;
+	struct notify *notify; /* NULL: no service manager waits for news */
+	bool stopping, reloading;
 	int status; /* of the generation in charge, as of waitpid(2), when it has ended */
 };
 
@@ -77,6 +79,33 @@ static void write_line(int priority, const char *text)
 
 	if (!g || link_send(g->sock, LINK_LOG, (uint32_t)priority, text, NULL, 0) != 0)
 		fprintf(stderr, "sshipc-server: %s\n", text);
+}
+
+/* ---- the service manager ---- */
+
+/* Whether the generation in charge answers is what the watchdog is about. */
+static void on_beat(void *arg)
+{
+	const struct generation *g = in_charge(arg);
+
+	if (g)
+		link_send(g->sock, LINK_PING, 0, NULL, NULL, 0);
+}
+
+/* The generation in charge is alive, and has carried out what it was told before it was asked. */
+static void on_status(struct generation *g, const struct link_message *m)
+{
+	struct keeper *k = g->k;
+
+	notify_send(k->notify, "%sWATCHDOG=1\nSTATUS=%s", k->reloading ? "READY=1\n" : "", m->text);
+	k->reloading = false;
+}
+
+/* Ends with the next STATUS. */
+static void begin_reload(struct keeper *k)
+{
+	k->reloading = true;
+	notify_send(k->notify, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)loop_us());
 }
 
 /* ---- requests ---- */
@@ -164,6 +193,8 @@ static void take_over(struct generation *g, uint32_t first)
 	g->state = IN_CHARGE;
 	take_control_socket(g->k, g);
 	link_send(g->sock, LINK_TAKE_OVER, first, NULL, NULL, 0);
+	notify_send(g->k->notify, "READY=1");
+	on_beat(g->k);
 }
 
 static void on_ready(struct generation *g, struct link_message *m)
@@ -194,6 +225,8 @@ static bool read_message(struct generation *g)
 		on_ready(g, &m);
 	else if (m.type == LINK_ANSWER)
 		on_answer(g, &m);
+	else if (m.type == LINK_STATUS && g->state == IN_CHARGE)
+		on_status(g, &m);
 	link_close(&m);
 	return true;
 }
@@ -244,6 +277,10 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	struct generation *g;
 
 	k->stopping |= stops;
+	if (stops)
+		notify_send(k->notify, "STOPPING=1");
+	if (sig == SIGHUP)
+		begin_reload(k);
 	TAILQ_FOREACH(g, &k->all, entry) {
 		if (stops)
 			close_listeners(g); /* the next server's, from now on */
@@ -306,6 +343,7 @@ static int serve(struct keeper *k, struct generation *first, const sigset_t *mas
 	log_redirect(write_line);
 	k->base = loop_new();
 	k->callers = callers_new(k->base, on_ask, k);
+	k->notify = notify_new(k->base, on_beat, k);
 	watch(k, first);
 	for (; n < PASSED_ON; n++)
 		events[n] = loop_watch(k->base, passed_on[n], EV_SIGNAL | EV_PERSIST, on_signal, k);
@@ -315,6 +353,7 @@ static int serve(struct keeper *k, struct generation *first, const sigset_t *mas
 	while (n > 0)
 		event_free(events[--n]);
 	callers_free(k->callers);
+	notify_free(k->notify);
 	event_base_free(k->base);
 	if (WIFEXITED(k->status))
 		return WEXITSTATUS(k->status);

@@ -29,10 +29,12 @@ enum link_type {
 	LINK_ASK,	/* of a caller of this number; text: its uid, a blank, its request */
 	LINK_LOG,	/* a line of this priority for the log */
 	LINK_LIST,	/* the list in force, in a file; also from the newest generation */
+	LINK_PING,	/* a STATUS is wanted */
 	/* generation -> keeper */
 	LINK_READY = 101, /* all is checked; its listeners, and the control socket's */
 	LINK_RETIRED,	  /* the number of its last connection */
 	LINK_ANSWER,	  /* to the caller of this number, in a file */
+	LINK_STATUS,	  /* text: what is going on, for the service manager */
 };
 
 struct link_message {

@@ -264,6 +264,15 @@ void monitor_take_over(struct monitor *m, uint32_t first)
 			address_format(&m->view.at[i], text, sizeof(text)));
 }
 
+const char *monitor_describe(const struct monitor *m, char *text, size_t size)
+{
+	const size_t sessions = m->view.n_sessions, channels = m->view.n_channels;
+
+	snprintf(text, size, "%zu session%s, %zu channel%s", sessions, sessions == 1 ? "" : "s",
+		 channels, channels == 1 ? "" : "s");
+	return text;
+}
+
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out)
 {
 	answers_give(&m->view, uid, line, out);

@@ -165,6 +165,9 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 /* Accepts connections from now on; the id of the first one. */
 void monitor_take_over(struct monitor *m, uint32_t first);
 
+/* "3 sessions, 5 channels".  Returns text. */
+const char *monitor_describe(const struct monitor *m, char *text, size_t size);
+
 /* Carries out a request of the control socket from a caller of that uid (answers.c). */
 struct evbuffer;
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out);

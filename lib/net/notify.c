@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process under a service manager, called by client.c and by its own timer.
- * It may not wait for the manager, and is silent where there is none.
+ * Runs in the client's process under a service manager, called by client.c and by its own timer; for
+ * a server by the process that the manager started.  It may not wait for the manager, and is silent
+ * where there is none.
  */
 #include "notify.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +18,14 @@
 #include "alloc.h"
 #include "loop.h"
 
+enum { BEAT_MS = 5000 };
+
 struct notify {
 	int fd;
 	struct address to;
 	struct event *watchdog;
+	void (*beat)(void *arg);
+	void *arg;
 };
 
 void notify_send(struct notify *n, const char *fmt, ...)
@@ -38,22 +44,29 @@ void notify_send(struct notify *n, const char *fmt, ...)
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
-	notify_send(arg, "WATCHDOG=1");
+	struct notify *n = arg;
+
+	if (n->beat)
+		n->beat(n->arg);
+	else
+		notify_send(n, "WATCHDOG=1");
 }
 
 static void start_watchdog(struct notify *n, struct event_base *base)
 {
 	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-	const long half = usec ? strtol(usec, NULL, 10) / 2 : 0;
+	const bool ours = usec && (!pid || strtol(pid, NULL, 10) == getpid());
+	long ms = ours ? strtol(usec, NULL, 10) / 2000 : 0;
 
-	if (half <= 0 || (pid && strtol(pid, NULL, 10) != getpid()))
+	if (n->beat && (ms <= 0 || ms > BEAT_MS))
+		ms = BEAT_MS;
+	if (ms <= 0)
 		return;
 	n->watchdog = loop_event(base, -1, EV_PERSIST, on_watchdog, n);
-	loop_after(n->watchdog, (uint64_t)half / 1000);
-	on_watchdog(-1, 0, n);
+	loop_after(n->watchdog, (uint64_t)ms);
 }
 
-struct notify *notify_new(struct event_base *base)
+struct notify *notify_new(struct event_base *base, void (*beat)(void *arg), void *arg)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct address to;
@@ -62,7 +75,7 @@ struct notify *notify_new(struct event_base *base)
 	if (!path || address_parse(path, 0, &to) || !address_is_unix(&to))
 		return NULL;
 	n = xcalloc(1, sizeof(*n));
-	n->to = to;
+	*n = (struct notify){.to = to, .beat = beat, .arg = arg};
 	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (n->fd < 0) {
 		free(n);

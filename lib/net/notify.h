@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#ifndef SSHIPC_CLIENT_NOTIFY_H
-#define SSHIPC_CLIENT_NOTIFY_H
+#ifndef SSHIPC_NOTIFY_H
+#define SSHIPC_NOTIFY_H
 /*
  * Tells the service manager how we are: sd_notify(3), and its watchdog.
  */
@@ -9,8 +9,9 @@
 struct notify;
 
 /* NULL where NOTIFY_SOCKET is not set, or no socket could be made.  With WATCHDOG_USEC it sends
- * WATCHDOG=1 from the loop twice in that time. */
-struct notify *notify_new(struct event_base *base);
+ * WATCHDOG=1 from the loop twice in that time.  With beat it calls that instead, every 5 s or, if
+ * that is more often, twice in that time; beat sees to WATCHDOG=1 where all is well. */
+struct notify *notify_new(struct event_base *base, void (*beat)(void *arg), void *arg);
 
 /* "READY=1", "STATUS=...", lines of them; "RELOADING=1" with "MONOTONIC_USEC=", which "READY=1"
  * ends. Nothing for NULL; a manager that does not listen is not waited for. */
