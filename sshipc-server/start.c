@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -231,15 +232,43 @@ static void look_at_owner(const struct start *st, const struct endpoint *e)
 	}
 }
 
+/* True if dir is one that the service manager made for this service alone (PrivateTmp= of systemd).
+ */
+static bool is_private(const char *dir)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, root[PATH_MAX], at[PATH_MAX];
+	size_t size = 0;
+	bool found = false;
+
+	while (mounts && !found && getline(&line, &size, mounts) > 0)
+		found = sscanf(line, "%*s %*s %*s %4095s %4095s", root, at) == 2 &&
+			strcmp(at, dir) == 0 && strstr(root, "/systemd-private-");
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return found;
+}
+
 static void look_at_folder(const struct start *st, const struct endpoint *e)
 {
-	const char *path = address_path(&e->address);
+	const char *path = address_path(&e->address), *hidden = NULL;
 	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
-	if (!path)
+	if (!path || access(path, F_OK) == 0)
 		return;
 	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') + 1 - path), path);
-	if (access(folder, F_OK) < 0 && errno == ENOENT)
+	if (strncmp(path, "/tmp/", 5) == 0 && is_private("/tmp"))
+		hidden = "/tmp";
+	else if (strncmp(path, "/var/tmp/", 9) == 0 && is_private("/var/tmp"))
+		hidden = "/var/tmp";
+	if (hidden)
+		say(&st->s,
+		    "endpoint %s (%s): the socket is not there, and %s is this service's own "
+		    "(PrivateTmp=yes): set PrivateTmp=no, or JoinsNamespaceOf= with the unit of "
+		    "the endpoint's program (systemctl edit sshipc-server)",
+		    e->name, path, hidden);
+	else if (access(folder, F_OK) < 0 && errno == ENOENT)
 		say(&st->s,
 		    "endpoint %s (%s): the socket's folder is not there: start the endpoint's "
 		    "program, or correct the path",
