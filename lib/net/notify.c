@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process under a service manager, called by client.c and by its own timer; for
- * a server by the process that the manager started.  It may not wait for the manager, and is silent
- * where there is none.
+ * Runs in the client's process under a service manager, called by client.c and by its own timer;
+ * for a server by the process that the manager started.  It may not wait for the manager, and is
+ * silent where there is none.
  */
 #include "notify.h"
 
