@@ -218,7 +218,7 @@ MANUALS      = $(foreach m,$(wildcard $(1)/*.[1-8]),$m:$(mandir)/man$(subst .,,$
 COMPLETIONS  = etc/completions/bash:$(datadir)/bash-completion/completions/$(1) etc/completions/zsh:$(zshdir)/_$(1)
 ifneq ($(SYSTEMD),no)
 UNITS        = $(foreach u,$(wildcard etc/systemd/$(1)*),$u:$(unitdir)/$(notdir $u))
-FOLDERS_USER = etc/sysusers.d/sshipc.conf:$(PREFIX)/lib/sysusers.d/sshipc.conf etc/tmpfiles.d/sshipc.conf:$(PREFIX)/lib/tmpfiles.d/sshipc.conf
+FOLDERS_USER = $(foreach d,sysusers tmpfiles,etc/$d.d/sshipc-server.conf:$(PREFIX)/lib/$d.d/sshipc-server.conf)
 endif
 SERVER_FILES = $(BUILD)/sshipc-server:$(sbindir)/sshipc-server $(BUILD)/sshipc-session:$(libexecdir)/sshipc/sshipc-session \
                $(foreach kind,MANUALS COMPLETIONS UNITS,$(call $(kind),sshipc-server)) $(FOLDERS_USER)
@@ -258,6 +258,9 @@ uninstall: ## remove what install put there, but for settings that were changed
 	@cd "$(DESTDIR)/" && rmdir -p --ignore-fail-on-non-empty .$(libexecdir)/sshipc .$(sysconfdir)/sshipc \
 		$(addprefix .$(docdir)/,etc scripts tests/bench) 2>/dev/null || :
 
+deb: ## build the Debian packages sshipc-server and sshipc-client, into build/deb (scripts/install-deps deb)
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL scripts/make-deb $(BUILD)/deb
+
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
@@ -267,5 +270,5 @@ help: ## list the targets
 layers: # for tests/e2e/92-layers
 	@$(foreach f,$(FOLDERS),echo '$f: $(MAY_$f)';)
 
-.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install install-server install-settings install-client install-documents uninstall clean help
+.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install install-server install-settings install-client install-documents uninstall deb clean help
 .SECONDARY:
