@@ -17,6 +17,7 @@
 #include "keyblob.h"
 #include "keyfile.h"
 #include "selftest.h"
+#include "status_socket.h"
 #include "watchdog.h"
 
 static void print_version_details(void)
@@ -81,6 +82,10 @@ int main(int argc, char **argv)
 	/* The doctor prints its findings itself: the log is silent. */
 	log_init("sshipc-client", s.log,
 		 s.check && s.verbosity <= LOG_INFO ? LOG_EMERG : s.verbosity);
+	if (s.ask) {
+		code = status_socket_ask(s.status);
+		goto out;
+	}
 	if (s.keygen) {
 		code = keygen(s.keygen);
 		goto out;

@@ -279,14 +279,17 @@ int settings_read(int argc, char **argv, struct settings *s)
 	/* A COMMAND, or a peer on stdout, writes to the same terminal: we log warnings only. */
 	s->verbosity = s->command || options_given(&w.options, "stdio") ? LOG_WARNING : LOG_INFO;
 	s->unsafe_listen = options_given(&w.options, "unsafe-listen");
-	if (!options_given(&w.options, "keygen"))
+	/* With any other word, or by a file, it is the socket of the client that is started. */
+	s->ask = options_given(&w.options, "status") && w.options.n == 1 && !w.n_hosts &&
+		 !s->tunnel && !s->command;
+	if (!options_given(&w.options, "keygen") && !s->ask)
 		rc = read_file(&w, s);
 	if (rc == GO_ON)
 		rc = apply_words(s, &w);
 	if (rc != GO_ON)
 		return rc;
 	set_server_defaults(s);
-	return s->keygen ? GO_ON : check_complete(s);
+	return s->keygen || s->ask ? GO_ON : check_complete(s);
 }
 
 void settings_free(struct settings *s)
@@ -298,6 +301,7 @@ void settings_free(struct settings *s)
 	free(s->global_known_hosts);
 	free(s->keygen);
 	free(s->via);
+	free(s->status);
 	settings_drop_listen(s);
 	settings_drop_hostkeys(s);
 	*s = (struct settings){.host = NULL};

@@ -68,7 +68,13 @@ struct settings {
 	size_t n_env;
 	bool stdio, print_dbus;
 	struct destination stdio_to;
-	int ready_fd;	  /* 0: none */
+	int ready_fd; /* 0: none */
+	enum {
+		SETTINGS_LISTENING,
+		SETTINGS_ENDPOINT
+	} ready;	  /* what "ready:" and COMMAND wait for */
+	char *status;	  /* path of the socket that tells how we are; NULL: none */
+	bool ask;	  /* the client that has it is asked; nothing else is read or needed */
 	bool test, print; /* -t, -T as in the server */
 	int argc;	  /* as it was read */
 	char **argv;

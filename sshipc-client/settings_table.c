@@ -214,6 +214,17 @@ static const char *set_path(void *target, const char *value)
 	return NULL;
 }
 
+static const char *set_status(void *target, const char *value)
+{
+	struct address at;
+	const char *why = set_path(target, value);
+
+	if (!why)
+		why = address_parse(*(char **)target, 0, &at);
+	return why || address_path(&at) ? why
+					: "expected the path of a Unix socket, as /run/x.sock";
+}
+
 /* Only one key is offered: an identity replaces a key of the agent that was set before. */
 static const char *set_identity(void *settings, const char *value)
 {
@@ -343,6 +354,7 @@ static const char *set_check(void *settings, const char *value)
 
 /* ---- the table ---- */
 
+static const char *const readies[] = {"listening", "endpoint"};
 static const char *const orders[] = {"listed", "random"};
 
 static const struct option_row rows[] = {
@@ -407,6 +419,14 @@ static const struct option_row rows[] = {
      .type = OPTION_FLAG, .set = set_print_dbus},
     {NULL, 0, "ready-fd", "N", "write the ready lines to descriptor N, close it",
      NUMBER(ready_fd, 3, 65535, 0)},
+    {"ready", 0, "ready", "WHEN",
+     "ready lines and COMMAND wait for: listening, or\n"
+     "endpoint, which is connected to once (listening)",
+     WORD(ready, readies, 0, SETTINGS_ENDPOINT, 0)},
+    {"status", 0, "status", "PATH",
+     "Unix socket that tells how the client is; alone\n"
+     "on the command line: ask the client that has it",
+     TEXT(status), .set = set_status},
     {"unsafe_listen", 0, "unsafe-listen", NULL, "allow -L addresses that are not loopback",
      FLAG(unsafe_listen), .set = options_set_permit},
     {NULL, 'f', "config", "FILE",

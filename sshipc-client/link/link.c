@@ -7,6 +7,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libssh/libssh.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "keyblob.h"
 #include "link_internal.h"
 #include "log.h"
 #include "loop.h"
@@ -47,6 +49,30 @@ bool link_idle(const struct link *l)
 int link_fd(const struct link *l)
 {
 	return ssh_get_fd(l->ssh);
+}
+
+void link_put(const struct link *l, struct json_out *o)
+{
+	const struct relay_stats *now = l->relays ? relays_total(l->relays) : NULL;
+	const char *line = identity_line(l->identity), *base64 = line ? strchr(line, ' ') : NULL;
+	uint8_t blob[KEYLINE_BLOB_MAX], digest[KEYLINE_DIGEST];
+	char key[KEYLINE_FINGERPRINT] = "";
+	const long n =
+	    base64 ? keyline_base64(base64 + 1, strcspn(base64 + 1, " \n"), blob, sizeof(blob)) : 0;
+
+	if (n > 0) {
+		keyline_digest(blob, (size_t)n, digest);
+		keyline_fingerprint(digest, key);
+	}
+	json_text(o, "server", l->server);
+	json_put(o, "server_number", "%zu", servers_current(&l->servers) + 1);
+	json_put(o, "servers", "%zu", l->servers.n);
+	json_text(o, "key", key[0] ? key : NULL);
+	json_put(o, "channels", "%zu", l->relays ? openings_carried(l->openings) : 0);
+	json_put(o, "bytes_sent", "%" PRIu64, l->before.from_socket + (now ? now->from_socket : 0));
+	json_put(o, "bytes_received", "%" PRIu64, l->before.to_socket + (now ? now->to_socket : 0));
+	json_text(o, "last_error", l->last_error[0] ? l->last_error : NULL);
+	json_put(o, "last_error_code", l->last_code ? "%d" : "null", l->last_code);
 }
 
 void link_tell(struct link *l, enum link_event event, const char *text)
@@ -86,6 +112,7 @@ void link_refuse(struct link *l, const struct link_refusal *r)
 	const bool waits = passing && !l->s->stdio && !l->s->command && !l->s->check;
 
 	log_msg(LOG_ERR, "%s%s%s", r->cause, r->remedy ? "; " : "", r->remedy ? r->remedy : "");
+	l->code = r->exit_code;
 	l->denied = true;
 	l->servers.refused += !waits;
 	if ((l->ever_up || l->servers.refused < l->servers.n) && !l->s->exit_on_refusal)
@@ -158,6 +185,10 @@ static void tear_down(struct link *l, const char *message)
 	first_stop(l->first);
 	identity_reset(l->identity);
 	openings_requeue(l->openings);
+	if (l->relays) {
+		l->before.to_socket += relays_total(l->relays)->to_socket;
+		l->before.from_socket += relays_total(l->relays)->from_socket;
+	}
 	relays_free(l->relays);
 	sshloop_free(l->loop, message);
 	ssh_key_free(l->host_key);
@@ -189,6 +220,9 @@ static void on_reset(evutil_socket_t fd, short what, void *arg)
 	if (was_up && loop_seconds() - l->up_since >= HEALTHY_SECONDS)
 		backoff_forget(l->backoff);
 	servers_explain(&l->servers, l->server, l->why);
+	memcpy(l->last_error, l->why, sizeof(l->last_error));
+	l->last_code = l->code ? l->code : EX_UNAVAILABLE;
+	l->code = 0;
 	over = l->slept || servers_failed(&l->servers, was_up);
 	tear_down(l, NULL);
 	aim(l);

@@ -36,6 +36,7 @@
 #include <event2/event.h>
 
 #include "identity.h"
+#include "json.h"
 #include "openings.h"
 #include "settings.h"
 #include "verdict.h"
@@ -92,6 +93,10 @@ const char *link_chosen(const struct link *l);
 
 /* Whether the link carries no connection, and none waits. */
 bool link_idle(const struct link *l);
+
+/* Adds to the open object: server, its number and of how many, the key's fingerprint, channels,
+ * bytes of all sessions (with those of .status), last_error and the exit code that it would be. */
+void link_put(const struct link *l, struct json_out *o);
 
 /* The socket of the session that is up, for getsockname(2). */
 int link_fd(const struct link *l);

@@ -40,6 +40,9 @@ struct link {
 	bool wanted;		    /* the attempt was begun for a local connection */
 	time_t up_since, suspended; /* suspended: seconds in all, since the machine booted */
 	char why[512];		    /* the attempt or the session ended */
+	char last_error[512];	    /* why the last one that is over did */
+	int code, last_code;	    /* the exit codes of these; 0: none yet */
+	struct relay_stats before;  /* bytes of the sessions that are over */
 };
 
 /* link.c.  Ends the attempt or the session, from the loop: libssh may be on the stack of the

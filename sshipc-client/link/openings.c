@@ -421,6 +421,11 @@ bool openings_idle(const struct openings *os)
 	return os->count == 0;
 }
 
+size_t openings_carried(const struct openings *os)
+{
+	return os->carried;
+}
+
 void openings_requeue(struct openings *os)
 {
 	struct opening *o, *next;

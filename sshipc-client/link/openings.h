@@ -72,6 +72,9 @@ bool openings_wanted(const struct openings *os);
 /* Whether no connection waits and no relay is running. */
 bool openings_idle(const struct openings *os);
 
+/* How many channels are open, those of our own use among them. */
+size_t openings_carried(const struct openings *os);
+
 /* The session is ending: connections whose open was not answered wait again.  To be called before
  * its channels are freed. */
 void openings_requeue(struct openings *os);

@@ -203,6 +203,17 @@ void states_event(struct states *s, struct link *l, enum link_event event)
 		update(s);
 }
 
+void states_put(const struct states *s, struct json_out *o)
+{
+	char name[sizeof(s->name)];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(s->name, ":"), s->name);
+	json_text(o, "transport", strncmp(s->transport, "up", 2) == 0 ? "up" : "down");
+	json_text(o, "authorised", s->authorised);
+	json_text(o, "endpoint", name[0] ? name : NULL);
+	json_text(o, "endpoint_state", s->endpoint);
+}
+
 struct states *states_new(struct event_base *base, const struct states_ops *ops)
 {
 	struct states *s = xcalloc(1, sizeof(*s));

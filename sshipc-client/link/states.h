@@ -10,6 +10,7 @@
  * with a warning, run mode ends with 69, and the doctor's step 9 fails.  "ready:" and READY=1
  * follow the first login.
  */
+#include "json.h"
 #include "link.h"
 #include "status.h"
 
@@ -32,6 +33,8 @@ void states_event(struct states *s, struct link *l, enum link_event event);
 /* Reads .status again; answered is called within ten seconds.  After a fault the server is not
  * asked again in this session. */
 void states_ask(struct states *s, struct link *l);
+/* Adds the three states to the open object: transport, authorised, endpoint, endpoint_state. */
+void states_put(const struct states *s, struct json_out *o);
 void states_free(struct states *s);
 
 #endif

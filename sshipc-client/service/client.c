@@ -14,6 +14,7 @@
 #include "confine.h"
 #include "loop.h"
 #include "states.h"
+#include "status_socket.h"
 #include "stdio_relay.h"
 #include "tty.h"
 #include "watchdog.h"
@@ -32,6 +33,7 @@ struct client {
 	struct link *link;
 	struct states *states;
 	struct notify *notify;
+	struct status_socket *status;
 	struct stdio *stdio;
 	struct run *run;
 	FILE *ready_out; /* --ready-fd */
@@ -44,6 +46,13 @@ struct client {
 		LEAVING,    /* COMMAND has ended, or a signal has come: what is left may end */
 	} state;
 	bool up; /* there is a session */
+	struct {
+		bool seen;    /* the endpoint; or it is not to be */
+		int fd;	      /* our end of a connection there; -1: none */
+		time_t since; /* of that */
+		struct event *again;
+		char server[ADDRESS_TEXT + 256]; /* of the session that waits for it */
+	} seek;
 	int exit_code;
 };
 
@@ -148,6 +157,85 @@ static void on_command_ended(evutil_socket_t fd, short what, void *arg)
 		stop(c, EX_OK);
 }
 
+/* ---- the endpoint, which --ready=endpoint waits for ---- */
+
+enum { SOON_MS = 100, AGAIN_MS = 1000 };
+
+static void ready(struct client *c, const struct status *status)
+{
+	if (c->run) {
+		c->state = RUNNING;
+		start_command(c, status);
+	} else if (!c->s->stdio) {
+		tell_ready(c, c->seek.server);
+	}
+}
+
+static void seek_end(struct client *c)
+{
+	if (c->seek.fd >= 0)
+		close(c->seek.fd);
+	c->seek.fd = -1;
+}
+
+static void on_seek_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+
+	if (c->up && !c->seek.seen)
+		states_ask(c->states, c->link);
+}
+
+static void on_seek_ended(void *arg, enum opening_end end)
+{
+	struct client *c = arg;
+
+	seek_end(c);
+	loop_after(c->seek.again, AGAIN_MS);
+}
+
+/* One connection, which is cut once it is known to have reached the endpoint.  An unread byte makes
+ * our close a reset, which the endpoint sees as one. */
+static void seek_connect(struct client *c)
+{
+	static const struct destination own = {.kind = DESTINATION_DEFAULT};
+	const struct opening_watch watch = {on_seek_ended, c};
+	const bool ours = link_is_sshipc(c->link);
+	int pair[2];
+
+	loop_after(c->seek.again, AGAIN_MS);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
+		return;
+	if (send(pair[1], "", 1, MSG_NOSIGNAL) != 1)
+		log_msg(LOG_WARNING, "--ready=endpoint: %m");
+	c->seek.fd = pair[0];
+	c->seek.since = loop_seconds();
+	loop_after(c->seek.again, SOON_MS);
+	link_open(c->link, c->s->n_specs ? &c->s->specs[0].to : &own, pair[1],
+		  ours ? NULL : "--ready=endpoint", &watch);
+}
+
+/* Of a socket with a path the server says whether it is there, and nothing connects to it.  Of any
+ * other endpoint only a connect shows it: the server's last dial, if that is ours or a later one.
+ */
+static void seek(struct client *c, const struct status *status)
+{
+	const bool dialled = status && c->seek.fd >= 0 && status->connected &&
+			     status->dial_age >= 0 &&
+			     status->dial_age <= loop_seconds() - c->seek.since;
+
+	if (dialled || (status && status->present == STATUS_YES && status->accessible != STATUS_NO))
+		c->seek.seen = true;
+	else if (c->seek.fd < 0 && (!status || status->present == STATUS_UNKNOWN))
+		seek_connect(c);
+	else
+		loop_after(c->seek.again, AGAIN_MS);
+	if (c->seek.seen) {
+		seek_end(c);
+		ready(c, status);
+	}
+}
+
 /* ---- events ---- */
 
 static void on_state(void *arg, const char *text)
@@ -161,18 +249,21 @@ static void on_status(void *arg, const struct status *status, const char *fault)
 
 	if (c->state == REFUSED)
 		stop(c, status && status_refused_by_server(status) ? EX_NOPERM : EX_UNAVAILABLE);
-	if (c->run && c->state < RUNNING && fault) {
+	if (c->run && c->state < RUNNING && fault)
 		stop(c, EX_UNAVAILABLE);
-	} else if (c->run && c->state < RUNNING) {
-		c->state = RUNNING;
-		start_command(c, status);
-	}
+	else if (c->state < RUNNING && !c->seek.seen)
+		seek(c, status);
+	else if (c->run && c->state < RUNNING)
+		ready(c, status);
 }
 
 static void on_event(void *arg, enum link_event event, const char *text)
 {
 	struct client *c = arg;
 
+	status_socket_event(c->status, event, text);
+	if (event == LINK_UP)
+		snprintf(c->seek.server, sizeof(c->seek.server), "%s", text);
 	states_event(c->states, c->link, event);
 	if (event == LINK_UP || event == LINK_NEXT || event == LINK_DOWN)
 		c->up = event == LINK_UP;
@@ -180,8 +271,15 @@ static void on_event(void *arg, enum link_event event, const char *text)
 		c->state = READY;
 		if (c->s->stdio)
 			start_stdio(c);
-		else if (!c->run)
-			tell_ready(c, text);
+		else if (!c->run && c->seek.seen)
+			ready(c, NULL);
+	}
+	/* A server that is not sshipc has no .status. */
+	if (event == LINK_OPEN_GRANTED && c->state == READY && !c->seek.seen &&
+	    !link_is_sshipc(c->link)) {
+		c->seek.seen = true;
+		seek_end(c);
+		ready(c, NULL);
 	}
 	/* --stdio is for one connection, which a reconnect would not bring back. */
 	if (event == LINK_DOWN && c->s->stdio && c->state != READY)
@@ -242,6 +340,20 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- life ---- */
 
+static void put_status(void *arg, struct json_out *o)
+{
+	struct client *c = arg;
+	char text[2 * ADDRESS_TEXT];
+
+	states_put(c->states, o);
+	link_put(c->link, o);
+	json_put(o, "listeners", "[");
+	for (size_t i = 0; c->listeners && listeners_describe(c->listeners, i, text, sizeof(text));
+	     i++)
+		json_text(o, NULL, text);
+	json_close(o, ']');
+}
+
 /* nohup(1) starts a program with SIGHUP ignored; under a service manager it means a reload even so.
  */
 static bool is_handled(int sig, const struct notify *n)
@@ -269,6 +381,9 @@ static int start(struct client *c)
 	if (c->run)
 		run_watch(c->run, c->base, on_command_ended, c);
 	c->states = states_new(c->base, &states);
+	c->seek.again = loop_timer(c->base, on_seek_again, c);
+	if (c->s->status && !(c->status = status_socket_new(c->base, c->s->status, put_status, c)))
+		return EX_UNAVAILABLE;
 	if (c->s->n_specs) {
 		c->listeners = listeners_open(c->base, c->s->specs, c->s->n_specs);
 		if (!c->listeners)
@@ -289,7 +404,9 @@ static int start(struct client *c)
 
 int client_run(const struct settings *s, struct run *run)
 {
-	struct client c = {.s = s, .run = run};
+	struct client c = {.s = s,
+			   .run = run,
+			   .seek = {.seen = s->ready == SETTINGS_LISTENING || s->stdio, .fd = -1}};
 	int code;
 
 	if (s->ready_fd && !(c.ready_out = fdopen(s->ready_fd, "w"))) {
@@ -314,6 +431,8 @@ int client_run(const struct settings *s, struct run *run)
 	link_free(c.link);
 	if (c.states)
 		states_free(c.states);
+	status_socket_free(c.status);
+	loop_drop(c.seek.again);
 	stdio_free(c.stdio);
 	run_free(c.run, code);
 	notify_free(c.notify);
