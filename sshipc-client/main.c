@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		goto out;
 	/* The doctor prints its findings itself: the log is silent. */
-	log_init("sshipc-client", s.log,
+	log_init("sshipc-client", s.log.sink,
 		 s.check && s.verbosity <= LOG_INFO ? LOG_EMERG : s.verbosity);
 	if (s.ask) {
 		code = status_socket_ask(s.status);
@@ -92,6 +92,10 @@ int main(int argc, char **argv)
 	}
 	if (s.print)
 		options_print(&settings_options, &s);
+	if (logfile_start(&s.log, s.test || s.print || s.check) != 0) {
+		code = EX_CONFIG;
+		goto out;
+	}
 	if (s.test || s.print) {
 		code = EX_OK;
 		goto out;

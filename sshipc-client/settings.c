@@ -300,6 +300,7 @@ void settings_free(struct settings *s)
 	free(s->known_hosts);
 	free(s->global_known_hosts);
 	free(s->keygen);
+	free(s->log.path);
 	free(s->via);
 	free(s->status);
 	settings_drop_listen(s);

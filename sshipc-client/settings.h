@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "algorithms.h"
-#include "log.h"
+#include "logfile.h"
 #include "options.h"
 #include "spec.h"
 
@@ -59,7 +59,7 @@ struct settings {
 	int hold; /* seconds that a local connection waits for the server; 0: not at all; default 10
 		   */
 	bool exit_on_refusal; /* also when it was let in before */
-	enum log_sink log;
+	struct log_target log;
 	int verbosity; /* log threshold: LOG_INFO (with command or stdio LOG_WARNING) or the file's,
 			  + -v - -q */
 	bool unsafe_listen;

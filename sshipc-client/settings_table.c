@@ -442,7 +442,7 @@ static const struct option_row rows[] = {
     {NULL, 0, "json", NULL, "what --check finds, an object a line", FLAG(json)},
     {NULL, 0, "keygen", "FILE", "make a key pair, print its allow list line", TEXT(keygen),
      .set = set_path},
-    {NULL, 0, "log", "SINK", "stderr, syslog or json (stderr)", LOG_SINK},
+    {NULL, 0, "log", "SINK", "stderr, syslog, json, /FILE or json:/FILE\n(stderr)", LOG_SINK},
     {NULL, 'v', "verbose", NULL, "say more; repeatable", LOUDER(1)},
     {NULL, 'q', "quiet", NULL, "say less; repeatable", LOUDER(-1)},
     {NULL, 'h', "help", NULL, "this text", DO(options_help)},

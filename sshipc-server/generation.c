@@ -18,7 +18,7 @@
 #include "alloc.h"
 #include "control.h"
 #include "keeper.h"
-#include "log.h"
+#include "logfile.h"
 #include "loop.h"
 
 int generation_begin(struct generation *g, char **argv)
@@ -83,6 +83,8 @@ static void on_signal(struct generation *g, int sig)
 {
 	if (sig == SIGHUP) {
 		monitor_reload(g->monitor);
+	} else if (sig == SIGUSR1) {
+		logfile_reopen();
 	} else if (sig == SIGTERM || sig == SIGINT) {
 		log_msg(LOG_NOTICE, "%s: shutting down", strsignal(sig));
 		monitor_stop(g->monitor);

@@ -147,6 +147,7 @@ void settings_free(struct settings *s)
 	free(s->config);
 	free(s->allowlist);
 	free(s->user);
+	free(s->log.path);
 	free(s->control);
 	free(s->control_group);
 	free(s->generate_hostkey);

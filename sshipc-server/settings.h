@@ -13,7 +13,7 @@
 #include "cidr.h"
 #include "endpoint.h"
 #include "explain.h"
-#include "log.h"
+#include "logfile.h"
 #include "options.h"
 #include "profile.h"
 
@@ -59,7 +59,7 @@ struct settings {
 	char *user; /* NULL: sshipc if it exists, else nobody; only used when started as root */
 	struct settings_texts connect_as; /* names or uids, for connect-as in key lines */
 	enum algorithms_profile algorithms;
-	enum log_sink log;
+	struct log_target log;
 	int verbosity;	 /* log threshold: the file's (LOG_INFO) + -v - -q */
 	int login_grace; /* seconds from accept to login */
 	int keepalive;	 /* seconds until a silent peer is given up */

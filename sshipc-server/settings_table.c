@@ -418,7 +418,7 @@ static const struct option_row rows[] = {
     {NULL, 'v', "verbose", NULL, "log more; repeatable", LOUDER(1)},
     {NULL, 'q', "quiet", NULL, "log less; repeatable", LOUDER(-1)},
     {"algorithms", WORD(algorithms, ALGORITHMS_WORDS, 0, ALGORITHMS_COMPATIBLE, 0)},
-    {"log", 0, "log", "SINK", "stderr (default), syslog or json", LOG_SINK},
+    {"log", 0, "log", "SINK", "stderr (default), syslog, json, /FILE or json:/FILE", LOG_SINK},
     {"verbosity", LOG_LEVEL},
     {"watch", FLAG(watch), .value = true},
     {"unpunished", LIST(add_network), AT(unpunished), .clear = settings_drop_networks,

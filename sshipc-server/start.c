@@ -364,7 +364,8 @@ static int check_or_run(struct start *st, char **argv)
 
 	if (code >= 0)
 		return code;
-	log_init("sshipc-server", s->log, s->verbosity);
+	log_init("sshipc-server", s->log.sink, s->verbosity);
+	st->faults += logfile_start(&s->log, only_check) != 0;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD,
 	       SIG_IGN); /* the end of a helper is seen by its socket; it is not waited for */

@@ -26,7 +26,8 @@
 #define CLEAN_MAX  (4 * TEXT_MAX) /* each byte as \xNN */
 #define FIELDS_MAX 4096
 /* Each byte as a JSON escape, and the frame. */
-#define LINE_BYTES (6 * TEXT_MAX + FIELDS_MAX + 256)
+#define LINE_BYTES   (6 * TEXT_MAX + FIELDS_MAX + 256)
+#define LOG_HELD_MAX (64 << 10)
 
 static struct {
 	const char *program;
@@ -36,14 +37,21 @@ static struct {
 	int syslog;    /* socket of the syslog sink; -1: not connected */
 	time_t second; /* the last one that was formatted, and its text */
 	char at[LOG_TIME];
-	unsigned lost;	  /* lines dropped because the reader was too slow, and not told yet */
+	int out;	  /* stderr, or a file */
+	unsigned lost;	  /* lines dropped because the log took none, and not told yet */
 	uint64_t dropped; /* all of them */
 	void (*gather)(void);
-	char lines[LINE_BYTES]; /* of stderr, not written yet */
+	char lines[LINE_BYTES]; /* ordinary ones that are not written yet; each ends with \n */
 	size_t len;
 	unsigned n_lines, n_told; /* how many they stand for, and of these: were dropped before */
+	char held[LOG_HELD_MAX];  /* the others, which were not taken at once; they come first */
+	size_t n_held;
 	void (*redirect)(int priority, const char *text);
-} state = {.program = "sshipc", .sink = LOG_SINK_STDERR, .threshold = LOG_INFO, .syslog = -1};
+} state = {.program = "sshipc",
+	   .sink = LOG_SINK_STDERR,
+	   .threshold = LOG_INFO,
+	   .syslog = -1,
+	   .out = STDERR_FILENO};
 
 /* Length of the UTF-8 character at s (RFC 3629: shortest form, no surrogates), 0 if it is
  * invalid. */
@@ -165,13 +173,24 @@ void log_init(const char *program, enum log_sink sink, int threshold)
 	state.program = program;
 	state.sink = sink;
 	state.threshold = threshold;
-	state.journal = stderr_is_journal();
+	state.journal = state.out == STDERR_FILENO && stderr_is_journal();
 	state.second = 0;
 	tzset(); /* reads /etc/localtime, which a confined process cannot */
 	if (sink == LOG_SINK_SYSLOG && !connect_syslog()) {
 		state.sink = LOG_SINK_STDERR;
 		log_msg(LOG_WARNING, "log: syslog: " _PATH_LOG ": %m; the log goes to stderr");
 	}
+}
+
+void log_use(int fd)
+{
+	const int old = state.out;
+
+	log_flush();
+	state.out = fd;
+	state.journal = false;
+	if (old != STDERR_FILENO)
+		close(old);
 }
 
 void log_redirect(void (*sink)(int priority, const char *text))
@@ -225,24 +244,6 @@ static int format_json(char *out, size_t size, int priority, const char *event,
 	return (int)o.len + 1;
 }
 
-/* False: the daemon does not read.  Reconnects to a daemon that was restarted. */
-static bool send_syslog(int priority, const char *text)
-{
-	char line[CLEAN_MAX + 128], at[32];
-	const time_t now = time(NULL);
-	struct tm tm;
-	int n;
-
-	strftime(at, sizeof(at), "%h %e %T", localtime_r(&now, &tm));
-	n = snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s", LOG_DAEMON | priority, at,
-		     state.program, (int)getpid(), text);
-	if (n >= (int)sizeof(line))
-		n = sizeof(line) - 1;
-	return send(state.syslog, line, (size_t)n, MSG_NOSIGNAL) >= 0 ||
-	       (errno != EAGAIN && connect_syslog() &&
-		send(state.syslog, line, (size_t)n, MSG_NOSIGNAL) >= 0);
-}
-
 /* "2026-11-29T14:41:05+01:00" (RFC 3339, whose colon in the offset strftime does not write). */
 static const char *local_time(void)
 {
@@ -261,6 +262,95 @@ static const char *local_time(void)
 	return state.at;
 }
 
+/* A line as the sink has it, with its \n; its length. */
+static size_t format_line(char line[LINE_BYTES], int priority, const char *event,
+			  const struct log_field *fields, const char *text)
+{
+	const time_t now = time(NULL);
+	char at[LOG_TIME];
+	struct tm tm;
+	int n = 0;
+
+	if (state.sink == LOG_SINK_SYSLOG) {
+		strftime(at, sizeof(at), "%h %e %T", localtime_r(&now, &tm));
+		return (size_t)snprintf(line, LINE_BYTES, "<%d>%s %s[%d]: %s\n",
+					LOG_AUTHPRIV | priority, at, state.program, (int)getpid(),
+					text);
+	}
+	if (state.journal)
+		n = snprintf(line, LINE_BYTES, "<%d>", priority);
+	if (state.sink == LOG_SINK_JSON)
+		return (size_t)(n + format_json(line + n, LINE_BYTES - (size_t)n, priority, event,
+						fields, text));
+	return (size_t)(n + snprintf(line + n, LINE_BYTES - (size_t)n, "%s%s%s: %s\n",
+				     state.journal ? "" : local_time(), state.journal ? "" : " ",
+				     state.program, text));
+}
+
+/* Writes whole lines, as many as the log takes at once; returns their bytes.  A reader that is slow
+ * or stopped must not stop us.  A pipe or socket that poll reports writable accepts up to PIPE_BUF
+ * bytes at once; the descriptor is shared with other processes, so it must stay a blocking one. */
+static size_t put(const char *lines, size_t len)
+{
+	struct pollfd room = {.fd = state.out, .events = POLLOUT};
+	const char *end = memchr(lines, '\n', len);
+	ssize_t n;
+
+	if (state.sink == LOG_SINK_SYSLOG) { /* a line each; reconnects to a new daemon */
+		const size_t line = (size_t)(end - lines);
+
+		return send(state.syslog, lines, line, MSG_NOSIGNAL) >= 0 ||
+			       (errno != EAGAIN && connect_syslog() &&
+				send(state.syslog, lines, line, MSG_NOSIGNAL) >= 0)
+			   ? line + 1
+			   : 0;
+	}
+	if (len > PIPE_BUF && (end = memrchr(lines, '\n', PIPE_BUF)))
+		len = (size_t)(end + 1 - lines);
+	/* Without room poll returns 0, or -1 (EINTR) if a signal is pending, though it need not
+	 * wait. */
+	n = poll(&room, 1, 0) > 0 ? write(state.out, lines, len) : -1;
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* How many of these bytes the log took; a disk that becomes full may take a part of a line. */
+static size_t put_all(const char *lines, size_t len)
+{
+	size_t done = 0, n = 1;
+
+	while (done < len && n > 0)
+		done += n = put(lines + done, len - done);
+	return done;
+}
+
+/* False: there is no room for it. */
+static bool hold(const char *line, size_t len)
+{
+	if (len > sizeof(state.held) - state.n_held)
+		return false;
+	memcpy(state.held + state.n_held, line, len);
+	state.n_held += len;
+	return true;
+}
+
+/* Writes lines behind those that are held; returns the bytes that were taken, with the rest of a
+ * line that was begun. */
+static size_t put_behind(const char *lines, size_t len)
+{
+	size_t done = put_all(state.held, state.n_held), rest;
+
+	state.n_held -= done;
+	memmove(state.held, state.held + done, state.n_held);
+	if (state.n_held > 0)
+		return 0;
+	done = put_all(lines, len);
+	if (done == len || done == 0 || lines[done - 1] == '\n')
+		return done;
+	rest = (size_t)((const char *)memchr(lines + done, '\n', len - done) + 1 - lines) - done;
+	hold(lines + done, rest);
+	return done + rest;
+}
+
 /* The lines that it stands for, of which some had been dropped before. */
 static void lose(unsigned lines, unsigned again)
 {
@@ -273,41 +363,28 @@ uint64_t log_dropped(void)
 	return state.dropped;
 }
 
-/* A reader that is slow or stopped must not stop us.  A pipe or socket that poll reports writable
- * accepts up to PIPE_BUF bytes at once; the descriptor is shared with other processes, so it must
- * stay a blocking one.  A signal handler may call this. */
-void log_flush(void)
+/* A signal handler may call this. */
+bool log_flush(void)
 {
-	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const size_t done =
+	    state.len + state.n_held > 0 ? put_behind(state.lines, state.len) : state.len;
 
-	if (state.len == 0)
-		return;
-	/* A write that fails, as on a full disk, cannot be reported anywhere.  Without room poll
-	 * returns 0, or -1 (EINTR) if a signal is pending, though it need not wait. */
-	if (poll(&room, 1, 0) <= 0 || write(STDERR_FILENO, state.lines, state.len) == 0)
+	if (done == 0)
 		lose(state.n_lines, state.n_told);
+	else
+		for (const char *p = state.lines + done; p < state.lines + state.len; p++)
+			lose(*p == '\n', 0);
 	state.len = state.n_lines = state.n_told = 0;
+	return state.n_held == 0;
 }
 
 /* Lets a line wait that stands for so many: itself, or those that were dropped. */
-static void put_stderr(unsigned count, int priority, const char *event,
-		       const struct log_field *fields, const char *text)
+static void add(unsigned count, const char *line, size_t len)
 {
-	char line[LINE_BYTES];
-	int n = 0;
-
-	if (state.journal)
-		n = snprintf(line, sizeof(line), "<%d>", priority & LOG_PRIMASK);
-	if (state.sink == LOG_SINK_JSON)
-		n += format_json(line + n, sizeof(line) - (size_t)n, priority, event, fields, text);
-	else
-		n += snprintf(line + n, sizeof(line) - (size_t)n, "%s%s%s: %s\n",
-			      state.journal ? "" : local_time(), state.journal ? "" : " ",
-			      state.program, text);
-	if (state.len + (size_t)n > PIPE_BUF)
+	if (state.len + len > PIPE_BUF)
 		log_flush();
-	memcpy(state.lines + state.len, line, (size_t)n);
-	state.len += (size_t)n;
+	memcpy(state.lines + state.len, line, len);
+	state.len += len;
 	state.n_lines += count;
 }
 
@@ -315,6 +392,17 @@ static void on_crash(int sig)
 {
 	log_flush();
 	raise(sig); /* SA_RESETHAND: this one ends the process */
+}
+
+static void before_fork(void)
+{
+	log_flush();
+}
+
+/* What still waits is the parent's to write. */
+static void in_child(void)
+{
+	state.n_held = 0;
 }
 
 void log_gather(void (*first)(void))
@@ -328,37 +416,37 @@ void log_gather(void (*first)(void))
 	if (prepared)
 		return;
 	prepared = true;
-	pthread_atfork(log_flush, NULL, NULL);
+	pthread_atfork(before_fork, NULL, in_child);
 	for (size_t i = 0; !SANITIZED && i < sizeof(crashes) / sizeof(*crashes); i++)
 		sigaction(crashes[i], &sa, NULL);
 }
 
-/* Lines that would block are dropped and counted; the count is written before the next line that
- * succeeds. */
-static void write_or_count(int priority, const char *event, const struct log_field *fields,
-			   const char *text)
+/* Ordinary lines that would block are dropped and counted; the count is written before the next one
+ * that succeeds.  The others are held, and dropped only where there are too many of them. */
+static void write_or_hold(int priority, bool ordinary, const char *event,
+			  const struct log_field *fields, const char *text)
 {
-	const bool syslog = state.sink == LOG_SINK_SYSLOG, first = state.len == 0;
-	const unsigned lost = state.lost;
-	char count[80];
+	const bool first = state.len + state.n_held == 0;
+	char line[LINE_BYTES], count[80];
+	unsigned lost;
+	size_t n;
 
-	snprintf(count, sizeof(count), "%u log lines were dropped: the log took none for a while",
-		 lost);
-	if (syslog) {
-		if (lost > 0 && send_syslog(LOG_WARNING, count))
-			state.lost = 0;
-		if (state.lost > 0 || !send_syslog(priority, text))
-			lose(1, 0);
-		return;
+	if (state.lost > 0 && log_flush()) {
+		lost = state.lost;
+		state.lost = 0;
+		snprintf(count, sizeof(count),
+			 "%u log lines were dropped: the log took none for a while", lost);
+		add(lost, line, format_line(line, LOG_WARNING, NULL, NULL, count));
+		state.n_told += lost;
 	}
-	state.lost = 0;
-	if (lost > 0)
-		put_stderr(lost, LOG_WARNING, NULL, NULL, count);
-	state.n_told += lost;
-	put_stderr(1, priority, event, fields, text);
-	if (!state.gather || priority < LOG_INFO)
+	n = format_line(line, priority, event, fields, text);
+	if (ordinary)
+		add(1, line, n);
+	if (!ordinary || !state.gather)
 		log_flush();
-	else if (first)
+	if (!ordinary && put_behind(line, n) < n && !hold(line, n))
+		lose(1, 0);
+	if (state.gather && first && state.len + state.n_held > 0)
 		state.gather();
 }
 
@@ -366,6 +454,8 @@ void log_event(int priority, const char *event, const struct log_field *fields, 
 	       ...)
 {
 	char raw[TEXT_MAX], text[CLEAN_MAX];
+	const bool ordinary =
+	    (priority & LOG_ORDINARY) || (!event && (priority & LOG_PRIMASK) >= LOG_INFO);
 	int saved = errno, n;
 	va_list ap;
 
@@ -382,7 +472,7 @@ void log_event(int priority, const char *event, const struct log_field *fields, 
 		if (state.redirect)
 			state.redirect(priority, text);
 		else
-			write_or_count(priority, event, fields, text);
+			write_or_hold(priority, ordinary, event, fields, text);
 	}
 	errno = saved;
 }

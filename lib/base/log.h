@@ -32,26 +32,31 @@ void log_redirect(void (*sink)(int priority, const char *text));
 /* The names of sinks and, from LOG_ERR to LOG_DEBUG, of thresholds. */
 extern const char *const log_sinks[], *const log_levels[];
 
-/* From now on lines of LOG_INFO and LOG_DEBUG for stderr wait for log_flush, up to PIPE_BUF bytes
- * of them; others, which are rare, are written at once behind them. first is called when lines
- * begin to wait, and has to see to the flush.  They are written before a fork(2), too, and where a
- * signal ends the process because of a fault; exec(2) and _exit(2) need a log_flush before them.
- * NULL: writes them; each line is written at once again. */
+/* From now on lines for stderr go to this descriptor, which is closed when it is replaced. */
+void log_use(int fd);
+
+/* From now on ordinary lines wait for log_flush, up to PIPE_BUF bytes of them; others, which are
+ * rare, are written at once behind them.  first is called when lines begin to wait, and has to see
+ * to the flush.  They are written before a fork(2), too, and where a signal ends the process
+ * because of a fault; exec(2) and _exit(2) need a log_flush before them.  NULL: writes them; each
+ * line is written at once again. */
 void log_gather(void (*first)(void));
 
-/* How many lines the reader was too slow for, since the start. */
+/* How many lines the log did not take and that were dropped, since the start. */
 uint64_t log_dropped(void);
 
-/* Writes the lines that wait, or counts them as dropped.  Async-signal-safe. */
-void log_flush(void);
+/* Writes the lines that wait; ordinary ones that the log does not take are counted as dropped.
+ * False: others still wait, for a call a little later.  Async-signal-safe. */
+bool log_flush(void);
 
 /* Writes one line (one write(2), unless lines are gathered): "<N>" prefix when stderr is the
  * journal (JOURNAL_STREAM set), else the local time (RFC 3339, to the second) and a blank;
  * "program: " and the text; JSON:
  * {"time":RFC3339 UTC,"level":...,"program":...,"pid":N,"msg":...}.  Control bytes, DEL and invalid
  * UTF-8 in the finished text are escaped as \xNN, so no caller can forge a second line.  If the
- * reader is too slow, lines are dropped and counted, and the count is logged later; peer text in
- * quotes should still go through log_escape.  errno is kept. */
+ * log takes none (a full pipe or disk, a daemon that hangs), ordinary lines are dropped and
+ * counted, and the count is logged later; others wait, 64 KiB of them.  Peer text in quotes should
+ * still go through log_escape.  errno is kept. */
 #define log_msg(priority, ...) log_event(priority, NULL, NULL, __VA_ARGS__)
 
 /* A further member of a JSON line: a string or, if text is NULL, a number.  A list of them ends

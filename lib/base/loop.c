@@ -11,6 +11,8 @@
 #include "alloc.h"
 #include "log.h"
 
+enum { LOG_AGAIN_MS = 500 }; /* for a log that took nothing */
+
 struct event_base *loop_new(void)
 {
 	return alloc_or_abort(event_base_new());
@@ -20,7 +22,8 @@ static struct event *round_end; /* of the loop whose log lines are gathered */
 
 static void on_round_end(evutil_socket_t fd, short what, void *arg)
 {
-	log_flush();
+	if (!log_flush())
+		loop_after(round_end, LOG_AGAIN_MS);
 }
 
 /* An event that becomes active comes after all that are active already: at the end of the round. */

@@ -7,6 +7,7 @@
  */
 #include <syslog.h>
 
+#include "logfile.h"
 #include "options.h"
 
 #define AT(member)		    .at = offsetof(struct settings, member)
@@ -18,8 +19,9 @@
 #define LIST(setter)		    .type = OPTION_LIST, .set = (setter)
 #define DO(action)		    .type = OPTION_DO, .run = (action)
 
-/* The log options of both programs, in settings.log and settings.verbosity. */
-#define LOG_SINK  WORD(log, log_sinks, 0, LOG_SINK_JSON, LOG_SINK_STDERR)
+/* The log options of both programs, in settings.log (a struct log_target) and
+ * settings.verbosity. */
+#define LOG_SINK  TEXT(log), .set = logfile_set, .show = logfile_show
 #define LOG_LEVEL WORD(verbosity, log_levels, LOG_ERR, LOG_DEBUG, LOG_INFO)
 #define LOUDER(n) RANGE(OPTION_STEP, verbosity, LOG_ERR, LOG_DEBUG, n)
 

@@ -12,6 +12,7 @@
 enum landlock_access {
 	LANDLOCK_READ,	/* files and folders, and to execute them */
 	LANDLOCK_WRITE, /* files that are there */
+	LANDLOCK_MAKE,	/* files in a folder, and to write them */
 };
 
 /* Makes an empty list of what will be allowed.  A descriptor, or -1 with errno; EOPNOTSUPP where

@@ -21,7 +21,7 @@
 
 enum { LINGER_SECONDS = 10 }; /* for the bytes that are still on their way when COMMAND ends */
 
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 
 #define N_SIGNALS (sizeof(signals) / sizeof(*signals))
 
@@ -142,7 +142,7 @@ static void start_command(struct client *c, const struct status *status)
 	}
 	listeners_start(c->listeners, c->link);
 	/* A signal to the whole process group ends COMMAND, and its end ends this process. */
-	for (size_t i = 0; i < N_SIGNALS; i++) {
+	for (size_t i = 0; i < N_SIGNALS && signals[i] != SIGUSR1; i++) {
 		event_del(c->signals[i]);
 		signal(signals[i], SIG_IGN);
 	}
@@ -320,6 +320,10 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 	if (sig == SIGHUP && c->notify && c->state != LEAVING) {
 		reload(c);
+		return;
+	}
+	if (sig == SIGUSR1) {
+		logfile_reopen();
 		return;
 	}
 	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));

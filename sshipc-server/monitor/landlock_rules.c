@@ -104,7 +104,7 @@ static int allow_files(int list, const struct settings *s)
 	    allow_folder(list, s->allowlist, LANDLOCK_READ) != 0)
 		return -1;
 	folders_walk(s->allowlist, follow_link, &links);
-	if (links.rc != 0)
+	if (links.rc != 0 || (s->log.path && allow_folder(list, s->log.path, LANDLOCK_MAKE) != 0))
 		return -1;
 	if (realpath(s->allowlist, real) && allow_folder(list, real, LANDLOCK_READ) != 0)
 		return -1;

@@ -136,7 +136,7 @@ static void expect_defaults(void)
 	cr_expect_eq(s.reconnect_max, 30);
 	cr_expect_eq(s.drain, 5);
 	cr_expect_null(s.via);
-	cr_expect_eq(s.log, LOG_SINK_STDERR);
+	cr_expect_eq(s.log.sink, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
 	cr_expect(!s.unsafe_listen && !s.test && !s.print && !s.keygen);
 	cr_expect(!s.exit_on_refusal && !s.command && !s.stdio && !s.print_dbus);
@@ -307,7 +307,7 @@ Test(settings, long_options)
 	cr_expect_eq(s.connect_timeout, 3600);
 	cr_expect_eq(s.reconnect_max, 1);
 	cr_expect_str_eq(s.via, "nc");
-	cr_expect_eq(s.log, LOG_SINK_JSON);
+	cr_expect_eq(s.log.sink, LOG_SINK_JSON);
 	cr_expect_eq(s.verbosity, LOG_NOTICE);
 	cr_expect(s.unsafe_listen && s.test && s.print);
 }
@@ -377,7 +377,8 @@ static const struct {
     {"-L 1 h --via nc --via nc", "option '--via' is given twice"},
     {"-L 1 -p 1 h --via nc -vv -t -T --via E", "the value of option '--via' is empty"},
     {"-L 1 u@-h --via nc", "--via: '-h' is no name"},
-    {"-L 1 h --log file", "--log \"file\": expected stderr, syslog or json"},
+    {"-L 1 h --log file",
+     "--log \"file\": expected stderr, syslog or json; or a file: /FILE or json:/FILE"},
     {"-L 1 @h", "no tunnel 'h' in /dev/null"},
     {"@a @a", "'@a' is a second tunnel"},
     {"h @a", "'@a' is a tunnel of the file"},
@@ -555,7 +556,7 @@ static void expect_full(void)
 	cr_expect_eq(s.connect_timeout, 60);
 	cr_expect_eq(s.reconnect_max, 9);
 	cr_expect_str_eq(s.via, "nc %h");
-	cr_expect_eq(s.log, LOG_SINK_SYSLOG);
+	cr_expect_eq(s.log.sink, LOG_SINK_SYSLOG);
 	cr_expect_eq(s.verbosity, LOG_DEBUG);
 	cr_expect(s.unsafe_listen);
 }
@@ -673,7 +674,7 @@ static const struct {
     {"identity = \"/k\";\nagent_key = \"" PIN_A "\";", 2, "one key is offered"},
     {"tunnels = ( { name = \"a\";\nagent_key = \"" PIN_A "\"; identity = \"/k\"; } );", 2,
      "one key is offered"},
-    {"log = \"file\";", 1, "expected stderr, syslog or json"},
+    {"log = \"file\";", 1, "expected stderr, syslog or json; or a file: /FILE or json:/FILE"},
     {"verbosity = \"loud\";", 1, "expected error, warning, notice, info or debug"},
     {"keepalive = 3;", 1, "keepalive: expected a number from 4 to 3600"},
     {"connect_timeout = 3601;", 1, "connect_timeout: expected a number from 1 to 3600"},

@@ -109,7 +109,7 @@ static void expect_defaults(void)
 	cr_expect_null(s.user);
 	cr_expect_eq(s.connect_as.n, 0);
 	cr_expect_eq(s.algorithms, ALGORITHMS_DEFAULT);
-	cr_expect_eq(s.log, LOG_SINK_STDERR);
+	cr_expect_eq(s.log.sink, LOG_SINK_STDERR);
 	cr_expect_eq(s.verbosity, LOG_INFO);
 	cr_expect_eq(s.login_grace, 30);
 	cr_expect_eq(s.keepalive, 15);
@@ -160,7 +160,7 @@ Test(settings, every_option)
 		  !strcmp(s.connect_as.items[1], "9"));
 	cr_expect(s.test && s.print && s.unsafe_no_sandbox);
 	cr_expect_eq(s.verbosity, LOG_DEBUG);
-	cr_expect_eq(s.log, LOG_SINK_JSON);
+	cr_expect_eq(s.log.sink, LOG_SINK_JSON);
 }
 
 Test(settings, verbosity_ends)
@@ -230,7 +230,7 @@ static const struct {
     {"--connect-as root", "--connect-as 'root': endpoints never see root; name an ordinary user"},
     {"--connect-as 0", "--connect-as '0': endpoints never see root; name an ordinary user"},
     {"--connect-as a --connect-as a", "--connect-as 'a': it is there twice"},
-    {"--log file", "--log 'file': expected stderr, syslog or json"},
+    {"--log file", "--log 'file': expected stderr, syslog or json; or a file: /FILE or json:/FILE"},
     {"--explain", "--explain needs --key FILE and --from ADDRESS"},
     {"--explain --from ::1", "--explain needs --key FILE and --from ADDRESS"},
     {"-t --dest x", "--key, --from, --at and --dest belong to --explain"},
@@ -333,7 +333,7 @@ Test(settings, whole_file)
 	cr_expect_eq(s.endpoints[1].n_accept, 2);
 	cr_expect_eq(s.endpoints[2].kind, ENDPOINT_OTHER);
 	cr_expect_eq(s.algorithms, ALGORITHMS_COMPATIBLE);
-	cr_expect_eq(s.log, LOG_SINK_SYSLOG);
+	cr_expect_eq(s.log.sink, LOG_SINK_SYSLOG);
 	cr_expect_eq(s.verbosity, LOG_NOTICE);
 	cr_expect(s.login_grace == 1 && s.keepalive == 4 && s.max_unauthenticated == 2);
 	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
@@ -389,12 +389,12 @@ Test(settings, options_replace)
 	cr_expect(s.n_endpoints == 1 && !strcmp(s.endpoints[0].name, "nso"));
 	cr_expect_null(s.default_endpoint);
 	cr_expect_str_eq(s.user, "v");
-	cr_expect_eq(s.log, LOG_SINK_STDERR);
+	cr_expect_eq(s.log.sink, LOG_SINK_STDERR);
 	/* What is not given stays the file's. */
 	cr_assert_eq(read_line("-f F -k m"), GO_ON, "%s", out);
 	cr_expect_eq(s.n_listen, 2);
 	cr_expect_str_eq(s.default_endpoint, "confd");
-	cr_expect_eq(s.log, LOG_SINK_JSON);
+	cr_expect_eq(s.log.sink, LOG_SINK_JSON);
 }
 
 Test(settings, unsafe_endpoint)
@@ -435,7 +435,8 @@ static const struct {
     {"hostkeys = [ \"1\", \"2\", \"3\", \"4\", \"5\" ];", "1: hostkeys \"5\": there are too many"},
     {"allowlist = [ \"a\" ];", "1: allowlist: expected a text"},
     {"algorithms = \"all\";", "1: algorithms \"all\": expected default or compatible"},
-    {"log = \"file\";", "1: log \"file\": expected stderr, syslog or json"},
+    {"log = \"file\";",
+     "1: log \"file\": expected stderr, syslog or json; or a file: /FILE or json:/FILE"},
     {"log = [ \"json\", \"json\" ];", "1: log: expected a text"},
     {"verbosity = \"loud\";", "1: verbosity \"loud\": expected error, "},
     {"verbosity = \"a\\x0ab\";", "1: verbosity \"a\\x0ab\": expected error, "},

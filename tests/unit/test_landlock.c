@@ -83,6 +83,21 @@ static int remove_mine(void)
 	return result(unlink(in_folder("mine/file")));
 }
 
+static int append_logged(void)
+{
+	return open_as("logged/new", O_WRONLY | O_APPEND | O_CREAT);
+}
+
+static int read_logged(void)
+{
+	return open_as("logged/file", O_RDONLY);
+}
+
+static int remove_logged(void)
+{
+	return result(unlink(in_folder("logged/file")));
+}
+
 static int write_written(void)
 {
 	return open_as("written", O_RDWR);
@@ -167,6 +182,9 @@ static const struct attempt {
     {"to truncate it", truncate_mine, EACCES, EACCES, 3},
     {"to create", create_mine, EACCES, EACCES, 1},
     {"to remove", remove_mine, EACCES, EACCES, 1},
+    {"to append to a log", append_logged, 0, EACCES, 1},
+    {"to read it", read_logged, EACCES, EACCES, 1},
+    {"to remove it", remove_logged, EACCES, EACCES, 1},
     {"to write what may be written", write_written, 0, EACCES, 1},
     {"to read others", read_other, EACCES, EACCES, 1},
     {"to list others", list_other, EACCES, EACCES, 1},
@@ -187,6 +205,7 @@ static int try_listed(const void *arg)
 
 	if (landlock_allow(list, in_folder("mine"), LANDLOCK_READ) != 0 ||
 	    landlock_allow(list, in_folder("written"), LANDLOCK_WRITE) != 0 ||
+	    landlock_allow(list, in_folder("logged"), LANDLOCK_MAKE) != 0 ||
 	    landlock_allow(list, in_folder("missing"), LANDLOCK_READ) != 0 ||
 	    landlock_allow_connect(list, PORT) != 0 || landlock_enforce(list) != 0)
 		return NOT_READY;
@@ -203,16 +222,18 @@ static int try_sealed(const void *arg)
 Test(landlock, attempts)
 {
 	const long version = syscall(444, NULL, 0, 1); /* landlock_create_ruleset(2) */
-	static const char *const folders[] = {"mine", "other"};
+	static const char *const folders[] = {"mine", "other", "logged"};
+	char file[32];
 	int abstract;
 
 	if (version < 1)
 		cr_skip("this kernel has no Landlock");
 	cr_assert(mkdtemp(folder));
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		cr_assert_eq(mkdir(in_folder(folders[i]), 0700), 0);
 	make("mine/file");
 	make("other/file");
+	make("logged/file");
 	make("written");
 	abstract = listener();
 	for (size_t i = 0; i < sizeof(attempts) / sizeof(*attempts); i++) {
@@ -227,10 +248,12 @@ Test(landlock, attempts)
 		cr_expect(exited(status, a->listed), "%s: status %#x", a->name, status);
 	}
 	close(abstract);
-	unlink(in_folder("mine/file"));
-	unlink(in_folder("other/file"));
 	unlink(in_folder("written"));
-	for (size_t i = 0; i < 2; i++)
+	unlink(in_folder("logged/new"));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(file, sizeof(file), "%s/file", folders[i]);
+		unlink(in_folder(file));
 		rmdir(in_folder(folders[i]));
+	}
 	rmdir(folder);
 }

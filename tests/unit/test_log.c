@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "logfile.h"
 #include "loop.h"
 #include "sanitized.h"
 
@@ -378,6 +379,65 @@ Test(log, lines_that_a_full_pipe_does_not_take_are_counted)
 	capture_end();
 }
 
+/* A pipe of 4096 bytes that is full, in place of stderr; its other end. */
+static int fill_stderr(void)
+{
+	char fill[4096] = "";
+	int ends[2];
+
+	cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	cr_assert_eq(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+	while (write(ends[1], fill, sizeof(fill)) > 0)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	return ends[0];
+}
+
+static const struct log_field no_fields[] = {{NULL, NULL, 0}};
+
+/* What matters for security waits for the reader, in its order, and is not dropped. */
+Test(log, what_is_not_ordinary_is_the_last_to_be_dropped)
+{
+	char big[1200], word[32], *told;
+	int end, held = 0;
+	ssize_t n;
+
+	gather();
+	end = fill_stderr();
+	firsts = 0;
+	memset(big, 'x', sizeof(big));
+	big[sizeof(big) - 1] = '\0';
+	for (int i = 0; i < 200; i++) {
+		log_event(LOG_INFO, "login", no_fields, "event %d %s", i, big);
+		log_event(LOG_NOTICE | LOG_ORDINARY, "note", no_fields, "note %d", i);
+		log_msg(LOG_INFO, "text %d", i);
+	}
+	cr_expect_geq(firsts, 1);
+	cr_expect_not(log_flush());
+	cr_assert_eq(read(end, got, 4096), 4096, "what filled it");
+	for (bool all = false; !all;) {
+		all = log_flush();
+		n = read(end, got, 4096);
+		cr_assert_gt(n, 0);
+		got[n] = '\0';
+		for (told = got; (told = strstr(told, "event ")); told++) {
+			snprintf(word, sizeof(word), "event %d ", held++);
+			cr_expect_eq(strncmp(told, word, strlen(word)), 0, "%.20s", told);
+		}
+		cr_expect_not(strstr(got, "note "));
+	}
+	cr_expect(held > 40 && held < 60, "%d lines of 64 KiB", held);
+	dup2(fileno(capture), STDERR_FILENO);
+	log_msg(LOG_WARNING, "a");
+	snprintf(big, sizeof(big), "%d log lines were dropped: the log took none for a while a ",
+		 600 - held);
+	cr_expect_str_eq(texts_so_far(), big);
+	close(end);
+	capture_end();
+}
+
 static bool interrupted;
 
 /* In place of libc's, which poll is here (sshsocket.c): a full pipe, and a signal within the call.
@@ -400,9 +460,115 @@ Test(log, a_signal_does_not_make_a_full_pipe_writable)
 	interrupted = false;
 	cr_expect_str_eq(texts_so_far(), "", "written though a write might have blocked");
 	log_msg(LOG_WARNING, "a");
-	cr_expect_str_eq(texts_so_far(),
-			 "1 log lines were dropped: the log took none for a while a ");
+	cr_expect_str_eq(texts_so_far(), "lost a ", "it was not lost");
 	capture_end();
+}
+
+/* ---- a file ---- */
+
+static char folder[64], path[128];
+
+static void make_folder(void)
+{
+	snprintf(folder, sizeof(folder), "/tmp/sshipc-log-XXXXXX");
+	cr_assert(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/log", folder);
+}
+
+static void remove_folder(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	cr_expect_eq(system(command), 0);
+}
+
+static const char *content(const char *of)
+{
+	FILE *f = fopen(of, "r");
+	size_t n = f ? fread(got, 1, sizeof(got) - 1, f) : 0;
+
+	got[n] = '\0';
+	if (f)
+		fclose(f);
+	return got;
+}
+
+Test(log, a_file_is_opened_anew, .init = make_folder, .fini = remove_folder)
+{
+	struct log_target to = {LOG_SINK_STDERR, NULL};
+	char value[160], moved[160], shown[1024];
+	struct stat st;
+
+	umask(022);
+	snprintf(value, sizeof(value), "json:%s", path);
+	snprintf(moved, sizeof(moved), "%s.1", path);
+	cr_assert_null(logfile_set(&to, value));
+	cr_expect_str_eq(logfile_show(&to, 0, shown), value);
+	log_init("p", to.sink, LOG_INFO);
+	cr_assert_eq(logfile_start(&to, false), 0);
+	log_msg(LOG_INFO, "first");
+	cr_expect(strstr(content(path), "\"msg\":\"first\"}\n"), "%s", got);
+	cr_expect(stat(path, &st) == 0 && (st.st_mode & 07777) == 0640, "%04o", st.st_mode);
+	cr_assert_eq(rename(path, moved), 0);
+	log_msg(LOG_INFO, "second");
+	logfile_reopen();
+	log_msg(LOG_INFO, "third");
+	cr_expect(strstr(content(moved), "first") && strstr(got, "second"), "%s", got);
+	cr_expect_not(strstr(got, "third"));
+	cr_expect(strstr(content(path), "opened anew") && strstr(got, "third"), "%s", got);
+	/* Where that fails it goes on, and says so. */
+	cr_assert_eq(rename(path, moved), 0);
+	cr_assert_eq(mkdir(path, 0755), 0);
+	logfile_reopen();
+	log_msg(LOG_INFO, "fourth");
+	cr_expect(strstr(content(moved), "SIGUSR1: log file") && strstr(got, "fourth"), "%s", got);
+	free(to.path);
+}
+
+Test(log, a_file_that_others_could_change, .init = make_folder, .fini = remove_folder)
+{
+	static const char *const wrong[] = {"file", "json:", "json:x", "/file", ""};
+	struct log_target to = {LOG_SINK_STDERR, NULL};
+	char link[160];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		cr_expect(logfile_set(&to, wrong[i]), "%s", wrong[i]);
+	cr_assert_null(logfile_set(&to, path));
+	for (int i = 0; i < 5; i++) {
+		unlink(path);
+		if (i == 0)
+			cr_assert_eq(chmod(folder, 0777), 0);
+		else
+			cr_assert_eq(chmod(folder, 0755), 0);
+		snprintf(link, sizeof(link), "%s.other", path);
+		if (i == 1)
+			cr_assert_eq(symlink(link, path), 0);
+		if (i == 2)
+			cr_assert_eq(mkfifo(path, 0600), 0);
+		if (i >= 3)
+			close(open(path, O_CREAT | O_WRONLY, 0600));
+		if (i == 3)
+			cr_assert_eq(chmod(path, 0666), 0);
+		if (i == 4 && (geteuid() != 0 || chown(path, 12345, 12345) != 0))
+			continue;
+		capture_start();
+		log_init("p", LOG_SINK_STDERR, LOG_INFO);
+		cr_expect_eq(logfile_start(&to, false), -1, "%d", i);
+		capture_end();
+		cr_expect(strstr(got, "p: log file /tmp/"), "%d: %s", i, got);
+	}
+	cr_expect_neq(access(link, F_OK), 0, "made through a link");
+	free(to.path);
+}
+
+Test(log, what_cannot_be_opened_anew)
+{
+	capture_start();
+	log_init("p", LOG_SINK_STDERR, LOG_INFO);
+	logfile_reopen();
+	capture_end();
+	cr_expect(strstr(got, "SIGUSR1: the log goes to stderr, which cannot be opened anew"));
 }
 
 static void log_twice(evutil_socket_t fd, short what, void *arg)
