@@ -111,7 +111,8 @@ void link_refuse(struct link *l, const struct link_refusal *r)
 	    r->verdict == POLICY_MAX_SESSIONS || r->verdict == POLICY_OUTSIDE_WINDOW;
 	const bool waits = passing && !l->s->stdio && !l->s->command && !l->s->check;
 
-	log_msg(LOG_ERR, "%s%s%s", r->cause, r->remedy ? "; " : "", r->remedy ? r->remedy : "");
+	log_event(LOG_ERR, "refused", LOG_FIELDS({"server", l->server, 0}, {"reason", r->cause, 0}),
+		  "%s%s%s", r->cause, r->remedy ? "; " : "", r->remedy ? r->remedy : "");
 	l->code = r->exit_code;
 	l->denied = true;
 	l->servers.refused += !waits;
@@ -136,12 +137,17 @@ static void schedule_retry(struct link *l)
 	unsigned pause;
 
 	if (l->s->stdio) {
-		log_msg(LOG_ERR, "%s", l->servers.why);
+		log_event(LOG_ERR, "disconnected",
+			  LOG_FIELDS({"server", l->server, 0}, {"reason", l->servers.why, 0}), "%s",
+			  l->servers.why);
 		return;
 	}
 	pause = backoff_pause(l->backoff, openings_wanted(l->openings), l->denied);
-	log_msg(LOG_WARNING, "%s; next attempt in %u.%us%s%s", l->servers.why, pause / 1000,
-		pause % 1000 / 100, next ? ", at " : "", next ? next : "");
+	log_event(LOG_WARNING, "disconnected",
+		  LOG_FIELDS({"server", l->server, 0}, {"reason", l->servers.why, 0},
+			     {"retry_ms", NULL, pause}),
+		  "%s; next attempt in %u.%us%s%s", l->servers.why, pause / 1000,
+		  pause % 1000 / 100, next ? ", at " : "", next ? next : "");
 }
 
 /* A local connection has arrived.  The kernel repeats a SYN after ever longer pauses, so a connect

@@ -25,7 +25,9 @@ void link_check_host_key(struct link *l)
 	if (verdict == TRUST_OK) {
 		trust_fingerprint(l->host_key, print);
 		if (text[0])
-			log_msg(LOG_NOTICE, "%s", text);
+			log_event(LOG_NOTICE, "host-key",
+				  LOG_FIELDS({"server", l->server, 0}, {"fingerprint", print, 0}),
+				  "%s", text);
 		link_await_login(l); /* the user may have been asked meanwhile */
 		l->state = AUTHENTICATING;
 		link_tell(l, LINK_TRANSPORT, print);
@@ -40,7 +42,7 @@ void link_check_host_key(struct link *l)
 
 static void announce(struct link *l)
 {
-	char text[SESSION_TEXT], at[REACH_AT];
+	char text[SESSION_TEXT], at[REACH_AT], print[KEYLINE_FINGERPRINT];
 
 	reach_remember(&l->memory, &l->peer, false);
 	l->state = UP;
@@ -53,8 +55,11 @@ static void announce(struct link *l)
 		log_msg(LOG_WARNING, "%s; going on with %s", l->servers.why, l->server);
 	servers_begin(&l->servers, l->servers.at);
 	first_watch(l->first, servers_current(&l->servers) != 0);
-	log_msg(LOG_INFO, "connected to %s%s (%s)", l->server, reach_at(&l->peer, l->server, at),
-		session_describe(l->ssh, text));
+	trust_fingerprint(l->host_key, print);
+	log_event(LOG_INFO, "connected",
+		  LOG_FIELDS({"server", l->server, 0}, {"fingerprint", print, 0}),
+		  "connected to %s%s (%s)", l->server, reach_at(&l->peer, l->server, at),
+		  session_describe(l->ssh, text));
 	link_tell(l, LINK_UP, l->server);
 }
 

@@ -94,9 +94,12 @@ static void refuse(struct opening *o, enum opening_end how, const char *why)
 {
 	char to[DESTINATION_HOST + 16];
 
+	destination_format(&o->share->to, to, sizeof(to));
 	if (o->local)
-		log_msg(LOG_WARNING, "connection %s from %s to %s refused: %s", o->id, o->local,
-			destination_format(&o->share->to, to, sizeof(to)), why);
+		log_event(LOG_WARNING | LOG_ORDINARY, "connection-refused",
+			  LOG_FIELDS({"connection", o->id, 0}, {"local", o->local, 0},
+				     {"destination", to, 0}, {"reason", why, 0}),
+			  "connection %s from %s to %s refused: %s", o->id, o->local, to, why);
 	relay_reset_socket(o->fd);
 	end(o, how);
 }
@@ -120,13 +123,19 @@ static void on_relay_done(void *arg, const struct relay_stats *stats)
 	const bool orderly = stats->end == RELAY_END_ORDERLY;
 	char to[DESTINATION_HOST + 16];
 
+	destination_format(&o->share->to, to, sizeof(to));
 	/* A watched connection (--stdio) that ends abnormally is a warning. */
 	if (o->local)
-		log_msg(o->watch.ended && !orderly ? LOG_WARNING : LOG_INFO,
-			"connection %s from %s to %s closed: %s; %llu bytes sent, %llu received",
-			o->id, o->local, destination_format(&o->share->to, to, sizeof(to)),
-			relay_end_text(stats->end), (unsigned long long)stats->from_socket,
-			(unsigned long long)stats->to_socket);
+		log_event(
+		    LOG_ORDINARY | (o->watch.ended && !orderly ? LOG_WARNING : LOG_INFO),
+		    "connection-close",
+		    LOG_FIELDS({"connection", o->id, 0}, {"local", o->local, 0},
+			       {"destination", to, 0}, {"reason", relay_end_text(stats->end), 0},
+			       {"bytes_sent", NULL, stats->from_socket},
+			       {"bytes_received", NULL, stats->to_socket}),
+		    "connection %s from %s to %s closed: %s; %llu bytes sent, %llu received", o->id,
+		    o->local, to, relay_end_text(stats->end),
+		    (unsigned long long)stats->from_socket, (unsigned long long)stats->to_socket);
 	explain_rejected(o, stats);
 	if (o->state == OPEN) {
 		o->os->carried--;
@@ -187,9 +196,12 @@ static void on_open(struct opening *o)
 		relay_abort(o->relay);
 		return;
 	}
+	destination_format(&o->share->to, to, sizeof(to));
 	if (o->local)
-		log_msg(LOG_INFO, "connection %s from %s to %s is open", o->id, o->local,
-			destination_format(&o->share->to, to, sizeof(to)));
+		log_event(LOG_INFO | LOG_ORDINARY, "connection-open",
+			  LOG_FIELDS({"connection", o->id, 0}, {"local", o->local, 0},
+				     {"destination", to, 0}),
+			  "connection %s from %s to %s is open", o->id, o->local, to);
 	o->state = OPEN;
 	os->carried++;
 	relay_attach(o->relay, o->fd, false);

@@ -41,14 +41,18 @@ struct states {
 
 static void update(struct states *s)
 {
-	char text[STATES_TEXT];
+	char text[STATES_TEXT], endpoint[sizeof(s->name) + sizeof(s->endpoint)];
 
-	snprintf(text, sizeof(text), "transport %s, authorised %s, endpoint %s%s", s->transport,
-		 s->authorised, s->name, s->endpoint);
+	snprintf(endpoint, sizeof(endpoint), "%s%s", s->name, s->endpoint);
+	snprintf(text, sizeof(text), "transport %s, authorised %s, endpoint %s", s->transport,
+		 s->authorised, endpoint);
 	if (strcmp(text, s->text) == 0)
 		return;
 	memcpy(s->text, text, sizeof(text));
-	log_msg(LOG_INFO, "state: %s", text);
+	log_event(LOG_INFO, "state",
+		  LOG_FIELDS({"transport", s->transport, 0}, {"authorised", s->authorised, 0},
+			     {"endpoint", endpoint, 0}),
+		  "state: %s", text);
 	if (s->ops.changed)
 		s->ops.changed(s->ops.arg, text);
 }

@@ -95,9 +95,21 @@ static void end_ready_out(FILE *out)
 		log_msg(LOG_WARNING, "/dev/null: %m");
 }
 
+/* On a terminal the lines on stdout are enough. */
+static void log_ready(struct client *c, const char *server)
+{
+	const bool beside = c->s->log.sink == LOG_SINK_STDERR && !c->s->log.path;
+	char text[2 * ADDRESS_TEXT];
+
+	for (size_t i = 0; !beside && listeners_describe(c->listeners, i, text, sizeof(text)); i++)
+		log_event(LOG_INFO, "ready", LOG_FIELDS({"local", text, 0}, {"server", server, 0}),
+			  "ready: %s via %s", text, server);
+}
+
 static void tell_ready(struct client *c, const char *server)
 {
 	announce(c, stdout, server);
+	log_ready(c, server);
 	fflush(stdout);
 	if (c->ready_out) {
 		announce(c, c->ready_out, server);
@@ -326,7 +338,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		logfile_reopen();
 		return;
 	}
-	log_msg(LOG_NOTICE, "%s: shutting down", strsignal((int)sig));
+	log_event(LOG_NOTICE, "stopping", LOG_FIELDS({"reason", strsignal((int)sig), 0}),
+		  "%s: shutting down", strsignal((int)sig));
 	/* Whoever ends --stdio or run mode means its one connection, or COMMAND. */
 	if (c->up && c->state == READY && c->listeners && !c->run && c->s->drain > 0 &&
 	    leave(c, c->s->drain)) {

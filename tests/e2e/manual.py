@@ -11,11 +11,11 @@ def section(page, title):
         return re.search(rf"^\.S[hs] {title}\n(.*?)^\.S[hs] ", f.read(), re.M | re.S).group(1)
 
 
-def events():
+def events(program="SERVER"):
     """event -> [(of a connection, levels, fields it has, fields it may have)]"""
     found = {}
-    connections, server = section("sshipc-log.5", "EVENTS OF THE SERVER").split("Events of the server")
-    for text, own in ((connections, True), (server, False)):
+    connections, _, server = section("sshipc-log.5", f"EVENTS OF THE {program}").partition("Events of the server")
+    for text, own in ((connections, program == "SERVER"), (server, False)):
         for event, levels, must, may in re.findall(r"^\.It Cm ([a-z-]+) No \(([a-z, ]+)\)(?:: ([\w, ]+))?(?:; also ([\w, ]+))?$", text, re.M):
             found.setdefault(event, []).append((own, levels.split(", "), _words(must), _words(may)))
     same(sum(len(rows) for rows in found.values()), (connections + server).count("\n.It "), "events that could be read")
