@@ -224,7 +224,7 @@ SERVER_FILES = $(BUILD)/sshipc-server:$(sbindir)/sshipc-server $(BUILD)/sshipc-s
                $(foreach kind,MANUALS COMPLETIONS UNITS,$(call $(kind),sshipc-server)) $(FOLDERS_USER)
 CLIENT_FILES = $(BUILD)/sshipc-client:$(bindir)/sshipc-client $(foreach kind,MANUALS COMPLETIONS UNITS,$(call $(kind),sshipc-client))
 # With the paths that they have here, so that their links hold.
-DOCUMENTS    = $(wildcard *.md etc/*.conf etc/apparmor etc/container etc/logrotate etc/fail2ban) LICENSE etc/recipes scripts/from-stunnel tests/bench/results.svg
+DOCUMENTS    = $(wildcard *.md etc/*.conf etc/apparmor etc/container etc/grafana etc/prometheus etc/logrotate etc/fail2ban) LICENSE etc/recipes scripts/from-stunnel tests/bench/results.svg
 
 # $(1): such files.  Texts name the folders of this installation, manual pages its version.
 HERE = s|^\.Os$$|.Os sshipc $(VERSION)|; s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g

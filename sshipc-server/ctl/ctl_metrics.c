@@ -109,21 +109,19 @@ static void print_histogram(const struct family *f, const char *labels, const ch
 			    const char *p)
 {
 	unsigned long long sum = 0;
+	unsigned long ms;
 	char name[64], value[32] = "-", more[LABELS];
 
 	while (p && (*p == '{' || *p == ',') && p[1] == '"') {
 		p = json_copy(p + 1, name, sizeof(name));
 		p = json_copy(p + 1, value, sizeof(value));
 		sum += strtoull(value, NULL, 10);
-		if (strcmp(name, "more") == 0)
-			snprintf(name, sizeof(name), "+Inf");
-		else
-			snprintf(name, sizeof(name), "%g", strtod(name, NULL) / 1000);
-		if (strspn(name, "0123456789") == strlen(name))
-			strcat(name, ".0"); /* as OpenMetrics writes it */
+		ms = strtoul(name, NULL, 10);
+		/* A whole number ends in ".0", as OpenMetrics has it. */
+		snprintf(name, sizeof(name), ms % 1000 ? "%g" : "%.1f", (double)ms / 1000);
 		snprintf(value, sizeof(value), "%llu", sum);
 		snprintf(more, sizeof(more), "%s", labels);
-		add_label(more, f->label, name);
+		add_label(more, f->label, ms ? name : "+Inf"); /* which is "more" there */
 		print_sample(f, "_bucket", more, value);
 	}
 	if (!p)
