@@ -110,6 +110,10 @@ void sshsocket_rest(struct sshsocket *s)
 /* ---- what libssh calls; under their own names the C library declares checked forms ---- */
 
 int sshsocket_poll(struct pollfd *fds, nfds_t n, int timeout) __asm__("poll");
+/* What clang 21 makes of a poll of this program's own; libc's would be a system call that a session
+ * may not make. */
+int sshsocket_poll_chk(struct pollfd *fds, nfds_t n, int timeout,
+		       size_t room) __asm__("__poll_chk");
 ssize_t sshsocket_recv(int fd, void *p, size_t n, int flags) __asm__("recv");
 ssize_t sshsocket_send(int fd, const void *p, size_t n, int flags) __asm__("send");
 
@@ -126,6 +130,11 @@ int sshsocket_poll(struct pollfd *fds, nfds_t n, int timeout)
 	if (fds->events & s->offered & POLLIN && sshsocket_has_input(s))
 		fds->revents |= POLLIN;
 	return fds->revents != 0;
+}
+
+int sshsocket_poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t room)
+{
+	return n <= room / sizeof(*fds) ? sshsocket_poll(fds, n, timeout) : (abort(), -1);
 }
 
 ssize_t sshsocket_recv(int fd, void *p, size_t n, int flags)

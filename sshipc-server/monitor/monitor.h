@@ -84,7 +84,7 @@ enum count {
 
 /* Logins are refused for a reason of the policy, by libssh alone for an enum session_login_fault,
  * or because they are by password or another method. */
-#define LOGIN_METHOD  (POLICY_OTHER + SESSION_LOGIN_FAULTS)
+#define LOGIN_METHOD  ((int)POLICY_OTHER + (int)SESSION_LOGIN_FAULTS)
 #define LOGIN_REASONS (LOGIN_METHOD + 1)
 
 /* OTHER: the socket may not be written, no descriptor is left, the dialler died ... */
