@@ -32,7 +32,7 @@ class Container:
             self.take(source, path)
             for library in re.findall(r"(?:=> |^\s+)(/\S+) \(0x", subprocess.run(["ldd", source], check=True, capture_output=True, text=True).stdout, re.M):
                 self.take(library, library)
-        for folder in ("proc", "dev", "run", "etc/sshipc"):
+        for folder in ("proc", "dev", "run/sshipc", "etc/sshipc"):
             os.makedirs(f"{self.root}/{folder}", exist_ok=True)
 
     def take(self, source, path, mode=0o755, group=0):
@@ -50,6 +50,10 @@ class Container:
         """Returns the process of unshare; its child is process 1."""
         return self.scene.start(["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation", "private", "sh", "-c", SET_UP, "sh",
                                  self.root, " ".join(tmpfs), user, *argv])
+
+    def execute(self, p, *argv):
+        """As "podman exec" does, beside process 1."""
+        return self.scene.run(["nsenter", f"--target={first(p)}", "--mount", "--pid", "--root", "--wd", f"--setuid={UID}", f"--setgid={UID}", *argv])
 
     def run(self, *argv, **kwargs):
         p = self.start(*argv, **kwargs)
