@@ -458,6 +458,7 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
 
 void relay_await(struct relay *r)
 {
+	r->may_read = true; /* the socket's peer had time to speak */
 	relay_move(r, PARKED);
 }
 

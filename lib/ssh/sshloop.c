@@ -6,17 +6,16 @@
  */
 #include "sshloop.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "farewell.h"
 #include "liveness.h"
 #include "loop.h"
 #include "sshsocket.h"
@@ -28,6 +27,9 @@ enum {
 	DRAIN_MS = 200,		   /* for the last packets at the end */
 	CLOSE_MS = 200,		   /* for the peer to read our reason and close */
 	ANSWERS_MAX = 1024 * 1024, /* bytes of answers queued for a peer that does not read */
+	GRANT = 9,		   /* bytes of a packet that opens a window */
+	GRANT_MS = 10,		   /* for it to wait for others, after */
+	GRANT_READ = 4096,	   /* so many received bytes, at most */
 };
 
 struct sshloop {
@@ -49,8 +51,9 @@ struct sshloop {
 	bool shared;  /* sshloop_share */
 	bool put_off; /* a write waits until the output before it is sent */
 	struct {
-		uint64_t payload, packets, sent;
+		uint64_t payload, packets, sent, received;
 	} flushed;	       /* the counters when nothing was pending */
+	uint64_t grant_due;    /* ms: when the window that waits is granted; 0: none waits */
 	uint64_t refused_at;   /* packets.in_packets when libssh refused a write; 0: it did not */
 	uint64_t queued_until; /* packets.out_bytes at which all output held back by a rekey is
 				  sent; 0: none is held */
@@ -73,6 +76,20 @@ static bool is_pending(const struct sshloop *l)
 	return (ssh_get_status(l->session) & SSH_WRITE_PENDING) != 0;
 }
 
+/* Trap: 0.10 opens a channel's window at its first bytes.  After few of them nobody waits for that:
+ * it is sent with what comes next. */
+static bool only_grant(struct sshloop *l)
+{
+	const uint64_t read = l->socket.in_bytes - l->flushed.received;
+
+	if (!is_pending(l) || l->packets.out_packets != l->flushed.packets + 1 ||
+	    l->packets.out_bytes != l->flushed.payload + GRANT || read == 0 || read > GRANT_READ)
+		l->grant_due = 0;
+	else if (l->grant_due == 0)
+		l->grant_due = loop_ms() + GRANT_MS;
+	return l->grant_due > 0 && loop_ms() < l->grant_due;
+}
+
 static void watch_for(struct event *e, bool on)
 {
 	if (on)
@@ -85,8 +102,11 @@ static void watch_for(struct event *e, bool on)
  * shows whether output is. */
 static void arm(struct sshloop *l)
 {
-	l->stuck = is_pending(l);
-	if (!l->stuck) {
+	const bool waits = only_grant(l);
+
+	l->stuck = is_pending(l) && !waits;
+	if (!is_pending(l)) {
+		l->flushed.received = l->socket.in_bytes;
 		l->flushed.payload = l->packets.out_bytes;
 		l->flushed.packets = l->packets.out_packets;
 		l->flushed.sent = l->socket.out_bytes;
@@ -99,6 +119,8 @@ static void arm(struct sshloop *l)
 	/* Nothing reports bytes that were received and that libssh has not read. */
 	if ((l->put_off && !l->stuck) || (sshsocket_has_input(l->wire) && !sshloop_is_suspended(l)))
 		sshloop_yield(l);
+	else if (waits && !event_pending(l->later, EV_TIMEOUT, NULL))
+		loop_after(l->later, GRANT_MS);
 	l->put_off = l->put_off && l->stuck;
 }
 
@@ -112,31 +134,6 @@ static void report_death(struct sshloop *l, const char *why)
 	l->ops.dead(l->ops.arg, why);
 }
 
-/* The session's error text; libssh's own for a connection that the peer closed is meaningless and
- * replaced. */
-static const char *last_error(ssh_session session)
-{
-	static const char prefix[] = "Socket error: ";
-	static const char filter[] = "Packet filter: rejected packet (type ";
-	const char *text = ssh_get_error(session);
-
-	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
-		text += sizeof(prefix) - 1;
-	/* Trap: libssh's packet filter decides before any callback.  80: SSH_MSG_GLOBAL_REQUEST,
-	 * the first of those that need a login. */
-	if (strncmp(text, filter, sizeof(filter) - 1) == 0 && atoi(text + sizeof(filter) - 1) >= 80)
-		return "the peer sent data, a request or an answer before a login, or after its "
-		       "own KEXINIT, which RFC 4253 section 7.1 forbids (AsyncSSH and paramiko do "
-		       "so when new keys are due): this libssh ends such a session";
-	/* Trap: where the peer sent DISCONNECT and libssh had something to send, it finds the
-	 * socket that it has closed itself, and reports an errno of some earlier call. */
-	if (strcmp(text, strerror(EINPROGRESS)) == 0 || strcmp(text, strerror(EAGAIN)) == 0)
-		return "the peer ended the connection, and what it said is lost";
-	if (strcmp(text, "disconnected") == 0 || strcmp(text, "Success") == 0 || text[0] == '\0')
-		return "the peer closed the connection without a goodbye";
-	return text;
-}
-
 /* Trap: the error code of a session says nothing about its health (a refused open sets it, and
  * nothing clears it), and ssh_event_dopoll says OK where a packet could not be decrypted.  Check
  * the status instead, after every call that may poll. */
@@ -147,7 +144,7 @@ static const char *death(const struct sshloop *l)
 	if (l->failed)
 		return l->failed;
 	if (status & SSH_CLOSED_ERROR)
-		return last_error(l->session);
+		return farewell_text(l->session);
 	return status & SSH_CLOSED ? "connection closed by peer" : NULL;
 }
 
@@ -167,7 +164,7 @@ static void advance_key_exchange(struct sshloop *l)
 	if (rc == SSH_OK)
 		l->keyed = true;
 	else if (rc == SSH_ERROR && !l->failed)
-		l->failed = last_error(l->session);
+		l->failed = farewell_text(l->session);
 	/* Trap: a session has something to poll only after that first call. */
 	if (!l->event && !l->failed) {
 		l->event = ssh_event_new();
@@ -214,9 +211,9 @@ static void read_packets(struct sshloop *l)
 		if (l->socket.in_bytes == before && !death(l))
 			l->failed = "libssh does not read its socket by the functions of this "
 				    "program";
-		if (!l->stuck)
+		if (!l->stuck && !only_grant(l))
 			flush(l);
-		l->stuck = is_pending(l);
+		l->stuck = is_pending(l) && !only_grant(l);
 	}
 }
 
@@ -250,7 +247,7 @@ static void turn(struct sshloop *l)
 		if (!death(l))
 			watch(l);
 	} while (!death(l) && l->run == AGAIN && ++passes < PASSES_PER_TURN);
-	if (!death(l))
+	if (!death(l) && !only_grant(l))
 		flush(l);
 	l->run = RESTING;
 	watchdog_leave();

@@ -339,6 +339,51 @@ Test(sshloop, writes_after_a_full_socket)
 	event_base_free(base);
 }
 
+/* The packet that opens a window, after few bytes, waits for others; nothing else does, nor for
+ * long. */
+Test(sshloop, grants_wait)
+{
+	static const struct {
+		const char *name;
+		unsigned packets, bytes, read;
+		bool waits;
+	} outputs[] = {{"a window's", 1, 9, 100, true},
+		       {"one of another kind", 1, 5, 100, false},
+		       {"two of them", 2, 18, 100, false},
+		       {"after many bytes", 1, 9, 4097, false},
+		       {"after none", 1, 9, 0, false}};
+	const struct sshloop_config config = {.keepalive = KEEPALIVE};
+	const struct sshloop_ops ops = {.pass = on_pass, .dead = on_dead};
+	struct event_base *base = event_base_new();
+	int pair[2];
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(*outputs); i++) {
+		struct sshloop *l;
+
+		memset(&world, 0, sizeof(world));
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		l = sshloop_new(base, NULL, pair[0], &config, &ops);
+		sshloop_start(l);
+		world.later(-1, EV_TIMEOUT, l);
+		world.ms = 1000;
+		world.pending = true;
+		world.takes = 1;
+		world.packets->out_packets += outputs[i].packets;
+		world.packets->out_bytes += outputs[i].bytes;
+		world.socket->in_bytes += outputs[i].read;
+		world.interval = 0;
+		world.later(-1, EV_TIMEOUT, l);
+		cr_expect_eq(world.pending, outputs[i].waits, "%s", outputs[i].name);
+		cr_expect_eq(world.interval > 0, outputs[i].waits, "%s: a timer", outputs[i].name);
+		world.ms += world.interval;
+		world.later(-1, EV_TIMEOUT, l);
+		cr_expect(!world.pending, "%s, later", outputs[i].name);
+		sshloop_free(l, NULL);
+		close(pair[1]);
+	}
+	event_base_free(base);
+}
+
 /* What the kernel is told of a path that is dead, and of delays. */
 Test(sshloop, tune)
 {
