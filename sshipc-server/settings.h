@@ -23,6 +23,7 @@
 #define SETTINGS_HOSTKEYS  4
 #define SETTINGS_ENDPOINTS 64
 #define SETTINGS_USERS	   16
+#define SETTINGS_LONGEST   99999999	  /* seconds, as in a line of the allow list */
 #define SETTINGS_TEXTS	   SETTINGS_USERS /* the largest of these */
 
 #define SETTINGS_DEFAULT_LISTEN "*:2245"
@@ -69,6 +70,7 @@ struct settings {
 	int max_penalty;			/* seconds; 0: none */
 	struct settings_networks unpunished;	/* whose faults are not kept; empty: nobody's */
 	int max_sessions;
+	int max_lifetime; /* seconds of a session, where its key's line does not say; 0: none */
 	int max_channels; /* of one session */
 	int max_opens;	  /* and other questions of one session in a second */
 	int max_dials;	  /* under way at a time; a quarter of them for one key */

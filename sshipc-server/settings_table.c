@@ -196,6 +196,8 @@ static void on_endpoint(struct options_file *f, config_setting_t *group, void *s
 	    {"kind", .type = OPTION_TEXT, .set = set_kind},
 	    {"accept", .type = OPTION_LIST, .set = add_accept},
 	    {"send_proxy", .type = OPTION_FLAG, .at = offsetof(struct endpoint, send_proxy)},
+	    {"idle_timeout", .type = OPTION_NUMBER, .at = offsetof(struct endpoint, idle_timeout),
+	     .min = 0, .max = SETTINGS_LONGEST},
 	    {.name = NULL},
 	};
 	struct endpoint e = {.name = ""};
@@ -242,9 +244,11 @@ static void print_endpoints(const void *settings)
 		       address_format(&e->address, at, sizeof(at)), endpoint_kinds[e->kind]);
 		for (size_t j = 0; j < e->n_accept; j++)
 			options_print_text(j ? ", " : " accept = [ ", e->accept[j], "");
-		printf("%s%s }%s\n", e->n_accept ? " ];" : "",
-		       e->send_proxy ? " send_proxy = true;" : "",
-		       i + 1 < s->n_endpoints ? "," : "");
+		printf("%s%s", e->n_accept ? " ];" : "",
+		       e->send_proxy ? " send_proxy = true;" : "");
+		if (e->idle_timeout)
+			printf(" idle_timeout = %d;", e->idle_timeout);
+		printf(" }%s\n", i + 1 < s->n_endpoints ? "," : "");
 	}
 }
 
@@ -433,6 +437,7 @@ static const struct option_row rows[] = {
     {"source_prefix_v6", NUMBER(source_prefix_v6, 1, 128, 64)},
     {"max_penalty", NUMBER(max_penalty, 0, 86400, 600)},
     {"max_sessions", NUMBER(max_sessions, 1, 65535, 1000)},
+    {"max_lifetime", NUMBER(max_lifetime, 0, SETTINGS_LONGEST, 0)},
     {"max_channels", NUMBER(max_channels, 1, SESSION_CHANNELS_MAX, 1024)},
     {"max_opens", NUMBER(max_opens, 10, 100000, 10000)},
     {"max_dials", NUMBER(max_dials, 4, 65535, 4096)},

@@ -27,7 +27,8 @@ struct endpoint {
 	enum endpoint_kind kind;
 	char *accept[ENDPOINT_ALIASES]; /* "HOST:PORT" (HOST may be a name) or "/path" */
 	size_t n_accept;
-	bool send_proxy; /* a connection begins with a PROXY header about the client */
+	int idle_timeout; /* seconds without a byte after which a channel is ended; 0: none */
+	bool send_proxy;  /* a connection begins with a PROXY header about the client */
 };
 
 /* The checks and parsers of this file return NULL, or the reason against the text (static). */

@@ -34,6 +34,11 @@ static void fail(struct relay *r, enum relay_end end)
 		r->stats.end = end;
 }
 
+const struct relay_stats *relay_carried(const struct relay *r)
+{
+	return &r->stats;
+}
+
 bool relay_closed(const struct relay *r)
 {
 	return r->close == CLOSE_RECEIVED || r->close == CLOSE_BOTH;

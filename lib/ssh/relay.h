@@ -103,6 +103,9 @@ void relay_attach(struct relay *r, int fd, bool one_way);
  * relay_attach, so that a confirmation is handled before the data and CLOSE that came with it. */
 void relay_await(struct relay *r);
 
+/* What it has carried so far; end has no meaning. */
+const struct relay_stats *relay_carried(const struct relay *r);
+
 /* Whether the peer has closed the channel. */
 bool relay_closed(const struct relay *r);
 

@@ -8,10 +8,10 @@
 static const char *const texts[] = {
     [RELAY_END_ORDERLY] = "both sides ended",	   [RELAY_END_PEER_ABORT] = "aborted by the peer",
     [RELAY_END_SOCKET_ERROR] = "connection reset", [RELAY_END_NO_SOCKET] = "no connection",
-    [RELAY_END_SESSION] = "session ended",
+    [RELAY_END_SESSION] = "session ended",	   [RELAY_END_IDLE] = "idle (idle_timeout)",
 };
 
 const char *relay_end_text(enum relay_end end)
 {
-	return end <= RELAY_END_SESSION ? texts[end] : "unknown";
+	return end <= RELAY_END_IDLE ? texts[end] : "unknown";
 }

@@ -10,6 +10,7 @@ enum relay_end {
 	RELAY_END_SOCKET_ERROR, /* our socket was reset or failed */
 	RELAY_END_NO_SOCKET,	/* closed before a socket was attached */
 	RELAY_END_SESSION,	/* the session ended first */
+	RELAY_END_IDLE,		/* the owner ended it: no byte for idle_timeout */
 };
 
 /* A static text. */

@@ -107,6 +107,7 @@ struct audit {
 /* Activity that ctl and .status show.  The session claims the byte counts; nothing checks them. */
 struct activity {
 	time_t since; /* accepted; monotonic */
+	time_t login; /* monotonic */
 	time_t last;  /* when STATS changed, or a channel was opened or closed */
 	uint64_t to_endpoint, from_endpoint; /* bytes */
 };
@@ -140,6 +141,9 @@ struct conn {
 		char reason[128];  /* why it was ended, for the summary of a reload */
 	} revoke;
 	struct audit audit;
+	struct {
+		uint32_t session, channel;
+	} idle; /* what the session was told last */
 };
 
 /* The result of handling a session's message; all but HANDLED is a violation of the protocol. */
@@ -194,6 +198,9 @@ void keyuse_wake(struct monitor_view *view, const struct key_use *u);
  * that the owner of one key cannot lock out the others. */
 size_t keyuse_most_sessions(const struct monitor_view *view, const struct keyline *key);
 
+/* The seconds that a session of the key may last; 0: as long as it likes. */
+size_t keyuse_lifetime(const struct monitor_view *view, const struct keyline *key);
+
 /* ---- status.c ---- */
 
 enum { STATUS_TEXT = 16384 }; /* room for any answer */
@@ -245,6 +252,9 @@ void revoke_end(struct conn *c, const char *reason);
 
 /* Ends the session on behalf of the administrator uid. */
 void revoke_dismiss(struct conn *c, unsigned uid);
+
+/* Tells the session when it, and a channel, has been idle for too long, if that has changed. */
+void revoke_tell_idle(struct conn *c);
 
 /* Called through reload.h; view is a struct monitor_view.  Ends each session that list, in force
  * from now on, or the clock refuses, and writes a summary.  event: "reload" or "clock". */

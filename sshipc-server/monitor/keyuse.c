@@ -73,6 +73,11 @@ size_t keyuse_most_sessions(const struct monitor_view *view, const struct keylin
 	return key->max_sessions ? key->max_sessions : (view->max_sessions + 1) / 2;
 }
 
+size_t keyuse_lifetime(const struct monitor_view *view, const struct keyline *key)
+{
+	return key->max_lifetime ? key->max_lifetime : (size_t)view->settings->max_lifetime;
+}
+
 void keyuse_wake(struct monitor_view *view, const struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(view->allowlist, u->blob, u->blob_len);

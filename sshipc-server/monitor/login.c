@@ -108,6 +108,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 	c->endpoint = entry->endpoint;
 	c->user = entry->user;
 	keyuse_enter(c, &entry->key);
+	c->activity.login = loop_seconds();
 	audit_name(c);
 	event_del(c->login.grace);
 	admission_leave(c->view->admission, &c->unauth);
@@ -117,6 +118,7 @@ static void grant(struct conn *c, const struct allow_entry *entry)
 		  "key %s (%s) logged in for endpoint %s; %s", entry->key.name,
 		  entry->key.fingerprint, entry->endpoint->name, c->login.client);
 	peer_send(&c->peer, &answer);
+	revoke_tell_idle(c);
 	c->view->logged_in(c->view->owner, revoke_conn_change(c, time(NULL)));
 }
 

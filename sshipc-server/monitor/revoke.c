@@ -38,9 +38,30 @@ void revoke_dismiss(struct conn *c, unsigned uid)
 	revoke_end(c, reason);
 }
 
+void revoke_tell_idle(struct conn *c)
+{
+	const struct message_idle m = {
+	    {MESSAGE_IDLE, 0}, c->entry->key.idle_timeout, (uint32_t)c->endpoint->idle_timeout};
+
+	if (m.session == c->idle.session && m.channel == c->idle.channel)
+		return;
+	c->idle.session = m.session;
+	c->idle.channel = m.channel;
+	peer_send(&c->peer, &m);
+}
+
+/* The monotonic second at which its time is over; 0: never. */
+static time_t end_of_life(const struct conn *c)
+{
+	const size_t most =
+	    c->state == CONN_UP && c->entry ? keyuse_lifetime(c->view, &c->entry->key) : 0;
+
+	return most ? c->activity.login + (time_t)most : 0;
+}
+
 static bool revoke_if_refused(struct conn *c, time_t now)
 {
-	const char *reason = NULL;
+	const char *reason = NULL, *event = "revoked";
 	enum policy_verdict verdict;
 
 	if (!c->use)
@@ -58,22 +79,34 @@ static bool revoke_if_refused(struct conn *c, time_t now)
 						  : policy_texts[verdict].reason;
 	else if (c->entry->endpoint != c->endpoint || c->entry->user != c->user)
 		reason = "the key's endpoint or connect-as was changed";
+	if (!reason && end_of_life(c) && loop_seconds() >= end_of_life(c)) {
+		reason = "the session has lasted as long as it may (max-lifetime)";
+		event = "lifetime";
+	}
 	if (!reason)
 		return false;
-	audit_log(c, LOG_NOTICE, "revoked", LOG_FIELDS({"reason", reason, 0}),
+	audit_log(c, LOG_NOTICE, event, LOG_FIELDS({"reason", reason, 0}),
 		  "told to end: %s (key %s)", reason, c->use->fingerprint);
 	snprintf(c->revoke.reason, sizeof(c->revoke.reason), "%s", reason);
 	revoke_end(c, reason);
 	return true;
 }
 
+/* The earlier of two times that are not 0. */
+static time_t earlier(time_t a, time_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 time_t revoke_conn_change(struct conn *c, time_t now)
 {
+	const time_t over = end_of_life(c);
+	const time_t life = over ? now + over - loop_seconds() : 0;
 	const time_t next =
 	    c->state == CONN_UP && c->entry ? policy_next_change(&c->entry->key, now) : 0;
 
 	if (next == 0 || next > now + WARN_SECONDS)
-		return next == 0 ? 0 : next - WARN_SECONDS;
+		return earlier(next == 0 ? 0 : next - WARN_SECONDS, life);
 	if (c->revoke.warned_for != next) {
 		c->revoke.warned_for = next;
 		audit_log(c, LOG_WARNING, "expiry-soon",
@@ -81,7 +114,7 @@ time_t revoke_conn_change(struct conn *c, time_t now)
 			  "ends in %lld s by expiry-time or valid (key %s)",
 			  (long long)(next - now), c->use->fingerprint);
 	}
-	return next;
+	return earlier(next, life);
 }
 
 /* Adds a closed session to the summary: the first few have name and reason. */
@@ -108,10 +141,12 @@ void revoke_refused(void *arg, const struct allowlist *list, const char *event, 
 	view->allowlist = list;
 	pending_prune(view->pending, list);
 	LIST_FOREACH(c, &view->conns, of_view) {
-		if (revoke_if_refused(c, now))
+		if (revoke_if_refused(c, now)) {
 			name_closed(c, ++closed, names, sizeof(names));
-		else
-			kept += c->state == CONN_UP;
+		} else if (c->state == CONN_UP) {
+			revoke_tell_idle(c);
+			kept++;
+		}
 	}
 	if (allowlist_absent(list) > 0)
 		snprintf(absent, sizeof(absent),
@@ -133,11 +168,7 @@ time_t revoke_next_change(void *arg, time_t now)
 	time_t first = 0;
 	struct conn *c;
 
-	LIST_FOREACH(c, &view->conns, of_view) {
-		const time_t t = revoke_conn_change(c, now);
-
-		if (t != 0 && (first == 0 || t < first))
-			first = t;
-	}
+	LIST_FOREACH(c, &view->conns, of_view)
+		first = earlier(first, revoke_conn_change(c, now));
 	return first;
 }

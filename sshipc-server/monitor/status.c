@@ -94,6 +94,12 @@ static void put_dials(const struct dial_record *d, struct json_out *o)
 	json_close(o, '}');
 }
 
+/* 0 is no limit. */
+static void put_limit(struct json_out *o, const char *name, size_t limit)
+{
+	json_put(o, name, limit ? "%zu" : "null", limit);
+}
+
 void status_put_endpoint(const struct monitor_view *view, const struct endpoint *e, size_t user,
 			 const char *name, struct json_out *o)
 {
@@ -103,6 +109,7 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 	json_put(o, name, "{");
 	json_text(o, "name", e->name);
 	json_text(o, "kind", endpoint_kinds[e->kind]);
+	put_limit(o, "idle_timeout_seconds", (size_t)e->idle_timeout);
 	if (!name)
 		json_text(o, "address", address_format(&e->address, at, sizeof(at)));
 	put_presence(&view->users[user], &e->address, o);
@@ -117,12 +124,6 @@ void status_put_endpoint(const struct monitor_view *view, const struct endpoint 
 	if (!name)
 		put_dials(d, o);
 	json_close(o, '}');
-}
-
-/* 0 is no limit. */
-static void put_limit(struct json_out *o, const char *name, size_t limit)
-{
-	json_put(o, name, limit ? "%zu" : "null", limit);
 }
 
 void status_put(const struct conn *c, const struct refusal *last_refusal, struct json_out *o)
@@ -149,6 +150,8 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_text(o, "fingerprint", c->use->fingerprint);
 	json_text(o, "connect_as", k->connect_as);
 	json_text(o, "expires", k->expires ? log_time(expires, k->expires) : NULL);
+	put_limit(o, "max_lifetime_seconds", keyuse_lifetime(c->view, k));
+	put_limit(o, "idle_timeout_seconds", k->idle_timeout);
 	json_put(o, "sessions", "%zu", c->use->sessions);
 	put_limit(o, "max_sessions", keyuse_most_sessions(c->view, k));
 	json_put(o, "channels", "%zu", c->use->channels);

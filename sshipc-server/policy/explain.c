@@ -121,6 +121,10 @@ static void print_limits(const struct keyline *k, char before)
 		printf("%creplace-old", before);
 	if (k->max_channels)
 		printf("%cmax-channels=%u", before, k->max_channels);
+	if (k->max_lifetime)
+		printf("%cmax-lifetime=%u", before, k->max_lifetime);
+	if (k->idle_timeout)
+		printf("%cidle-timeout=%u", before, k->idle_timeout);
 	if (k->source.len)
 		printf("%csource=\"%s\"", before,
 		       address_format_host(&k->source, source, sizeof(source)));
@@ -157,14 +161,17 @@ static enum policy_verdict explain_entry(const struct allow_entry *e,
 	const struct keyline *k = &e->key;
 	const bool tcp = r->action == POLICY_DIRECT_TCPIP;
 	struct policy_request login = *r;
-	char text[ADDRESS_TEXT], time[WINDOW_TEXT], port[24] = "";
+	char text[ADDRESS_TEXT], time[WINDOW_TEXT], port[24] = "", idle[32] = "";
 	struct log_text host;
+
+	if (e->endpoint->idle_timeout)
+		snprintf(idle, sizeof(idle), ", idle_timeout %d s", e->endpoint->idle_timeout);
 
 	print_condition(POLICY_ASK_KEY, e, r, "key          %s", k->fingerprint);
 	print_condition(POLICY_ASK_TYPE, e, r, "channel      %s",
 			tcp ? "direct-tcpip" : "direct-streamlocal");
-	print_condition(POLICY_ASK_ENDPOINT, e, r, "endpoint     %s, %s%s%s", e->endpoint->name,
-			address_format(&e->endpoint->address, text, sizeof(text)),
+	print_condition(POLICY_ASK_ENDPOINT, e, r, "endpoint     %s, %s%s%s%s", e->endpoint->name,
+			address_format(&e->endpoint->address, text, sizeof(text)), idle,
 			k->connect_as ? ", as user " : "", k->connect_as ? k->connect_as : "");
 	print_condition(POLICY_ASK_SOURCE, e, r, "from         %s, allowed: %s",
 			address_format_host(&r->source, text, sizeof(text)),
@@ -177,8 +184,8 @@ static enum policy_verdict explain_entry(const struct allow_entry *e,
 		snprintf(port, sizeof(port), " port %u", r->port);
 	print_condition(POLICY_ASK_DESTINATION, e, r, "destination  %s%s",
 			log_escape(&host, r->host, r->host_len), port);
-	if (k->max_sessions || k->max_channels || k->source.len || k->verify_required ||
-	    k->no_effect[0]) {
+	if (k->max_sessions || k->max_channels || k->max_lifetime || k->idle_timeout ||
+	    k->source.len || k->verify_required || k->no_effect[0]) {
 		printf("      not asked here:");
 		print_limits(k, ' ');
 		printf("\n");

@@ -46,7 +46,7 @@ struct option {
 	/* Returns NULL or the reason.  NULL if the option only restricts what no session has
 	 * here. */
 	const char *(*set)(struct keyline *k, const struct option *o, const char *value);
-	size_t at;	     /* offset of the member that set_flag or set_number sets */
+	size_t at; /* offset of the member that set_flag, set_number or set_seconds sets */
 	const char *refused; /* why the option is a fault */
 };
 
@@ -130,6 +130,15 @@ static const char *set_number(struct keyline *k, const struct option *o, const c
 		   : "expected a number from 1 to 65535";
 }
 
+static const char *set_seconds(struct keyline *k, const struct option *o, const char *value)
+{
+	uint32_t *seconds = (uint32_t *)((char *)k + o->at);
+	const size_t n = strspn(value, DIGITS);
+
+	*seconds = n > 0 && n < 9 && !value[n] ? (uint32_t)strtoul(value, NULL, 10) : 0;
+	return *seconds > 0 ? NULL : "expected a number of seconds from 1 to 99999999";
+}
+
 static const char *set_flag(struct keyline *k, const struct option *o, const char *value)
 {
 	*(bool *)((char *)k + o->at) = true;
@@ -160,6 +169,8 @@ static const struct option options[] = {
     {"valid", QUOTED, set_valid, 0, NULL},
     {"max-sessions", NUMBER, set_number, MEMBER(max_sessions), NULL},
     {"max-channels", NUMBER, set_number, MEMBER(max_channels), NULL},
+    {"max-lifetime", NUMBER, set_seconds, MEMBER(max_lifetime), NULL},
+    {"idle-timeout", NUMBER, set_seconds, MEMBER(idle_timeout), NULL},
     {"replace-old", FLAG, set_flag, MEMBER(replace_old), NULL},
     {"source", QUOTED, set_source, 0, NULL},
     {"verify-required", FLAG, set_flag, MEMBER(verify_required), NULL},

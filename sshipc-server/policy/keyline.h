@@ -31,6 +31,7 @@ struct keyline {
 	struct window valid;
 	char *valid_text;		     /* as written in the line; NULL: always */
 	uint16_t max_sessions, max_channels; /* 0: only the server's own limits */
+	uint32_t max_lifetime, idle_timeout; /* seconds; 0: the server's, none */
 	bool replace_old;
 	bool verify_required;  /* only with a token's key (sk-) */
 	struct address source; /* of dials: 127.x.y.z with port 0; unset: the kernel's choice */
@@ -51,7 +52,7 @@ struct keyline {
  * case-insensitive as in sshd(8); restrict, port-forwarding, no-agent-forwarding, no-pty,
  * no-user-rc, no-X11-forwarding, command and permitlisten are accepted and change nothing.  Faults:
  * - an unknown or repeated option (permitopen and permitlisten may repeat), a value that does not
- * parse or lacks its quotes (max-sessions and max-channels need none); replace-old without
+ * parse or lacks its quotes (numbers need none); replace-old without
  * max-sessions; verify-required with a key that is no token's (sk-) -
  * environment, tunnel, pty, user-rc, agent-forwarding, X11-forwarding,
  * cert-authority, principals, no-touch-required: they grant or relax; no-port-forwarding: it denies

@@ -102,6 +102,8 @@ static const struct row table[MESSAGE_TYPES] = {
     [MESSAGE_END] = {"END", TO_SESSION, ALWAYS, END(end, reason), .parts = {TEXT(end, reason)}},
     /* The session sends its peer a keepalive request, and ALIVE at the next byte. */
     [MESSAGE_CHECK] = {"CHECK", TO_SESSION, UP, .size = HEAD},
+    /* After GRANT, or a reload, where it has changed. */
+    [MESSAGE_IDLE] = {"IDLE", TO_SESSION, UP, .size = END(idle, channel)},
 
     /* The first; the self-test follows, and TESTED. */
     [MESSAGE_SETUP] = {"SETUP", TO_SPAWNER, .size = END(setup, rekey_time)},

@@ -10,8 +10,8 @@
  * message.c has the table of who may send which to whom, in which state of a session, with how many
  * descriptors.  message_send and message_recv hold a message to it; what it may say beyond that is
  * checked by who receives it.  A session asks one question at a time and waits for its answer, but
- * several OPENs at once, which are answered in any order; END, CHECK, and the second answer to a
- * PENDING, come at any time.
+ * several OPENs at once, which are answered in any order; END, CHECK, IDLE, and the second answer
+ * to a PENDING, come at any time.
  *
  * What a session does against the table, or with a wrong value in a field, ends it
  * (monitor/conn.c).
@@ -56,6 +56,7 @@ enum message_type {
 	MESSAGE_REFUSED,
 	MESSAGE_END,
 	MESSAGE_CHECK,
+	MESSAGE_IDLE,
 	/* monitor -> spawner */
 	MESSAGE_SETUP,
 	MESSAGE_HOSTKEY,
@@ -234,6 +235,12 @@ struct message_end {
 	char reason[256];
 };
 
+/* After how many seconds without a byte session, and each of its channels, are ended; 0: never. */
+struct message_idle {
+	struct message_head head;
+	uint32_t session, channel;
+};
+
 /* ---- the spawner ---- */
 
 struct message_setup {
@@ -336,6 +343,7 @@ struct message {
 		struct message_note note;
 		struct message_refuse refuse;
 		struct message_end end;
+		struct message_idle idle;
 		struct message_setup setup;
 		struct message_hostkey hostkey;
 		struct message_report report;

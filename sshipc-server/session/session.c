@@ -79,6 +79,10 @@ void session_on_late(void *arg, struct message *m)
 		s->alive = TO_ASK;
 		return;
 	}
+	if (type == MESSAGE_IDLE) {
+		session_limit_idle(s, &m->idle);
+		return;
+	}
 	c = session_chan(s, m->head.id);
 	if (c && c->open)
 		note_answer(s, c, m);
@@ -119,8 +123,10 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
 
 static void tell_closed(struct chan *c, const struct relay_stats *stats)
 {
-	const struct message_closed m = {
-	    {MESSAGE_CLOSED, c->id}, stats->to_socket, stats->from_socket, stats->end};
+	const struct message_closed m = {{MESSAGE_CLOSED, c->id},
+					 stats->to_socket,
+					 stats->from_socket,
+					 c->idle ? RELAY_END_IDLE : stats->end};
 
 	broker_tell(&c->s->broker, &m);
 }

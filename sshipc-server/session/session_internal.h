@@ -25,8 +25,9 @@ struct chan {
 	TAILQ_ENTRY(chan) entry;
 	enum message_type answer; /* of the monitor; 0: none yet */
 	bool pending;		  /* there was PENDING, among them */
-	bool one_way;
-	int fd; /* of the answer; -1: none */
+	bool one_way, idle;	  /* idle: it is ended for that */
+	int fd;			  /* of the answer; -1: none */
+	uint64_t carried, since;  /* of idle.c: bytes, and when they were first seen */
 };
 
 struct session {
@@ -48,6 +49,12 @@ struct session {
 	struct event *silence;	     /* while broker.asked is not 0 */
 	uint64_t heard; /* when the first of those asked, or the monitor last answered */
 	uint32_t *free_slots, n_free, max, generation;
+	struct {
+		uint32_t session, channel; /* seconds; 0: no limit */
+		uint64_t carried, since;
+		struct event *look;
+		char why[64];
+	} idle;			 /* of idle.c */
 	struct relay_stats said; /* the last STATS sent, and when */
 	time_t said_at;
 	struct ssh_server_callbacks_struct callbacks;
@@ -59,6 +66,9 @@ struct chan *session_chan(const struct session *s, uint32_t id);
 
 /* Of the broker: takes a message of the monitor that is not the answer to a question. */
 void session_on_late(void *arg, struct message *m);
+
+/* Takes the limits of IDLE over, also while others hold (idle.c). */
+void session_limit_idle(struct session *s, const struct message_idle *m);
 
 /* Tells the client what the monitor has answered to its opens. */
 void session_answer_opens(struct session *s);

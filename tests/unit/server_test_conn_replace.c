@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "fake_session.h"
+#include "loop.h"
 
 #define LIMITED	 "max-sessions=1,replace-old,endpoint=\"here\" " KEY_ED " blade\n"
 #define PLAIN	 "endpoint=\"here\" " KEY_ED " blade\n"
@@ -541,6 +542,56 @@ Test(conn_replace, revoked_while_dialling)
 	if (fd >= 0)
 		close(fd);
 	close(filler);
+}
+
+/* Its time is that of its line, else of the server, in whichever list is in force. */
+Test(conn_replace, lifetime)
+{
+	const time_t now = loop_wall();
+	struct fake f;
+	struct message m;
+
+	fake_log_in(&f, BLOB_ED);
+	cr_expect_eq(revoke_next_change(&fake_view, now), 0);
+	fake_settings.max_lifetime = 1000;
+	f.c->activity.login = loop_seconds() - 900;
+	cr_expect_leq(labs(revoke_next_change(&fake_view, now) - now - 100), 2);
+	reload("max-lifetime=2000,expiry-time=\"20990101\"," PLAIN);
+	cr_expect_leq(labs(revoke_next_change(&fake_view, now) - now - 1100), 2);
+	cr_expect_eq(fake_heard(&f, &m), 0, "an end before its time");
+	reload("max-lifetime=800," PLAIN);
+	cr_expect_eq(fake_hear(&f, &m), MESSAGE_END);
+	cr_expect_str_eq(m.end.reason, "the session has lasted as long as it may (max-lifetime)");
+	fake_settings.max_lifetime = 0;
+	fake_leave(&f);
+}
+
+static void expect_idle(struct fake *f, uint32_t session, uint32_t channel)
+{
+	struct message m;
+
+	cr_assert_eq(fake_heard(f, &m), MESSAGE_IDLE);
+	cr_expect_eq(m.idle.session, session);
+	cr_expect_eq(m.idle.channel, channel);
+}
+
+/* A session is told what its line and its endpoint say, and again only what has changed. */
+Test(conn_replace, idle)
+{
+	struct fake f;
+	struct message m;
+
+	fake_settings.endpoints[0].idle_timeout = 30;
+	fake_log_in(&f, BLOB_ED);
+	expect_idle(&f, 0, 30);
+	reload("idle-timeout=60," PLAIN);
+	expect_idle(&f, 60, 30);
+	reload("idle-timeout=60,max-channels=9," PLAIN);
+	cr_expect_eq(fake_heard(&f, &m), 0);
+	reload(PLAIN);
+	expect_idle(&f, 0, 30);
+	fake_settings.endpoints[0].idle_timeout = 0;
+	fake_leave(&f);
 }
 
 static void end_last(struct conn *c)

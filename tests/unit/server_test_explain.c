@@ -50,12 +50,13 @@ static void set_up(void)
 	snprintf(captured, sizeof(captured), "%s/out", dir);
 	cr_assert_null(endpoint_parse("confd=127.0.0.1:4565", &endpoints[0]));
 	cr_assert_null(endpoint_parse("nso=/run/nso.sock", &endpoints[1]));
+	endpoints[0].idle_timeout = 60;
 	write_file(
 	    list_path,
 	    "# one with everything\n"
 	    "endpoint=\"confd\",from=\"10.0.0.0/8,!10.9.0.0/16\",expiry-time=\"20270101Z\","
 	    "valid=\"Mon-Fri 08:00-17:00Z\",max-sessions=2,replace-old,max-channels=7,"
-	    "source=\"127.0.0.3\" " K1 " blade1\n"
+	    "max-lifetime=86400,idle-timeout=600,source=\"127.0.0.3\" " K1 " blade1\n"
 	    "endpoint=\"nso\",connect-as=\"ann\" " K2 " blade2\n"
 	    "endpoint=\"confd\",expiry-time=\"20270101Z\",command=\"id\",permitlisten=\"1\" " K3
 	    " blade3\n");
@@ -212,12 +213,13 @@ Test(explain, the_whole_answer)
 	    "LIST:2: blade1\n"
 	    "pass  key          SHA256:yXFdQsOvR0Q0lQiKvd3YZATVlksS2c4xBZtHjP0elEc\n"
 	    "pass  channel      direct-tcpip\n"
-	    "pass  endpoint     confd, 127.0.0.1:4565\n"
+	    "pass  endpoint     confd, 127.0.0.1:4565, idle_timeout 60 s\n"
 	    "pass  from         10.1.1.1, allowed: 10.0.0.0/8,!10.9.0.0/16\n"
 	    "pass  expiry-time  Fri 2027-01-01 00:00:00 +0000\n"
 	    "pass  valid        Mon 2026-11-16 08:00:00 +0000, allowed: Mon-Fri 08:00-17:00Z\n"
 	    "FAIL  destination  127.0.0.1 port 4566\n"
-	    "      not asked here: max-sessions=2 replace-old max-channels=7 source=\"127.0.0.3\"\n"
+	    "      not asked here: max-sessions=2 replace-old max-channels=7 max-lifetime=86400 "
+	    "idle-timeout=600 source=\"127.0.0.3\"\n"
 	    "login granted, channel refused: the destination is not this key's endpoint; ask for "
 	    "the endpoint's name or address, or add the destination to its accept list\n");
 	ask(K2, "::1", "2026-11-16 08:00", "/\x1b");
@@ -301,12 +303,14 @@ Test(explain, values)
 Test(explain, access)
 {
 	answer(NULL);
-	cr_expect(strstr(out, "\n# 2\tblade1\tSHA256:yXFdQsOvR0Q0lQiKvd3YZATVlksS2c4xBZtHjP0elEc\t"
-			      "confd\t127.0.0.1:4565\tfrom=\"10.0.0.0/8,!10.9.0.0/16\"\t"
-			      "expiry-time=\"Fri 2027-01-01 00:00:00 +0000\"\t"
-			      "valid=\"Mon-Fri 08:00-17:00Z\"\tmax-sessions=2\treplace-old\t"
-			      "max-channels=7\tsource=\"127.0.0.3\"\n"),
-		  "%s", out);
+	cr_expect(
+	    strstr(out,
+		   "\n# 2\tblade1\tSHA256:yXFdQsOvR0Q0lQiKvd3YZATVlksS2c4xBZtHjP0elEc\t"
+		   "confd\t127.0.0.1:4565\tfrom=\"10.0.0.0/8,!10.9.0.0/16\"\t"
+		   "expiry-time=\"Fri 2027-01-01 00:00:00 +0000\"\t"
+		   "valid=\"Mon-Fri 08:00-17:00Z\"\tmax-sessions=2\treplace-old\t"
+		   "max-channels=7\tmax-lifetime=86400\tidle-timeout=600\tsource=\"127.0.0.3\"\n"),
+	    "%s", out);
 	cr_expect(strstr(out, "\tnso\t/run/nso.sock\tconnect-as=\"ann\"\n# 4\tblade3\t"), "%s",
 		  out);
 	cr_expect(strstr(out, " +0000\"\tno effect: command, permitlisten\n"), "%s", out);

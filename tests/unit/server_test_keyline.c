@@ -117,6 +117,21 @@ static const struct {
      "::/0", "Sun 00:00-24:00", 1893456000, 3, 4, true, "127.0.0.9"},
 };
 
+Test(keyline, seconds)
+{
+	static const char line[] = "max-lifetime=99999999,Idle-Timeout=\"1\" " KEY_ED;
+	const char *why = NULL;
+	struct keyline k;
+
+	cr_assert_eq(keyline_parse(line, strlen(line), &k, &why), 1, "%s", why);
+	cr_expect_eq(k.max_lifetime, 99999999);
+	cr_expect_eq(k.idle_timeout, 1);
+	keyline_free(&k);
+	cr_assert_eq(keyline_parse(KEY_ED, strlen(KEY_ED), &k, &why), 1, "%s", why);
+	cr_expect(k.max_lifetime == 0 && k.idle_timeout == 0);
+	keyline_free(&k);
+}
+
 Test(keyline, conditions)
 {
 	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
@@ -382,6 +397,12 @@ static const struct {
     {"max-channels=\"x\" " KEY_ED, "max-channels: expected a number from 1 to 65535"},
     {"max-channels=65536 " KEY_ED, "max-channels: expected a number from 1 to 65535"},
     {"max-channels=1,max-channels=1 " KEY_ED, "option max-channels is repeated"},
+    {"max-lifetime=0 " KEY_ED, "max-lifetime: expected a number of seconds from 1 to 99999999"},
+    {"max-lifetime=100000000 " KEY_ED, "max-lifetime: expected a number of seconds from 1 to "},
+    {"max-lifetime=1d " KEY_ED, "max-lifetime: expected a number of seconds from 1 to 99999999"},
+    {"idle-timeout=\"\" " KEY_ED, "idle-timeout: expected a number of seconds from 1 to 99999999"},
+    {"idle-timeout=-1 " KEY_ED, "idle-timeout: expected a number of seconds from 1 to 99999999"},
+    {"idle-timeout=1,idle-timeout=1 " KEY_ED, "option idle-timeout is repeated"},
     {"replace-old " KEY_ED, "replace-old has no meaning without max-sessions"},
     {"replace-old,max-channels=1 " KEY_ED, "replace-old has no meaning without max-sessions"},
     {"max-sessions=1,replace-old=yes " KEY_ED, "option replace-old takes no value"},

@@ -123,6 +123,7 @@ static void expect_defaults(void)
 	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);
+	cr_expect_eq(s.max_lifetime, 0);
 	cr_expect(!s.test && !s.print && !s.unsafe_no_sandbox && !s.generate_hostkey);
 }
 
@@ -308,10 +309,11 @@ Test(settings, whole_file)
 	    "endpoints = ( { accept = \"h:1\"; kind = \"nso\"; name = \"ncs\"; path = "
 	    "\"/p\"; },\n"
 	    "{ name = \"dbus\"; path = \"@d\"; accept = [ \"/q\", \"[::1]:7\" ]; },\n"
-	    "{ name = \"x\"; address = \"[::1]:9\"; send_proxy = true; } );\n"
+	    "{ name = \"x\"; address = \"[::1]:9\"; send_proxy = true; idle_timeout = 9; } );\n"
 	    "algorithms = \"compatible\"; log = \"syslog\"; verbosity = \"warning\";\n"
 	    "login_grace = 1; keepalive = 4; max_unauthenticated = 2;\n"
-	    "max_sessions = 3; max_channels = 16384; max_unauthenticated_per_source = 1;\n"
+	    "max_sessions = 3; max_lifetime = 99; max_channels = 16384; "
+	    "max_unauthenticated_per_source = 1;\n"
 	    "source_prefix_v4 = 24; source_prefix_v6 = 128; max_penalty = 0;\n"
 	    "unpunished = [ \"192.0.2.0/24,!192.0.2.9\", \"2001:db8::1\" ];\n"
 	    "accept_proxy = [ \"192.0.2.7\", \"2001:db8::/64\" ];\n"
@@ -336,13 +338,14 @@ Test(settings, whole_file)
 	cr_expect_eq(s.log.sink, LOG_SINK_SYSLOG);
 	cr_expect_eq(s.verbosity, LOG_NOTICE);
 	cr_expect(s.login_grace == 1 && s.keepalive == 4 && s.max_unauthenticated == 2);
-	cr_expect(s.max_sessions == 3 && s.max_channels == 16384);
+	cr_expect(s.max_sessions == 3 && s.max_channels == 16384 && s.max_lifetime == 99);
 	cr_expect(s.max_unauthenticated_per_source == 1 && s.max_penalty == 0);
 	cr_expect(s.max_opens == 10 && s.max_dials == 4 && s.max_held == 4096);
 	cr_expect(s.rekey_data == 1 && s.rekey_time == 86400);
 	cr_expect(s.source_prefix_v4 == 24 && s.source_prefix_v6 == 128);
 	cr_expect(s.accept_proxy.n == 2 && s.accept_proxy.list.items[1].bits == 64);
 	cr_expect(s.endpoints[2].send_proxy && !s.endpoints[1].send_proxy);
+	cr_expect(s.endpoints[2].idle_timeout == 9 && s.endpoints[1].idle_timeout == 0);
 	cr_expect(s.unpunished.n == 2 && s.unpunished.list.n == 3 &&
 		  s.unpunished.list.items[1].negated && s.unpunished.list.items[2].len == 16);
 }
@@ -490,7 +493,10 @@ static const struct {
 	"];"),
      "1: accept \"/17\": there are too many aliases"},
     {EP("name = \"a\"; path = \"/x\"; port = 1;"),
-     "1: unknown setting 'port'; known are: name, address, path, kind, accept, send_proxy"},
+     "1: unknown setting 'port'; known are: name, address, path, kind, accept, send_proxy, "
+     "idle_timeout"},
+    {EP("name = \"a\"; path = \"/x\"; idle_timeout = -1;"),
+     "1: idle_timeout: expected a number from 0 to 99999999"},
     {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"a\"; path = \"/y\"; } );",
      "2: endpoint \"a\": another endpoint has this name"},
     {"endpoints = ( { name = \"a\"; path = \"/x\"; },\n{ name = \"b\"; path = \"/x\"; } );",
@@ -587,16 +593,16 @@ Test(settings, print_reads_back)
 {
 	static char first[sizeof(out)];
 
-	write_conf(
-	    "listen = [ \"*:1\", \"[::1]:2\" ]; default = \"b\"; user = \"u\";\n"
-	    "hostkeys = [ \"k\", \"a\\\"b\\\\c\\x07\" ]; allowlist = \"\xc3\xa4\";\n"
-	    "endpoints = ( { name = \"a\"; path = \"/x\\\"y\"; accept = [ \"h:1\", "
-	    "\"/q\\\\\" ]; },\n"
-	    "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; send_proxy = true; } );\n"
-	    "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
-	    "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
-	    "accept_proxy = \"10.0.0.0/24\";\n"
-	    "max_channels = 11; unpunished = [ \"::1\", \"10.0.0.0/8,!10.0.0.1\" ];\n");
+	write_conf("listen = [ \"*:1\", \"[::1]:2\" ]; default = \"b\"; user = \"u\";\n"
+		   "hostkeys = [ \"k\", \"a\\\"b\\\\c\\x07\" ]; allowlist = \"\xc3\xa4\";\n"
+		   "endpoints = ( { name = \"a\"; path = \"/x\\\"y\"; accept = [ \"h:1\", "
+		   "\"/q\\\\\" ]; },\n"
+		   "{ name = \"b\"; address = \"[::1]:3\"; kind = \"nso\"; send_proxy = true; "
+		   "idle_timeout = 60; } );\n"
+		   "algorithms = \"compatible\"; log = \"json\"; verbosity = \"error\";\n"
+		   "login_grace = 7; keepalive = 8; max_unauthenticated = 9; max_sessions = 10;\n"
+		   "accept_proxy = \"10.0.0.0/24\";\n"
+		   "max_channels = 11; unpunished = [ \"::1\", \"10.0.0.0/8,!10.0.0.1\" ];\n");
 	for (int round = 0; round < 2; round++) {
 		int saved = 0;
 
@@ -605,6 +611,7 @@ Test(settings, print_reads_back)
 		cr_expect_str_eq(s.endpoints[0].accept[1], "/q\\");
 		cr_expect_eq(s.endpoints[1].kind, ENDPOINT_NSO);
 		cr_expect(s.endpoints[1].send_proxy && !s.endpoints[0].send_proxy);
+		cr_expect_eq(s.endpoints[1].idle_timeout, 60);
 		cr_expect_eq(s.accept_proxy.n, 1);
 		cr_expect_eq(s.max_channels, 11);
 		cr_expect_eq(s.verbosity, LOG_ERR);
@@ -640,5 +647,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F -e confd=127.0.0.1:4565"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 23);
+	cr_expect_eq(shown, 24);
 }

@@ -101,11 +101,12 @@ Test(status, the_whole_answer)
 	    "\",\"connection\":7,\"state\":\"up\",\"channels\":2,\"max_channels\":256,"
 	    "\"claimed_bytes_to_endpoint\":40,\"claimed_bytes_from_endpoint\":50,\"age_seconds\":";
 	static const char after[] =
-	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\",\"present\":null,"
+	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\","
+	    "\"idle_timeout_seconds\":null,\"present\":null,"
 	    "\"accessible\":null,\"last_dial\":"
 	    "null},"
 	    "\"key\":{\"name\":\"blade7\",\"fingerprint\":\"SHA256:abc\",\"connect_as\":null,"
-	    "\"expires\":null,"
+	    "\"expires\":null,\"max_lifetime_seconds\":null,\"idle_timeout_seconds\":null,"
 	    "\"sessions\":0,\"max_sessions\":null,\"channels\":3,\"max_channels\":null},"
 	    "\"source\":\"192.0.2.1\",\"source_port\":50000,\"via\":null,"
 	    "\"client\":\"SSH-2.0-x\",\"last_refusal\":null,\"last_refusal_code\":null}\n";
@@ -113,6 +114,15 @@ Test(status, the_whole_answer)
 
 	cr_expect_eq(strncmp(got, before, strlen(before)), 0, "%s", got);
 	cr_expect_str_eq(strstr(got, ",\"endpoint\""), after);
+	settings.max_lifetime = 86400;
+	entry.key.idle_timeout = 600;
+	endpoint->idle_timeout = 60;
+	got = answer();
+	cr_expect(strstr(got, "\"confd\",\"idle_timeout_seconds\":60,"), "%s", got);
+	cr_expect(strstr(got, "\"max_lifetime_seconds\":86400,\"idle_timeout_seconds\":600,"), "%s",
+		  got);
+	entry.key.max_lifetime = 9;
+	cr_expect(strstr(answer(), "\"max_lifetime_seconds\":9,"), "the line has the last word");
 	cr_assert_null(address_parse("192.0.2.9:7", 0, &conn.via));
 	cr_expect(strstr(answer(), "\"source_port\":50000,\"via\":\"192.0.2.9:7\","));
 }
