@@ -178,6 +178,9 @@ check-long: ## check, the long end-to-end tests (scripts/install-deps check-long
 mutants: unit all ## take a guard of each security claim away, one at a time: its test must fail
 	@scripts/mutants
 
+coverage: ## which lines the tests reach, into build/coverage (scripts/install-deps coverage)
+	@scripts/coverage
+
 asan: ## build in build/asan with ASan and UBSan and run the unit and end-to-end tests
 	@scripts/run-checks asan
 
@@ -270,5 +273,5 @@ help: ## list the targets
 layers: # for tests/e2e/92-layers
 	@$(foreach f,$(FOLDERS),echo '$f: $(MAY_$f)';)
 
-.PHONY: layers all unit check check-long asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install install-server install-settings install-client install-documents uninstall deb clean help
+.PHONY: layers all unit check check-long coverage asan fuzz fuzz-build fuzz-corpora format format-check lint analyze hardening mutants soak bench interop demo install install-server install-settings install-client install-documents uninstall deb clean help
 .SECONDARY:
