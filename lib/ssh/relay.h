@@ -100,7 +100,8 @@ struct relay *relay_new(struct relays *rs, ssh_channel channel,
 void relay_attach(struct relay *r, int fd, bool one_way);
 
 /* To be called right after relay_new by the side that sent the open: parks the relay until
- * relay_attach, so that a confirmation is handled before the data and CLOSE that came with it. */
+ * relay_attach, so that a confirmation is handled before the data and CLOSE that came with it.  Its
+ * socket is read as soon as it is attached: whoever waits for the answer has often spoken. */
 void relay_await(struct relay *r);
 
 /* What it has carried so far; end has no meaning. */

@@ -5,7 +5,8 @@
  * Drives ONE libssh session from libevent.  The only file that knows when libssh polls, reads and
  * queues.  Almost every libssh call would read the socket and run callbacks; so libssh has its
  * socket only at two points of a turn (sshsocket.h): received packets are read, then the owner does
- * its work in pass(), then all that was queued is sent by one call.  Callbacks only note events.
+ * its work in pass(), then all that was queued is sent by one call, but for a window's opening,
+ * which waits a little for company.  Callbacks only note events.
  *
  * libssh's traps, by the function or file that handles each; details are there, in a comment that
  * begins with "Trap:" or in the file's header.
@@ -18,11 +19,13 @@
  *     read_packets          one poll reads at most 4096 bytes
  *     arm                   interest in writing is flagged although nothing is pending
  *     death                 a session's error code says nothing about its health
- *     last_error            channel data behind the peer's KEXINIT ends the session
+ *     only_grant            a window is opened by a packet of its own at the first bytes (0.10)
  *     sshloop_new           libssh closes its descriptor within callbacks
  *     sshloop_write         between two KEXINITs packets queue where no status shows them
  *     sshloop_chunk         a write of full packets leaves a small one over (0.10)
  *     sshloop_free          a client's descriptor stays open, the last message is not sent
+ *   farewell.c
+ *     farewell_text         channel data behind the peer's KEXINIT ends the session
  *   liveness.c
  *     liveness_ask          a keepalive request goes out only at every second call
  *     liveness_start        an answer behind the peer's KEXINIT ends the session
