@@ -28,11 +28,10 @@ const char *control_line_fault(const char *line, size_t len)
 
 int control_parse(const char *line, size_t len, struct control_request *r, const char **errstr)
 {
-	static const char *const commands[] = {[CONTROL_WHO] = "who",
-					       [CONTROL_KILL] = "kill",
-					       [CONTROL_RELOAD] = "reload",
-					       [CONTROL_STATUS] = "status",
-					       [CONTROL_PENDING] = "pending"};
+	static const char *const commands[] = {
+	    [CONTROL_WHO] = "who",	   [CONTROL_KILL] = "kill",
+	    [CONTROL_RELOAD] = "reload",   [CONTROL_STATUS] = "status",
+	    [CONTROL_PENDING] = "pending", [CONTROL_UPGRADE] = "upgrade"};
 	const char *blank = memchr(line, ' ', len);
 	const size_t word = blank ? (size_t)(blank - line) : len, rest = len - word;
 
@@ -54,7 +53,7 @@ int control_parse(const char *line, size_t len, struct control_request *r, const
 		r->whom[rest - 1] = '\0';
 		return 0;
 	}
-	*errstr = "unknown request; known are: who, kill, reload, status, pending";
+	*errstr = "unknown request; known are: who, kill, reload, status, pending, upgrade";
 	return -1;
 }
 

@@ -20,7 +20,14 @@
 #define CONTROL_ANSWER	(16 << 20) /* bytes */
 #define CONTROL_ERROR	1024
 
-enum control_command { CONTROL_WHO, CONTROL_KILL, CONTROL_RELOAD, CONTROL_STATUS, CONTROL_PENDING };
+enum control_command {
+	CONTROL_WHO,
+	CONTROL_KILL,
+	CONTROL_RELOAD,
+	CONTROL_STATUS,
+	CONTROL_PENDING,
+	CONTROL_UPGRADE
+};
 
 struct control_request {
 	enum control_command command;

@@ -6,26 +6,46 @@
 #include "generation.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "caller.h"
 #include "control.h"
 #include "keeper.h"
 #include "logfile.h"
 #include "loop.h"
 
+/* Executed by the keeper, or forked by it (-1), or the keeper itself (the exit code). */
+static int begin(struct generation *g, char **argv)
+{
+	if (!getenv(LINK_ENV))
+		return keeper_run(argv, &g->sock);
+	unsetenv(LINK_ENV);
+	/* An executable with capabilities of its own has lost it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	g->sock = LINK_SOCKET;
+	g->words = LINK_STDERR;
+	fcntl(g->sock, F_SETFD, FD_CLOEXEC);
+	fcntl(g->words, F_SETFD, FD_CLOEXEC);
+	return -1;
+}
+
 int generation_begin(struct generation *g, char **argv)
 {
 	struct pollfd p = {.events = POLLIN};
-	const int code = keeper_run(argv, &g->sock);
+	int code;
 
+	g->words = -1;
+	code = begin(g, argv);
 	if (code >= 0)
 		return code;
 	g->control.fd = -1;
@@ -37,12 +57,51 @@ int generation_begin(struct generation *g, char **argv)
 	return -1;
 }
 
+/* A line of a generation that is not in charge: the keeper has the pipe. */
+static void write_words(int priority, const char *text)
+{
+	dprintf(STDERR_FILENO, "%s\n", text);
+}
+
+int generation_log(struct generation *g, const struct settings *s, bool only_check)
+{
+	log_init("sshipc-server", s->log.sink, s->verbosity);
+	if (g->words >= 0)
+		log_redirect(write_words);
+	g->settings = s;
+	return logfile_start(&s->log, only_check);
+}
+
+/* The control socket that is there already is used on, for the group of these settings. */
+static bool inherit_control(struct generation *g, const struct settings *s)
+{
+	const char *group = s->control_group;
+	struct listening l = {.fd = -1};
+
+	for (size_t i = 0; i < g->hello.n_fds; i++) {
+		const int fd = g->hello.fds[i];
+
+		address_local(fd, &l.at);
+		if (!address_path(&l.at) || strcmp(address_path(&l.at), s->control) != 0)
+			continue;
+		if (chown(s->control, (uid_t)-1, group ? (gid_t)caller_group(group) : (gid_t)-1) !=
+			0 ||
+		    chmod(s->control, group ? 0660 : 0600) != 0)
+			return false; /* it is not there any more: a new one is made */
+		g->hello.fds[i] = -1;
+		g->control = (struct listening){.fd = fd, .at = l.at};
+		return true;
+	}
+	return false;
+}
+
 bool generation_listen(struct generation *g, const struct settings *s)
 {
 	char err[CONTROL_ERROR];
 	bool fatal;
 
-	if (!s->control || control_listen(s->control, s->control_group, &g->control, err) == 0)
+	if (!s->control || inherit_control(g, s) ||
+	    control_listen(s->control, s->control_group, &g->control, err) == 0)
 		return true;
 	g->control.fd = -1;
 	/* Only a warning for the default path: nobody configured it, and another server may use
@@ -70,11 +129,27 @@ static void on_ready(void *arg, int *listeners, size_t n)
 	if (g->control.fd >= 0)
 		close(g->control.fd);
 	g->control.fd = -1;
+	link_close(&g->hello); /* what nobody has taken over: it is to be closed everywhere */
+}
+
+static void on_loaded(void *arg, int file)
+{
+	const struct generation *g = arg;
+
+	if (file < 0 || link_send(g->sock, LINK_LIST, 0, NULL, &file, 1) != 0)
+		log_msg(LOG_ERR,
+			"older generations do not get the allow list: their sessions are judged by "
+			"the one that they have");
 }
 
 struct monitor_ops generation_ops(struct generation *g)
 {
-	return (struct monitor_ops){.ready = on_ready, .arg = g};
+	return (struct monitor_ops){.generation = g->number,
+				    .inherited = g->hello.fds,
+				    .n_inherited = g->hello.n_fds,
+				    .ready = on_ready,
+				    .loaded = on_loaded,
+				    .arg = g};
 }
 
 /* ---- what the keeper says ---- */
@@ -118,6 +193,18 @@ static void on_ping(struct generation *g)
 		  0);
 }
 
+static void on_take_over(struct generation *g, uint32_t first)
+{
+	if (g->words >= 0) {
+		dup2(g->words, STDERR_FILENO);
+		close(g->words);
+		g->words = -1;
+		log_redirect(NULL);
+		log_init("sshipc-server", g->settings->log.sink, g->settings->verbosity);
+	}
+	monitor_take_over(g->monitor, first);
+}
+
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *g = arg;
@@ -129,7 +216,11 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 	if (rc <= 0)
 		return;
 	if (m.type == LINK_TAKE_OVER)
-		monitor_take_over(g->monitor, m.number);
+		on_take_over(g, m.number);
+	else if (m.type == LINK_RETIRE)
+		link_send(g->sock, LINK_RETIRED, monitor_retire(g->monitor), NULL, NULL, 0);
+	else if (m.type == LINK_LIST && m.n_fds == 1)
+		monitor_judge(g->monitor, m.fds[--m.n_fds]);
 	else if (m.type == LINK_SIGNAL)
 		on_signal(g, (int)m.number);
 	else if (m.type == LINK_ASK)

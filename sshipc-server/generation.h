@@ -14,6 +14,8 @@
 struct generation {
 	int sock;
 	unsigned number;
+	const struct settings *settings;
+	int words;		   /* the server's stderr, until take-over; -1: it is fd 2 */
 	struct link_message hello; /* its descriptors: listeners that are there already */
 	struct listening control;  /* until READY */
 	struct event *event;
@@ -23,6 +25,10 @@ struct generation {
 /* To be called before anything is loaded.  -1 in a generation; in the keeper, when all have ended,
  * the exit code. */
 int generation_begin(struct generation *g, char **argv);
+
+/* The log of the settings (logfile_start); until a later generation takes over, the keeper gets its
+ * lines. */
+int generation_log(struct generation *g, const struct settings *s, bool only_check);
 
 /* Before the monitor, and so before Landlock: the control socket.  False after logging why. */
 bool generation_listen(struct generation *g, const struct settings *s);

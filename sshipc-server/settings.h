@@ -70,15 +70,16 @@ struct settings {
 	int max_penalty;			/* seconds; 0: none */
 	struct settings_networks unpunished;	/* whose faults are not kept; empty: nobody's */
 	int max_sessions;
-	int max_lifetime; /* seconds of a session, where its key's line does not say; 0: none */
-	int max_channels; /* of one session */
-	int max_opens;	  /* and other questions of one session in a second */
-	int max_dials;	  /* under way at a time; a quarter of them for one key */
-	int dial_timeout; /* seconds until a connect to an endpoint is given up */
-	int drain;	  /* seconds that channels have to end in when the server stops */
-	int max_held;	  /* MiB that one session holds for slow endpoints */
-	int rekey_data;	  /* MiB */
-	int rekey_time;	  /* seconds */
+	int max_lifetime;  /* seconds of a session, where its key's line does not say; 0: none */
+	int max_channels;  /* of one session */
+	int max_opens;	   /* and other questions of one session in a second */
+	int max_dials;	   /* under way at a time; a quarter of them for one key */
+	int dial_timeout;  /* seconds until a connect to an endpoint is given up */
+	int upgrade_drain; /* seconds that sessions of an older generation last; 0: no end */
+	int drain;	   /* seconds that channels have to end in when the server stops */
+	int max_held;	   /* MiB that one session holds for slow endpoints */
+	int rekey_data;	   /* MiB */
+	int rekey_time;	   /* seconds */
 	struct cidr_list
 	    pending_from;     /* whence unknown keys are remembered for approval; empty: nowhere */
 	time_t pending_until; /* and how long */

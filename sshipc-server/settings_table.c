@@ -445,6 +445,7 @@ static const struct option_row rows[] = {
     {"drain", 0, "drain", "SECONDS",
      "that channels have to end in after SIGTERM (10); 0:\nthey are reset at once",
      NUMBER(drain, 0, 3600, 10)},
+    {"upgrade_drain", NUMBER(upgrade_drain, 0, 604800, 0)},
     {"max_held", NUMBER(max_held, 1, 4096, 128)},
     {"rekey_data", NUMBER(rekey_data, 1, 65536, ALGORITHMS_REKEY_DATA)},
     {"rekey_time", NUMBER(rekey_time, 10, 86400, ALGORITHMS_REKEY_TIME)},

@@ -359,13 +359,12 @@ static int check_or_run(struct start *st, char **argv)
 {
 	const struct settings *s = &st->s;
 	const bool only_check = s->test || s->print;
-	struct generation g = {.sock = -1};
+	struct generation g = {.sock = -1, .words = -1};
 	int code = only_check ? -1 : generation_begin(&g, argv);
 
 	if (code >= 0)
 		return code;
-	log_init("sshipc-server", s->log.sink, s->verbosity);
-	st->faults += logfile_start(&s->log, only_check) != 0;
+	st->faults += generation_log(&g, s, only_check) != 0;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD,
 	       SIG_IGN); /* the end of a helper is seen by its socket; it is not waited for */

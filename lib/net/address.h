@@ -123,6 +123,10 @@ struct listen_perm {
 int address_listen(const struct address *a, int backlog, const struct listen_perm *perm,
 		   struct listening *out, char *err, size_t size);
 
+/* Takes over a socket that listens already, if it is the one that address_listen would make of a
+ * TCP address (of port 0: of any port): then *out owns fd. */
+bool address_adopt(const struct address *a, int fd, struct listening *out);
+
 /* Has this machine the address, whatever the port? */
 bool address_is_here(const struct address *a);
 

@@ -92,6 +92,11 @@ void proxywait_add(struct proxywait *w, int fd, const struct address *via)
 	w->n++;
 }
 
+size_t proxywait_count(const struct proxywait *w)
+{
+	return w->n;
+}
+
 void proxywait_free(struct proxywait *w)
 {
 	struct waiter *r;

@@ -26,6 +26,8 @@ struct proxywait *proxywait_new(struct event_base *base, size_t most, proxywait_
 /* Waits for the header of fd, a connection of via that does not block. */
 void proxywait_add(struct proxywait *w, int fd, const struct address *via);
 
+size_t proxywait_count(const struct proxywait *w); /* those that wait */
+
 void proxywait_free(struct proxywait *w); /* closes those that wait; done is not called */
 
 #endif

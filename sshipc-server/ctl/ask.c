@@ -15,7 +15,7 @@
 #include "control.h"
 #include "json.h"
 
-enum { PATIENCE_SECONDS = 15 }; /* for an answer: others may be asking, too */
+enum { PATIENCE_SECONDS = 50 }; /* for an answer: others may be asking, an upgrade checks first */
 
 static int say(int code, const char *path, const char *why)
 {
@@ -115,6 +115,20 @@ static int say_not_allowed(const char *path, unsigned server)
 	return say(EX_NOPERM, path, text);
 }
 
+void ask_print_texts(const char *answer, FILE *to)
+{
+	char line[8192], text[2048];
+	size_t n;
+
+	for (const char *end = ask_verdict(answer); answer < end; answer += n + 1) {
+		n = strcspn(answer, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)n, answer);
+		if (is_clean(line) && *json_value(line, "text", text, sizeof(text)) &&
+		    strcmp(text, "-") != 0)
+			fprintf(to, "%s\n", text);
+	}
+}
+
 char *ask_server(const struct ctl *c, const char *request, int refused, int *code)
 {
 	struct control_request parsed;
@@ -148,6 +162,8 @@ char *ask_server(const struct ctl *c, const char *request, int refused, int *cod
 		*code = EX_OK;
 		return text;
 	}
+	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
+		ask_print_texts(text, stderr);
 	if (strncmp(verdict, "{\"ok\":false", 11) == 0)
 		*code = say(refused, c->path, json_value(verdict, "error", error, sizeof(error)));
 	else if (guest && (!text || !*text))

@@ -4,6 +4,8 @@
 /*
  * Asking a running server through its control socket: what each command of ctl needs for it.
  */
+#include <stdio.h>
+
 #include "settings.h"
 
 struct ctl {
@@ -19,6 +21,9 @@ struct ctl {
  * "ok"; free it.  NULL after saying why, with *code: 69 no server, 77 not allowed, 64 a request
  * that cannot be, refused: what the server said no to. */
 char *ask_server(const struct ctl *c, const char *request, int refused, int *code);
+
+/* Prints the "text" of each line of an answer that has one. */
+void ask_print_texts(const char *answer, FILE *to);
 
 /* The last line of an answer, within it. */
 const char *ask_verdict(const char *answer);

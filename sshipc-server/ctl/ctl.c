@@ -78,9 +78,28 @@ static int run_reload(struct ctl *c, int argc, char **argv)
 	if (argc > 1)
 		return ask_usage("reload: unexpected argument '%s'", argv[1]);
 	answer = ask_server(c, "reload", EX_CONFIG, &code);
-	if (answer)
+	if (answer) {
 		printf("%s\n",
 		       json_value(ask_verdict(answer), "summary", summary, sizeof(summary)));
+		ctl_print_older(answer);
+	}
+	free(answer);
+	return code;
+}
+
+static int run_upgrade(struct ctl *c, int argc, char **argv)
+{
+	char *answer, number[16];
+	int code;
+
+	if (argc > 1)
+		return ask_usage("upgrade: unexpected argument '%s'", argv[1]);
+	answer = ask_server(c, "upgrade", EX_CONFIG, &code);
+	if (answer) {
+		ask_print_texts(answer, stderr);
+		printf("generation %s accepts all connections\n",
+		       json_value(ask_verdict(answer), "generation", number, sizeof(number)));
+	}
 	free(answer);
 	return code;
 }
@@ -107,6 +126,9 @@ static const struct command commands[] = {
      "  kill ID|NAME|SHA256:... end the sessions that it names; a number is an id\n"},
     {"reload", NULL, run_reload,
      "  reload                  read the allow list anew, and judge every session by it\n"},
+    {"upgrade", NULL, run_upgrade,
+     "  upgrade                 start anew, with new settings or a new program, and end no\n"
+     "                          session; what does not start leaves all as it is\n"},
     {"status", ctl_print_status, NULL,
      "  status [--json]         the server, its allow list and its endpoints\n"},
     {"metrics", NULL, run_metrics,

@@ -253,3 +253,13 @@ void ctl_print_status(char *answer)
 		print_endpoint(p);
 	print_older(older);
 }
+
+void ctl_print_older(char *answer)
+{
+	char number[32], summary[2048];
+
+	for (char *next, *line = answer; (next = cut(line)); line = next)
+		printf("generation %s: %s\n",
+		       json_value(line, "generation", number, sizeof(number)),
+		       json_value(line, "summary", summary, sizeof(summary)));
+}

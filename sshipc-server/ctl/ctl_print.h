@@ -9,5 +9,6 @@ void ctl_print_who(char *answer);
 void ctl_print_pending(char *answer);
 void ctl_print_status(char *answer);
 void ctl_print_ended(char *answer);
+void ctl_print_older(char *answer); /* reload, of generations that have retired */
 
 #endif

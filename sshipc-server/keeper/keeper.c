@@ -6,7 +6,6 @@
 #include "keeper.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,53 +13,21 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/queue.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "alloc.h"
-#include "callers.h"
 #include "confine.h"
-#include "link.h"
+#include "keeper_internal.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
 
-/* They follow each other in this order. */
-enum state {
-	CHECKING,
-	READY, /* waits until the one in charge has retired */
-	IN_CHARGE,
-	RETIRING,
-};
-
-struct generation {
-	TAILQ_ENTRY(generation) entry;
-	struct keeper *k;
-	unsigned number;
-	enum state state;
-	pid_t pid;
-	int sock;
-	struct event *event;
-	int fds[LINK_FDS]; /* listeners that it uses */
-	size_t n_fds;
-};
-
-struct keeper {
-	struct event_base *base;
-	TAILQ_HEAD(, generation) all; /* the newest first */
-	struct callers *callers;
-	struct notify *notify; /* NULL: no service manager waits for news */
-	bool stopping, reloading;
-	int status; /* of the generation in charge, as of waitpid(2), when it has ended */
-};
-
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
 
-/* NULL: none has taken over. */
-static struct generation *in_charge(struct keeper *k)
+struct generation *keeper_in_charge(struct keeper *k)
 {
 	struct generation *g;
 
@@ -75,7 +42,7 @@ static struct keeper *logs;
 
 static void write_line(int priority, const char *text)
 {
-	const struct generation *g = in_charge(logs);
+	const struct generation *g = keeper_in_charge(logs);
 
 	if (!g || link_send(g->sock, LINK_LOG, (uint32_t)priority, text, NULL, 0) != 0)
 		fprintf(stderr, "sshipc-server: %s\n", text);
@@ -83,10 +50,9 @@ static void write_line(int priority, const char *text)
 
 /* ---- the service manager ---- */
 
-/* Whether the generation in charge answers is what the watchdog is about. */
-static void on_beat(void *arg)
+void keeper_beat(void *arg)
 {
-	const struct generation *g = in_charge(arg);
+	const struct generation *g = keeper_in_charge(arg);
 
 	if (g)
 		link_send(g->sock, LINK_PING, 0, NULL, NULL, 0);
@@ -110,104 +76,48 @@ static void begin_reload(struct keeper *k)
 
 /* ---- requests ---- */
 
-/* Asks the generation that follows g (NULL: the one in charge); after the last one the answer is
- * complete. */
-static void ask_next(struct keeper *k, struct caller *c, struct generation *g)
-{
-	char text[CONTROL_REQUEST + 16];
-
-	snprintf(text, sizeof(text), "%u %s", c->uid, c->line);
-	for (g = g ? TAILQ_NEXT(g, entry) : in_charge(k); g; g = TAILQ_NEXT(g, entry)) {
-		c->asked = g->number;
-		if (link_send(g->sock, LINK_ASK, c->id, text, NULL, 0) == 0)
-			return;
-	}
-	if (c->verdict)
-		evbuffer_add_printf(c->out, "%s\n", c->verdict);
-	else
-		control_refuse(c->out, "the server does not answer");
-	callers_answer(c, c->out);
-}
-
 static void on_ask(void *arg, struct caller *c)
 {
-	ask_next(arg, c, NULL);
-}
+	const char *why;
 
-/* The rows of each generation, and the last line of the one in charge. */
-static void on_answer(struct generation *g, struct link_message *m)
-{
-	struct caller *c = callers_find(g->k->callers, m->number);
-	struct evbuffer *part = evbuffer_new();
-	char *line, *last = NULL;
-
-	if (c && c->asked == g->number && m->n_fds == 1 && link_read_file(m->fds[0], part) == 0) {
-		m->fds[0] = -1;
-		while ((line = evbuffer_readln(part, NULL, EVBUFFER_EOL_LF))) {
-			if (last)
-				evbuffer_add_printf(c->out, "%s\n", last);
-			free(last);
-			last = line;
-		}
-		if (!c->verdict)
-			c->verdict = last;
-		else
-			free(last);
-		ask_next(g->k, c, g);
+	if (strcmp(c->line, "upgrade") != 0) {
+		requests_ask(arg, c, NULL);
+		return;
 	}
-	evbuffer_free(part);
+	why = upgrade_start(arg, c);
+	if (!why)
+		return;
+	control_refuse(c->out, why);
+	callers_answer(c, c->out);
 }
 
 /* ---- generations ---- */
 
-/* The control socket is the only one among its listeners that has a path.  One that is in use
- * already stays. */
-static void take_control_socket(struct keeper *k, const struct generation *g)
-{
-	struct sockaddr_storage ss;
-	struct listening l = {.fd = -1};
-
-	for (size_t i = 0; i < g->n_fds; i++) {
-		socklen_t len = sizeof(ss);
-
-		if (getsockname(g->fds[i], (struct sockaddr *)&ss, &len) != 0 ||
-		    ss.ss_family != AF_UNIX)
-			continue;
-		address_from_sockaddr(&l.at, (struct sockaddr *)&ss, len);
-		l.fd = fcntl(g->fds[i], F_DUPFD_CLOEXEC, LINK_SOCKET);
-	}
-	if (l.fd >= 0 && address_equal(&l.at, callers_at(k->callers)))
-		close(l.fd);
-	else
-		callers_listen(k->callers, l.fd >= 0 ? &l : NULL);
-}
-
-static void close_listeners(struct generation *g)
+void keeper_close_listeners(struct generation *g)
 {
 	while (g->n_fds > 0)
 		close(g->fds[--g->n_fds]);
 }
 
-static void take_over(struct generation *g, uint32_t first)
+/* From the generation in charge to those before it. */
+static void on_list(struct keeper *k, const struct link_message *m)
 {
-	g->state = IN_CHARGE;
-	take_control_socket(g->k, g);
-	link_send(g->sock, LINK_TAKE_OVER, first, NULL, NULL, 0);
-	notify_send(g->k->notify, "READY=1");
-	on_beat(g->k);
-}
+	struct generation *g;
 
-static void on_ready(struct generation *g, struct link_message *m)
-{
-	if (g->state != CHECKING)
-		return;
-	memcpy(g->fds, m->fds, sizeof(g->fds));
-	g->n_fds = m->n_fds;
-	m->n_fds = 0;
-	g->state = READY;
-	if (g->k->stopping) /* the signal came when it was no longer to be killed by it */
-		link_send(g->sock, LINK_SIGNAL, SIGTERM, NULL, NULL, 0);
-	take_over(g, 1);
+	TAILQ_FOREACH(g, &k->all, entry) {
+		struct evbuffer *bytes = evbuffer_new();
+		int fd = -1;
+
+		if (g->state == RETIRING && m->n_fds == 1 &&
+		    link_read_file(fcntl(m->fds[0], F_DUPFD_CLOEXEC, 0), bytes) == 0)
+			fd = link_file(bytes);
+		if (fd >= 0 && link_send(g->sock, LINK_LIST, 0, NULL, &fd, 1) != 0)
+			log_msg(LOG_ERR, "generation %u does not take the allow list: %s",
+				g->number, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		evbuffer_free(bytes);
+	}
 }
 
 /* False when there is nothing more to read now. */
@@ -222,11 +132,15 @@ static bool read_message(struct generation *g)
 		return rc < 0 && errno == EPROTO;
 	}
 	if (m.type == LINK_READY)
-		on_ready(g, &m);
+		upgrade_ready(g, &m);
 	else if (m.type == LINK_ANSWER)
-		on_answer(g, &m);
+		requests_answered(g, &m);
 	else if (m.type == LINK_STATUS && g->state == IN_CHARGE)
 		on_status(g, &m);
+	else if (m.type == LINK_RETIRED)
+		upgrade_replace(g->k, g, m.number);
+	else if (m.type == LINK_LIST && g->state == IN_CHARGE)
+		on_list(g->k, &m);
 	link_close(&m);
 	return true;
 }
@@ -241,20 +155,49 @@ static void free_generation(struct generation *g)
 	TAILQ_REMOVE(&g->k->all, g, entry);
 	event_free(g->event);
 	close(g->sock);
-	close_listeners(g);
+	keeper_close_listeners(g);
+	loop_drop(g->heard);
+	if (g->words >= 0)
+		close(g->words);
+	if (g->unfinished)
+		evbuffer_free(g->unfinished);
 	free(g);
 }
 
-/* Its process has exited, and what it said last is read. */
+static void describe(int status, char *text, size_t size)
+{
+	if (WIFEXITED(status))
+		snprintf(text, size, "has ended (exit code %d)", WEXITSTATUS(status));
+	else
+		snprintf(text, size, "was killed (%s)", strsignal(WTERMSIG(status)));
+}
+
+/* Its process has exited. */
 static void on_gone(struct generation *g, int status)
 {
 	struct keeper *k = g->k;
+	char how[128];
 
-	while (read_message(g))
+	while (read_message(g)) /* what it said last */
 		;
-	k->status = status;
+	if (g->words >= 0)
+		upgrade_heard(g->words, EV_READ, g);
+	describe(status, how, sizeof(how));
+	if (g == k->next && g->state == CHECKING) {
+		upgrade_end(k, how);
+	} else if (g->state == RETIRING) {
+		log_msg(status ? LOG_ERR : LOG_NOTICE, "generation %u %s", g->number, how);
+		callers_each(k->callers, g->number, requests_lost, g);
+		upgrade_replace(k, g, 0);
+	} else {
+		k->ended = true;
+	}
+	if (k->ended && !k->status)
+		k->status = status;
 	free_generation(g);
-	event_base_loopbreak(k->base);
+	/* What is left of the others dies with the keeper. */
+	if (k->stopping ? TAILQ_EMPTY(&k->all) : k->ended)
+		event_base_loopbreak(k->base);
 }
 
 static void on_child(evutil_socket_t sig, short what, void *arg)
@@ -282,8 +225,10 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	if (sig == SIGHUP)
 		begin_reload(k);
 	TAILQ_FOREACH(g, &k->all, entry) {
+		if (sig == SIGHUP && g->state == RETIRING)
+			continue; /* it follows the list of the one in charge */
 		if (stops)
-			close_listeners(g); /* the next server's, from now on */
+			keeper_close_listeners(g); /* the next server's, from now on */
 		if (g->state == CHECKING && stops)
 			kill(g->pid, (int)sig);
 		else
@@ -293,20 +238,21 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- life ---- */
 
-/* Makes the link of a generation and forks it; the child returns with its end in *child.  NULL in
- * the child, and on failure with errno. */
-static struct generation *fork_generation(struct keeper *k, unsigned number, int *child)
+struct generation *keeper_fork(struct keeper *k, int *child)
 {
+	const struct generation *old = keeper_in_charge(k);
 	struct generation *g = xcalloc(1, sizeof(*g));
 	const pid_t keeper = getpid();
 	int pair[2];
 
 	g->k = k;
-	g->number = number;
+	g->number = ++k->last_number;
+	g->words = -1;
 	*child = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
-	link_send(pair[0], LINK_HELLO, number, NULL, NULL, 0);
+	link_send(pair[0], LINK_HELLO, g->number, NULL, old ? old->fds : NULL,
+		  old ? old->n_fds : 0);
 	g->pid = fork();
 	g->sock = pair[g->pid == 0 ? 1 : 0];
 	close(pair[g->pid == 0 ? 0 : 1]);
@@ -325,15 +271,23 @@ fail:
 	return NULL;
 }
 
-static void watch(struct keeper *k, struct generation *g)
+void keeper_watch(struct keeper *k, struct generation *g)
 {
 	TAILQ_INSERT_HEAD(&k->all, g, entry);
 	g->event = loop_watch(k->base, g->sock, EV_READ | EV_PERSIST, on_link, g);
 }
 
-static int serve(struct keeper *k, struct generation *first, const sigset_t *mask)
+static void on_upgrade(evutil_socket_t sig, short what, void *arg)
 {
-	struct event *events[PASSED_ON + 1];
+	const char *why = upgrade_start(arg, NULL);
+
+	if (why)
+		log_msg(LOG_WARNING, "upgrade: %s", why);
+}
+
+static int serve(struct keeper *k, struct generation *first)
+{
+	struct event *events[PASSED_ON + 2];
 	size_t n = 0;
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -343,13 +297,16 @@ static int serve(struct keeper *k, struct generation *first, const sigset_t *mas
 	log_redirect(write_line);
 	k->base = loop_new();
 	k->callers = callers_new(k->base, on_ask, k);
-	k->notify = notify_new(k->base, on_beat, k);
-	watch(k, first);
+	k->notify = notify_new(k->base, keeper_beat, k);
+	k->patience = loop_timer(k->base, upgrade_on_patience, k);
+	keeper_watch(k, first);
 	for (; n < PASSED_ON; n++)
 		events[n] = loop_watch(k->base, passed_on[n], EV_SIGNAL | EV_PERSIST, on_signal, k);
 	events[n++] = loop_watch(k->base, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_child, k);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	events[n++] = loop_watch(k->base, SIGUSR2, EV_SIGNAL | EV_PERSIST, on_upgrade, k);
+	sigprocmask(SIG_SETMASK, &k->mask, NULL);
 	event_base_dispatch(k->base);
+	event_free(k->patience);
 	while (n > 0)
 		event_free(events[--n]);
 	callers_free(k->callers);
@@ -366,22 +323,26 @@ int keeper_run(char **argv, int *sock)
 {
 	static struct keeper k = {.all = TAILQ_HEAD_INITIALIZER(k.all)};
 	struct generation *first;
-	sigset_t caught, mask;
+	sigset_t caught;
 
 	/* None is lost that comes before the keeper can pass it on. */
 	sigemptyset(&caught);
 	sigaddset(&caught, SIGCHLD);
+	sigaddset(&caught, SIGUSR2);
 	for (size_t i = 0; i < PASSED_ON; i++)
 		sigaddset(&caught, passed_on[i]);
 	signal(SIGCHLD, SIG_DFL); /* a parent may have had it ignored: then none could be awaited */
-	sigprocmask(SIG_BLOCK, &caught, &mask);
-	first = fork_generation(&k, 1, sock);
+	sigprocmask(SIG_BLOCK, &caught, &k.mask);
+	k.argv = argv;
+	/* Not the file that runs: a link may lead to another one by then. */
+	k.path = (const char *)getauxval(AT_EXECFN);
+	first = keeper_fork(&k, sock);
 	if (first)
-		return serve(&k, first, &mask);
+		return serve(&k, first);
 	if (*sock < 0) {
 		log_msg(LOG_ERR, "no process for the server: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigprocmask(SIG_SETMASK, &k.mask, NULL);
 	return -1;
 }

@@ -44,6 +44,19 @@ static void leave_queue(struct monitor *m, struct conn *c)
 	close(c->handover.end);
 }
 
+static void leave_if_last(struct monitor *m)
+{
+	if (m->view.n_sessions == 0 &&
+	    (m->view.stopping || (m->view.retired && proxywait_count(m->arrivals) == 0)))
+		event_base_loopbreak(m->view.base);
+}
+
+uint32_t accept_retire(struct monitor *m)
+{
+	leave_if_last(m);
+	return (uint32_t)proxywait_count(m->arrivals);
+}
+
 void accept_on_closed(void *arg, struct conn *c)
 {
 	struct monitor *m = arg;
@@ -51,8 +64,7 @@ void accept_on_closed(void *arg, struct conn *c)
 	LIST_REMOVE(c, handover.of_id);
 	if (!c->handover.spawner)
 		leave_queue(m, c);
-	if (m->view.stopping && m->view.n_sessions == 0)
-		event_base_loopbreak(m->view.base);
+	leave_if_last(m);
 	accept_turn(m);
 }
 
@@ -222,6 +234,7 @@ static void on_header(void *arg, int fd, enum proxyproto_verdict verdict,
 			  "proxy_protocol on), or take it off accept_proxy",
 			  via, p->why);
 	close(fd);
+	leave_if_last(m);
 }
 
 /* ---- listeners ---- */
@@ -266,6 +279,20 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 	}
 }
 
+/* One of those that we were started with. */
+static bool adopt(struct monitor *m, const struct address *a, struct listening *out)
+{
+	for (size_t i = 0; i < m->ops.n_inherited; i++) {
+		int *fd = &m->ops.inherited[i];
+
+		if (*fd < 0 || !address_adopt(a, *fd, out))
+			continue;
+		*fd = -1;
+		return true;
+	}
+	return false;
+}
+
 bool accept_listen(struct monitor *m)
 {
 	const struct settings *s = m->view.settings;
@@ -275,7 +302,8 @@ bool accept_listen(struct monitor *m)
 		struct listener *l = &m->listeners[i];
 
 		l->m = m;
-		if (address_listen(&s->listen[i], BACKLOG, NULL, &l->l, err, sizeof(err)) != 0) {
+		if (!adopt(m, &s->listen[i], &l->l) &&
+		    address_listen(&s->listen[i], BACKLOG, NULL, &l->l, err, sizeof(err)) != 0) {
 			log_msg(LOG_ERR, "%s", err);
 			return false;
 		}

@@ -84,15 +84,21 @@ static void give_reload(struct monitor_view *view, const struct control_request 
 	char summary[1024], text[8 * sizeof(summary)];
 	struct json_out o = {text, sizeof(text), 0};
 
-	if (reload_now(view->reload, summary, sizeof(summary)) != 0) {
+	/* Generations that have retired follow the newest one's list. */
+	if (!view->retired && reload_now(view->reload, summary, sizeof(summary)) != 0) {
 		control_refuse(out, summary);
 		return;
 	}
 	json_put(&o, NULL, "{");
-	json_put(&o, "ok", "true");
-	json_text(&o, "summary", summary);
+	if (view->retired)
+		json_put(&o, "generation", "%u", view->generation);
+	else
+		json_put(&o, "ok", "true");
+	json_text(&o, "summary", view->retired ? reload_summary(view->reload) : summary);
 	json_close(&o, '}');
 	add_line(out, &o);
+	if (view->retired)
+		evbuffer_add_printf(out, "{\"ok\":true}\n");
 }
 
 /* By the codes of sshipc-server(8), REFUSALS, that a login or an open can have; faults: the names
@@ -211,8 +217,8 @@ void answers_give(struct monitor_view *view, unsigned uid, const char *line, str
 	    [CONTROL_PENDING] = give_pending,
 	};
 
-	if (control_parse(line, strlen(line), &r, &why) != 0)
-		control_refuse(out, why);
+	if (control_parse(line, strlen(line), &r, &why) != 0 || r.command == CONTROL_UPGRADE)
+		control_refuse(out, why); /* an upgrade is the keeper's */
 	else
 		give[r.command](view, &r, out);
 }

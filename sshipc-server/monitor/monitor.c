@@ -165,6 +165,26 @@ static void on_logged_in(void *arg, time_t next)
 	accept_turn(m); /* another connection of its source may have its turn now */
 }
 
+static void on_list(void *arg, const struct allowlist *list, const char *event, char *summary,
+		    size_t size)
+{
+	struct monitor *m = arg;
+
+	revoke_refused(&m->view, list, event, summary, size);
+	if (m->in_charge && strcmp(event, "reload") == 0)
+		m->ops.loaded(m->ops.arg, allowlist_file(list));
+}
+
+static time_t on_next_change(void *arg, time_t now)
+{
+	return revoke_next_change(&((struct monitor *)arg)->view, now);
+}
+
+void monitor_judge(struct monitor *m, int file)
+{
+	reload_follow(m->view.reload, file);
+}
+
 void monitor_reload(struct monitor *m)
 {
 	char summary[1024];
@@ -220,8 +240,14 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		quit(m, EX_SOFTWARE);
 		return;
 	}
-	log_msg(LOG_NOTICE, "%d s are over (drain): the channels that are left are reset",
-		m->view.settings->drain);
+	if (m->view.retired && !m->view.stopping)
+		log_msg(LOG_NOTICE,
+			"%d s are over (upgrade_drain): the sessions of generation %u that are "
+			"left are ended",
+			m->view.settings->upgrade_drain, m->view.generation);
+	else
+		log_msg(LOG_NOTICE, "%d s are over (drain): the channels that are left are reset",
+			m->view.settings->drain);
 	stop(m, 0);
 }
 
@@ -258,6 +284,7 @@ void monitor_take_over(struct monitor *m, uint32_t first)
 
 	m->last_id = first - 1;
 	m->in_charge = true;
+	m->ops.loaded(m->ops.arg, allowlist_file(m->view.allowlist));
 	accept_watch(m, true);
 	for (size_t i = 0; i < m->view.n_at; i++)
 		log_msg(LOG_NOTICE, "listening on %s",
@@ -271,6 +298,19 @@ const char *monitor_describe(const struct monitor *m, char *text, size_t size)
 	snprintf(text, size, "%zu session%s, %zu channel%s", sessions, sessions == 1 ? "" : "s",
 		 channels, channels == 1 ? "" : "s");
 	return text;
+}
+
+uint32_t monitor_retire(struct monitor *m)
+{
+	const int drain = m->view.settings->upgrade_drain;
+
+	m->in_charge = false;
+	m->view.retired = true;
+	accept_close(m);
+	reload_retire(m->view.reload);
+	if (drain > 0 && !m->view.stopping)
+		loop_after(m->stop_timer, (uint64_t)drain * 1000);
+	return m->last_id + accept_retire(m);
 }
 
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out)
@@ -288,8 +328,8 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 {
 	const struct settings *s = setup->settings;
 	struct monitor *m = xcalloc(1, sizeof(*m));
-	const struct reload_ops reload_ops = {revoke_refused, revoke_next_change,
-					      &m->view.counts[COUNT_NOT_LOADED], &m->view};
+	const struct reload_ops reload_ops = {on_list, on_next_change,
+					      &m->view.counts[COUNT_NOT_LOADED], m};
 	struct dialler_setup dialler = {.endpoints = s->endpoints,
 					.n = s->n_endpoints,
 					.timeout = s->dial_timeout,
@@ -305,10 +345,10 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.kill = on_kill,
 					.closed = accept_on_closed,
 					.last_closed = end_in_order,
+					.generation = ops->generation,
 					.owner = m};
 	m->view.since = loop_seconds();
 	m->view.started = loop_wall();
-	m->view.generation = 1;
 	m->view.users = setup->users;
 	m->setup = setup;
 	m->ops = *ops;

@@ -127,8 +127,9 @@ struct monitor_view {
 	LIST_HEAD(, conn) conns;		      /* all, the newest first */
 	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
-	time_t since, started; /* the start of the server; monotonic, and by the clock */
-	unsigned generation;
+	time_t since, started;	     /* the start of the server; monotonic, and by the clock */
+	unsigned generation;	     /* see keeper.h */
+	bool retired;		     /* the next generation has taken over */
 	char libssh[64];	     /* its version, as the last spawner said */
 	struct admission *admission; /* of connections that are not logged in */
 	bool stopping;		     /* nothing is accepted or opened any more */
@@ -149,11 +150,16 @@ struct monitor_view {
 
 #define MONITOR_LISTENERS (SETTINGS_LISTEN + 1) /* one is left to the callee of ready */
 
-/* What the monitor says to whoever started it. */
+/* What the monitor gets from whoever started it, and says to it. */
 struct monitor_ops {
+	unsigned generation;
+	int *inherited; /* listening sockets; those that it takes over become -1 */
+	size_t n_inherited;
 	/* All is checked and bound, and the first spawner is ready: monitor_take_over may follow.
 	 */
 	void (*ready)(void *arg, int listeners[MONITOR_LISTENERS], size_t n);
+	/* This list came into force by its file; file: its bytes, or -1. */
+	void (*loaded)(void *arg, int file);
 	void *arg;
 };
 
@@ -162,11 +168,19 @@ struct monitor_ops {
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
 			    struct allowlist *list, const struct monitor_ops *ops, int *exit_code);
 
-/* Accepts connections from now on; the id of the first one. */
+/* Accepts connections from now on; the id of the first one.  loaded is called. */
 void monitor_take_over(struct monitor *m, uint32_t first);
 
 /* "3 sessions, 5 channels".  Returns text. */
 const char *monitor_describe(const struct monitor *m, char *text, size_t size);
+
+/* Accepts no more, watches no list, and leaves the loop with its last session; those that run
+ * longer than upgrade_drain are ended.  Returns the last id that it gives a connection. */
+uint32_t monitor_retire(struct monitor *m);
+
+/* The list that is in force for a monitor that has retired (the descriptor is taken over): it
+ * judges its sessions by it. */
+void monitor_judge(struct monitor *m, int file);
 
 /* Carries out a request of the control socket from a caller of that uid (answers.c). */
 struct evbuffer;

@@ -53,6 +53,10 @@ void accept_turn(struct monitor *m);
 /* The connection with that id, or NULL. */
 struct conn *accept_find(struct monitor *m, uint32_t id);
 
+/* The loop is left when no connection is left, from now on.  Returns how many may still come, of
+ * balancers whose header is awaited. */
+uint32_t accept_retire(struct monitor *m);
+
 /* The view's closed. */
 void accept_on_closed(void *monitor, struct conn *c);
 

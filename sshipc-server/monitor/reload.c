@@ -30,7 +30,7 @@ struct reload {
 	const struct settings *s;
 	struct reload_ops ops;
 	struct allowlist *list;
-	char fault[1024];
+	char fault[1024], summary[1024];
 	struct watch *watch;	      /* NULL: no watch; SIGHUP or "ctl reload" loads changes */
 	time_t held_since, held_said; /* since when a writer has it open; when to log that */
 	time_t armed;		      /* the clock's next moment */
@@ -135,11 +135,38 @@ static void note_held(struct reload *e)
 	}
 }
 
+static void put_in_force(struct reload *e, struct allowlist *list)
+{
+	struct allowlist *old = e->list;
+
+	e->list = list;
+	e->ops.revoke(e->ops.arg, list, "reload", e->summary, sizeof(e->summary));
+	allowlist_free(old);
+	rearm(e);
+}
+
+void reload_retire(struct reload *e)
+{
+	watch_free(e->watch);
+	e->watch = NULL;
+	loop_drop(e->look);
+	e->look = NULL;
+	event_del(e->settled);
+}
+
+void reload_follow(struct reload *e, int file)
+{
+	struct allow_names names = settings_names(e->s);
+
+	names.may_be_absent = true;
+	put_in_force(e, allowlist_read(file, e->s->allowlist, &names, keep_fault, e));
+}
+
 int reload_now(struct reload *e, char *summary, size_t size)
 {
-	struct allowlist *old = e->list, *list;
+	struct allowlist *list;
 	struct allow_names names = settings_names(e->s);
-	const size_t n = allowlist_count(old);
+	const size_t n = allowlist_count(e->list);
 	const char *plural = n == 1 ? "" : "s";
 
 	e->fault[0] = '\0';
@@ -158,14 +185,12 @@ int reload_now(struct reload *e, char *summary, size_t size)
 			  e->s->allowlist, n, plural);
 		return -1;
 	}
-	e->list = list;
-	e->ops.revoke(e->ops.arg, list, "reload", summary, size);
-	allowlist_free(old);
+	put_in_force(e, list);
+	snprintf(summary, size, "%s", e->summary);
 	say_absent(e);
 	if (allowlist_count(list) == 0)
 		log_msg(LOG_WARNING, "%s is empty: every login is refused until it has a key",
 			e->s->allowlist);
-	rearm(e);
 	return 0;
 }
 
@@ -271,4 +296,9 @@ void reload_free(struct reload *e)
 const char *reload_fault(const struct reload *e)
 {
 	return e->fault;
+}
+
+const char *reload_summary(const struct reload *e)
+{
+	return e->summary;
 }

@@ -57,6 +57,16 @@ void reload_free(struct reload *e);
  * sessions that were closed, or the first fault. */
 int reload_now(struct reload *e, char *summary, size_t size);
 
+/* From now on the file is not watched, and reload_follow alone changes the list. */
+void reload_retire(struct reload *e);
+
+/* The bytes of the list in force, read by another monitor (the descriptor is taken over).  A line
+ * that has a fault here grants nothing. */
+void reload_follow(struct reload *e, int file);
+
+/* What the last load has done. */
+const char *reload_summary(const struct reload *e);
+
 /* The fault that keeps the file on disk from being in force; "" when there is none. */
 const char *reload_fault(const struct reload *e);
 

@@ -136,6 +136,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_put(o, NULL, "{");
 	json_text(o, "version", SSHIPC_VERSION);
 	json_put(o, "connection", "%" PRIu32, c->id);
+	json_put(o, "generation", "%u", c->view->generation);
 	json_text(o, "state", c->state == CONN_UP ? "up" : "ending");
 	json_put(o, "channels", "%zu", c->opens.count);
 	json_put(o, "max_channels", "%d", c->view->settings->max_channels);

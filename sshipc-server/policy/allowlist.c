@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct allowlist {
 	size_t n, room, absent;
 	uint32_t *slots; /* index of an entry plus 1, 0: free; at most half are in use */
 	size_t mask;
+	int file; /* in memory: the bytes */
 };
 
 /* State of one load, beside the list itself. */
@@ -40,6 +42,7 @@ struct load {
 	void (*fault)(void *arg, const char *text);
 	void *arg;
 	int faults;
+	FILE *copy; /* into list->file */
 };
 
 /* Reports "PATH:LINE: why"; line 0 is the file itself. */
@@ -150,6 +153,8 @@ static void read_lines(struct load *l, FILE *f)
 	while ((n = getline(&text, &room, f)) > 0) {
 		const char *form = keyform_public_fault(text, (size_t)n);
 
+		if (l->copy)
+			fwrite(text, 1, (size_t)n, l->copy);
 		if (text[n - 1] == '\n')
 			n--;
 		line++;
@@ -324,8 +329,8 @@ static void check_sources(struct load *l)
 	free(with);
 }
 
-struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
-				 void (*fault)(void *arg, const char *text), void *arg)
+static struct load begin(const char *path, const struct allow_names *names,
+			 void (*fault)(void *arg, const char *text), void *arg)
 {
 	struct load l = {.list = xcalloc(1, sizeof(*l.list)),
 			 .path = path,
@@ -333,9 +338,52 @@ struct allowlist *allowlist_load(const char *path, const struct allow_names *nam
 			 .fault = fault,
 			 .arg = arg};
 
+	l.list->file = memfd_create("allowed_keys", MFD_CLOEXEC);
+	if (l.list->file >= 0)
+		l.copy = fdopen(fcntl(l.list->file, F_DUPFD_CLOEXEC, 0), "w");
+	return l;
+}
+
+static void finish(struct load *l)
+{
+	build_table(l);
+	check_sources(l);
+	if (l->copy && fclose(l->copy) == 0)
+		return;
+	if (l->list->file >= 0)
+		close(l->list->file);
+	l->list->file = -1;
+}
+
+struct allowlist *allowlist_read(int fd, const char *path, const struct allow_names *names,
+				 void (*fault)(void *arg, const char *text), void *arg)
+{
+	struct load l = begin(path, names, fault, arg);
+	FILE *f = fdopen(fd, "r");
+
+	if (f) {
+		rewind(f);
+		read_lines(&l, f);
+		fclose(f);
+	} else {
+		close(fd);
+	}
+	finish(&l);
+	return l.list;
+}
+
+int allowlist_file(const struct allowlist *l)
+{
+	return l->file;
+}
+
+struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
+				 void (*fault)(void *arg, const char *text), void *arg)
+{
+	struct load l = begin(path, names, fault, arg);
+
 	read_file(&l);
-	build_table(&l);
-	check_sources(&l);
+	finish(&l);
 	if (l.faults == 0)
 		return l.list;
 	allowlist_free(l.list);
@@ -350,6 +398,8 @@ void allowlist_free(struct allowlist *l)
 		keyline_free(&l->entries[i].key);
 	free(l->entries);
 	free(l->slots);
+	if (l->file >= 0)
+		close(l->file);
 	free(l);
 }
 

@@ -38,6 +38,15 @@ struct allowlist;
  * are faults.  An empty list is valid. */
 struct allowlist *allowlist_load(const char *path, const struct allow_names *names,
 				 void (*fault)(void *arg, const char *text), void *arg);
+
+/* The same bytes, of a file that has been loaded by another process (its descriptor is taken over):
+ * a line that has a fault here is left out, so it grants nothing.  path is for the texts. */
+struct allowlist *allowlist_read(int fd, const char *path, const struct allow_names *names,
+				 void (*fault)(void *arg, const char *text), void *arg);
+
+/* A file in memory with the bytes that the list was made of, while it lives; -1: there is none. */
+int allowlist_file(const struct allowlist *l);
+
 void allowlist_free(struct allowlist *l);
 
 /* True while another process has the file open for writing: it is not loaded then.  False also

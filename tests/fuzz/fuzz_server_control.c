@@ -24,7 +24,7 @@ static void check_request(const uint8_t *data, size_t size)
 		EXPECT(why && why[0]);
 		return;
 	}
-	EXPECT(r.uid == 7 && r.command <= CONTROL_PENDING);
+	EXPECT(r.uid == 7 && r.command <= CONTROL_UPGRADE);
 	EXPECT((r.command == CONTROL_KILL) == (r.whom[0] != '\0'));
 	EXPECT(!strchr(r.whom, ' ') && strlen(r.whom) < sizeof(r.whom));
 }

@@ -24,6 +24,7 @@ static const struct {
     {"reload", CONTROL_RELOAD, ""},
     {"status", CONTROL_STATUS, ""},
     {"pending", CONTROL_PENDING, ""},
+    {"upgrade", CONTROL_UPGRADE, ""},
     {"kill 7", CONTROL_KILL, "7"},
     {"kill blade7", CONTROL_KILL, "blade7"},
     {"kill SHA256:x/+y", CONTROL_KILL, "SHA256:x/+y"},
@@ -43,7 +44,8 @@ Test(control, requests)
 	}
 }
 
-static const char unknown[] = "unknown request; known are: who, kill, reload, status, pending";
+static const char unknown[] =
+    "unknown request; known are: who, kill, reload, status, pending, upgrade";
 static const char argument[] = "this request takes no argument";
 static const char kill_one[] = "kill takes one session id, key name or fingerprint";
 static const char not_text[] = "the request is not printable ASCII";
@@ -332,7 +334,7 @@ Test(control_socket, a_group)
 	cr_expect_eq(st.st_mode & 0777, 0660);
 	cr_expect_eq(st.st_gid, getegid());
 	ask("who\n", 4, "{\"ok\":true}\n");
-	for (int c = CONTROL_WHO; c <= CONTROL_PENDING; c++)
+	for (int c = CONTROL_WHO; c <= CONTROL_UPGRADE; c++)
 		cr_expect_eq(control_is_for_guests((enum control_command)c),
 			     c == CONTROL_WHO || c == CONTROL_STATUS, "%d", c);
 	callers_listen(callers, NULL);

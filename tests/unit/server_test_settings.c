@@ -120,6 +120,7 @@ static void expect_defaults(void)
 	cr_expect(s.max_opens == 10000 && s.max_dials == 4096 && s.max_held == 128);
 	cr_expect_eq(s.dial_timeout, 10);
 	cr_expect_eq(s.drain, 10);
+	cr_expect_eq(s.upgrade_drain, 0);
 	cr_expect(s.rekey_data == 1024 && s.rekey_time == 3600);
 	cr_expect_eq(s.max_sessions, 1000);
 	cr_expect_eq(s.max_channels, 1024);

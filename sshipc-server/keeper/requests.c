@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the keeper, called by keeper.c: asks the generations one after the other for a caller of
+ * the control socket, and makes one answer of theirs.  It knows what a word asks for only where
+ * rows are counted: a generation may know more words.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper_internal.h"
+
+static size_t count_lines(struct evbuffer *b)
+{
+	struct evbuffer_ptr at;
+	size_t n = 0;
+
+	evbuffer_ptr_set(b, &at, 0, EVBUFFER_PTR_SET);
+	for (;; n++) {
+		at = evbuffer_search(b, "\n", 1, &at);
+		if (at.pos < 0 || evbuffer_ptr_set(b, &at, 1, EVBUFFER_PTR_ADD) != 0)
+			return at.pos < 0 ? n : n + 1;
+	}
+}
+
+/* The last line of an answer: that of the generation in charge; where it is a number of rows, all
+ * count. */
+static void conclude(struct caller *c)
+{
+	static const char *const counts[][2] = {{"who", "sessions"}, {"kill", "ended"}};
+	const size_t rows = c->answered > 1 ? count_lines(c->out) : 0;
+
+	for (size_t i = 0; rows > 0 && i < 2; i++)
+		if (strncmp(c->line, counts[i][0], strlen(counts[i][0])) == 0) {
+			evbuffer_add_printf(c->out, "{\"ok\":true,\"%s\":%zu}\n", counts[i][1],
+					    rows);
+			return;
+		}
+	if (c->verdict)
+		evbuffer_add_printf(c->out, "%s\n", c->verdict);
+	else
+		control_refuse(c->out, "the server does not answer");
+}
+
+void requests_ask(struct keeper *k, struct caller *c, struct generation *g)
+{
+	char text[CONTROL_REQUEST + 16];
+
+	snprintf(text, sizeof(text), "%u %s", c->uid, c->line);
+	if (g && g->state < IN_CHARGE)
+		g = NULL;
+	for (g = g ? TAILQ_NEXT(g, entry) : keeper_in_charge(k); g; g = TAILQ_NEXT(g, entry)) {
+		c->asked = g->number;
+		if (link_send(g->sock, LINK_ASK, c->id, text, NULL, 0) == 0)
+			return;
+	}
+	conclude(c);
+	callers_answer(c, c->out);
+}
+
+/* The rows of each generation, and the last line of the one in charge. */
+void requests_answered(struct generation *g, struct link_message *m)
+{
+	struct caller *c = callers_find(g->k->callers, m->number);
+	struct evbuffer *part = evbuffer_new();
+	char *line, *last = NULL;
+
+	if (c && c->asked == g->number && m->n_fds == 1 && link_read_file(m->fds[0], part) == 0) {
+		m->fds[0] = -1;
+		while ((line = evbuffer_readln(part, NULL, EVBUFFER_EOL_LF))) {
+			if (last)
+				evbuffer_add_printf(c->out, "%s\n", last);
+			free(last);
+			last = line;
+		}
+		c->answered++;
+		if (!c->verdict)
+			c->verdict = last;
+		else
+			free(last);
+		requests_ask(g->k, c, g);
+	}
+	evbuffer_free(part);
+}
+
+void requests_lost(void *arg, struct caller *c)
+{
+	requests_ask(((struct generation *)arg)->k, c, arg);
+}

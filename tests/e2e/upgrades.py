@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A server whose settings are in a file, which an upgrade reads anew, with a control socket; all in the scene's folder."""
+from harness import AS_ROOT, SERVER, USER, Server
+
+
+def config(s, endpoints, *more, listen=("127.0.0.1:0",)):
+    """Writes the settings; more: further lines.  Returns the file's path."""
+    lines = [f'hostkeys = ["{s.key("hostkey").path}"];', f'allowlist = "{s.path("allowed_keys")}";', "listen = [" + ", ".join(f'"{at}"' for at in listen) + "];", "drain = 0;",
+             f'control = "{s.path("control")}";', *([f'user = "{USER}";'] if AS_ROOT else []),
+             "endpoints = (" + ", ".join(f'{{ name = "{name}"; address = "{at.address}"; }}' for name, at in endpoints.items()) + ");",
+             f'default = "{next(iter(endpoints))}";', *more]
+    return s.write("server.conf", "\n".join(lines) + "\n")
+
+
+def serve(s, endpoints, *more, keys=None, program=SERVER, wrap=()):
+    s.write("allowed_keys", "".join(k.line + "\n" for k in keys or [s.key()]))
+    return Server(s, [*wrap, program, "-f", config(s, endpoints, *more)], s.key("hostkey"))
+
+
+def ctl(s, *words):
+    return s.run([SERVER, "ctl", "--control", s.path("control"), *words], timeout=60)
