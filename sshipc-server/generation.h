@@ -36,6 +36,10 @@ bool generation_listen(struct generation *g, const struct settings *s);
 /* What the monitor needs of it. */
 struct monitor_ops generation_ops(struct generation *g);
 
+/* The monitor has taken over the listeners that its settings name.  False, after logging it, if the
+ * service manager made one that they do not name: nobody would ever accept its connections. */
+bool generation_has_all(const struct generation *g);
+
 /* The monitor is there: serves the link from now on. */
 void generation_serve(struct generation *g, struct monitor *m);
 

@@ -343,7 +343,10 @@ static int run(struct start *st, struct generation *g)
 		st->list = NULL;
 		m = monitor_new(base, &setup, list, &ops, &code);
 	}
-	if (m) {
+	if (m && !generation_has_all(g)) {
+		code = EX_CONFIG;
+		monitor_free(m);
+	} else if (m) {
 		generation_serve(g, m);
 		warn(&st->s, list);
 		loop_run(base);

@@ -25,6 +25,7 @@
 #include "notify.h"
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+enum { FIRST_HANDED_OVER = 3 };
 enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
 
 struct generation *keeper_in_charge(struct keeper *k)
@@ -238,12 +239,27 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 /* ---- life ---- */
 
+/* The listening sockets that the service manager made for us: sd_listen_fds(3). */
+static size_t handed_over(int fds[LINK_FDS])
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	size_t n = 0;
+
+	if (pid && count && strtol(pid, NULL, 10) == getpid())
+		n = strtoul(count, NULL, 10);
+	unsetenv("LISTEN_PID"); /* not for those that are executed as a generation */
+	for (size_t i = 0; i < n && i < LINK_FDS; i++)
+		fds[i] = FIRST_HANDED_OVER + (int)i;
+	return n < LINK_FDS ? n : LINK_FDS;
+}
+
 struct generation *keeper_fork(struct keeper *k, int *child)
 {
 	const struct generation *old = keeper_in_charge(k);
 	struct generation *g = xcalloc(1, sizeof(*g));
 	const pid_t keeper = getpid();
-	int pair[2];
+	int pair[2], fds[LINK_FDS];
+	size_t n;
 
 	g->k = k;
 	g->number = ++k->last_number;
@@ -251,8 +267,12 @@ struct generation *keeper_fork(struct keeper *k, int *child)
 	*child = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
-	link_send(pair[0], LINK_HELLO, g->number, NULL, old ? old->fds : NULL,
-		  old ? old->n_fds : 0);
+	n = old ? 0 : handed_over(fds);
+	if (link_send(pair[0], LINK_HELLO, g->number, NULL, old ? old->fds : fds,
+		      old ? old->n_fds : n) != 0)
+		goto fail;
+	while (n > 0) /* the generation gets them with HELLO */
+		close(fds[--n]);
 	g->pid = fork();
 	g->sock = pair[g->pid == 0 ? 1 : 0];
 	close(pair[g->pid == 0 ? 0 : 1]);
