@@ -136,7 +136,8 @@ static void on_loaded(void *arg, int file)
 {
 	const struct generation *g = arg;
 
-	if (file < 0 || link_send(g->sock, LINK_LIST, 0, NULL, &file, 1) != 0)
+	/* Without a file for it the keeper ends the older ones. */
+	if (link_send(g->sock, LINK_LIST, 0, NULL, &file, file >= 0) != 0)
 		log_msg(LOG_ERR,
 			"older generations do not get the allow list: their sessions are judged by "
 			"the one that they have");

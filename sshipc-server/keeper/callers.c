@@ -189,11 +189,6 @@ void callers_each(struct callers *c, unsigned from, void (*call)(void *arg, stru
 	}
 }
 
-const struct address *callers_at(const struct callers *c)
-{
-	return &c->listening.at;
-}
-
 void callers_wait(struct caller *k, int seconds)
 {
 	k->patience = seconds;
@@ -206,6 +201,8 @@ void callers_listen(struct callers *c, const struct listening *listening)
 
 	loop_drop(c->event);
 	c->event = NULL;
+	if (listening && address_equal(&listening->at, &c->listening.at))
+		c->listening.ino = 0; /* the path stays: it is the new one's */
 	listening_close(&c->listening);
 	c->listening = listening ? *listening : (struct listening){.fd = -1};
 	c->guests.n_gids = 0;

@@ -38,8 +38,8 @@ struct callers *callers_new(struct event_base *base, void (*ask)(void *arg, stru
 void callers_free(struct callers *c);
 
 /* From now on callers of listening are served, which is taken over: closed, and its path removed,
- * at the next call or the end; where its group may write there, members of it are guests.  Those
- * that are here stay.  NULL: no more come. */
+ * at the next call (unless that has the same path) or the end; where its group may write there,
+ * members of it are guests.  Those that are here stay.  NULL: no more come. */
 void callers_listen(struct callers *c, const struct listening *listening);
 
 /* The caller of that id that waits for its answer; NULL: it has left. */
@@ -48,9 +48,6 @@ struct caller *callers_find(struct callers *c, uint32_t id);
 /* Calls each with those that wait for an answer of from. */
 void callers_each(struct callers *c, unsigned from, void (*call)(void *arg, struct caller *k),
 		  void *arg);
-
-/* The address of the socket; unset: none. */
-const struct address *callers_at(const struct callers *c);
 
 /* The caller may wait so long in all. */
 void callers_wait(struct caller *k, int seconds);

@@ -109,12 +109,19 @@ static void on_list(struct keeper *k, const struct link_message *m)
 		struct evbuffer *bytes = evbuffer_new();
 		int fd = -1;
 
-		if (g->state == RETIRING && m->n_fds == 1 &&
+		if (m->n_fds == 1 &&
 		    link_read_file(fcntl(m->fds[0], F_DUPFD_CLOEXEC, 0), bytes) == 0)
 			fd = link_file(bytes);
-		if (fd >= 0 && link_send(g->sock, LINK_LIST, 0, NULL, &fd, 1) != 0)
-			log_msg(LOG_ERR, "generation %u does not take the allow list: %s",
+		/* EPIPE: it is ending. */
+		if (g->state == RETIRING &&
+		    (fd < 0 || link_send(g->sock, LINK_LIST, 0, NULL, &fd, 1) != 0) &&
+		    errno != EPIPE) {
+			log_msg(LOG_ERR,
+				"generation %u does not get the allow list (%s): it is killed with "
+				"its sessions, which nobody could revoke",
 				g->number, strerror(errno));
+			kill(g->pid, SIGKILL);
+		}
 		if (fd >= 0)
 			close(fd);
 		evbuffer_free(bytes);
@@ -178,19 +185,21 @@ static void on_gone(struct generation *g, int status)
 {
 	struct keeper *k = g->k;
 	char how[128];
+	bool checked;
 
 	while (read_message(g)) /* what it said last */
 		;
 	if (g->words >= 0)
 		upgrade_heard(g->words, EV_READ, g);
 	describe(status, how, sizeof(how));
-	if (g == k->next && g->state == CHECKING) {
+	checked = g != k->next || g->state != CHECKING;
+	if (g == k->next)
 		upgrade_end(k, how);
-	} else if (g->state == RETIRING) {
+	if (g->state == RETIRING) {
 		log_msg(status ? LOG_ERR : LOG_NOTICE, "generation %u %s", g->number, how);
 		callers_each(k->callers, g->number, requests_lost, g);
 		upgrade_replace(k, g, 0);
-	} else {
+	} else if (checked) {
 		k->ended = true;
 	}
 	if (k->ended && !k->status)
@@ -204,12 +213,16 @@ static void on_gone(struct generation *g, int status)
 static void on_child(evutil_socket_t sig, short what, void *arg)
 {
 	struct keeper *k = arg;
-	struct generation *g, *next;
+	struct generation *g;
 	int status;
+	pid_t pid;
 
-	for (g = TAILQ_FIRST(&k->all); g; g = next) {
-		next = TAILQ_NEXT(g, entry);
-		if (waitpid(g->pid, &status, WNOHANG) == g->pid)
+	/* Process 1 of a container has others' children, too. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		TAILQ_FOREACH(g, &k->all, entry)
+			if (g->pid == pid)
+				break;
+		if (g)
 			on_gone(g, status);
 	}
 }

@@ -34,6 +34,7 @@ struct generation {
 	int words;	/* what it writes until it takes over; -1: nothing */
 	struct event *heard;
 	struct evbuffer *unfinished; /* line of that */
+	size_t n_heard;		     /* bytes of it in all */
 };
 
 struct keeper {

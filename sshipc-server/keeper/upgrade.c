@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "folders.h"
 #include "json.h"
 #include "keeper.h"
 #include "keeper_internal.h"
@@ -20,10 +21,12 @@
 #include "loop.h"
 #include "notify.h"
 
-enum { RETIRE_SECONDS = 5 }; /* for the one in charge to say RETIRED */
+enum {
+	RETIRE_SECONDS = 5,   /* for the one in charge to say RETIRED */
+	MOST_HEARD = 1 << 16, /* bytes that a new generation writes and that are passed on */
+};
 
-/* The control socket is the only one among its listeners that has a path.  One that is in use
- * already stays. */
+/* The control socket is the only one among its listeners that has a path. */
 static void take_control_socket(struct keeper *k, const struct generation *g)
 {
 	struct sockaddr_storage ss;
@@ -38,10 +41,7 @@ static void take_control_socket(struct keeper *k, const struct generation *g)
 		address_from_sockaddr(&l.at, (struct sockaddr *)&ss, len);
 		l.fd = fcntl(g->fds[i], F_DUPFD_CLOEXEC, LINK_SOCKET);
 	}
-	if (l.fd >= 0 && address_equal(&l.at, callers_at(k->callers)))
-		close(l.fd);
-	else
-		callers_listen(k->callers, l.fd >= 0 ? &l : NULL);
+	callers_listen(k->callers, l.fd >= 0 ? &l : NULL);
 }
 
 void upgrade_end(struct keeper *k, const char *why)
@@ -135,9 +135,17 @@ void upgrade_heard(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *g = arg;
 	char *line, row[8192];
+	int n;
 
-	if (evbuffer_read(g->unfinished, fd, -1) == 0)
+	/* One that floods it goes unheard from there on. */
+	while ((n = evbuffer_read(g->unfinished, fd, -1)) > 0 && g->n_heard <= MOST_HEARD)
+		g->n_heard += (size_t)n;
+	if (g->n_heard > MOST_HEARD)
+		evbuffer_drain(g->unfinished, evbuffer_get_length(g->unfinished));
+	if (n == 0)
 		event_del(g->heard);
+	if (n == 0 && evbuffer_get_length(g->unfinished) > 0)
+		evbuffer_add(g->unfinished, "\n", 1);
 	while ((line = evbuffer_readln(g->unfinished, NULL, EVBUFFER_EOL_LF))) {
 		struct caller *c =
 		    g->k->next == g ? callers_find(g->k->callers, g->k->asker) : NULL;
@@ -157,6 +165,8 @@ void upgrade_heard(evutil_socket_t fd, short what, void *arg)
 static void execute(const struct keeper *k, int sock, int words)
 {
 	static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE};
+	char why[FOLDERS_ERROR];
+	struct stat st;
 
 	for (size_t i = 0; i < sizeof(caught) / sizeof(*caught); i++)
 		signal(caught[i], SIG_DFL);
@@ -167,6 +177,12 @@ static void execute(const struct keeper *k, int sock, int words)
 		_exit(EX_OSERR);
 	confine_close_from(LINK_STDERR + 1, 0);
 	sigprocmask(SIG_SETMASK, &k->mask, NULL);
+	/* As strict as with sshipc-session: a link to the program may lie where others can write.
+	 */
+	if (folders_open(k->path, geteuid() == 0 ? FOLDERS_STRICT : FOLDERS_SHARED, &st, why) < 0) {
+		dprintf(STDERR_FILENO, "%s: is not executed: %s\n", k->path, why);
+		_exit(EX_NOPERM);
+	}
 	execv(k->path, k->argv);
 	dprintf(STDERR_FILENO, "%s: cannot be executed: %s\n", k->path, strerror(errno));
 	_exit(EX_OSERR);

@@ -280,11 +280,13 @@ void monitor_stop(struct monitor *m)
 
 void monitor_take_over(struct monitor *m, uint32_t first)
 {
-	char text[ADDRESS_TEXT];
+	char text[ADDRESS_TEXT], summary[1024];
 
 	m->last_id = first - 1;
 	m->in_charge = true;
-	m->ops.loaded(m->ops.arg, allowlist_file(m->view.allowlist));
+	/* The one before may have loaded a newer list than ours, and revoked a key. */
+	if (m->view.generation == 1 || reload_now(m->view.reload, summary, sizeof(summary)) != 0)
+		m->ops.loaded(m->ops.arg, allowlist_file(m->view.allowlist));
 	accept_watch(m, true);
 	for (size_t i = 0; i < m->view.n_at; i++)
 		log_msg(LOG_NOTICE, "listening on %s",
