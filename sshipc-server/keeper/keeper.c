@@ -25,7 +25,10 @@
 #include "notify.h"
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-enum { FIRST_HANDED_OVER = 3 };
+enum {
+	FIRST_HANDED_OVER = 3,
+	SILENCE_SECONDS = 8, /* at the end; a monitor waits MONITOR_STOP for its last processes */
+};
 enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
 
 struct generation *keeper_in_charge(struct keeper *k)
@@ -139,6 +142,7 @@ static bool read_message(struct generation *g)
 			event_del(g->event); /* its end is seen by SIGCHLD */
 		return rc < 0 && errno == EPROTO;
 	}
+	g->silent = false;
 	if (m.type == LINK_READY)
 		upgrade_ready(g, &m);
 	else if (m.type == LINK_ANSWER)
@@ -227,10 +231,34 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
+/* While all are to end: those that have said nothing since the last time are stopped, or hang, and
+ * would be waited for without end. */
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *k = arg;
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &k->all, entry) {
+		if (g->silent) {
+			log_msg(
+			    LOG_ERR,
+			    "generation %u does not end, and has not answered for %d s (stopped?): "
+			    "it is killed with its sessions",
+			    g->number, SILENCE_SECONDS);
+			kill(g->pid, SIGKILL);
+			k->hung = true;
+		}
+		g->silent = true;
+		link_send(g->sock, LINK_PING, 0, NULL, NULL, 0);
+	}
+	loop_after(k->silence, SILENCE_SECONDS * 1000);
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct keeper *k = arg;
 	const bool stops = sig == SIGTERM || sig == SIGINT;
+	const bool first = stops && !k->stopping;
 	struct generation *g;
 
 	k->stopping |= stops;
@@ -248,6 +276,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 		else
 			link_send(g->sock, LINK_SIGNAL, (uint32_t)sig, NULL, NULL, 0);
 	}
+	if (first)
+		on_silence(-1, 0, k);
 }
 
 /* ---- life ---- */
@@ -332,6 +362,7 @@ static int serve(struct keeper *k, struct generation *first)
 	k->callers = callers_new(k->base, on_ask, k);
 	k->notify = notify_new(k->base, keeper_beat, k);
 	k->patience = loop_timer(k->base, upgrade_on_patience, k);
+	k->silence = loop_timer(k->base, on_silence, k);
 	keeper_watch(k, first);
 	for (; n < PASSED_ON; n++)
 		events[n] = loop_watch(k->base, passed_on[n], EV_SIGNAL | EV_PERSIST, on_signal, k);
@@ -340,11 +371,14 @@ static int serve(struct keeper *k, struct generation *first)
 	sigprocmask(SIG_SETMASK, &k->mask, NULL);
 	event_base_dispatch(k->base);
 	event_free(k->patience);
+	event_free(k->silence);
 	while (n > 0)
 		event_free(events[--n]);
 	callers_free(k->callers);
 	notify_free(k->notify);
 	event_base_free(k->base);
+	if (k->hung)
+		return EX_SOFTWARE;
 	if (WIFEXITED(k->status))
 		return WEXITSTATUS(k->status);
 	signal(WTERMSIG(k->status), SIG_DFL);

@@ -24,9 +24,11 @@
  * is not READY gets SIGTERM and SIGINT themselves.
  *
  * The end: the exit code is that of the generation in charge; a signal that killed it kills the
- * keeper, too.  After SIGTERM or SIGINT the keeper waits for all generations.  If the generation in
- * charge ends by itself, all others are killed.  When the keeper dies, the kernel kills all
- * (PR_SET_PDEATHSIG).  An old generation that dies takes its own sessions along and no others.
+ * keeper, too.  After SIGTERM or SIGINT the keeper waits for all generations; one that does not
+ * answer meanwhile, since it is stopped or hangs, is killed, and the exit code is 70.  If the
+ * generation in charge ends by itself, all others are killed.  When the keeper dies, the kernel
+ * kills all (PR_SET_PDEATHSIG).  An old generation that dies takes its own sessions along and no
+ * others.
  */
 
 #define KEEPER_PATIENCE 30 /* seconds for a new generation to be READY */

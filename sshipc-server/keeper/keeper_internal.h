@@ -35,6 +35,7 @@ struct generation {
 	struct event *heard;
 	struct evbuffer *unfinished; /* line of that */
 	size_t n_heard;		     /* bytes of it in all */
+	bool silent;		     /* it has said nothing since it was asked for the last time */
 };
 
 struct keeper {
@@ -52,8 +53,10 @@ struct keeper {
 	struct event *patience;
 	unsigned last_number;
 	bool reloading;
-	bool stopping, ended; /* ended: the generation in charge has */
-	int status;	      /* of that, as of waitpid(2) */
+	bool stopping, ended;  /* ended: the generation in charge has */
+	struct event *silence; /* while stopping: who is to be killed */
+	bool hung;	       /* one was */
+	int status;	       /* of that, as of waitpid(2) */
 };
 
 /* ---- keeper.c ---- */
