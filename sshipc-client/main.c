@@ -66,6 +66,7 @@ static int carry(const struct settings *s, struct run *run)
 
 int main(int argc, char **argv)
 {
+	static char out[1 << 16];
 	static struct settings s;
 	struct run *run = NULL;
 	bool printing = true;
@@ -73,6 +74,7 @@ int main(int argc, char **argv)
 
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
+	setvbuf(stdout, out, _IOFBF, sizeof(out)); /* so one write, whose error is known */
 	alloc_must_succeed("sshipc-client: out of memory\n");
 	log_init("sshipc-client", LOG_SINK_STDERR, LOG_INFO);
 	options_version_details = print_version_details;

@@ -4,6 +4,7 @@
  * print, are start.c's; the dialler is this program executed again (launch.h).
  */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -20,6 +21,7 @@
 
 int main(int argc, char **argv)
 {
+	static char out[1 << 16];
 	const char *role = helper_role(argv);
 	const bool ctl = argc > 1 && strcmp(argv[1], "ctl") == 0;
 
@@ -27,6 +29,7 @@ int main(int argc, char **argv)
 		dialler_main(role);
 	if (confine_open_stdio() != 0)
 		return EX_OSERR;
+	setvbuf(stdout, out, _IOFBF, sizeof(out)); /* so one write, whose error is known */
 	alloc_must_succeed(PROGRAM ": out of memory\n");
 	log_init(PROGRAM, LOG_SINK_STDERR, LOG_INFO);
 	signal(SIGIO, SIG_IGN); /* somebody opens the allow list while it is looked at */

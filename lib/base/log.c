@@ -280,11 +280,12 @@ static size_t format_line(char line[LINE_BYTES], int priority, const char *event
 	if (state.journal)
 		n = snprintf(line, LINE_BYTES, "<%d>", priority);
 	if (state.sink == LOG_SINK_JSON)
-		return (size_t)(n + format_json(line + n, LINE_BYTES - (size_t)n, priority, event,
-						fields, text));
-	return (size_t)(n + snprintf(line + n, LINE_BYTES - (size_t)n, "%s%s%s: %s\n",
-				     state.journal ? "" : local_time(), state.journal ? "" : " ",
-				     state.program, text));
+		n += format_json(line + n, LINE_BYTES - (size_t)n, priority, event, fields, text);
+	else
+		n += snprintf(line + n, LINE_BYTES - (size_t)n, "%s%s%s: %s\n",
+			      state.journal ? "" : local_time(), state.journal ? "" : " ",
+			      state.program, text);
+	return (size_t)n;
 }
 
 /* Writes whole lines, as many as the log takes at once; returns their bytes.  A reader that is slow

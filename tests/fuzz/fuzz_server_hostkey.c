@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 
 #include "hostkey.h"
+#include "signature.h"
 
 static void check_key(const struct hostkey *k)
 {

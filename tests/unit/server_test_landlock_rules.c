@@ -116,7 +116,7 @@ static const struct attempt {
     {"to read what lies beside the control socket", read_control, EACCES},
     {"to start a helper", execute_ourselves, 0},
     {"to execute another program", execute_others, EACCES},
-    {"to remove the control socket", remove_control, 0},
+    {"to remove the control socket, which is the keeper's", remove_control, EACCES},
 };
 
 static int fenced(const void *arg)

@@ -648,5 +648,5 @@ Test(settings, example)
 	cr_assert_eq(read_line("-f F -e confd=127.0.0.1:4565"), GO_ON, "%s", out);
 	expect_defaults();
 	cr_expect_eq(s.endpoints[0].kind, ENDPOINT_CONFD);
-	cr_expect_eq(shown, 24);
+	cr_expect_eq(shown, 25);
 }

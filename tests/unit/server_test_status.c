@@ -98,7 +98,8 @@ Test(status, the_whole_answer)
 {
 	static const char before[] =
 	    "{\"version\":\"" SSHIPC_VERSION
-	    "\",\"connection\":7,\"state\":\"up\",\"channels\":2,\"max_channels\":256,"
+	    "\",\"connection\":7,\"generation\":0,\"state\":\"up\",\"channels\":2,"
+	    "\"max_channels\":256,"
 	    "\"claimed_bytes_to_endpoint\":40,\"claimed_bytes_from_endpoint\":50,\"age_seconds\":";
 	static const char after[] =
 	    ",\"endpoint\":{\"name\":\"confd\",\"kind\":\"confd\","
