@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import BUILD, check, children, descriptors, heap, same, sanitized, wait_for
+from harness import BUILD, check, descriptors, heap, same, sanitized, wait_for
 from traffic import ask
 
 PEER = os.path.join(BUILD, "hostile-peer")
@@ -84,18 +84,18 @@ class Rest:
     def __init__(self, server):
         self.server = server
         self.kept = set(server.sessions())
-        self.pids = (server.pid, server.spawner())
+        self.pids = (server.pid, server.monitor, server.spawner())
         self.before = self._now()
         self.peak_sessions = self.peak_descriptors = 0
         self.heaps = [heap(p) for p in self.pids]
 
     def _now(self):
-        return (set(self.server.sessions()), sorted(re.sub(r"\d+", "N", d) for d in descriptors(self.server.pid).values()))
+        return (set(self.server.sessions()), sorted(re.sub(r"\d+", "N", d) for d in descriptors(self.server.monitor).values()))
 
     def watch(self):
         """Keeps the highest figures."""
         self.peak_sessions = max(self.peak_sessions, len(self.server.sessions()))
-        self.peak_descriptors = max(self.peak_descriptors, len(descriptors(self.server.pid)))
+        self.peak_descriptors = max(self.peak_descriptors, len(descriptors(self.server.monitor)))
 
     def check(self, what, sessions):
         """sessions: more than these and the ones before there never were."""
@@ -105,7 +105,7 @@ class Rest:
         most = len(self.before[1]) + 3 * sessions + 16
         check(self.peak_descriptors <= most, f"{self.peak_descriptors} descriptors with {what}")
         wait_for(f"the server has what it had before {what}", lambda: self._now() == self.before, 60)
-        check(self.server.running() and self.pids[1] in children(self.server.pid), "the monitor and the spawner are the same")
+        check(self.server.running() and self.pids == (self.server.pid, self.server.monitor, self.server.spawner()), "the monitor and the spawner are the same")
         for pid, then in zip(self.pids, [] if sanitized() else self.heaps):  # the sanitizer gives nothing back
             check(heap(pid) <= then + self.GROWTH, f"memory of {pid} after {what}: {heap(pid)} KiB, before: {then} KiB")
 
