@@ -129,6 +129,25 @@ void ask_print_texts(const char *answer, FILE *to)
 	}
 }
 
+/* Says which generations do not answer; without keep their rows are taken out of the answer. */
+static void say_silent(char *answer, bool keep)
+{
+	static const char end[] = ",\"answers\":false}\n";
+	char number[16];
+
+	for (char *p = answer, *next; (next = strchr(p, '\n')); p = next) {
+		if (++next - p < (long)sizeof(end) || strncmp(p, "{\"generation\":", 14) != 0 ||
+		    strncmp(next - sizeof(end) + 1, end, sizeof(end) - 1) != 0)
+			continue;
+		fprintf(stderr, ASK_PROGRAM ": generation %s does not answer (stopped?)\n",
+			json_value(p, "generation", number, sizeof(number)));
+		if (!keep) {
+			memmove(p, next, strlen(next) + 1);
+			next = p;
+		}
+	}
+}
+
 char *ask_server(const struct ctl *c, const char *request, int refused, int *code)
 {
 	struct control_request parsed;
@@ -157,6 +176,8 @@ char *ask_server(const struct ctl *c, const char *request, int refused, int *cod
 		text = receive(fd);
 	close(fd);
 	*code = EX_UNAVAILABLE;
+	if (text && is_clean(text))
+		say_silent(text, c->json);
 	verdict = text ? ask_verdict(text) : "";
 	if (strncmp(verdict, "{\"ok\":true", 10) == 0 && is_clean(text)) {
 		*code = EX_OK;

@@ -11,6 +11,7 @@
 struct ctl {
 	const char *path;	  /* of the control socket; "": none */
 	struct settings settings; /* what the configuration file says, or -a and -e */
+	bool json;		  /* the answer is printed as it is */
 };
 
 /* "sshipc-server ctl: TEXT" and a hint on stderr; 64. */

@@ -44,6 +44,7 @@ static int run(const struct command *command, struct ctl *c, int argc, char **ar
 		return ask_usage(
 		    "%s: unexpected argument '%s'%s", argv[0], argv[1 + json],
 		    argv[1 + json][0] == '-' ? "; other options stand before the command" : "");
+	c->json = json;
 	answer = ask_server(c, argv[0], EX_UNAVAILABLE, &code);
 	if (!answer)
 		return code;

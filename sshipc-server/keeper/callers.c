@@ -26,6 +26,7 @@ struct callers {
 	struct caller_rules guests;
 	uint32_t last_id;
 	void (*ask)(void *arg, struct caller *k);
+	void (*late)(void *arg, struct caller *k);
 	void *arg;
 };
 
@@ -39,6 +40,7 @@ static void drop(struct caller *k)
 	bufferevent_free(k->stream);
 	evbuffer_free(k->out);
 	event_free(k->deadline);
+	event_free(k->part);
 	free(k->verdict);
 	free(k);
 	if (c->event)
@@ -59,6 +61,7 @@ static void on_written(struct bufferevent *stream, void *arg)
 void callers_answer(struct caller *k, struct evbuffer *out)
 {
 	k->asked = 0;
+	event_del(k->part);
 	if (evbuffer_get_length(out) > CONTROL_ANSWER) {
 		evbuffer_drain(out, evbuffer_get_length(out));
 		control_refuse(out, "the answer is too long");
@@ -111,6 +114,13 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	drop(k);
 }
 
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct caller *k = arg;
+
+	k->of->late(k->of->arg, k);
+}
+
 static void take(struct callers *c, int fd, unsigned uid, bool guest)
 {
 	struct caller *k = xcalloc(1, sizeof(*k));
@@ -125,6 +135,7 @@ static void take(struct callers *c, int fd, unsigned uid, bool guest)
 	bufferevent_setwatermark(k->stream, EV_READ, 0, CONTROL_REQUEST);
 	bufferevent_enable(k->stream, EV_READ);
 	k->deadline = loop_timer(c->base, on_deadline, k);
+	k->part = loop_timer(c->base, on_late, k);
 	callers_wait(k, CONTROL_SECONDS);
 	LIST_INSERT_HEAD(&c->all, k, entry);
 	if (++c->n == CONTROL_CLIENTS)
@@ -219,11 +230,12 @@ void callers_listen(struct callers *c, const struct listening *listening)
 }
 
 struct callers *callers_new(struct event_base *base, void (*ask)(void *arg, struct caller *k),
-			    void *arg)
+			    void (*late)(void *arg, struct caller *k), void *arg)
 {
 	struct callers *c = xcalloc(1, sizeof(*c));
 
-	*c = (struct callers){.base = base, .listening = {.fd = -1}, .ask = ask, .arg = arg};
+	*c = (struct callers){
+	    .base = base, .listening = {.fd = -1}, .ask = ask, .late = late, .arg = arg};
 	c->pause = loop_timer(base, on_pause_over, c);
 	return c;
 }

@@ -29,12 +29,16 @@ struct caller {
 	struct evbuffer *out;
 	char *verdict;
 	unsigned asked, answered;
+	/* Of the part that is awaited: loop_after sets it, and late is called.  How many were not
+	 * awaited to the end. */
+	struct event *part;
+	size_t silent;
 };
 
 /* ask is called with the line of each caller, and callers_answer must follow, from ask or later;
  * not if the caller has left meanwhile. */
 struct callers *callers_new(struct event_base *base, void (*ask)(void *arg, struct caller *k),
-			    void *arg);
+			    void (*late)(void *arg, struct caller *k), void *arg);
 void callers_free(struct callers *c);
 
 /* From now on callers of listening are served, which is taken over: closed, and its path removed,

@@ -359,7 +359,7 @@ static int serve(struct keeper *k, struct generation *first)
 	logs = k;
 	log_redirect(write_line);
 	k->base = loop_new();
-	k->callers = callers_new(k->base, on_ask, k);
+	k->callers = callers_new(k->base, on_ask, requests_late, k);
 	k->notify = notify_new(k->base, keeper_beat, k);
 	k->patience = loop_timer(k->base, upgrade_on_patience, k);
 	k->silence = loop_timer(k->base, on_silence, k);

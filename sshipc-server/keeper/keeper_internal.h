@@ -105,6 +105,9 @@ void requests_ask(struct keeper *k, struct caller *c, struct generation *g);
 /* g has said ANSWER. */
 void requests_answered(struct generation *g, struct link_message *m);
 
+/* That which was asked for this caller has not answered in time: the others go on. */
+void requests_late(void *keeper, struct caller *c);
+
 /* No answer of generation comes any more. */
 void requests_lost(void *generation, struct caller *c);
 

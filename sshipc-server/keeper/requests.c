@@ -4,11 +4,15 @@
  * the control socket, and makes one answer of theirs.  It knows what a word asks for only where
  * rows are counted: a generation may know more words.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "keeper_internal.h"
+#include "loop.h"
+
+enum { PART_SECONDS = 3 }; /* for one generation: one that is stopped does not spoil the answer */
 
 static size_t count_lines(struct evbuffer *b)
 {
@@ -28,7 +32,7 @@ static size_t count_lines(struct evbuffer *b)
 static void conclude(struct caller *c)
 {
 	static const char *const counts[][2] = {{"who", "sessions"}, {"kill", "ended"}};
-	const size_t rows = c->answered > 1 ? count_lines(c->out) : 0;
+	const size_t rows = c->answered > 1 ? count_lines(c->out) - c->silent : 0;
 
 	for (size_t i = 0; rows > 0 && i < 2; i++)
 		if (strncmp(c->line, counts[i][0], strlen(counts[i][0])) == 0) {
@@ -42,6 +46,23 @@ static void conclude(struct caller *c)
 		control_refuse(c->out, "the server does not answer");
 }
 
+/* False where it is the one in charge: then there is no answer. */
+static bool pass_over(struct caller *c, const struct generation *g)
+{
+	char text[64];
+
+	if (c->verdict) {
+		evbuffer_add_printf(c->out, "{\"generation\":%u,\"answers\":false}\n", g->number);
+		c->silent++;
+		callers_wait(c, CONTROL_SECONDS);
+		return true;
+	}
+	snprintf(text, sizeof(text), "generation %u does not answer (stopped?)", g->number);
+	control_refuse(c->out, text);
+	callers_answer(c, c->out);
+	return false;
+}
+
 void requests_ask(struct keeper *k, struct caller *c, struct generation *g)
 {
 	char text[CONTROL_REQUEST + 16];
@@ -51,7 +72,11 @@ void requests_ask(struct keeper *k, struct caller *c, struct generation *g)
 		g = NULL;
 	for (g = g ? TAILQ_NEXT(g, entry) : keeper_in_charge(k); g; g = TAILQ_NEXT(g, entry)) {
 		c->asked = g->number;
-		if (link_send(g->sock, LINK_ASK, c->id, text, NULL, 0) == 0)
+		if (link_send(g->sock, LINK_ASK, c->id, text, NULL, 0) == 0) {
+			loop_after(c->part, PART_SECONDS * 1000);
+			return;
+		}
+		if (errno == EAGAIN && !pass_over(c, g))
 			return;
 	}
 	conclude(c);
@@ -81,6 +106,18 @@ void requests_answered(struct generation *g, struct link_message *m)
 		requests_ask(g->k, c, g);
 	}
 	evbuffer_free(part);
+}
+
+void requests_late(void *keeper, struct caller *c)
+{
+	struct keeper *k = keeper;
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &k->all, entry)
+		if (g->number == c->asked)
+			break;
+	if (g && pass_over(c, g))
+		requests_ask(k, c, g);
 }
 
 void requests_lost(void *arg, struct caller *c)

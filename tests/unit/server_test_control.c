@@ -147,7 +147,7 @@ static void start_with(const char *group)
 	struct listening at;
 
 	cr_assert_eq(control_listen(path, group, &at, err), 0, "%s", err);
-	callers = callers_new(base, give, NULL);
+	callers = callers_new(base, give, NULL, NULL);
 	callers_listen(callers, &at);
 }
 
