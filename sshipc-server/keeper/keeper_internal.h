@@ -87,7 +87,8 @@ void upgrade_on_patience(evutil_socket_t fd, short what, void *keeper);
 /* g has said READY. */
 void upgrade_ready(struct generation *g, struct link_message *m);
 
-/* old has said RETIRED with its last number; or it is gone (0). */
+/* old has said RETIRED with its last number; or it is gone (0).  It counts only if it was in charge
+ * until now. */
 void upgrade_replace(struct keeper *k, const struct generation *old, uint32_t last);
 
 /* Reads what the generation writes until it takes over: faults, mostly. */

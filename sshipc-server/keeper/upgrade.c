@@ -111,7 +111,8 @@ void upgrade_ready(struct generation *g, struct link_message *m)
  * dead: then it has not said that number, and cannot have reached this one. */
 void upgrade_replace(struct keeper *k, const struct generation *old, uint32_t last)
 {
-	if (k->next && k->next->state == READY)
+	/* Older ones have their sessions to end with, and say nothing of this. */
+	if (k->next && k->next->state == READY && old == TAILQ_NEXT(k->next, entry))
 		take_over(k->next, (last ? last : old->first + (1u << 24)) + 1);
 }
 

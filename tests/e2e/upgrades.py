@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A server whose settings are in a file, which an upgrade reads anew, with a control socket; all in the scene's folder."""
-from harness import AS_ROOT, SERVER, USER, Server
+import os
+import signal
+
+from harness import AS_ROOT, SERVER, USER, Server, status, wait_for
 
 
 def config(s, endpoints, *more, listen=("127.0.0.1:0",)):
@@ -19,3 +22,12 @@ def serve(s, endpoints, *more, keys=None, program=SERVER, wrap=()):
 
 def ctl(s, *words):
     return s.run([SERVER, "ctl", "--control", s.path("control"), *words], timeout=60)
+
+
+def ready(server):
+    """Waits for the generation that is to take over: from then on it ignores signals."""
+    def found():
+        return [p for p in server.monitors if p not in was and int(status(p, "SigIgn"), 16) & 1 << signal.SIGTERM - 1]
+    was = server.monitors
+    os.kill(server.pid, signal.SIGUSR2)
+    return wait_for("the next generation is ready", found)[0]
