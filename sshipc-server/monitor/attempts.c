@@ -64,7 +64,7 @@ enum handled attempts_on_attempt(struct conn *c, struct message *m)
 			    : fault == SESSION_CERTIFICATE ? LOGIN_CERTIFICATES
 							   : LOGIN_SIGNATURES))
 		return HANDLED;
-	c->view->logins_refused[POLICY_OTHER + fault]++;
+	c->view->logins_refused[(int)POLICY_OTHER + (int)fault]++;
 	words = find_words(attempt->algorithm, fault);
 	log_escape(&named, attempt->algorithm, strlen(attempt->algorithm));
 	snprintf(what, sizeof(what), "login refused: %s (algorithm \"%s\"%s%s)", words->reason,

@@ -79,7 +79,7 @@ Test(counts, each_event_once)
 	cr_expect_eq(fake_view.counts[COUNT_CONNECTIONS], 3);
 	cr_expect_eq(fake_view.counts[COUNT_LOGINS], 2);
 	cr_expect_eq(fake_view.logins_refused[POLICY_NO_KEY], 2);
-	cr_expect_eq(fake_view.logins_refused[POLICY_OTHER + SESSION_BAD_SIGNATURE], 1);
+	cr_expect_eq(fake_view.logins_refused[(int)POLICY_OTHER + (int)SESSION_BAD_SIGNATURE], 1);
 	cr_expect_eq(fake_view.logins_refused[POLICY_MAX_SESSIONS], 1);
 	cr_expect_eq(fake_view.logins_refused[LOGIN_METHOD], 1);
 	cr_expect_eq(fake_view.counts[COUNT_OPENS], 3);
