@@ -231,6 +231,18 @@ static void on_take_over(struct generation *g, uint32_t first)
 	monitor_take_over(g->monitor, first);
 }
 
+/* Nobody could revoke its sessions any more. */
+static void on_list_lost(struct generation *g)
+{
+	log_msg(
+	    LOG_ERR,
+	    "generation %u does not get the allow list: it ends with its sessions, which nobody "
+	    "could revoke",
+	    g->number);
+	monitor_stop(g->monitor);
+	monitor_stop(g->monitor); /* not after drain */
+}
+
 static void on_link(evutil_socket_t fd, short what, void *arg)
 {
 	struct generation *g = arg;
@@ -239,6 +251,14 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 
 	if (rc == 0) /* the keeper is dead: the kernel is about to kill us */
 		event_del(g->event);
+	if (rc < 0 && errno == EPROTO)
+		log_msg(
+		    LOG_ERR,
+		    "a message (%u) of the keeper cannot be read: are there too few descriptors "
+		    "(LimitNOFILE=)?",
+		    m.type);
+	if (m.type == LINK_LIST && m.n_fds != 1)
+		on_list_lost(g);
 	if (rc <= 0)
 		return;
 	if (m.type == LINK_TAKE_OVER)

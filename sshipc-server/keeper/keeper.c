@@ -112,8 +112,8 @@ static void on_list(struct keeper *k, const struct link_message *m)
 		struct evbuffer *bytes = evbuffer_new();
 		int fd = -1;
 
-		if (m->n_fds == 1 &&
-		    link_read_file(fcntl(m->fds[0], F_DUPFD_CLOEXEC, 0), bytes) == 0)
+		if (m->n_fds == 1 && link_read_file(fcntl(m->fds[0], F_DUPFD_CLOEXEC, 0),
+						    LINK_LIST_BYTES, bytes) == 0)
 			fd = link_file(bytes);
 		/* EPIPE: it is ending. */
 		if (g->state == RETIRING &&
@@ -140,7 +140,15 @@ static bool read_message(struct generation *g)
 	if (rc <= 0) {
 		if (rc == 0)
 			event_del(g->event); /* its end is seen by SIGCHLD */
-		return rc < 0 && errno == EPROTO;
+		if (rc == 0 || errno != EPROTO)
+			return false;
+		log_msg(LOG_ERR,
+			"a message (%u) of generation %u cannot be read: is its number of "
+			"descriptors too low (LimitNOFILE=)?",
+			m.type, g->number);
+		if (m.type == LINK_LIST && g->state == IN_CHARGE)
+			on_list(g->k, &m); /* without it the older ones end */
+		return true;
 	}
 	g->silent = false;
 	if (m.type == LINK_READY)

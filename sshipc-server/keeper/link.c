@@ -50,6 +50,7 @@ int link_recv(int sock, struct link_message *m)
 	const struct cmsghdr *c;
 	ssize_t n;
 
+	m->type = 0;
 	m->n_fds = 0;
 	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (n <= 0)
@@ -87,19 +88,24 @@ int link_file(struct evbuffer *from)
 	return fd;
 }
 
-int link_read_file(int fd, struct evbuffer *to)
+int link_read_file(int fd, size_t most, struct evbuffer *to)
 {
 	struct evbuffer_iovec room;
 	struct stat st;
 	ssize_t n = -1;
+	int cause = EFBIG;
 
 	/* The offset of a file that several got is theirs together. */
-	if (fstat(fd, &st) == 0 && st.st_size >= 0 &&
-	    evbuffer_reserve_space(to, st.st_size + 1, &room, 1) == 1)
+	if (fstat(fd, &st) == 0 && st.st_size >= 0 && (size_t)st.st_size <= most &&
+	    evbuffer_reserve_space(to, st.st_size + 1, &room, 1) == 1) {
 		n = pread(fd, room.iov_base, (size_t)st.st_size, 0);
+		cause = n < 0 ? errno : EIO;
+	}
 	close(fd);
-	if (n < 0 || n != st.st_size)
+	if (n < 0 || n != st.st_size) {
+		errno = cause;
 		return -1;
+	}
 	room.iov_len = (size_t)n;
 	return evbuffer_commit_space(to, &room, 1);
 }

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LINK_TEXT 2560 /* with NUL */
-#define LINK_FDS  24
+#define LINK_TEXT	2560 /* with NUL */
+#define LINK_FDS	24
+#define LINK_LIST_BYTES (64 << 20) /* of the largest allow list */
 
 /* Set for a program that is executed as a generation: its link and the server's stderr have these
  * numbers, and fd 2 is the keeper's until it takes over. */
@@ -51,7 +52,7 @@ int link_send(int sock, enum link_type type, uint32_t number, const char *text, 
 	      size_t n_fds);
 
 /* 1; 0 when the other end is closed; -1 with errno: EAGAIN where there is none, EPROTO for what is
- * no message. */
+ * no message, or where its descriptors cannot be had: then the type is known, and n_fds is 0. */
 int link_recv(int sock, struct link_message *m);
 
 /* Closes the descriptors that are left in m: those taken are -1. */
@@ -60,7 +61,7 @@ void link_close(struct link_message *m);
 /* A file in memory with those bytes, which are taken out of from; -1 with errno. */
 int link_file(struct evbuffer *from);
 
-/* Appends what is in such a file, and closes it.  0, or -1. */
-int link_read_file(int fd, struct evbuffer *to);
+/* Appends what is in such a file, and closes it.  0, or -1 with errno: EFBIG above most bytes. */
+int link_read_file(int fd, size_t most, struct evbuffer *to);
 
 #endif

@@ -90,8 +90,9 @@ void requests_answered(struct generation *g, struct link_message *m)
 	struct evbuffer *part = evbuffer_new();
 	char *line, *last = NULL;
 
-	if (c && c->asked == g->number && m->n_fds == 1 && link_read_file(m->fds[0], part) == 0) {
-		m->fds[0] = -1;
+	/* A little more than is sent: then the caller is told so. */
+	if (c && c->asked == g->number && m->n_fds == 1 &&
+	    link_read_file(m->fds[--m->n_fds], 2 * CONTROL_ANSWER, part) == 0) {
 		while ((line = evbuffer_readln(part, NULL, EVBUFFER_EOL_LF))) {
 			if (last)
 				evbuffer_add_printf(c->out, "%s\n", last);

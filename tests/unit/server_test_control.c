@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "callers.h"
+#include "link.h"
 
 /* ---- requests ---- */
 
@@ -220,6 +221,26 @@ Test(control_socket, large_answers)
 	close(fd);
 	answer_size = CONTROL_ANSWER;
 	ask("who\n", 4, "{\"ok\":false,\"error\":\"the answer is too long\"}\n");
+}
+
+Test(control_socket, files_that_are_too_large_are_not_read)
+{
+	static const struct {
+		off_t size;
+		int wanted;
+	} table[] = {{0, 0}, {1, 0}, {4096, 0}, {4097, -1}, {(off_t)1 << 40, -1}};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct evbuffer *b = evbuffer_new();
+		const int fd = link_file(b);
+
+		cr_assert_eq(ftruncate(fd, table[i].size), 0);
+		errno = 0;
+		cr_expect_eq(link_read_file(fd, 4096, b), table[i].wanted, "%zu", i);
+		cr_expect_eq(errno, table[i].wanted ? EFBIG : 0, "%zu", i);
+		cr_expect_eq(evbuffer_get_length(b), table[i].wanted ? 0 : table[i].size);
+		evbuffer_free(b);
+	}
 }
 
 Test(control_socket, a_word_at_a_time_and_no_end_of_line)
