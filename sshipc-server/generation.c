@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -27,9 +27,15 @@
 /* Executed by the keeper, or forked by it (-1), or the keeper itself (the exit code). */
 static int begin(struct generation *g, char **argv)
 {
-	if (!getenv(LINK_ENV))
-		return keeper_run(argv, &g->sock);
+	const bool executed = getenv(LINK_ENV) != NULL;
+	socklen_t len = sizeof(int);
+	int type = 0;
+
 	unsetenv(LINK_ENV);
+	/* The variable alone may be in anybody's environment. */
+	if (!executed || getsockopt(LINK_SOCKET, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+	    type != SOCK_SEQPACKET)
+		return keeper_run(argv, &g->sock);
 	/* An executable with capabilities of its own has lost it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	g->sock = LINK_SOCKET;
@@ -41,7 +47,6 @@ static int begin(struct generation *g, char **argv)
 
 int generation_begin(struct generation *g, char **argv)
 {
-	struct pollfd p = {.events = POLLIN};
 	int code;
 
 	g->words = -1;
@@ -50,9 +55,13 @@ int generation_begin(struct generation *g, char **argv)
 		return code;
 	g->control.fd = -1;
 	prctl(PR_SET_NAME, "sshipc-monitor");
-	p.fd = g->sock;
-	if (poll(&p, 1, -1) != 1 || link_recv(g->sock, &g->hello) != 1)
+	if (link_recv(g->sock, &g->hello) != 1 || g->hello.type != LINK_HELLO) {
+		log_msg(LOG_ERR,
+			"descriptor %d is no link to a keeper that has sent its first message: "
+			"is " LINK_ENV " in the environment, which only an upgrade sets?",
+			g->sock);
 		return EX_OSERR;
+	}
 	g->number = g->hello.number;
 	return -1;
 }
