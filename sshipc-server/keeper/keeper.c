@@ -391,7 +391,7 @@ static int serve(struct keeper *k, struct generation *first)
 		return WEXITSTATUS(k->status);
 	signal(WTERMSIG(k->status), SIG_DFL);
 	raise(WTERMSIG(k->status));
-	return EX_SOFTWARE;
+	return 128 + WTERMSIG(k->status); /* process 1 is not killed by its own signal */
 }
 
 int keeper_run(char **argv, int *sock)
