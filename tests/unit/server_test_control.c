@@ -238,7 +238,7 @@ Test(control_socket, files_that_are_too_large_are_not_read)
 		errno = 0;
 		cr_expect_eq(link_read_file(fd, 4096, b), table[i].wanted, "%zu", i);
 		cr_expect_eq(errno, table[i].wanted ? EFBIG : 0, "%zu", i);
-		cr_expect_eq(evbuffer_get_length(b), table[i].wanted ? 0 : table[i].size);
+		cr_expect_eq(evbuffer_get_length(b), table[i].wanted ? 0 : (size_t)table[i].size);
 		evbuffer_free(b);
 	}
 }
