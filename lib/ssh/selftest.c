@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/server.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -260,6 +262,11 @@ void selftest_run(const struct selftest_hooks *hooks, struct selftest *out)
 {
 	struct test t = {.wire = {-1, -1}};
 
+	/* Trap: libssh 0.12 does not connect before it has found a home folder, in which it then
+	 * reads nothing.  A uid without an account (a container, DynamicUser= of systemd) has none.
+	 */
+	if (!getpwuid(getuid()))
+		setenv("HOME", "/", 0);
 	memset(out, 0, sizeof(*out));
 	out->works = run(&t, hooks);
 	out->streamlocal = t.path_ok;

@@ -10,7 +10,9 @@ from basics import children, skip, wait_for
 from harness import AS_ROOT, CLIENT, SERVER, SESSION
 
 UID, GROUP = 10001, 20001
-SET_UP = """set -eu
+SET_UP = """
+unset HOME # as where a uid has no account
+set -eu
 mount --bind "$1" "$1" && cd "$1"
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 dev dev
