@@ -113,6 +113,7 @@ class Between:
     def _pump(self, way, source, sink, cut_after):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.last = time.monotonic()
                 self.flowing[way].wait()
                 if way == "up" and cut_after is not None:
                     data = data[:cut_after - self.sent_up]
