@@ -154,24 +154,19 @@ static void on_loaded(void *arg, int file)
 
 bool generation_has_all(const struct generation *g)
 {
-	struct sockaddr_storage ss;
 	char text[ADDRESS_TEXT];
 	struct address at;
 
 	for (size_t i = 0; g->number == 1 && i < g->hello.n_fds; i++) {
-		socklen_t len = sizeof(ss);
-
 		if (g->hello.fds[i] < 0)
 			continue;
-		if (getsockname(g->hello.fds[i], (struct sockaddr *)&ss, &len) != 0)
-			len = 0;
-		address_from_sockaddr(&at, (struct sockaddr *)&ss, len);
+		address_local(g->hello.fds[i], &at);
 		log_msg(
 		    LOG_ERR,
 		    "the service manager made a socket for us (LISTEN_FDS), %s, that listen does "
 		    "not name, or that does not listen for TCP: name it there, or change "
 		    "ListenStream= of the socket unit",
-		    len ? address_format(&at, text, sizeof(text)) : "which is no socket");
+		    at.len > 0 ? address_format(&at, text, sizeof(text)) : "which is no socket");
 		return false;
 	}
 	return true;

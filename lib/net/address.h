@@ -85,7 +85,7 @@ int address_connect(const struct address *a, const struct address *from, bool *p
 #define ADDRESS_STARVED_MS 1000
 int address_accept(int sock, struct address *peer, bool *starved);
 
-/* The address of our own end of a connected socket; unset on failure. */
+/* The address of our own end of a socket, connected or listening; unset on failure. */
 void address_local(int fd, struct address *out);
 
 /* After POLLOUT: 0 when connected, else the errno of the failure. */

@@ -126,22 +126,20 @@ bool address_adopt(const struct address *a, int fd, struct listening *out)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&out->at.sa;
-	struct sockaddr_storage ss = {0};
 	struct address wanted = *a;
-	socklen_t len = sizeof(ss);
 	int listens = 0;
+	socklen_t len = sizeof(listens);
 
-	if (address_is_unix(a) || getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+	if (address_is_unix(a))
 		return false;
 	*out = (struct listening){.fd = fd};
-	address_from_sockaddr(&out->at, (struct sockaddr *)&ss, len);
+	address_local(fd, &out->at);
 	if (address_port(a) == 0)
 		address_set_port(&wanted, address_port(&out->at));
 	/* See bound_or_ipv4. */
 	if (a->sa.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) &&
 	    in->sin_family == AF_INET && in->sin_addr.s_addr == INADDR_ANY)
 		address_from_host("0.0.0.0", address_port(&wanted), &wanted);
-	len = sizeof(listens);
 	return address_equal(&wanted, &out->at) &&
 	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens &&
 	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the client's process under a service manager, called by client.c and by its own timer;
- * for a server by the process that the manager started.  It may not wait for the manager, and is
+ * Runs in the process that a service manager started, the client or the keeper, called by client.c,
+ * activation.c and keeper.c, and by its own timer.  It may not wait for the manager, and is
  * silent where there is none.
  */
 #include "notify.h"
@@ -92,4 +92,15 @@ void notify_free(struct notify *n)
 	loop_drop(n->watchdog);
 	close(n->fd);
 	free(n);
+}
+
+int notify_sockets(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	uint16_t n = 0;
+
+	if (!pid || strtol(pid, NULL, 10) != getpid() || !count ||
+	    address_parse_port(count, &n) != 0)
+		return 0;
+	return n;
 }

@@ -2,7 +2,8 @@
 #ifndef SSHIPC_NOTIFY_H
 #define SSHIPC_NOTIFY_H
 /*
- * Tells the service manager how we are: sd_notify(3), and its watchdog.
+ * The service manager: tells it how we are (sd_notify(3), and its watchdog), and knows the sockets
+ * that it made for us.
  */
 #include <event2/event.h>
 
@@ -18,5 +19,10 @@ struct notify *notify_new(struct event_base *base, void (*beat)(void *arg), void
 void notify_send(struct notify *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 void notify_free(struct notify *n);
+
+/* How many sockets it made for this process (sd_listen_fds(3)); they have the descriptors from
+ * NOTIFY_FIRST_SOCKET on. */
+#define NOTIFY_FIRST_SOCKET 3
+int notify_sockets(void);
 
 #endif

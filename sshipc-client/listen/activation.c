@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST 3
+#include "notify.h"
 
 static int number(const char *text)
 {
@@ -27,12 +27,10 @@ static uint64_t taken;
 
 static int find(const char *name)
 {
-	const char *names = getenv("LISTEN_FDNAMES"), *pid = getenv("LISTEN_PID");
-	const int n = number(getenv("LISTEN_FDS"));
+	const char *names = getenv("LISTEN_FDNAMES");
+	const int n = notify_sockets();
 
-	if (!pid || strtol(pid, NULL, 10) != getpid())
-		return -1;
-	for (int fd = FIRST; fd < FIRST + n && fd < 64; fd++) {
+	for (int fd = NOTIFY_FIRST_SOCKET; fd < NOTIFY_FIRST_SOCKET + n && fd < 64; fd++) {
 		const size_t len = names ? strcspn(names, ":") : 0;
 
 		if (!(taken & 1ULL << fd) &&

@@ -26,7 +26,6 @@
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 enum {
-	FIRST_HANDED_OVER = 3,
 	SILENCE_SECONDS = 8, /* at the end; a monitor waits MONITOR_STOP for its last processes */
 };
 enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
@@ -293,14 +292,11 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 /* The listening sockets that the service manager made for us: sd_listen_fds(3). */
 static size_t handed_over(int fds[LINK_FDS])
 {
-	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-	size_t n = 0;
+	const size_t n = (size_t)notify_sockets();
 
-	if (pid && count && strtol(pid, NULL, 10) == getpid())
-		n = strtoul(count, NULL, 10);
 	unsetenv("LISTEN_PID"); /* not for those that are executed as a generation */
 	for (size_t i = 0; i < n && i < LINK_FDS; i++)
-		fds[i] = FIRST_HANDED_OVER + (int)i;
+		fds[i] = NOTIFY_FIRST_SOCKET + (int)i;
 	return n < LINK_FDS ? n : LINK_FDS;
 }
 

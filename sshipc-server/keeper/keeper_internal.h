@@ -53,10 +53,10 @@ struct keeper {
 	struct event *patience;
 	unsigned last_number;
 	bool reloading;
-	bool stopping, ended;  /* ended: the generation in charge has */
-	struct event *silence; /* while stopping: who is to be killed */
-	bool hung;	       /* one was */
-	int status;	       /* of that, as of waitpid(2) */
+	bool stopping, ended;  /* ended: the generation in charge has ended */
+	struct event *silence; /* while stopping: kills generations that do not answer */
+	bool hung;	       /* a generation was killed because it did not answer */
+	int status;	       /* of the generation in charge, by waitpid(2) */
 };
 
 /* ---- keeper.c ---- */
@@ -81,7 +81,8 @@ void keeper_watch(struct keeper *k, struct generation *g);
 /* Starts the next generation; c: who asked, NULL: a signal.  NULL, or why not. */
 const char *upgrade_start(struct keeper *k, struct caller *c);
 
-/* It is given up, or has hung, for so long. */
+/* The time is over: kills a next generation that is not READY; if it is, the one that was told to
+ * retire is not waited for. */
 void upgrade_on_patience(evutil_socket_t fd, short what, void *keeper);
 
 /* g has said READY. */

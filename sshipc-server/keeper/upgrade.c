@@ -29,16 +29,14 @@ enum {
 /* The control socket is the only one among its listeners that has a path. */
 static void take_control_socket(struct keeper *k, const struct generation *g)
 {
-	struct sockaddr_storage ss;
 	struct listening l = {.fd = -1};
+	struct address at;
 
 	for (size_t i = 0; i < g->n_fds; i++) {
-		socklen_t len = sizeof(ss);
-
-		if (getsockname(g->fds[i], (struct sockaddr *)&ss, &len) != 0 ||
-		    ss.ss_family != AF_UNIX)
+		address_local(g->fds[i], &at);
+		if (!address_is_unix(&at))
 			continue;
-		address_from_sockaddr(&l.at, (struct sockaddr *)&ss, len);
+		l.at = at;
 		l.fd = fcntl(g->fds[i], F_DUPFD_CLOEXEC, LINK_SOCKET);
 	}
 	callers_listen(k->callers, l.fd >= 0 ? &l : NULL);
