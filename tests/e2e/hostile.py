@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A peer that breaks the rules (tests/hostile), many of them, and the honest client that must not notice."""
 import base64
+import ctypes
 import os
 import re
+import socket
+import struct
 import subprocess
 import threading
 import time
 
-from harness import BUILD, check, descriptors, heap, same, sanitized, wait_for
+from harness import BUILD, ROOT, Failure, check, descriptors, heap, same, sanitized, wait_for
 from traffic import ask
 
 PEER = os.path.join(BUILD, "hostile-peer")
@@ -167,3 +170,26 @@ def floods(scene, silent, half, garbage, keys):
         honest.finish(what)
         at_rest.check(what, UNAUTHENTICATED + 1)
         same(re.findall(r"died of signal.*|broke the protocol.*", server.log()), [], f"crashes with {what}")
+
+
+def borrow(session):
+    """The socket with which a session process (its pid) talks to the monitor, as root may take it: a session that lies can be made of one."""
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    process = os.pidfd_open(session)
+    for fd in (fd for fd, what in descriptors(session).items() if what.startswith("socket:")):
+        mine = syscall(438, process, fd, 0)  # pidfd_getfd
+        if mine < 0:
+            raise OSError(ctypes.get_errno(), f"pidfd_getfd of descriptor {fd} of process {session}")
+        taken = socket.socket(fileno=mine)
+        if taken.type == socket.SOCK_SEQPACKET:
+            os.close(process)
+            return taken
+        taken.close()
+    raise Failure(f"no socket to the monitor in {descriptors(session)}")
+
+
+def message(name, *fields, text=b""):
+    """One of sshipc-server/proto/message.h: its number is its place there; fields are 32 bits each, and follow the id, which is 0."""
+    with open(f"{ROOT}/sshipc-server/proto/message.h", encoding="utf-8") as f:
+        names = re.findall(r"\bMESSAGE_(\w+)", re.search(r"^enum message_type \{(.*?)MESSAGE_TYPES", f.read(), re.M | re.S).group(1))
+    return struct.pack(f"={2 + len(fields)}I", 1 + names.index(name), 0, *fields) + (text + b"\0" if text else b"")
