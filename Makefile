@@ -230,7 +230,7 @@ CLIENT_FILES = $(BUILD)/sshipc-client:$(bindir)/sshipc-client $(foreach kind,MAN
 DOCUMENTS    = $(wildcard *.md etc/*.conf etc/apparmor etc/container etc/grafana etc/prometheus etc/logrotate etc/fail2ban) LICENSE etc/recipes scripts/from-stunnel tests/bench/results.svg
 
 # $(1): such files.  Texts name the folders of this installation, manual pages its version.
-HERE = s|^\.Os$$|.Os sshipc $(VERSION)|; s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g
+HERE = s|^\.Os$$|.Os sshipc $(VERSION)|; s|/usr/share/doc/sshipc/|$(docdir)/|g; s|/etc/sshipc|$(sysconfdir)/sshipc|g; s|/usr/sbin/sshipc|$(sbindir)/sshipc|g; s|/usr/bin/sshipc|$(bindir)/sshipc|g
 put  = @set -e; for file in $(1); do from=$${file%%:*} to="$(DESTDIR)$${file\#*:}"; echo "  PUT   $$to"; \
 	case $$from in \
 	$(BUILD)/*) install -D -m 755 "$$from" "$$to" ;; \

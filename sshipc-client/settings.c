@@ -160,8 +160,10 @@ static int read_file(const struct words *w, struct settings *s)
 	    options_read(&settings_options, path, s, options_print_fault, NULL))
 		rc = EX_CONFIG;
 	else if (s->tunnel && !s->tunnel_found)
-		rc = usage("no tunnel '%s' in %s%s", s->tunnel, path,
-			   access(path, F_OK) == 0 ? "" : ", which is not there");
+		rc = usage(access(path, F_OK) == 0 ? "no tunnel '%s' in %s"
+						   : "no tunnel '%s': " SETTINGS_SYSTEM_CONF
+						     " and %s are not there",
+			   s->tunnel, path);
 	free(path);
 	return rc;
 }

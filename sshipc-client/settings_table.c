@@ -40,7 +40,8 @@ static int complete_host(const char *where, char *out, size_t size, bool *has_po
 static const char *add_pin(char *pins[SETTINGS_PINS], size_t *n, const char *value)
 {
 	if (!trust_pin_valid(value))
-		return "expected SHA256: and 43 characters, as ssh-keygen -l prints them";
+		return "expected SHA256: and 43 characters (no = behind them), as ssh-keygen -l "
+		       "prints them";
 	if (*n == SETTINGS_PINS)
 		return "there are too many host keys";
 	pins[(*n)++] = xstrdup(value);

@@ -81,11 +81,16 @@ void control_refuse(struct evbuffer *out, const char *error)
 int control_check(const char *path, char err[CONTROL_ERROR])
 {
 	char why[FOLDERS_ERROR];
+	struct stat is;
 
-	if (folders_check(path, FOLDERS_NO_STICKY, why) == 0 ||
-	    (errno == ENOENT && strcmp(path, SETTINGS_CONTROL) == 0))
+	if (folders_check(path, FOLDERS_NO_STICKY, why) != 0 &&
+	    (errno != ENOENT || strcmp(path, SETTINGS_CONTROL) != 0))
+		snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
+	else if (lstat(path, &is) == 0 && !S_ISSOCK(is.st_mode))
+		snprintf(err, CONTROL_ERROR, "%s: exists and is not a socket; it is left alone",
+			 path);
+	else
 		return 0;
-	snprintf(err, CONTROL_ERROR, "%s: %s", path, why);
 	return -1;
 }
 

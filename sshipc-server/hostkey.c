@@ -222,8 +222,9 @@ struct hostkey *hostkey_load(const char *path, const char **why)
 	*why = keyform_check_private(text, path, false);
 	if (!*why && !(k = hostkey_parse(text)))
 		*why = reasonf("%s: not an unencrypted private key (Ed25519, ECDSA, RSA of 2048 "
-			       "bits or more); make one with: sshipc-server --generate-hostkey "
-			       "FILE",
+			       "bits or more), or damaged (cut off, DOS line ends); another one, "
+			       "of which clients have to be told, is made with: sshipc-server "
+			       "--generate-hostkey FILE",
 			       path);
 	if (k && len >= KEYFILE_TEXT) { /* it would not fit into a HOSTKEY message */
 		*why = reasonf("%s: %zu bytes are too many for a host key; leave only the key in "

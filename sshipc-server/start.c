@@ -140,8 +140,10 @@ static void check(struct start *st)
 	if (s->control && !s->control_by_default && control_check(s->control, err) != 0)
 		options_print_fault(&st->faults, err);
 	if (s->control_group && caller_group(s->control_group) < 0) {
-		snprintf(err, sizeof(err), "%s: control_group %s: there is no such group",
-			 s->config ? s->config : "sshipc-server", s->control_group);
+		snprintf(
+		    err, sizeof(err),
+		    "%s: control_group %s: there is no such group; make it (groupadd --system %s)",
+		    s->config ? s->config : "sshipc-server", s->control_group, s->control_group);
 		options_print_fault(&st->faults, err);
 	}
 	for (size_t i = 1; i < s->hostkeys.n; i++)
@@ -254,7 +256,11 @@ static void look_at_folder(const struct start *st, const struct endpoint *e)
 {
 	const char *path = address_path(&e->address), *hidden = NULL;
 	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct stat is;
 
+	if (path && stat(path, &is) == 0 && !S_ISSOCK(is.st_mode))
+		say(&st->s, "endpoint %s (%s): that is not a socket; correct the path", e->name,
+		    path);
 	if (!path || access(path, F_OK) == 0)
 		return;
 	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') + 1 - path), path);

@@ -157,9 +157,9 @@ static int check_file(struct walk *w, int fd, const char *path, const struct sta
 		return w->trust & FOLDERS_ANY_KIND ? 0 : refuse(w, EINVAL, "not a regular file");
 	if (!is_trusted(w, st->st_uid))
 		return refuse(w, EACCES,
-			      "belongs to uid %u, neither to root nor to uid %u, which reads it: "
-			      "use a copy that does",
-			      st->st_uid, geteuid());
+			      "belongs to uid %u, and must belong to %suid %u, which reads it: "
+			      "chown it, or use a copy",
+			      st->st_uid, geteuid() ? "root or " : "", geteuid());
 	if (w->trust & FOLDERS_SECRET ? is_secret(st) : !is_writable(w, st))
 		return 0;
 	return refuse_mode(w, fd, path, st);

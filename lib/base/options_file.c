@@ -73,6 +73,8 @@ static void report_syntax(struct options_file *f)
 	/* libconfig 1.5 treats even an absolute name as relative. */
 	snprintf(text, sizeof(text), "%s%s%s", error,
 		 include ? "; its name is relative to "
+		 : strstr(error, "duplicate")
+		     ? ": it stands further up, too; keep one of them (a list holds several)"
 		 : strcmp(error, "syntax error") == 0
 		     ? " here or before it; the forms are name = \"text\"; name = 1; name = [ "
 		       "\"text\", \"text\" ]; name = ( { name = \"text\"; } );"
@@ -213,9 +215,14 @@ static const char *read_settings(struct options_file *f, int *rc, char why[FOLDE
 	if (fd < 0)
 		return why;
 	if (S_ISREG(st.st_mode) && (in = fdopen(fd, "r"))) {
+		const int first = getc(in);
+
+		ungetc(first, in);
 		*rc = config_read(&f->cfg, in);
 		fclose(in);
-		return NULL;
+		return first < 0xef ? NULL
+				    : "not plain text: it begins with a byte order mark, as of a "
+				      "Windows editor; save it as UTF-8 without one";
 	}
 	close(fd);
 	if (S_ISDIR(st.st_mode))

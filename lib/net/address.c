@@ -103,7 +103,8 @@ const char *address_split(const char *text, char host[ADDRESS_HOST], const char 
 	host[n] = '\0';
 	*port = end + v6 + 1;
 	if (v6 != !!strchr(host, ':') || strchr(*port, ':'))
-		return "an IPv6 address, and only that, is put in brackets";
+		return "an IPv6 address, and only that, is put in brackets; one colon is before "
+		       "the port";
 	return NULL;
 }
 

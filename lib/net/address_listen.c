@@ -217,11 +217,14 @@ static void explain_bind(const struct address *a, char *why, size_t size)
 			 "%s (the socket's folder is not there); make that folder, writable for "
 			 "uid %u",
 			 cause, geteuid());
+	else if (errno == EACCES && address_is_unix(a))
+		snprintf(why, size, "%s (uid %u may not write the socket's folder)", cause,
+			 geteuid());
 	else if (errno == EPERM && address_is_unix(a))
 		snprintf(why, size,
 			 "%s (its owner can be set with CAP_CHOWN, its group also by a member)",
 			 cause);
-	else if (errno == EACCES && !address_is_unix(a))
+	else if (errno == EACCES)
 		snprintf(why, size, "%s (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 			 cause);
 	else

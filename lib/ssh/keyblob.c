@@ -88,7 +88,8 @@ static const char *check_point(const struct key_type *t, struct field_reader *c)
 	}
 	point = field_take(c);
 	if (point.len != t->point)
-		return "the key has the wrong size for its type";
+		return "the key has the wrong size for its type (is the line cut off or broken in "
+		       "two?)";
 	/* 4: uncompressed (SEC 1 section 2.3.3), the only form in SSH. */
 	if (t->curve && point.p[0] != 4)
 		return "the ECDSA key is malformed";

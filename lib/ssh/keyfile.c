@@ -89,7 +89,9 @@ static const char *write_new(const char *path, mode_t mode, const char *text)
 
 	if (fd < 0)
 		return reasonf("%s: %s%s", path, strerror(errno),
-			       errno == EEXIST ? ", and is left alone; choose another name" : "");
+			       errno == EEXIST	 ? ", and is left alone; choose another name"
+			       : errno == ENOENT ? " (its folder); make that (mkdir -p)"
+						 : "");
 	if (io_write_all(fd, text, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		error = errno;
 	close(fd);

@@ -25,8 +25,9 @@ const struct policy_text policy_texts[POLICY_OTHER + 1] = {
     [POLICY_SOURCE_NOT_ALLOWED] = {"source", "the key is not allowed from this address",
 				   "add the address to from in the key's line, or come from "
 				   "one that is there"},
-    [POLICY_EXPIRED] = {"expired", "the key has expired",
-			"put a later expiry-time into the key's line"},
+    [POLICY_EXPIRED] =
+	{"expired", "the key has expired",
+	 "put a later expiry-time into the key's line, if the server's clock is right"},
     [POLICY_OUTSIDE_WINDOW] = {"window", "the key is not valid at this time",
 			       "wait for a period of valid in the key's line, or widen it"},
     [POLICY_USER_NOT_VERIFIED] =

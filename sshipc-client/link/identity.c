@@ -73,8 +73,8 @@ static bool load(struct identity *id, const char *path, const char **why)
 		       : a.no_tty ? " is encrypted and nobody gave its passphrase on a terminal; "
 				    "ssh-add it and use --agent-key"
 		       : a.asked  ? ": wrong passphrase"
-				  : ": not a private key that can be read; make one with: "
-				    "sshipc-client --keygen FILE");
+				  : ": not a private key that can be read (is it cut off?); "
+				    "make one with: sshipc-client --keygen FILE");
 	return false;
 }
 

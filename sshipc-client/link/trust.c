@@ -275,9 +275,11 @@ static enum trust_verdict check_pins(const struct settings *s, const char *name,
 		if (strcmp(s->pins[i], print) == 0)
 			return TRUST_OK;
 	}
-	return say(text, TRUST_CHANGED,
-		   "the host key of %s is not the pinned one: wanted %s%s, got %s", name,
-		   s->pins[0], s->n_pins > 1 ? " or another that is pinned" : "", print);
+	return say(
+	    text, TRUST_CHANGED,
+	    "the host key of %s is not the pinned one: wanted %s%s, got %s; pin that only if "
+	    "ssh-keygen -lf prints it on the server",
+	    name, s->pins[0], s->n_pins > 1 ? " or another that is pinned" : "", print);
 }
 
 enum trust_verdict trust_check(const struct settings *s, bool may_ask, ssh_key key,

@@ -50,7 +50,8 @@ static int connect_to(const char *path, unsigned *server, int *code)
 		snprintf(text, sizeof(text), "%s: %s%s",
 			 forbidden ? "not allowed" : "no server here", strerror(errno),
 			 forbidden ? "; only root, the server's own user and control_group are"
-				   : "; it has a control socket when started with --control");
+				   : "; is it running? It has this control socket with --control, "
+				     "or by its settings");
 	} else {
 		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 		*server = peer.uid;

@@ -83,7 +83,7 @@ static void follow_link(void *arg, const struct folders_step *step)
 	else
 		log_msg(LOG_NOTICE,
 			"%s, on the way to %s, is a link to %s: if it comes to lead into another "
-			"folder, restart (Landlock)",
+			"folder, it takes a \"sshipc-server ctl upgrade\" (Landlock)",
 			path, l->s->allowlist, step->link);
 }
 

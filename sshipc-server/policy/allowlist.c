@@ -64,7 +64,8 @@ static const char *choose_user(const struct load *l, struct allow_entry *e)
 	while (e->user++ < l->names->n_users)
 		if (strcmp(l->names->users[e->user - 1], e->key.connect_as) == 0)
 			return NULL;
-	return reasonf("connect-as \"%s\" is not in connect_as of the settings: add it and restart",
+	return reasonf("connect-as \"%s\" is not in connect_as of the settings: add it, then "
+		       "\"sshipc-server ctl upgrade\"",
 		       e->key.connect_as);
 }
 
@@ -222,12 +223,12 @@ static void read_file(struct load *l)
 	if (f)
 		why = check_file(l, fd, &st);
 	else /* access(2) is not governed by Landlock */
-		why = reasonf(
-		    "%s%s", err,
-		    strstr(err, strerror(EACCES)) &&
-			    faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
-			? "; if its links lead elsewhere than at the start: restart (Landlock)"
-			: "");
+		why = reasonf("%s%s", err,
+			      strstr(err, strerror(EACCES)) &&
+				      faccessat(AT_FDCWD, l->path, R_OK, AT_EACCESS) == 0
+				  ? "; if its links lead elsewhere than at the start: "
+				    "\"sshipc-server ctl upgrade\" (Landlock)"
+				  : "");
 	if (!why) {
 		read_lines(l, f);
 		if (fstat(fd, &after) < 0 || !is_same(&st, &after))

@@ -13,6 +13,9 @@
 #include "log.h"
 #include "reason.h"
 
+#define BEHIND                                                                                     \
+	"bits are set behind the prefix: write the network's first address, or a host without "    \
+	"/BITS"
 #define ITEM_MAX    64 /* bytes of an item, with NUL; the longest IPv6 form has 50 */
 #define MAPPED_BITS 96 /* of ::ffff:0:0 */
 
@@ -31,11 +34,11 @@ static const char *parse_prefix(const char *text, bool mapped, struct cidr *c)
 		return "the prefix is longer than the address";
 	/* A shorter prefix would cut into ::ffff:0:0, which makes it an IPv4 address. */
 	if (mapped && bits < MAPPED_BITS)
-		return "bits are set behind the prefix";
+		return BEHIND;
 	c->bits = (uint8_t)(mapped ? bits - MAPPED_BITS : bits);
 	for (unsigned i = c->bits; i < 8U * c->len; i++) {
 		if (bit(c->net, i))
-			return "bits are set behind the prefix";
+			return BEHIND;
 	}
 	return NULL;
 }

@@ -215,7 +215,7 @@ static const char *parse_value(const char **p, const struct option *o, char valu
 		return NULL;
 	}
 	if (*s++ != '"')
-		return reasonf("the value of %s needs double quotes", o->name);
+		return reasonf("the value of %s needs double quotes: %s=\"...\"", o->name, o->name);
 	for (; *s != '"'; s++) {
 		if (s[0] == '\\' && s[1] == '"')
 			s++;
@@ -248,7 +248,8 @@ static const char *unknown_option(const char *p)
 	if (len == 0)
 		return "an option is missing its name (a stray comma or blank?)";
 	if (!keyline_holds_key(p))
-		return "unknown option, and no key on the line";
+		return "unknown option, and no key on the line; the line of a .pub file goes here, "
+		       "as a whole: [OPTIONS] TYPE KEY [NAME]";
 	for (const struct option *o = options; o < options + N_OPTIONS; o++)
 		nearest_offer(&near, o->refused ? NULL : o->name);
 	return reasonf("unknown option \"%.24s\"%s%s", log_escape(&text, p, len),

@@ -139,7 +139,8 @@ Test(allowlist, taken)
 	"in server.conf\n"
 
 #define NO_USER(name)                                                                              \
-	"connect-as \"" name "\" is not in connect_as of the settings: add it and restart\n"
+	"connect-as \"" name                                                                       \
+	"\" is not in connect_as of the settings: add it, then \"sshipc-server ctl upgrade\"\n"
 
 static const struct {
 	const char *content;
@@ -326,8 +327,8 @@ Test(allowlist, the_file_itself)
 	if (geteuid() == 0) {
 		cr_assert_eq(chown(path, 4711, 0), 0);
 		cr_expect_null(load(1, NULL));
-		cr_expect_str_eq(faults, "list: belongs to uid 4711, neither to root nor to uid 0, "
-					 "which reads it: use a copy that does\n");
+		cr_expect_str_eq(faults, "list: belongs to uid 4711, and must belong to uid 0, "
+					 "which reads it: chown it, or use a copy\n");
 		cr_assert_eq(chown(path, 0, 0), 0);
 	}
 	cr_assert_eq(truncate(path, (64 << 20) + 1), 0);

@@ -239,7 +239,7 @@ Test(explain, key_files)
 	    {"# nothing\n\n", "/key: there is no key; expected"},
 	    {K1 "\n" K2 "\n", "/key: there is more than one key; expected"},
 	    {K1 "\n" K1 "\n", "/key: there is more than one key; expected"},
-	    {K1 "\ngarbage\n", "/key: unknown option, and no key on the line; expected"},
+	    {K1 "\ngarbage\n", "as a whole: [OPTIONS] TYPE KEY [NAME]; expected"},
 	    {"-----BEGIN OPENSSH PRIVATE KEY-----\n", "/key: a private key: take it out"},
 	    {"---- BEGIN SSH2 PUBLIC KEY ----\n", "ssh-keygen -i -f FILE; expected"},
 	};

@@ -188,7 +188,8 @@ static const struct {
     {TEXT(K1 "\n" K2 " a\0b\n"), "list:2: byte 83 is the control byte 0x00\n"},
     {TEXT("# x\ntunnel=\"1\" " K1 "\nrubbish\n"),
      "list:2: option tunnel is for tun devices, which sshipc does not have; remove it\n"
-     "list:3: unknown option, and no key on the line\n"},
+     "list:3: unknown option, and no key on the line; the line of a .pub file "
+     "goes here, as a whole: [OPTIONS] TYPE KEY [NAME]\n"},
     {TEXT("endpoint=\"nso\" " K1), "list:1: no endpoint is named \"nso\", write one of: confd\n"},
 };
 
@@ -234,7 +235,8 @@ static const struct {
 	const char *line, *faults;
 } additions[] = {
     {"endpoint=\"nso\" " K2, "list:2: no endpoint is named \"nso\", write one of: confd\n"},
-    {"rubbish", "list:2: unknown option, and no key on the line\n"},
+    {"rubbish", "list:2: unknown option, and no key on the line; the line of a .pub file "
+		"goes here, as a whole: [OPTIONS] TYPE KEY [NAME]\n"},
     {"pty " K2, "list:2: option pty asks for what sshipc does not have; remove it\n"},
 };
 

@@ -124,7 +124,7 @@ static const struct {
     /* Owners. */
     {"a/b/file", "a", 0, 4711, 0, "its folder @/a belongs to uid 4711"},
     {"links/two", "a", 0, 4711, 0, "its folder @/a belongs to uid 4711"},
-    {"a/b/file", "a/b/file", 0, 4711, 0, "belongs to uid 4711, neither to root nor to uid 0"},
+    {"a/b/file", "a/b/file", 0, 4711, 0, "belongs to uid 4711, and must belong to uid 0"},
     {"sticky/file", "sticky/file", 0, 4711, 0, "belongs to uid 4711"},
     {"sticky/link", "sticky/link", 0, 4711, 0, "link @/sticky/link on its way is uid 4711's"},
     {"links/file", "links/file", 0, 4711, 0, NULL}, /* it can be changed by root alone */

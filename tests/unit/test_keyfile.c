@@ -183,7 +183,8 @@ Test(keyfile, never_called_public)
 Test(keyfile, no_folder)
 {
 	why = keyfile_generate("/nonexistent/key", "", fingerprint, line);
-	cr_expect_str_eq(why, "/nonexistent/key: No such file or directory");
+	cr_expect_str_eq(
+	    why, "/nonexistent/key: No such file or directory (its folder); make that (mkdir -p)");
 }
 
 /* which: 'r' keyfile_read, 'w' folders_open; why NULL: taken. */

@@ -220,6 +220,10 @@ Test(options, handlers)
 
 #define KNOWN "known are: on, number, text, list, one, groups, level, sticky\n"
 
+#define NOT_PLAIN                                                                                  \
+	"not plain text: it begins with a byte order mark, as of a Windows editor; save it as "    \
+	"UTF-8 without one\n"
+
 static const struct {
 	const char *content, *faults;
 } refused[] = {
@@ -262,7 +266,11 @@ static const struct {
      "a.conf:2: unknown setting 'x'; " KNOWN "a.conf:1: on: expected true or false\n"
      "a.conf:3: number: expected a number from 1 to 10\n"},
     {"on = true;\nnumber = ;", "a.conf:2: " SYNTAX "\n"},
-    {"on = true;\non = true;", "a.conf:2: duplicate setting name\n"},
+    {"on = true;\non = true;",
+     "a.conf:2: duplicate setting name: it stands further up, too; keep one of "
+     "them (a list holds several)\n"},
+    {"\xef\xbb\xbfon = true;\n", "a.conf: " NOT_PLAIN},
+    {"\xff\xfeo\0n\0", "a.conf: " NOT_PLAIN},
     {"list = [ \"a\", 1 ];", "a.conf:1: mismatched element type in array\n"},
 };
 
