@@ -226,6 +226,9 @@ static const char *parse_destination(char *text, struct spec *out)
 	if (why && out->to.kind == DESTINATION_NAME && strchr("/@~", out->text[0]))
 		return "what follows the colon is no endpoint's name; in a path a colon is written "
 		       "\\:";
+	if (why && text[strspn(text, DIGITS)] == '.' && text[0] != '.')
+		return "what follows the port is no endpoint's name; the address to listen on "
+		       "stands before the port";
 	return why;
 }
 

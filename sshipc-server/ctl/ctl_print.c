@@ -166,8 +166,8 @@ static void print_endpoint(const char *json)
 		format_age(age, sizeof(age));
 		json_value(json, "last_dial.result", last, sizeof(last));
 	}
-	printf("%-12s  %s, %s; last dial: %s%s%s\n", "endpoint", name, at,
-	       age[0] ? last : "none yet", age[0] ? ", ago " : "", age);
+	printf("%-12s  %s, %s; last dial: %s%s%s%s\n", "endpoint", name, at,
+	       age[0] ? last : "none yet", age[0] ? ", " : "", age, age[0] ? " ago" : "");
 }
 
 /* The limits that were reached at least once. */

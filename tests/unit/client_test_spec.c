@@ -159,6 +159,7 @@ static const struct {
     {"4565:.status", "letter"},
     {"4565:.:1", "dot"},
     {"4565:@name", "letter"},
+    {"4565:127.0.0.1", "the address to listen on stands before the port"},
     {"4565:1abc", "letter"},
     {"4565:con fd", "letters, digits"},
     {"4565:" NAME32 "x", "32 characters"},

@@ -68,7 +68,7 @@ Test(ctl_print, each_endpoint_of_the_status)
 				"channels      4 open; 6 granted since the start, 9 refused\n"
 				"limit         max_opens was reached 3 times\n"
 				"allow list    /l, 4 keys in force\n"
-				"endpoint      a, /a; last dial: connected, ago 5s\n"
+				"endpoint      a, /a; last dial: connected, 5s ago\n"
 				"endpoint      b, /b; last dial: none yet\n"
 				"generation    2, older: it has 1 session left\n"
 				"generation    1, older: it has 20 sessions left\n");
