@@ -24,6 +24,8 @@
 #include "logfile.h"
 #include "loop.h"
 
+enum { SHARE_MS = 50 };
+
 /* Executed by the keeper, or forked by it (-1), or the keeper itself (the exit code). */
 static int begin(struct generation *g, char **argv)
 {
@@ -152,6 +154,47 @@ static void on_loaded(void *arg, int file)
 			"the one that they have");
 }
 
+/* Says what keys have open.  False: again, a little later. */
+static bool share(struct generation *g)
+{
+	struct evbuffer *out = evbuffer_new();
+	int file;
+	bool done;
+
+	event_del(g->share);
+	monitor_uses(g->monitor, out);
+	file = link_file(out);
+	done = file >= 0 && link_send(g->sock, LINK_USES, 0, NULL, &file, 1) == 0;
+	if (!done)
+		loop_after(g->share, SHARE_MS);
+	if (file >= 0)
+		close(file);
+	evbuffer_free(out);
+	return done;
+}
+
+static void on_share(evutil_socket_t fd, short what, void *arg)
+{
+	share(arg);
+}
+
+/* Many logins at a time are one message. */
+static void on_used(void *arg)
+{
+	const struct generation *g = arg;
+
+	if (!event_pending(g->share, EV_TIMEOUT, NULL))
+		loop_after(g->share, SHARE_MS);
+}
+
+static void on_tell(void *arg, unsigned generation, const char *text)
+{
+	struct generation *g = arg;
+
+	if (!event_pending(g->share, EV_TIMEOUT, NULL) || share(g))
+		link_send(g->sock, LINK_TELL, generation, text, NULL, 0);
+}
+
 bool generation_has_all(const struct generation *g)
 {
 	char text[ADDRESS_TEXT];
@@ -179,6 +222,8 @@ struct monitor_ops generation_ops(struct generation *g)
 				    .n_inherited = g->hello.n_fds,
 				    .ready = on_ready,
 				    .loaded = on_loaded,
+				    .used = on_used,
+				    .tell = on_tell,
 				    .arg = g};
 }
 
@@ -235,6 +280,15 @@ static void on_take_over(struct generation *g, uint32_t first)
 	monitor_take_over(g->monitor, first);
 }
 
+/* The next one has to know of each session that was granted here. */
+static void on_retire(struct generation *g)
+{
+	const uint32_t last = monitor_retire(g->monitor);
+
+	share(g);
+	link_send(g->sock, LINK_RETIRED, last, NULL, NULL, 0);
+}
+
 /* Nobody could revoke its sessions any more. */
 static void on_list_lost(struct generation *g)
 {
@@ -268,9 +322,14 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 	if (m.type == LINK_TAKE_OVER)
 		on_take_over(g, m.number);
 	else if (m.type == LINK_RETIRE)
-		link_send(g->sock, LINK_RETIRED, monitor_retire(g->monitor), NULL, NULL, 0);
+		on_retire(g);
 	else if (m.type == LINK_LIST && m.n_fds == 1)
 		monitor_judge(g->monitor, m.fds[--m.n_fds]);
+	else if (m.type == LINK_USES)
+		monitor_elsewhere(g->monitor, m.number, m.n_fds == 1 ? m.fds[--m.n_fds] : -1,
+				  m.text);
+	else if (m.type == LINK_TELL)
+		monitor_told(g->monitor, m.number, m.text);
 	else if (m.type == LINK_SIGNAL)
 		on_signal(g, (int)m.number);
 	else if (m.type == LINK_ASK)
@@ -285,12 +344,14 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 void generation_serve(struct generation *g, struct monitor *m)
 {
 	g->monitor = m;
+	g->share = loop_timer(monitor_base(m), on_share, g);
 	g->event = loop_watch(monitor_base(m), g->sock, EV_READ | EV_PERSIST, on_link, g);
 }
 
 void generation_end(struct generation *g)
 {
 	loop_drop(g->event);
+	loop_drop(g->share);
 	link_close(&g->hello);
 	close(g->sock);
 }

@@ -19,6 +19,7 @@ struct generation {
 	struct link_message hello; /* its descriptors: listeners that are there already */
 	struct listening control;  /* until READY */
 	struct event *event;
+	struct event *share; /* pending: what keys have open is not said yet */
 	struct monitor *monitor;
 };
 

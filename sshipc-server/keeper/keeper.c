@@ -156,6 +156,10 @@ static bool read_message(struct generation *g)
 		requests_answered(g, &m);
 	else if (m.type == LINK_STATUS && g->state == IN_CHARGE)
 		on_status(g, &m);
+	else if (m.type == LINK_USES)
+		share_uses(g, &m);
+	else if (m.type == LINK_TELL)
+		share_tell(g, &m);
 	else if (m.type == LINK_RETIRED)
 		upgrade_replace(g->k, g, m.number);
 	else if (m.type == LINK_LIST && g->state == IN_CHARGE)
@@ -178,6 +182,8 @@ static void free_generation(struct generation *g)
 	loop_drop(g->heard);
 	if (g->words >= 0)
 		close(g->words);
+	if (g->uses >= 0)
+		close(g->uses);
 	if (g->unfinished)
 		evbuffer_free(g->unfinished);
 	free(g);
@@ -216,6 +222,7 @@ static void on_gone(struct generation *g, int status)
 	if (k->ended && !k->status)
 		k->status = status;
 	free_generation(g);
+	share_gone(k);
 	/* What is left of the others dies with the keeper. */
 	if (k->stopping ? TAILQ_EMPTY(&k->all) : k->ended)
 		event_base_loopbreak(k->base);
@@ -310,7 +317,7 @@ struct generation *keeper_fork(struct keeper *k, int *child)
 
 	g->k = k;
 	g->number = ++k->last_number;
-	g->words = -1;
+	g->words = g->uses = -1;
 	*child = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;
@@ -367,6 +374,7 @@ static int serve(struct keeper *k, struct generation *first)
 	k->notify = notify_new(k->base, keeper_beat, k);
 	k->patience = loop_timer(k->base, upgrade_on_patience, k);
 	k->silence = loop_timer(k->base, on_silence, k);
+	k->again = loop_timer(k->base, share_again, k);
 	keeper_watch(k, first);
 	for (; n < PASSED_ON; n++)
 		events[n] = loop_watch(k->base, passed_on[n], EV_SIGNAL | EV_PERSIST, on_signal, k);
@@ -376,6 +384,7 @@ static int serve(struct keeper *k, struct generation *first)
 	event_base_dispatch(k->base);
 	event_free(k->patience);
 	event_free(k->silence);
+	event_free(k->again);
 	while (n > 0)
 		event_free(events[--n]);
 	callers_free(k->callers);

@@ -2,8 +2,8 @@
 #ifndef SSHIPC_SERVER_KEEPER_INTERNAL_H
 #define SSHIPC_SERVER_KEEPER_INTERNAL_H
 /*
- * Shared by keeper.c (the generations' processes, signals, the end), upgrade.c (who is in charge)
- * and requests.c (what callers of the control socket ask).
+ * Shared by keeper.c (the generations' processes, signals, the end), upgrade.c (who is in charge),
+ * requests.c (what callers of the control socket ask) and share.c (what keys have open).
  */
 #include <event2/buffer.h>
 #include <signal.h>
@@ -36,6 +36,8 @@ struct generation {
 	struct evbuffer *unfinished; /* line of that */
 	size_t n_heard;		     /* bytes of it in all */
 	bool silent;		     /* it has said nothing since it was asked for the last time */
+	int uses;		     /* the file that it sent with its last USES; -1: none yet */
+	bool behind;		     /* it has not taken others' */
 };
 
 struct keeper {
@@ -56,6 +58,7 @@ struct keeper {
 	bool stopping, ended;  /* ended: the generation in charge has ended */
 	struct event *silence; /* while stopping: kills generations that do not answer */
 	bool hung;	       /* a generation was killed because it did not answer */
+	struct event *again;   /* for those that are behind */
 	int status;	       /* of the generation in charge, by waitpid(2) */
 };
 
@@ -97,6 +100,19 @@ void upgrade_heard(evutil_socket_t fd, short what, void *generation);
 
 /* why: what became of the next generation; NULL: it has taken over. */
 void upgrade_end(struct keeper *k, const char *why);
+
+/* ---- share.c ---- */
+
+/* What all others have said up to now goes to one that takes over, or was behind. */
+void share_all(struct generation *to);
+void share_again(evutil_socket_t fd, short what, void *keeper);
+
+/* g has said USES, or TELL. */
+void share_uses(struct generation *g, struct link_message *m);
+void share_tell(const struct generation *g, const struct link_message *m);
+
+/* A generation has gone, and is no more in k->all. */
+void share_gone(struct keeper *k);
 
 /* ---- requests.c ---- */
 

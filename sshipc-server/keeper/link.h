@@ -31,11 +31,16 @@ enum link_type {
 	LINK_LOG,	/* a line of this priority for the log */
 	LINK_LIST,	/* the list in force, in a file; also from the newest generation */
 	LINK_PING,	/* a STATUS is wanted */
+	LINK_USES,	/* what keys have open in the generation of this number, in a file
+			 * (elsewhere.h); 0: text has the generations that are left */
+	LINK_TELL,	/* said by the generation of this number */
 	/* generation -> keeper */
 	LINK_READY = 101, /* all is checked; its listeners, and the control socket's */
 	LINK_RETIRED,	  /* the number of its last connection */
 	LINK_ANSWER,	  /* to the caller of this number, in a file */
 	LINK_STATUS,	  /* text: what is going on, for the service manager */
+	/* ... and USES, without a number; and TELL: for the generation of that number, or for all
+	 * older ones (0); an older one's is for the one in charge. */
 };
 
 struct link_message {

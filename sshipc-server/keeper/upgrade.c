@@ -77,6 +77,7 @@ static void take_over(struct generation *g, uint32_t first)
 		if (old->state == RETIRING)
 			keeper_close_listeners(old);
 	take_control_socket(g->k, g);
+	share_all(g);
 	link_send(g->sock, LINK_TAKE_OVER, first, NULL, NULL, 0);
 	notify_send(g->k->notify, "READY=1");
 	keeper_beat(g->k);

@@ -89,7 +89,9 @@ static bool admit(struct monitor *m, const struct address *peer)
 	    [ADMISSION_TOO_MANY] = LIMIT_MAX_PER_SOURCE,
 	};
 	struct monitor_view *view = &m->view;
-	const bool all = view->n_sessions >= view->max_sessions;
+	const bool all =
+	    view->n_sessions >= view->max_sessions ||
+	    view->n_sessions + view->elsewhere.sessions >= (size_t)view->settings->max_sessions;
 	const bool full =
 	    all || admission_unauth(view->admission) >= (size_t)view->settings->max_unauthenticated;
 	struct unauth *instead;
@@ -282,8 +284,8 @@ static void on_accept(evutil_socket_t sock, short what, void *arg)
 /* One of those that we were started with. */
 static bool adopt(struct monitor *m, const struct address *a, struct listening *out)
 {
-	for (size_t i = 0; i < m->ops.n_inherited; i++) {
-		int *fd = &m->ops.inherited[i];
+	for (size_t i = 0; i < m->view.ops.n_inherited; i++) {
+		int *fd = &m->view.ops.inherited[i];
 
 		if (*fd < 0 || !address_adopt(a, *fd, out))
 			continue;

@@ -91,7 +91,7 @@ static void give_reload(struct monitor_view *view, const struct control_request 
 	}
 	json_put(&o, NULL, "{");
 	if (view->retired)
-		json_put(&o, "generation", "%u", view->generation);
+		json_put(&o, "generation", "%u", view->ops.generation);
 	else
 		json_put(&o, "ok", "true");
 	json_text(&o, "summary", view->retired ? reload_summary(view->reload) : summary);
@@ -158,7 +158,7 @@ static void give_status(struct monitor_view *view, const struct control_request 
 	json_put(&o, NULL, "{");
 	json_text(&o, "version", SSHIPC_VERSION);
 	json_text(&o, "libssh", view->libssh);
-	json_put(&o, "generation", "%u", view->generation);
+	json_put(&o, "generation", "%u", view->ops.generation);
 	json_put(&o, "started", "%lld", (long long)view->started);
 	json_put(&o, "uptime_seconds", "%lld", (long long)(loop_seconds() - view->since));
 	json_put(&o, "listen", "[");

@@ -36,13 +36,13 @@ struct key_use {
 	LIST_HEAD(, conn) conns; /* newest first */
 	uint8_t *blob;
 	size_t blob_len;
-	uint8_t digest[KEYLINE_DIGEST];
 	char name[KEYLINE_NAME];
 	char fingerprint[KEYLINE_FINGERPRINT];
-	size_t sessions; /* each counts until its process has exited */
+	size_t sessions; /* here; each counts until its process has exited */
 	size_t channels, dials;
 	struct refusal last_refusal; /* of any of its sessions */
 	struct conn *waiter;	     /* a login that waits until an older session has ended */
+	uint64_t checked;	     /* loop_ms of the last CHECK */
 };
 
 /* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
@@ -88,6 +88,9 @@ struct login {
 	char last_words[640];	 /* escaped: the peer's first bytes, and why the session ended */
 	struct key_use *awaited; /* while WAITING: the key whose older session is to end */
 	struct event *wait;	 /* while WAITING: the timer that decides the login again */
+	bool replaces;		 /* an older session was ended for it */
+	/* What the generation in charge says of it, in one that has retired. */
+	enum place { PLACE_UNKNOWN, PLACE_FREE, PLACE_TAKEN } place;
 };
 
 /* A session's channels.  opens.c writes it; grant in login.c makes the slots. */
@@ -174,8 +177,21 @@ void audit_name(struct conn *c);
 
 /* ---- keyuse.c: what a key has open ---- */
 
-/* The key_use of a key by its digest; NULL: the key has no session. */
-struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest);
+/* The key_use of a key; NULL: it has no session here, and no login waits. */
+struct key_use *keyuse_find(const struct monitor_view *view, const char *fingerprint);
+
+/* Makes it where there is none. */
+struct key_use *keyuse_get(struct monitor_view *view, const struct keyline *key);
+
+/* Frees it where nothing is left in it. */
+void keyuse_drop(struct key_use *u);
+
+/* The key's sessions in all generations; a login that waits here does not count. */
+size_t keyuse_sessions(const struct monitor_view *view, const struct key_use *u);
+
+/* Its open channels in all generations; and one more or less. */
+size_t keyuse_channels(const struct conn *c);
+void keyuse_add_channels(struct conn *c, int n);
 
 /* The policy's verdict on a login from c's address at that time with that line (NULL: the key has
  * none) to that endpoint. */
@@ -191,8 +207,19 @@ void keyuse_leave(struct conn *c);
 void keyuse_wait_over(struct conn *c);
 
 /* Wakes the login that waits once the key has a free place, or every older session has answered
- * CHECK and none is ending. */
-void keyuse_wake(struct monitor_view *view, const struct key_use *u);
+ * CHECK and none is ending or elsewhere. */
+void keyuse_wake(const struct monitor_view *view, const struct key_use *u);
+void keyuse_wake_all(const struct monitor_view *view);
+
+/* To be called when what keyuse_put_all writes has changed. */
+void keyuse_changed(const struct monitor_view *view);
+
+/* Tells other generations (monitor_ops) that: "WORD FINGERPRINT ID N". */
+void keyuse_tell(const struct monitor_view *view, unsigned generation, const struct key_use *u,
+		 const char *word, uint32_t id, size_t n);
+
+/* Writes what all keys have open here. */
+void keyuse_put_all(const struct monitor_view *view, struct evbuffer *out);
 
 /* The most sessions that a key may have: its line's max-sessions, else half of the server's, so
  * that the owner of one key cannot lock out the others. */
@@ -291,8 +318,22 @@ enum handled login_on_probe(struct conn *c, struct message *m);
 enum handled login_on_authorize(struct conn *c, struct message *m);
 enum handled login_on_alive(struct conn *c, struct message *m);
 
+/* Sends CHECK to the key's sessions here. */
+void login_check(const struct monitor_view *view, struct key_use *u);
+
+/* Ends the oldest of them that has not answered, for that login.  False: there is none, one is
+ * ending already, or they were not asked long enough ago. */
+bool login_replace(struct key_use *u, uint32_t by);
+
+/* The answer for a login that waits for it in a generation that has retired. */
+void login_on_place(struct conn *c, bool is_free);
+
 /* Cancels the connection's login, with its timers. */
 void login_stop(struct conn *c);
+
+/* ---- places.c: what generations say to each other about a key ---- */
+
+void places_told(struct monitor_view *view, unsigned generation, const char *text);
 
 /* ---- attempts.c ---- */
 

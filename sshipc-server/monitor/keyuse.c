@@ -2,10 +2,11 @@
 /*
  * Runs in the monitor: counts sessions, channels and dials of a key over all its sessions, and
  * wakes the login that waits for one of them.  Called by login.c, status.c and conn.c; sends
- * nothing.
+ * nothing to a session.
  *
- * max-sessions and max-channels count over all sessions of a key, each until its process has
- * exited; a login above max-sessions waits if a session is ending.  With replace-old any login
+ * max-sessions and max-channels count over all sessions of a key, in all generations (places.c),
+ * each until its process has exited; a login above max-sessions waits if a session is ending, or in
+ * another generation, which does not say that it is.  With replace-old any login
  * above max-sessions waits: each older session gets CHECK, sends a keepalive request, and sends
  * ALIVE at the peer's next byte (at once if its reading is suspended).  When all have answered, one
  * has ended, or 3 s are over, the login is decided anew by the rules then in force: if there is
@@ -13,20 +14,56 @@
  * 1.5 s more for that end; if all are alive, the login is refused.  One login of a key waits at a
  * time; login_grace goes on meanwhile.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "conn.h"
 
-struct key_use *keyuse_find(struct monitor_view *view, const uint8_t *digest)
+struct key_use *keyuse_find(const struct monitor_view *view, const char *fingerprint)
 {
 	struct key_use *u;
 
 	LIST_FOREACH(u, &view->uses, entry)
-		if (memcmp(u->digest, digest, sizeof(u->digest)) == 0)
+		if (strcmp(u->fingerprint, fingerprint) == 0)
 			return u;
 	return NULL;
+}
+
+struct key_use *keyuse_get(struct monitor_view *view, const struct keyline *key)
+{
+	struct key_use *u = keyuse_find(view, key->fingerprint);
+
+	if (u)
+		return u;
+	u = xcalloc(1, sizeof(*u));
+	u->blob = xmalloc(key->blob_len);
+	memcpy(u->blob, key->blob, key->blob_len);
+	u->blob_len = key->blob_len;
+	memcpy(u->name, key->name, sizeof(u->name));
+	memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
+	LIST_INSERT_HEAD(&view->uses, u, entry);
+	return u;
+}
+
+void keyuse_drop(struct key_use *u)
+{
+	if (!LIST_EMPTY(&u->conns) || u->waiter)
+		return;
+	LIST_REMOVE(u, entry);
+	free(u->blob);
+	free(u);
+}
+
+size_t keyuse_sessions(const struct monitor_view *view, const struct key_use *u)
+{
+	return u->sessions + elsewhere_sum(&view->elsewhere, u->fingerprint).sessions;
+}
+
+void keyuse_changed(const struct monitor_view *view)
+{
+	view->ops.used(view->ops.arg);
 }
 
 enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry *entry,
@@ -42,30 +79,12 @@ enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry
 
 void keyuse_enter(struct conn *c, const struct keyline *key)
 {
-	struct key_use *u = keyuse_find(c->view, key->digest);
+	struct key_use *u = keyuse_get(c->view, key);
 
-	if (!u) {
-		u = xcalloc(1, sizeof(*u));
-		u->blob = xmalloc(key->blob_len);
-		memcpy(u->blob, key->blob, key->blob_len);
-		u->blob_len = key->blob_len;
-		memcpy(u->digest, key->digest, sizeof(u->digest));
-		memcpy(u->name, key->name, sizeof(u->name));
-		memcpy(u->fingerprint, key->fingerprint, sizeof(u->fingerprint));
-		LIST_INSERT_HEAD(&c->view->uses, u, entry);
-	}
 	LIST_INSERT_HEAD(&u->conns, c, of_key);
 	u->sessions++;
 	c->use = u;
-}
-
-static void drop_unused(struct key_use *u)
-{
-	if (!LIST_EMPTY(&u->conns) || u->waiter)
-		return;
-	LIST_REMOVE(u, entry);
-	free(u->blob);
-	free(u);
+	keyuse_changed(c->view);
 }
 
 size_t keyuse_most_sessions(const struct monitor_view *view, const struct keyline *key)
@@ -78,17 +97,37 @@ size_t keyuse_lifetime(const struct monitor_view *view, const struct keyline *ke
 	return key->max_lifetime ? key->max_lifetime : (size_t)view->settings->max_lifetime;
 }
 
-void keyuse_wake(struct monitor_view *view, const struct key_use *u)
+size_t keyuse_channels(const struct conn *c)
+{
+	return c->use->channels + elsewhere_sum(&c->view->elsewhere, c->use->fingerprint).channels;
+}
+
+void keyuse_add_channels(struct conn *c, int n)
+{
+	c->use->channels += (size_t)n;
+	if (c->entry && c->entry->key.max_channels && (c->view->retired || c->view->elsewhere.n))
+		keyuse_changed(c->view);
+}
+
+void keyuse_wake(const struct monitor_view *view, const struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(view->allowlist, u->blob, u->blob_len);
+	const size_t sessions = keyuse_sessions(view, u);
 	const struct conn *c;
-	bool awaited = false;
+	bool awaited = sessions > u->sessions;
 
 	LIST_FOREACH(c, &u->conns, of_key)
 		awaited |= c->state != CONN_UP || (c->check.asked && !c->check.answered);
-	if (u->waiter &&
-	    (!awaited || !entry || u->sessions < keyuse_most_sessions(view, &entry->key)))
+	if (u->waiter && (!awaited || !entry || sessions < keyuse_most_sessions(view, &entry->key)))
 		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
+}
+
+void keyuse_wake_all(const struct monitor_view *view)
+{
+	const struct key_use *u;
+
+	LIST_FOREACH(u, &view->uses, entry)
+		keyuse_wake(view, u);
 }
 
 void keyuse_leave(struct conn *c)
@@ -100,8 +139,9 @@ void keyuse_leave(struct conn *c)
 		return;
 	LIST_REMOVE(c, of_key);
 	u->sessions--;
+	keyuse_changed(c->view);
 	keyuse_wake(c->view, u);
-	drop_unused(u);
+	keyuse_drop(u);
 }
 
 void keyuse_wait_over(struct conn *c)
@@ -114,5 +154,33 @@ void keyuse_wait_over(struct conn *c)
 	if (!u)
 		return;
 	u->waiter = NULL;
-	drop_unused(u);
+	keyuse_changed(c->view);
+	keyuse_drop(u);
+}
+
+/* ---- other generations ---- */
+
+void keyuse_tell(const struct monitor_view *view, unsigned generation, const struct key_use *u,
+		 const char *word, uint32_t id, size_t n)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %s %u %zu", word, u->fingerprint, (unsigned)id, n);
+	view->ops.tell(view->ops.arg, generation, text);
+}
+
+void keyuse_put_all(const struct monitor_view *view, struct evbuffer *out)
+{
+	const struct key_use *u;
+	const struct conn *c;
+
+	LIST_FOREACH(u, &view->uses, entry) {
+		struct elsewhere_use all = {.sessions = u->sessions + !!u->waiter,
+					    .channels = u->channels};
+
+		memcpy(all.fingerprint, u->fingerprint, sizeof(all.fingerprint));
+		LIST_FOREACH(c, &u->conns, of_key)
+			all.silent += c->state == CONN_UP && c->check.asked && !c->check.answered;
+		elsewhere_put(out, &all);
+	}
 }

@@ -84,14 +84,15 @@ void login_stop(struct conn *c)
 	keyuse_wait_over(c);
 }
 
-static bool one_is_ending(const struct key_use *u)
+/* One elsewhere may be: its generation says so only when it is gone. */
+static bool one_is_ending(const struct monitor_view *view, const struct key_use *u)
 {
 	const struct conn *c;
 
 	LIST_FOREACH(c, &u->conns, of_key)
 		if (c->state != CONN_UP)
 			return true;
-	return false;
+	return keyuse_sessions(view, u) > u->sessions;
 }
 
 /* ---- login ---- */
@@ -156,28 +157,46 @@ static void deny(struct conn *c, const struct allow_entry *entry, const char *fi
 	peer_send(&c->peer, &answer);
 }
 
-/* The oldest session that did not answer CHECK, to be ended; NULL if one is ending already. */
-static struct conn *to_replace(const struct key_use *u)
+bool login_replace(struct key_use *u, uint32_t by)
 {
 	struct conn *other, *oldest = NULL;
 
 	LIST_FOREACH(other, &u->conns, of_key) {
 		if (other->state != CONN_UP)
-			return NULL;
+			return false;
 		if (other->check.asked && !other->check.answered)
 			oldest = other; /* the newest is first, so the last is the oldest */
 	}
-	return oldest;
+	/* One that was stopped may hear of the check only now. */
+	if (!oldest || loop_ms() < u->checked + REPLACE_MS / 2)
+		return false;
+	audit_log(oldest, LOG_NOTICE, "replaced", LOG_FIELDS({"by_session", NULL, by}),
+		  "replaced by session %u: its peer is silent (replace-old)", (unsigned)by);
+	revoke_end(oldest, "replaced by a new session of the same key");
+	return true;
+}
+
+/* The oldest session in an older generation goes first.  Only the generation in charge replaces
+ * others' sessions. */
+static bool replace(struct conn *c, struct key_use *u)
+{
+	const unsigned oldest = elsewhere_sum(&c->view->elsewhere, u->fingerprint).generation;
+
+	if (oldest == 0 || c->view->retired)
+		return login_replace(u, c->id);
+	keyuse_tell(c->view, oldest, u, "replace", c->id, 0);
+	return true;
 }
 
 /* The wait is over: the whole login is decided again, since list, clock and sessions may have
- * changed.  False: it waits on for the end of a replaced session. */
+ * changed.  False: it waits on, for the end of a replaced session, or for the word of the
+ * generation in charge, which alone gives places. */
 static bool decide_again(struct conn *c, struct key_use *u)
 {
 	const struct allow_entry *entry = allowlist_find(c->view->allowlist, u->blob, u->blob_len);
 	const enum policy_verdict verdict =
 	    keyuse_decide(c, entry, entry ? entry->endpoint : NULL, time(NULL));
-	struct conn *oldest;
+	const size_t sessions = keyuse_sessions(c->view, u);
 	size_t max;
 
 	if (verdict != POLICY_GRANT) {
@@ -185,16 +204,17 @@ static bool decide_again(struct conn *c, struct key_use *u)
 		return true;
 	}
 	max = keyuse_most_sessions(c->view, &entry->key);
-	oldest = to_replace(u);
-	if (u->sessions == max && entry->key.replace_old && oldest) {
-		audit_log(oldest, LOG_NOTICE, "replaced", LOG_FIELDS({"by_session", NULL, c->id}),
-			  "replaced by session %u: its peer is silent (replace-old)",
-			  (unsigned)c->id);
-		revoke_end(oldest, "replaced by a new session of the same key");
+	if (sessions == max && entry->key.replace_old && !c->login.replaces && replace(c, u)) {
+		c->login.replaces = true;
 		loop_after(c->login.wait, GO_MS);
 		return false;
 	}
-	if (u->sessions < max)
+	if (sessions < max && c->view->retired && c->login.place == PLACE_UNKNOWN) {
+		keyuse_tell(c->view, 0, u, "place", c->id, max);
+		loop_after(c->login.wait, GO_MS);
+		return false;
+	}
+	if (sessions < max && c->login.place != PLACE_TAKEN)
 		grant(c, entry);
 	else
 		deny(c, entry, u->fingerprint, POLICY_MAX_SESSIONS, ", and none has gone");
@@ -209,25 +229,45 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
 		login_stop(c);
 }
 
-/* Waits for the key's sessions that are ending; with replace-old sends CHECK to the others.  The
- * login is answered after that. */
-static void wait_for_others(struct conn *c, struct key_use *u, bool replace)
+void login_on_place(struct conn *c, bool is_free)
+{
+	c->login.place = is_free ? PLACE_FREE : PLACE_TAKEN;
+	event_active(c->login.wait, EV_TIMEOUT, 0);
+}
+
+void login_check(const struct monitor_view *view, struct key_use *u)
 {
 	static const struct message_head check = {MESSAGE_CHECK, 0};
 	struct conn *other;
 
-	c->state = CONN_WAITING;
-	c->login.awaited = u;
-	u->waiter = c;
+	u->checked = loop_ms();
 	LIST_FOREACH(other, &u->conns, of_key) {
-		if (!replace || other->state != CONN_UP)
+		if (other->state != CONN_UP)
 			continue;
 		other->check.asked = true;
 		other->check.answered = false;
 		peer_send(&other->peer, &check);
 	}
+	keyuse_changed(view);
+}
+
+/* Waits so long for the key's sessions that are ending or elsewhere; with replace-old they are sent
+ * CHECK.  The login is answered after that. */
+static void wait_for_others(struct conn *c, struct key_use *u, unsigned ms, bool replace)
+{
+	c->state = CONN_WAITING;
+	c->login.awaited = u;
+	c->login.replaces = false;
+	c->login.place = PLACE_UNKNOWN;
+	u->waiter = c;
+	keyuse_changed(c->view);
 	c->login.wait = loop_timer(c->view->base, on_waited, c);
-	loop_after(c->login.wait, REPLACE_MS);
+	loop_after(c->login.wait, ms);
+	if (!replace)
+		return;
+	login_check(c->view, u);
+	if (!c->view->retired && keyuse_sessions(c->view, u) > u->sessions)
+		keyuse_tell(c->view, 0, u, "check", c->id, 0);
 }
 
 /* Remembers an unlisted key whose owner proved possession, for approval. */
@@ -270,6 +310,7 @@ enum handled login_on_authorize(struct conn *c, struct message *m)
 	enum signature_verdict proof;
 	enum policy_verdict verdict;
 	struct key_use *use;
+	bool room;
 
 	log_escape(&user, login->user, strlen(login->user));
 	log_escape(&version, login->version, strlen(login->version));
@@ -291,13 +332,16 @@ enum handled login_on_authorize(struct conn *c, struct message *m)
 		deny(c, entry, fingerprint, verdict, "");
 		return HANDLED;
 	}
-	use = keyuse_find(c->view, entry->key.digest);
-	if (!use || use->sessions + !!use->waiter < keyuse_most_sessions(c->view, &entry->key))
+	use = keyuse_get(c->view, &entry->key);
+	room = keyuse_sessions(c->view, use) + !!use->waiter <
+	       keyuse_most_sessions(c->view, &entry->key);
+	if (room && !c->view->retired)
 		grant(c, entry);
-	else if (!use->waiter && (entry->key.replace_old || one_is_ending(use)))
-		wait_for_others(c, use, entry->key.replace_old);
+	else if (!use->waiter && (room || entry->key.replace_old || one_is_ending(c->view, use)))
+		wait_for_others(c, use, room ? 0 : REPLACE_MS, !room && entry->key.replace_old);
 	else
 		deny(c, entry, fingerprint, POLICY_MAX_SESSIONS, "");
+	keyuse_drop(use);
 	return HANDLED;
 }
 
@@ -306,6 +350,7 @@ enum handled login_on_alive(struct conn *c, struct message *m)
 	if (!c->check.asked)
 		return HANDLED_WRONG;
 	c->check.answered = true;
+	keyuse_changed(c->view);
 	keyuse_wake(c->view, c->use);
 	return HANDLED;
 }

@@ -57,7 +57,7 @@ static void on_ready(void *arg, struct spawner *s, bool proof, const char *libss
 	m->announced = true;
 	for (size_t i = 0; i < m->view.n_at; i++)
 		listeners[i] = m->listeners[i].l.fd;
-	m->ops.ready(m->ops.arg, listeners, m->view.n_at);
+	m->view.ops.ready(m->view.ops.arg, listeners, m->view.n_at);
 }
 
 static void on_spawned(void *arg, uint32_t id, int pid)
@@ -172,7 +172,7 @@ static void on_list(void *arg, const struct allowlist *list, const char *event, 
 
 	revoke_refused(&m->view, list, event, summary, size);
 	if (m->in_charge && strcmp(event, "reload") == 0)
-		m->ops.loaded(m->ops.arg, allowlist_file(list));
+		m->view.ops.loaded(m->view.ops.arg, allowlist_file(list));
 }
 
 static time_t on_next_change(void *arg, time_t now)
@@ -244,7 +244,7 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 		log_msg(LOG_NOTICE,
 			"%d s are over (upgrade_drain): the sessions of generation %u that are "
 			"left are ended",
-			m->view.settings->upgrade_drain, m->view.generation);
+			m->view.settings->upgrade_drain, m->view.ops.generation);
 	else
 		log_msg(LOG_NOTICE, "%d s are over (drain): the channels that are left are reset",
 			m->view.settings->drain);
@@ -285,8 +285,9 @@ void monitor_take_over(struct monitor *m, uint32_t first)
 	m->last_id = first - 1;
 	m->in_charge = true;
 	/* The one before may have loaded a newer list than ours, and revoked a key. */
-	if (m->view.generation == 1 || reload_now(m->view.reload, summary, sizeof(summary)) != 0)
-		m->ops.loaded(m->ops.arg, allowlist_file(m->view.allowlist));
+	if (m->view.ops.generation == 1 ||
+	    reload_now(m->view.reload, summary, sizeof(summary)) != 0)
+		m->view.ops.loaded(m->view.ops.arg, allowlist_file(m->view.allowlist));
 	accept_watch(m, true);
 	for (size_t i = 0; i < m->view.n_at; i++)
 		log_msg(LOG_NOTICE, "listening on %s",
@@ -320,6 +321,25 @@ void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct ev
 	answers_give(&m->view, uid, line, out);
 }
 
+void monitor_uses(const struct monitor *m, struct evbuffer *out)
+{
+	keyuse_put_all(&m->view, out);
+}
+
+void monitor_elsewhere(struct monitor *m, unsigned generation, int file, const char *text)
+{
+	if (generation == 0)
+		elsewhere_keep(&m->view.elsewhere, text);
+	else
+		elsewhere_set(&m->view.elsewhere, generation, file);
+	keyuse_wake_all(&m->view);
+}
+
+void monitor_told(struct monitor *m, unsigned generation, const char *text)
+{
+	places_told(&m->view, generation, text);
+}
+
 struct event_base *monitor_base(const struct monitor *m)
 {
 	return m->view.base;
@@ -347,13 +367,12 @@ struct monitor *monitor_new(struct event_base *base, const struct spawner_setup 
 					.kill = on_kill,
 					.closed = accept_on_closed,
 					.last_closed = end_in_order,
-					.generation = ops->generation,
+					.ops = *ops,
 					.owner = m};
 	m->view.since = loop_seconds();
 	m->view.started = loop_wall();
 	m->view.users = setup->users;
 	m->setup = setup;
-	m->ops = *ops;
 	m->stop_timer = loop_timer(base, on_stop_timer, m);
 	m->respawn_timer = loop_timer(base, on_respawn, m);
 	accept_init(m);
@@ -405,6 +424,7 @@ void monitor_free(struct monitor *m)
 	reload_free(m->view.reload);
 	event_free(m->stop_timer);
 	event_free(m->respawn_timer);
+	elsewhere_free(&m->view.elsewhere);
 	free(m->view.dials);
 	pending_free(m->view.pending);
 	ratelimit_free(m->view.ratelimit);

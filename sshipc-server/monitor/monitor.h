@@ -36,6 +36,7 @@
 #include "admission.h"
 #include "allowlist.h"
 #include "dial.h"
+#include "elsewhere.h"
 #include "hostkey.h"
 #include "pending.h"
 #include "ratelimit.h"
@@ -109,8 +110,29 @@ struct dial_record {
 	uint64_t us, took[DIAL_BUCKETS];
 };
 
+#define MONITOR_LISTENERS (SETTINGS_LISTEN + 1) /* one is left to the callee of ready */
+
+/* What the monitor gets from whoever started it, and says to it. */
+struct monitor_ops {
+	unsigned generation;
+	int *inherited; /* listening sockets; those that it takes over become -1 */
+	size_t n_inherited;
+	/* All is checked and bound, and the first spawner is ready: monitor_take_over may follow.
+	 */
+	void (*ready)(void *arg, int listeners[MONITOR_LISTENERS], size_t n);
+	/* This list came into force by its file; file: its bytes, or -1. */
+	void (*loaded)(void *arg, int file);
+	/* What keys have open has changed: monitor_uses has it. */
+	void (*used)(void *arg);
+	/* Says that to a generation (0: all older ones; an older one's goes to the one in charge),
+	 * where monitor_told is called with it; what keys have open is known there before. */
+	void (*tell)(void *arg, unsigned generation, const char *text);
+	void *arg;
+};
+
 /* The part of the monitor that a connection uses. */
 struct monitor_view {
+	struct monitor_ops ops;
 	struct event_base *base;
 	const struct settings *settings;
 	const struct allowlist *allowlist;
@@ -128,8 +150,8 @@ struct monitor_view {
 	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
 	time_t since, started;	     /* the start of the server; monotonic, and by the clock */
-	unsigned generation;	     /* see keeper.h */
 	bool retired;		     /* the next generation has taken over */
+	struct elsewhere elsewhere;  /* what keys have open in other generations */
 	char libssh[64];	     /* its version, as the last spawner said */
 	struct admission *admission; /* of connections that are not logged in */
 	bool stopping;		     /* nothing is accepted or opened any more */
@@ -146,21 +168,6 @@ struct monitor_view {
 	void (*closed)(void *owner, struct conn *c); /* see conn_new */
 	void (*last_closed)(struct conn *c);	     /* its last channel, while the server stops */
 	void *owner;
-};
-
-#define MONITOR_LISTENERS (SETTINGS_LISTEN + 1) /* one is left to the callee of ready */
-
-/* What the monitor gets from whoever started it, and says to it. */
-struct monitor_ops {
-	unsigned generation;
-	int *inherited; /* listening sockets; those that it takes over become -1 */
-	size_t n_inherited;
-	/* All is checked and bound, and the first spawner is ready: monitor_take_over may follow.
-	 */
-	void (*ready)(void *arg, int listeners[MONITOR_LISTENERS], size_t n);
-	/* This list came into force by its file; file: its bytes, or -1. */
-	void (*loaded)(void *arg, int file);
-	void *arg;
 };
 
 /* Binds the listeners and starts the children that the settings ask for (list is taken over, also
@@ -182,8 +189,18 @@ uint32_t monitor_retire(struct monitor *m);
  * judges its sessions by it. */
 void monitor_judge(struct monitor *m, int file);
 
-/* Carries out a request of the control socket from a caller of that uid (answers.c). */
+/* What keys have open here, for other generations: lines of elsewhere.h. */
 struct evbuffer;
+void monitor_uses(const struct monitor *m, struct evbuffer *out);
+
+/* What they have open in that generation (the descriptor is taken over); 0: text has the numbers of
+ * the generations that are left. */
+void monitor_elsewhere(struct monitor *m, unsigned generation, int file, const char *text);
+
+/* That generation has said this (places.c). */
+void monitor_told(struct monitor *m, unsigned generation, const char *text);
+
+/* Carries out a request of the control socket from a caller of that uid (answers.c). */
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out);
 
 struct event_base *monitor_base(const struct monitor *m);

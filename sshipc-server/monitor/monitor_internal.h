@@ -26,7 +26,6 @@ struct monitor {
 	struct proxywait *arrivals; /* of balancers */
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
-	struct monitor_ops ops;
 	bool ready, announced, in_charge, ending; /* announced: ops.ready was called */
 	int exit_code;
 };

@@ -64,7 +64,7 @@ static void release(struct channel *ch)
 	*slot_of(c, ch->id) = NULL;
 	c->opens.count -= !ch->one_way;
 	c->view->n_channels -= !ch->one_way;
-	c->use->channels -= !ch->one_way;
+	keyuse_add_channels(c, -!ch->one_way);
 	free(ch);
 	if (c->view->stopping && c->opens.count == 0)
 		c->view->last_closed(c);
@@ -313,7 +313,7 @@ static enum policy_verdict has_room(struct conn *c)
 
 	if (view->stopping)
 		return POLICY_STOPPING;
-	if (c->entry->key.max_channels > 0 && c->use->channels >= c->entry->key.max_channels)
+	if (c->entry->key.max_channels > 0 && keyuse_channels(c) >= c->entry->key.max_channels)
 		return POLICY_MAX_CHANNELS;
 	/* A user of connect_as may stop its dialler, whose dials then take their whole time. */
 	if (c->use->dials < view->max_dials / 4 && view->n_dials < view->max_dials &&
@@ -361,7 +361,7 @@ enum handled opens_on_open(struct conn *c, struct message *m)
 	c->opens.count += !ch->one_way;
 	c->view->n_channels += !ch->one_way;
 	c->view->counts[COUNT_OPENS] += !ch->one_way;
-	c->use->channels += !ch->one_way;
+	keyuse_add_channels(c, !ch->one_way);
 	c->opens.granted += !ch->one_way;
 	if (verdict == POLICY_GRANT_STATUS) {
 		ch->fd = status_socket(c);

@@ -136,7 +136,7 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_put(o, NULL, "{");
 	json_text(o, "version", SSHIPC_VERSION);
 	json_put(o, "connection", "%" PRIu32, c->id);
-	json_put(o, "generation", "%u", c->view->generation);
+	json_put(o, "generation", "%u", c->view->ops.generation);
 	json_text(o, "state", c->state == CONN_UP ? "up" : "ending");
 	json_put(o, "channels", "%zu", c->opens.count);
 	json_put(o, "max_channels", "%d", c->view->settings->max_channels);
@@ -153,9 +153,9 @@ void status_put(const struct conn *c, const struct refusal *last_refusal, struct
 	json_text(o, "expires", k->expires ? log_time(expires, k->expires) : NULL);
 	put_limit(o, "max_lifetime_seconds", keyuse_lifetime(c->view, k));
 	put_limit(o, "idle_timeout_seconds", k->idle_timeout);
-	json_put(o, "sessions", "%zu", c->use->sessions);
+	json_put(o, "sessions", "%zu", keyuse_sessions(c->view, c->use));
 	put_limit(o, "max_sessions", keyuse_most_sessions(c->view, k));
-	json_put(o, "channels", "%zu", c->use->channels);
+	json_put(o, "channels", "%zu", keyuse_channels(c));
 	put_limit(o, "max_channels", k->max_channels);
 	json_close(o, '}');
 	json_text(o, "source", address_format_host(&c->from, source, sizeof(source)));

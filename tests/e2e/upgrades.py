@@ -3,7 +3,7 @@
 import os
 import signal
 
-from harness import AS_ROOT, SERVER, USER, Server, status, wait_for
+from harness import AS_ROOT, SERVER, USER, Server, same, status, wait_for
 
 
 def config(s, endpoints, *more, listen=("127.0.0.1:0",)):
@@ -15,13 +15,24 @@ def config(s, endpoints, *more, listen=("127.0.0.1:0",)):
     return s.write("server.conf", "\n".join(lines) + "\n")
 
 
-def serve(s, endpoints, *more, keys=None, program=SERVER, wrap=()):
-    s.write("allowed_keys", "".join(k.line + "\n" for k in keys or [s.key()]))
+def serve(s, endpoints, *more, keys=None, allow=None, program=SERVER, wrap=()):
+    """allow: the lines of the list, in place of those of keys."""
+    s.write("allowed_keys", "".join(line + "\n" for line in allow or [k.line for k in keys or [s.key()]]))
     return Server(s, [*wrap, program, "-f", config(s, endpoints, *more)], s.key("hostkey"))
 
 
 def ctl(s, *words):
     return s.run([SERVER, "ctl", "--control", s.path("control"), *words], timeout=60)
+
+
+def upgrade(s):
+    got = ctl(s, "upgrade")
+    same(got.code, 0, f"exit code of ctl upgrade: {got.log()}")
+
+
+def short_session(s, server, key):
+    """A session that asks for its .status, and ends: its exit code, and what it got."""
+    return s.run(s.ssh_argv(server, "-W", ".status:1", key=key), timeout=20)
 
 
 def ready(server):

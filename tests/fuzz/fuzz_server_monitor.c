@@ -38,6 +38,14 @@ static void drop_line(int priority, const char *text)
 	EXPECT(strlen(text) > 0);
 }
 
+static void on_used(void *arg)
+{
+}
+
+static void on_tell(void *arg, unsigned generation, const char *text)
+{
+}
+
 static void on_login(void *owner, time_t next)
 {
 }
@@ -107,6 +115,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	view.max_sessions = (size_t)settings.max_sessions;
 	view.logged_in = on_login;
 	view.closed = on_closed;
+	view.ops.used = on_used;
+	view.ops.tell = on_tell;
 	view.diallers[0] = dialler_new(view.base, &dialler);
 	view.allowlist =
 	    allowlist_load(fuzz_file((const uint8_t *)list, strlen(list)), &names, on_fault, NULL);

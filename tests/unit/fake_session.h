@@ -83,6 +83,20 @@ static inline void fake_on_login(void *owner, time_t next)
 	fake_logins++;
 }
 
+/* Other generations: how often what keys have open has changed, and what was said to whom last. */
+static size_t fake_used;
+static char fake_told[160];
+
+static inline void fake_on_used(void *arg)
+{
+	fake_used++;
+}
+
+static inline void fake_on_tell(void *arg, unsigned generation, const char *text)
+{
+	snprintf(fake_told, sizeof(fake_told), "%u %s", generation, text);
+}
+
 static inline void fake_fault(void *arg, const char *text)
 {
 	cr_log_error("%s", text);
@@ -142,6 +156,8 @@ static inline int fake_set_up(int backlog)
 	fake_view.logged_in = fake_on_login;
 	fake_view.closed = fake_on_closed;
 	fake_view.kill = fake_kill;
+	fake_view.ops.used = fake_on_used;
+	fake_view.ops.tell = fake_on_tell;
 	for (int i = 0; i < 2; i++)
 		fake_view.diallers[i] = dialler_new(fake_view.base, &diallers[i]);
 	cr_assert(fake_view.base && fake_view.pending && fake_view.ratelimit &&

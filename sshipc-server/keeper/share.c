@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Runs in the keeper, called by keeper.c and upgrade.c: hands what generations say of their keys
+ * from one to another, unread, and keeps the last of each, for those that come later.  It waits for
+ * none: one that is stopped has all when it goes on.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keeper_internal.h"
+#include "loop.h"
+
+enum { AGAIN_MS = 500 };
+
+static void give(struct generation *to, uint32_t number, const char *text, int file)
+{
+	if (link_send(to->sock, LINK_USES, number, text, &file, file >= 0) == 0 || errno != EAGAIN)
+		return;
+	to->behind = true;
+	loop_after(to->k->again, AGAIN_MS);
+}
+
+/* Which generations are left: those that to may still count have gone. */
+static void give_numbers(struct generation *to)
+{
+	const struct generation *g;
+	char text[LINK_TEXT] = "";
+	size_t n = 0;
+
+	TAILQ_FOREACH(g, &to->k->all, entry)
+		if (n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%u ", g->number);
+	give(to, 0, text, -1);
+}
+
+void share_all(struct generation *to)
+{
+	const struct generation *g;
+
+	to->behind = false;
+	give_numbers(to);
+	TAILQ_FOREACH(g, &to->k->all, entry)
+		if (g != to && g->uses >= 0)
+			give(to, g->number, NULL, g->uses);
+}
+
+void share_again(evutil_socket_t fd, short what, void *keeper)
+{
+	struct keeper *k = keeper;
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &k->all, entry)
+		if (g->behind)
+			share_all(g);
+}
+
+void share_uses(struct generation *g, struct link_message *m)
+{
+	struct generation *to;
+
+	if (m->n_fds != 1)
+		return;
+	if (g->uses >= 0)
+		close(g->uses);
+	g->uses = m->fds[--m->n_fds];
+	TAILQ_FOREACH(to, &g->k->all, entry)
+		if (to != g && to->state >= IN_CHARGE)
+			give(to, g->number, NULL, g->uses);
+}
+
+void share_gone(struct keeper *k)
+{
+	struct generation *to;
+
+	TAILQ_FOREACH(to, &k->all, entry)
+		if (to->state >= IN_CHARGE)
+			give_numbers(to);
+}
+
+void share_tell(const struct generation *g, const struct link_message *m)
+{
+	const bool from_charge = g->state == IN_CHARGE;
+	struct generation *to;
+
+	TAILQ_FOREACH(to, &g->k->all, entry) {
+		const bool meant = from_charge ? to->state == RETIRING &&
+						     (m->number == 0 || m->number == to->number)
+					       : to->state == IN_CHARGE;
+
+		/* What is said is about what it may not know yet; it is said again. */
+		if (meant && !to->behind)
+			link_send(to->sock, LINK_TELL, g->number, m->text, NULL, 0);
+	}
+}
