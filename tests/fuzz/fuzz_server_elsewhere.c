@@ -25,7 +25,7 @@ static void say(struct elsewhere *e, unsigned generation, const void *text, size
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char known[] = "SHA256:known 1 2 3\n";
-	const unsigned generation = size > 0 ? data[0] : 0;
+	const unsigned generation = 1 + (size > 0 ? data[0] : 0u);
 	struct elsewhere e = {.n = 0};
 	size_t sessions = 0;
 
@@ -33,8 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	say(&e, generation, data + (size > 0), size - (size > 0));
 	for (size_t i = 0; i < e.n; i++) {
 		EXPECT(strlen(e.uses[i].fingerprint) < KEYLINE_FINGERPRINT);
-		EXPECT(elsewhere_sum(&e, e.uses[i].fingerprint).silent >= e.uses[i].silent ||
-		       e.n > 1);
 		sessions += e.uses[i].sessions;
 	}
 	EXPECT(sessions == e.sessions);
