@@ -6,7 +6,7 @@ import subprocess
 
 from harness import AS_ROOT, BUILD, ROOT, Failure, children, skip, wait_for
 
-INIT = "/usr/lib/systemd/systemd"
+INIT = "/lib/systemd/systemd"
 # /usr, /etc and /var are the machine's, and what is written there stays in a memory of its own.
 BOOT = r"""
 set -e
@@ -24,14 +24,8 @@ install -m 755 "$BUILD/sshipc-session" /usr/libexec/sshipc/
 install -m 644 "$ROOT"/etc/systemd/* /etc/systemd/system/
 printf '[Journal]\nStorage=volatile\nReadKMsg=no\n' >/etc/systemd/journald.conf
 printf '[Unit]\nDescription=nothing but the manager\n' >/etc/systemd/system/bare.target
-for m in $(grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mounts | sort -r); do umount -l "$m"; done
-mount -t cgroup2 none /sys/fs/cgroup
-mount -t tmpfs -o mode=0755 none /run
-mount -t tmpfs -o mode=1777 none /tmp
-mount --make-rshared /
 ip link set lo up
-export container=namespaces
-exec "$INIT" --system --unit=bare.target --log-target=console --log-level=info --show-status=no
+exec "$ROOT/scripts/boot-systemd" --unit=bare.target
 """
 
 
@@ -43,11 +37,12 @@ class Manager:
             skip("no systemd here")
         stage = scene.path("stage")
         os.mkdir(stage)
-        self.process = scene.start(["unshare", "-p", "-f", "-m", "-C", "-u", "-i", "-n", "--mount-proc", "--kill-child", "sh", "-c", BOOT],
-                                   env={"STAGE": stage, "BUILD": BUILD, "ROOT": ROOT, "INIT": INIT})
+        self.process = scene.start(["unshare", "-p", "-f", "-m", "-n", "--mount-proc", "--kill-child", "sh", "-c", BOOT],
+                                   env={"STAGE": stage, "BUILD": BUILD, "ROOT": ROOT})
         self.pid = wait_for("the first process of the namespaces", lambda: children(self.process.pid))[0]
+        self.space = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
         if wait_for("systemd runs, or does not", self._state, 60) == "ended":
-            skip("no systemd can run here: " + self.process.log().strip().splitlines()[-1])
+            skip("no systemd can run here: " + (self.process.log().strip().splitlines() or ["it has ended"])[-1])
 
     def _state(self):
         if not self.process.running():
@@ -81,6 +76,7 @@ class Manager:
         if self.process.running():
             os.kill(self.pid, 9)
             self.process.wait()
+        subprocess.run([ROOT + "/scripts/boot-systemd", "--forget", str(self.space)], check=False)
 
 
 def security(unit):
