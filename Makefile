@@ -172,7 +172,7 @@ unit: $(UNIT_BIN) $(BUILD)/hostile-peer $(BUILD)/bench-load $(SHIMS) ## build th
 check: ## format, both compilers, hardening, lint, fuzz corpora, unit and end-to-end tests
 	@scripts/run-checks
 
-check-long: ## check, the long end-to-end tests (scripts/install-deps check-long), gcc -fanalyzer, both suites under ASan and UBSan, and the mutants
+check-long: ## check, the long end-to-end tests (scripts/install-deps check-long), gcc -fanalyzer, both suites under ASan and UBSan, the mutants, and Debian 13
 	@scripts/run-checks --long
 
 mutants: unit all ## take a guard of each security claim away, one at a time: its test must fail
