@@ -17,8 +17,8 @@ struct session_program {
 
 /* Finds it beside this program, else in ../libexec/sshipc from there.  Root refuses it if another
  * user could have changed it; others, if its owner is not root, us, or the owner of this program.
- * Runs its self-test, as user (not where it is to be debugged).  0, or an exit code with err: path,
- * cause and remedy. */
+ * Runs its self-test, as user (where it is to be debugged it only tells its version).  0, or an
+ * exit code with err: path, cause and remedy. */
 int session_program_open(struct session_program *p, const struct launch_user *user,
 			 char err[SESSION_PROGRAM_ERROR]);
 

@@ -13,18 +13,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "confine.h"
 #include "helper.h"
 
+/* Our own file, as it was when the first helper was made. */
+static struct stat self;
+
+/* The path of the file behind link, which valgrind and debuggers want, and what is there now. */
+static bool find_path(const char *link, char path[PATH_MAX], struct stat *st)
+{
+	const ssize_t n = readlink(link, path, PATH_MAX - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return stat(path, st) == 0;
+}
+
+/* Whether that is still the file which we were started with. */
+static bool is_path_ours(int program, const char *link, char path[PATH_MAX])
+{
+	struct stat there, ours = self;
+
+	return find_path(link, path, &there) &&
+	       (program == LAUNCH_OURSELVES || fstat(program, &ours) == 0) &&
+	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
 static void become(const char *role, int program, const struct launch_user *user, int sock)
 {
 	char name[160], path[PATH_MAX], link[64] = "/proc/self/exe", option[160];
 	char *argv[] = {name, NULL, NULL}, *nothing[] = {NULL};
 	char **const env = user->debug || confine_is_sanitized() ? environ : nothing;
-	ssize_t n = -1;
+	bool by_path = false;
 	sigset_t none;
 
 	snprintf(name, sizeof(name), HELPER_TITLE "%s", role);
@@ -37,7 +60,7 @@ static void become(const char *role, int program, const struct launch_user *user
 		snprintf(link, sizeof(link), "/proc/self/fd/%d", program);
 	}
 	if (user->debug)
-		n = readlink(link, path, sizeof(path) - 1);
+		by_path = is_path_ours(program, link, path);
 	if (sock == HELPER_SOCKET ? fcntl(sock, F_SETFD, 0) != 0 : dup2(sock, HELPER_SOCKET) < 0)
 		_exit(EX_OSERR);
 	if (program > HELPER_SOCKET + 1) {
@@ -51,8 +74,7 @@ static void become(const char *role, int program, const struct launch_user *user
 	if (user->demote && program != LAUNCH_OURSELVES &&
 	    confine_demote(user->name, user->uid, user->gid) != 0)
 		helper_fail_call("initgroups, setresgid, setresuid");
-	if (n > 0) {
-		path[n] = '\0';
+	if (by_path) {
 		/* valgrind sets argv[0] itself */
 		snprintf(option, sizeof(option), HELPER_OPTION "%s", role);
 		argv[1] = option;
@@ -70,9 +92,12 @@ static void become(const char *role, int program, const struct launch_user *user
 
 pid_t launch_start(const char *role, int program, const struct launch_user *user, int *sock)
 {
+	char path[PATH_MAX];
 	int pair[2];
 	pid_t pid;
 
+	if (user->debug && self.st_ino == 0)
+		find_path("/proc/self/exe", path, &self);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
 	pid = fork();

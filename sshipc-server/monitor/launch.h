@@ -24,7 +24,9 @@ struct launch_user {
 	gid_t groups[LAUNCH_GROUPS]; /* all groups, with gid */
 	int n_groups;		     /* -1: more than LAUNCH_GROUPS */
 	bool demote;		     /* false: the monitor is not root */
-	bool debug; /* exec by path: valgrind and debuggers cannot follow /proc/self/exe */
+	/* exec by path, if that leads to the same file still: valgrind and debuggers cannot follow
+	 * /proc/self/exe */
+	bool debug;
 };
 
 #define LAUNCH_OURSELVES (-1) /* the very program that runs */

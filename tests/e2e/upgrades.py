@@ -15,10 +15,10 @@ def config(s, endpoints, *more, listen=("127.0.0.1:0",)):
     return s.write("server.conf", "\n".join(lines) + "\n")
 
 
-def serve(s, endpoints, *more, keys=None, allow=None, program=SERVER, wrap=()):
+def serve(s, endpoints, *more, keys=None, allow=None, program=SERVER, wrap=(), args=()):
     """allow: the lines of the list, in place of those of keys."""
     s.write("allowed_keys", "".join(line + "\n" for line in allow or [k.line for k in keys or [s.key()]]))
-    return Server(s, [*wrap, program, "-f", config(s, endpoints, *more)], s.key("hostkey"))
+    return Server(s, [*wrap, program, "-f", config(s, endpoints, *more), *args], s.key("hostkey"))
 
 
 def ctl(s, *words):
