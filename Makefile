@@ -61,8 +61,8 @@ MAY_sshipc-client/service := $(ALL_LIB) sshipc-client $(addprefix sshipc-client/
 MAY_sshipc-client         := $(ALL_LIB) $(addprefix sshipc-client/,link listen run doctor service)
 
 LIB    := $(wildcard lib/*/*.c)
-# Interposes functions of libc: beside the archive, so that only the programs that link libssh get them.
-INTERPOSED := lib/ssh/sshsocket.c
+# Interpose functions of libc and libssh: beside the archive, so that only the programs that link libssh get them.
+INTERPOSED := lib/ssh/random.c lib/ssh/sshsocket.c
 SERVER := $(wildcard sshipc-server/*.c sshipc-server/*/*.c)
 MONITOR := $(filter-out sshipc-server/session/%,$(SERVER))
 SESSION := $(wildcard sshipc-server/proto/*.c sshipc-server/session/*.c) $(INTERPOSED)

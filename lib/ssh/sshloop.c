@@ -197,8 +197,7 @@ static void flush(struct sshloop *l)
 		let_poll(l, POLLOUT);
 }
 
-/* Trap: one poll of libssh's reads 4096 bytes, however many were received.  What answers them, a
- * marker's answer too (pace.h), does not wait for the rest of them. */
+/* Trap: one poll of libssh's reads 4096 bytes, however many were received. */
 static void read_packets(struct sshloop *l)
 {
 	const uint64_t end = l->socket.in_bytes + (l->shared ? SHARED_READ : SSHSOCKET_ROOM);
@@ -211,9 +210,6 @@ static void read_packets(struct sshloop *l)
 		if (l->socket.in_bytes == before && !death(l))
 			l->failed = "libssh does not read its socket by the functions of this "
 				    "program";
-		if (!l->stuck && !only_grant(l))
-			flush(l);
-		l->stuck = is_pending(l) && !only_grant(l);
 	}
 }
 
