@@ -98,14 +98,19 @@ static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t 
 		first[others + i] = (char)p[i];
 }
 
-/* A message, of either way, that has passed through.  A bulk transfer has short ones, too.
- */
+/* A message, of either way, that has passed through.  A bulk transfer has short ones, too: it
+ * begins with one, such as a request, which counts as a small message until its data follows. */
 static void note(struct relay *r, size_t n)
 {
+	struct relays *rs = r->rs;
+
 	if (n > SMALL) {
-		r->bulk_at = r->rs->bulk_at = loop_ms();
-	} else if (r->rs->bulk_at != 0 && loop_ms() - r->bulk_at >= SHARED_MS) {
-		r->rs->shared_at = loop_ms();
+		r->bulk_at = rs->bulk_at = loop_ms();
+		if (rs->shared_by == r)
+			rs->shared_at = 0;
+	} else if (rs->bulk_at != 0 && loop_ms() - r->bulk_at >= SHARED_MS) {
+		rs->shared_at = loop_ms();
+		rs->shared_by = r;
 	}
 }
 
@@ -386,6 +391,8 @@ void relay_discard(struct relay *r)
 {
 	relay_move(r, IDLE);
 	TAILQ_REMOVE(&r->rs->all, r, all);
+	if (r->rs->shared_by == r)
+		r->rs->shared_by = NULL;
 	r->held = 0;
 	account(r);
 	claim(r, 0);

@@ -85,9 +85,10 @@ struct relays {
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	uint64_t bulk_at, shared_at; /* ms: when that was, and a small one of another; 0: never */
-	time_t full_at;		     /* when full was last called; 0: never */
-	uint8_t *buf;		     /* for one read; shared: empty between two relays */
+	uint64_t bulk_at, shared_at;   /* ms: when that was, and a small one of another; 0: never */
+	const struct relay *shared_by; /* that other; NULL: it is gone */
+	time_t full_at;		       /* when full was last called; 0: never */
+	uint8_t *buf;		       /* for one read; shared: empty between two relays */
 };
 
 /* Moves the relay to the end of a queue. */

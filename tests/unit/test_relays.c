@@ -304,6 +304,49 @@ Test(relays, a_short_piece_of_a_bulk_transfer_is_not_small)
 	end(rs);
 }
 
+/* A bulk transfer on one channel, and a small message on another. */
+static struct relays *start_beside_bulk(void)
+{
+	struct relays *rs = start();
+
+	pour(0);
+	join(1);
+	look(rs);
+	relays_pass(rs);
+	cr_assert_eq(write(of[1].far, "request", 7), 7);
+	look(rs);
+	relays_pass(rs);
+	relays_pass(rs);
+	cr_expect(shared);
+	return rs;
+}
+
+/* Several bulk transfers, each with its request first, do not slow each other down. */
+Test(relays, a_request_is_not_small_once_bulk_data_answers_it)
+{
+	struct relays *rs = start_beside_bulk();
+
+	send_data(1, SLACK);
+	relays_pass(rs);
+	cr_expect_not(shared);
+	end(rs);
+}
+
+Test(relays, a_small_message_counts_after_the_end_of_its_channel)
+{
+	struct relays *rs = start_beside_bulk();
+
+	relay_abort(of[1].relay);
+	relays_pass(rs);
+	of[1].callbacks->channel_close_function(NULL, NULL, of[1].callbacks->userdata);
+	relays_pass(rs);
+	cr_expect(strstr(said, "free"), "%s", said);
+	send_data(0, SLACK);
+	relays_pass(rs);
+	cr_expect(shared);
+	end(rs);
+}
+
 /* As one on a channel whose window is closed has none. */
 Test(relays, a_closed_window_gives_up_its_turn)
 {
