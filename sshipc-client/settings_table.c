@@ -220,10 +220,9 @@ static const char *set_status(void *target, const char *value)
 	struct address at;
 	const char *why = set_path(target, value);
 
-	if (!why)
-		why = address_parse(*(char **)target, 0, &at);
-	return why || address_path(&at) ? why
-					: "expected the path of a Unix socket, as /run/x.sock";
+	if (!why && **(char **)target != '/')
+		why = "expected the path of a Unix socket, as /run/x.sock";
+	return why ? why : address_parse(*(char **)target, 0, &at);
 }
 
 /* Only one key is offered: an identity replaces a key of the agent that was set before. */

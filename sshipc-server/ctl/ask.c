@@ -110,9 +110,9 @@ static int say_not_allowed(const char *path, unsigned server)
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		 "not allowed: only root and uid %u are, and members of its control_group, %d at a "
-		 "time, for who, status and metrics",
-		 server, CONTROL_GUESTS);
+		 "not allowed: only root%s may ask this; members of its control_group, %d at a "
+		 "time, who, status and metrics",
+		 server ? " and the server's own user" : "", CONTROL_GUESTS);
 	return say(EX_NOPERM, path, text);
 }
 
