@@ -331,7 +331,7 @@ static const char *parse_key(const char **p, struct keyline *k)
 	k->type = key_type_find(*p, type_len);
 	if (!k->type)
 		return keyline_holds_key(*p)
-			   ? reasonf("key type \"%s\" is not supported", shown.s)
+			   ? reasonf("key type \"%s\" is not supported; a stray blank?", shown.s)
 			   : "the key type is not supported, and no key follows it";
 	k->blob = xmalloc(KEYLINE_BLOB_MAX);
 	n = keyline_base64(text, text_len, k->blob, KEYLINE_BLOB_MAX);

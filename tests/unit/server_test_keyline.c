@@ -306,6 +306,7 @@ static const struct {
     {"verify-required,verify-required " KEY_SK_ED, "option verify-required is repeated"},
     {"verify-required=yes " KEY_SK_ED, "option verify-required takes no value"},
     {"2048 65537 123456789 me", "unknown option, and no key on the line; the line of a .pub file"},
+    {"endpoint=\"a\" name=\"b\" " KEY_ED, "is not supported; a stray blank?"},
     {"SHA256:QzS1gS81yQddc60oO8UKnFqTZkKDQU6NU7WzTkM4NWo", "the line of a .pub file goes here"},
     {"-----BEGIN OPENSSH PRIVATE KEY-----", "unknown option"},
     {"restrict,restrict " KEY_ED, "option restrict is repeated"},
