@@ -280,13 +280,14 @@ static void on_take_over(struct generation *g, uint32_t first)
 	monitor_take_over(g->monitor, first);
 }
 
-/* The next one has to know of each session that was granted here. */
-static void on_retire(struct generation *g)
+static void on_pause(struct generation *g, uint32_t next)
 {
-	const uint32_t last = monitor_retire(g->monitor);
+	const uint32_t last = monitor_pause(g->monitor);
+	char text[16];
 
-	share(g);
-	link_send(g->sock, LINK_RETIRED, last, NULL, NULL, 0);
+	share(g); /* the next one has to know of each session that was granted here */
+	snprintf(text, sizeof(text), "%u", (unsigned)next);
+	link_send(g->sock, LINK_PAUSED, last, text, NULL, 0);
 }
 
 /* Nobody could revoke its sessions any more. */
@@ -321,8 +322,10 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (m.type == LINK_TAKE_OVER)
 		on_take_over(g, m.number);
+	else if (m.type == LINK_PAUSE)
+		on_pause(g, m.number);
 	else if (m.type == LINK_RETIRE)
-		on_retire(g);
+		monitor_retire(g->monitor);
 	else if (m.type == LINK_LIST && m.n_fds == 1)
 		monitor_judge(g->monitor, m.fds[--m.n_fds]);
 	else if (m.type == LINK_USES)

@@ -160,8 +160,8 @@ static bool read_message(struct generation *g)
 		share_uses(g, &m);
 	else if (m.type == LINK_TELL)
 		share_tell(g, &m);
-	else if (m.type == LINK_RETIRED)
-		upgrade_replace(g->k, g, m.number);
+	else if (m.type == LINK_PAUSED)
+		upgrade_paused(g, &m);
 	else if (m.type == LINK_LIST && g->state == IN_CHARGE)
 		on_list(g->k, &m);
 	link_close(&m);
@@ -202,21 +202,19 @@ static void on_gone(struct generation *g, int status)
 {
 	struct keeper *k = g->k;
 	char how[128];
-	bool checked;
 
 	while (read_message(g)) /* what it said last */
 		;
 	if (g->words >= 0)
 		upgrade_heard(g->words, EV_READ, g);
 	describe(status, how, sizeof(how));
-	checked = g != k->next || g->state != CHECKING;
 	if (g == k->next)
-		upgrade_end(k, how);
-	if (g->state == RETIRING) {
+		upgrade_failed(g, how);
+	if (g->state >= PAUSED) {
 		log_msg(status ? LOG_ERR : LOG_NOTICE, "generation %u %s", g->number, how);
 		callers_each(k->callers, g->number, requests_lost, g);
 		upgrade_replace(k, g, 0);
-	} else if (checked) {
+	} else if (g->state == IN_CHARGE || !keeper_in_charge(k)) {
 		k->ended = true;
 	}
 	if (k->ended && !k->status)

@@ -11,13 +11,13 @@
  * Upgrade (SIGUSR2, "upgrade" on the control socket): the program is executed anew, by the path
  * that the server was started with and with the same arguments and environment, as the next
  * generation.  It gets the listening sockets, checks everything, starts its helpers and says READY.
- * Only then the generation in charge is told to accept no more (RETIRE), and when it has said
- * RETIRED the new one takes over.  The old one keeps its sessions and ends with the last of them.
- * One that does not say RETIRED, since it is stopped, is not waited for; one that dies then takes
- * its sessions along, and the new one takes over.  Between READY and its take-over the new one is
- * the newest: if it dies, the server ends.  A second upgrade is refused while one is under way. If
- * the new one ends before READY, or is not ready in KEEPER_PATIENCE seconds, the old one stays in
- * charge; what the new one wrote until then is logged by the old one, and sent to the caller.
+ * Only then the generation in charge is told to accept no more (PAUSE), and when it has said PAUSED
+ * the new one takes over.  The old one retires: it keeps its sessions, and ends with the last of
+ * them.  One that does not say PAUSED, since it is stopped, is not waited for; one that dies then
+ * takes its sessions along, and the new one takes over.  A second upgrade is refused while one is
+ * under way.  If the new one ends before it has taken over, or is not ready in KEEPER_PATIENCE
+ * seconds, the old one stays in charge; what the new one wrote until then is logged by the old one,
+ * and sent to the caller.
  *
  * Signals: SIGTERM, SIGINT, SIGHUP and SIGUSR1 are passed on to all generations as messages, so
  * that one which a terminal or a supervisor sends to all processes counts once.  A generation that

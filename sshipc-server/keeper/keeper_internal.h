@@ -15,8 +15,9 @@
 /* They follow each other in this order. */
 enum state {
 	CHECKING,
-	READY, /* waits until the one in charge has retired */
+	READY, /* waits until the one in charge has paused */
 	IN_CHARGE,
+	PAUSED, /* accepts nothing, or is about to: the next one takes over, or dies */
 	RETIRING,
 };
 
@@ -85,15 +86,20 @@ void keeper_watch(struct keeper *k, struct generation *g);
 const char *upgrade_start(struct keeper *k, struct caller *c);
 
 /* The time is over: kills a next generation that is not READY; if it is, the one that was told to
- * retire is not waited for. */
+ * pause is not waited for. */
 void upgrade_on_patience(evutil_socket_t fd, short what, void *keeper);
 
 /* g has said READY. */
 void upgrade_ready(struct generation *g, struct link_message *m);
 
-/* old has said RETIRED with its last number; or it is gone (0).  It counts only if it was in charge
- * until now. */
+/* The generation that was in charge until now has its last number, or says none (0). */
 void upgrade_replace(struct keeper *k, const struct generation *old, uint32_t last);
+
+/* g has said PAUSED. */
+void upgrade_paused(const struct generation *g, const struct link_message *m);
+
+/* g, the next generation, is gone (how): the one that was in charge stays so. */
+void upgrade_failed(struct generation *g, const char *how);
 
 /* Reads what the generation writes until it takes over: faults, mostly. */
 void upgrade_heard(evutil_socket_t fd, short what, void *generation);

@@ -24,8 +24,8 @@
 enum link_type {
 	/* keeper -> generation */
 	LINK_HELLO = 1, /* the generation's number; listeners that it uses where it wants them */
-	LINK_TAKE_OVER, /* accept connections; the number of the first one */
-	LINK_RETIRE,	/* accept no more, and end with the last session; RETIRED follows */
+	LINK_TAKE_OVER, /* accept connections; the number of the first one, 0: go on */
+	LINK_RETIRE,	/* end with the last session */
 	LINK_SIGNAL,	/* this number was sent to the server */
 	LINK_ASK,	/* of a caller of this number; text: its uid, a blank, its request */
 	LINK_LOG,	/* a line of this priority for the log */
@@ -34,9 +34,10 @@ enum link_type {
 	LINK_USES,	/* what keys have open in the generation of this number, in a file
 			 * (elsewhere.h); 0: text has the generations that are left */
 	LINK_TELL,	/* said by the generation of this number */
+	LINK_PAUSE,	/* accept no more; PAUSED follows, then RETIRE or TAKE_OVER */
 	/* generation -> keeper */
 	LINK_READY = 101, /* all is checked; its listeners, and the control socket's */
-	LINK_RETIRED,	  /* the number of its last connection */
+	LINK_PAUSED,	  /* the number of its last connection; text: that of PAUSE */
 	LINK_ANSWER,	  /* to the caller of this number, in a file */
 	LINK_STATUS,	  /* text: what is going on, for the service manager */
 	/* ... and USES, without a number; and TELL: for the generation of that number, or for all

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the keeper, called by keeper.c, and in a child of it until that executes the program: the
- * next generation is started, heard and put in charge.  The one in charge is told to retire only
- * when the next one is READY.
+ * next generation is started, heard and put in charge.  The one in charge is told to pause only
+ * when the next one is READY, and to retire only when that has taken over.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include "notify.h"
 
 enum {
-	RETIRE_SECONDS = 5,   /* for the one in charge to say RETIRED */
+	PAUSE_SECONDS = 5,    /* for the one in charge to say PAUSED */
 	MOST_HEARD = 1 << 16, /* bytes that a new generation writes and that are passed on */
 };
 
@@ -67,15 +67,29 @@ void upgrade_end(struct keeper *k, const char *why)
 	k->asker = 0;
 }
 
+/* NULL: none. */
+static struct generation *paused(const struct keeper *k)
+{
+	struct generation *g;
+
+	TAILQ_FOREACH(g, &k->all, entry)
+		if (g->state == PAUSED)
+			return g;
+	return NULL;
+}
+
 static void take_over(struct generation *g, uint32_t first)
 {
 	struct generation *old;
 
 	g->state = IN_CHARGE;
 	g->first = first;
-	TAILQ_FOREACH(old, &g->k->all, entry)
-		if (old->state == RETIRING)
-			keeper_close_listeners(old);
+	old = paused(g->k);
+	if (old) {
+		old->state = RETIRING;
+		link_send(old->sock, LINK_RETIRE, 0, NULL, NULL, 0);
+		keeper_close_listeners(old);
+	}
 	take_control_socket(g->k, g);
 	share_all(g);
 	link_send(g->sock, LINK_TAKE_OVER, first, NULL, NULL, 0);
@@ -100,9 +114,9 @@ void upgrade_ready(struct generation *g, struct link_message *m)
 	} else if (!old) {
 		take_over(g, 1);
 	} else {
-		old->state = RETIRING;
-		link_send(old->sock, LINK_RETIRE, 0, NULL, NULL, 0);
-		loop_after(g->k->patience, RETIRE_SECONDS * 1000);
+		old->state = PAUSED;
+		link_send(old->sock, LINK_PAUSE, g->number, NULL, NULL, 0);
+		loop_after(g->k->patience, PAUSE_SECONDS * 1000);
 	}
 }
 
@@ -111,23 +125,36 @@ void upgrade_ready(struct generation *g, struct link_message *m)
 void upgrade_replace(struct keeper *k, const struct generation *old, uint32_t last)
 {
 	/* Older ones have their sessions to end with, and say nothing of this. */
-	if (k->next && k->next->state == READY && old == TAILQ_NEXT(k->next, entry))
+	if (k->next && k->next->state == READY && old->state == PAUSED)
 		take_over(k->next, (last ? last : old->first + (1u << 24)) + 1);
+}
+
+void upgrade_paused(const struct generation *g, const struct link_message *m)
+{
+	/* One that was stopped may say it late, of an upgrade that has failed. */
+	if (g->k->next && strtoul(m->text, NULL, 10) == g->k->next->number)
+		upgrade_replace(g->k, g, m->number);
+}
+
+void upgrade_failed(struct generation *g, const char *how)
+{
+	struct generation *old = paused(g->k);
+
+	if (old && !g->k->stopping) {
+		old->state = IN_CHARGE;
+		link_send(old->sock, LINK_TAKE_OVER, 0, NULL, NULL, 0);
+	}
+	upgrade_end(g->k, how);
 }
 
 void upgrade_on_patience(evutil_socket_t fd, short what, void *arg)
 {
 	struct keeper *k = arg;
-	const struct generation *old;
+	const struct generation *old = paused(k);
 
-	if (k->next->state == CHECKING) {
+	if (k->next->state == CHECKING)
 		kill(k->next->pid, SIGKILL);
-		return;
-	}
-	TAILQ_FOREACH(old, &k->all, entry)
-		if (old->state == RETIRING)
-			break;
-	if (old)
+	else if (old)
 		upgrade_replace(k, old, 0);
 }
 
@@ -224,7 +251,7 @@ const char *upgrade_start(struct keeper *k, struct caller *c)
 	loop_after(k->patience, KEEPER_PATIENCE * 1000);
 	if (c) {
 		c->asked = g->number;
-		callers_wait(c, KEEPER_PATIENCE + 2 * RETIRE_SECONDS);
+		callers_wait(c, KEEPER_PATIENCE + 2 * PAUSE_SECONDS);
 	}
 	return NULL;
 }

@@ -47,14 +47,14 @@ static void leave_queue(struct monitor *m, struct conn *c)
 static void leave_if_last(struct monitor *m)
 {
 	if (m->view.n_sessions == 0 &&
-	    (m->view.stopping || (m->view.retired && proxywait_count(m->arrivals) == 0)))
+	    (m->view.stopping || (m->leaves && proxywait_count(m->arrivals) == 0)))
 		event_base_loopbreak(m->view.base);
 }
 
-uint32_t accept_retire(struct monitor *m)
+void accept_retire(struct monitor *m)
 {
+	m->leaves = true;
 	leave_if_last(m);
-	return (uint32_t)proxywait_count(m->arrivals);
 }
 
 void accept_on_closed(void *arg, struct conn *c)

@@ -282,8 +282,9 @@ void monitor_take_over(struct monitor *m, uint32_t first)
 {
 	char text[ADDRESS_TEXT], summary[1024];
 
-	m->last_id = first - 1;
+	m->last_id = first ? first - 1 : m->last_id;
 	m->in_charge = true;
+	m->view.retired = false;
 	/* The one before may have loaded a newer list than ours, and revoked a key. */
 	if (m->view.ops.generation == 1 ||
 	    reload_now(m->view.reload, summary, sizeof(summary)) != 0)
@@ -303,17 +304,23 @@ const char *monitor_describe(const struct monitor *m, char *text, size_t size)
 	return text;
 }
 
-uint32_t monitor_retire(struct monitor *m)
+uint32_t monitor_pause(struct monitor *m)
+{
+	m->in_charge = false;
+	m->view.retired = true;
+	accept_watch(m, false);
+	return m->last_id + (uint32_t)proxywait_count(m->arrivals);
+}
+
+void monitor_retire(struct monitor *m)
 {
 	const int drain = m->view.settings->upgrade_drain;
 
-	m->in_charge = false;
-	m->view.retired = true;
 	accept_close(m);
 	reload_retire(m->view.reload);
 	if (drain > 0 && !m->view.stopping)
 		loop_after(m->stop_timer, (uint64_t)drain * 1000);
-	return m->last_id + accept_retire(m);
+	accept_retire(m);
 }
 
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out)

@@ -150,7 +150,7 @@ struct monitor_view {
 	struct address at[SETTINGS_LISTEN];	      /* addresses of the listeners */
 	size_t n_at;
 	time_t since, started;	     /* the start of the server; monotonic, and by the clock */
-	bool retired;		     /* the next generation has taken over */
+	bool retired;		     /* another generation takes over, or has */
 	struct elsewhere elsewhere;  /* what keys have open in other generations */
 	char libssh[64];	     /* its version, as the last spawner said */
 	struct admission *admission; /* of connections that are not logged in */
@@ -175,15 +175,20 @@ struct monitor_view {
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,
 			    struct allowlist *list, const struct monitor_ops *ops, int *exit_code);
 
-/* Accepts connections from now on; the id of the first one.  loaded is called. */
+/* Accepts connections from now on; the id of the first one, or 0 after monitor_pause.  loaded is
+ * called. */
 void monitor_take_over(struct monitor *m, uint32_t first);
 
 /* "3 sessions, 5 channels".  Returns text. */
 const char *monitor_describe(const struct monitor *m, char *text, size_t size);
 
-/* Accepts no more, watches no list, and leaves the loop with its last session; those that run
- * longer than upgrade_drain are ended.  Returns the last id that it gives a connection. */
-uint32_t monitor_retire(struct monitor *m);
+/* Accepts no more, and gives no places to logins.  Returns the last id that it gives a connection.
+ */
+uint32_t monitor_pause(struct monitor *m);
+
+/* After that: watches no list, and leaves the loop with its last session; those that run longer
+ * than upgrade_drain are ended. */
+void monitor_retire(struct monitor *m);
 
 /* The list that is in force for a monitor that has retired (the descriptor is taken over): it
  * judges its sessions by it. */

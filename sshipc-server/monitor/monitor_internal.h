@@ -27,6 +27,7 @@ struct monitor {
 	struct event *stop_timer, *respawn_timer, *pause_timer, *turn_timer;
 	uint32_t last_id;
 	bool ready, announced, in_charge, ending; /* announced: ops.ready was called */
+	bool leaves;				  /* with the last connection */
 	int exit_code;
 };
 
@@ -52,9 +53,8 @@ void accept_turn(struct monitor *m);
 /* The connection with that id, or NULL. */
 struct conn *accept_find(struct monitor *m, uint32_t id);
 
-/* The loop is left when no connection is left, from now on.  Returns how many may still come, of
- * balancers whose header is awaited. */
-uint32_t accept_retire(struct monitor *m);
+/* The loop is left when no connection is left, from now on. */
+void accept_retire(struct monitor *m);
 
 /* The view's closed. */
 void accept_on_closed(void *monitor, struct conn *c);
