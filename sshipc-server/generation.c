@@ -23,6 +23,7 @@
 #include "keeper.h"
 #include "logfile.h"
 #include "loop.h"
+#include "places.h"
 
 enum { SHARE_MS = 50 };
 
@@ -162,7 +163,7 @@ static bool share(struct generation *g)
 	bool done;
 
 	event_del(g->share);
-	monitor_uses(g->monitor, out);
+	places_put(monitor_view(g->monitor), out);
 	file = link_file(out);
 	done = file >= 0 && link_send(g->sock, LINK_USES, 0, NULL, &file, 1) == 0;
 	if (!done)
@@ -329,10 +330,10 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 	else if (m.type == LINK_LIST && m.n_fds == 1)
 		monitor_judge(g->monitor, m.fds[--m.n_fds]);
 	else if (m.type == LINK_USES)
-		monitor_elsewhere(g->monitor, m.number, m.n_fds == 1 ? m.fds[--m.n_fds] : -1,
-				  m.text);
+		places_elsewhere(monitor_view(g->monitor), m.number,
+				 m.n_fds == 1 ? m.fds[--m.n_fds] : -1, m.text);
 	else if (m.type == LINK_TELL)
-		monitor_told(g->monitor, m.number, m.text);
+		places_told(monitor_view(g->monitor), m.number, m.text);
 	else if (m.type == LINK_SIGNAL)
 		on_signal(g, (int)m.number);
 	else if (m.type == LINK_ASK)
@@ -347,8 +348,8 @@ static void on_link(evutil_socket_t fd, short what, void *arg)
 void generation_serve(struct generation *g, struct monitor *m)
 {
 	g->monitor = m;
-	g->share = loop_timer(monitor_base(m), on_share, g);
-	g->event = loop_watch(monitor_base(m), g->sock, EV_READ | EV_PERSIST, on_link, g);
+	g->share = loop_timer(monitor_view(m)->base, on_share, g);
+	g->event = loop_watch(monitor_view(m)->base, g->sock, EV_READ | EV_PERSIST, on_link, g);
 }
 
 void generation_end(struct generation *g)

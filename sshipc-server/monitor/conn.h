@@ -209,17 +209,13 @@ void keyuse_wait_over(struct conn *c);
 /* Wakes the login that waits once the key has a free place, or every older session has answered
  * CHECK and none is ending or elsewhere. */
 void keyuse_wake(const struct monitor_view *view, const struct key_use *u);
-void keyuse_wake_all(const struct monitor_view *view);
 
-/* To be called when what keyuse_put_all writes has changed. */
+/* To be called when what places_put (places.h) writes has changed. */
 void keyuse_changed(const struct monitor_view *view);
 
 /* Tells other generations (monitor_ops) that: "WORD FINGERPRINT ID N". */
 void keyuse_tell(const struct monitor_view *view, unsigned generation, const struct key_use *u,
 		 const char *word, uint32_t id, size_t n);
-
-/* Writes what all keys have open here. */
-void keyuse_put_all(const struct monitor_view *view, struct evbuffer *out);
 
 /* The most sessions that a key may have: its line's max-sessions, else half of the server's, so
  * that the owner of one key cannot lock out the others. */
@@ -325,15 +321,8 @@ void login_check(const struct monitor_view *view, struct key_use *u);
  * ending already, or they were not asked long enough ago. */
 bool login_replace(struct key_use *u, uint32_t by);
 
-/* The answer for a login that waits for it in a generation that has retired. */
-void login_on_place(struct conn *c, bool is_free);
-
 /* Cancels the connection's login, with its timers. */
 void login_stop(struct conn *c);
-
-/* ---- places.c: what generations say to each other about a key ---- */
-
-void places_told(struct monitor_view *view, unsigned generation, const char *text);
 
 /* ---- attempts.c ---- */
 

@@ -4,7 +4,7 @@
  * wakes the login that waits for one of them.  Called by login.c, status.c and conn.c; sends
  * nothing to a session.
  *
- * max-sessions and max-channels count over all sessions of a key, in all generations (places.c),
+ * max-sessions and max-channels count over all sessions of a key, in all generations (places.h),
  * each until its process has exited; a login above max-sessions waits if a session is ending, or in
  * another generation, which does not say that it is.  With replace-old any login
  * above max-sessions waits: each older session gets CHECK, sends a keepalive request, and sends
@@ -122,14 +122,6 @@ void keyuse_wake(const struct monitor_view *view, const struct key_use *u)
 		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
 }
 
-void keyuse_wake_all(const struct monitor_view *view)
-{
-	const struct key_use *u;
-
-	LIST_FOREACH(u, &view->uses, entry)
-		keyuse_wake(view, u);
-}
-
 void keyuse_leave(struct conn *c)
 {
 	struct key_use *u = c->use;
@@ -167,20 +159,4 @@ void keyuse_tell(const struct monitor_view *view, unsigned generation, const str
 
 	snprintf(text, sizeof(text), "%s %s %u %zu", word, u->fingerprint, (unsigned)id, n);
 	view->ops.tell(view->ops.arg, generation, text);
-}
-
-void keyuse_put_all(const struct monitor_view *view, struct evbuffer *out)
-{
-	const struct key_use *u;
-	const struct conn *c;
-
-	LIST_FOREACH(u, &view->uses, entry) {
-		struct elsewhere_use all = {.sessions = u->sessions + !!u->waiter,
-					    .channels = u->channels};
-
-		memcpy(all.fingerprint, u->fingerprint, sizeof(all.fingerprint));
-		LIST_FOREACH(c, &u->conns, of_key)
-			all.silent += c->state == CONN_UP && c->check.asked && !c->check.answered;
-		elsewhere_put(out, &all);
-	}
 }

@@ -229,12 +229,6 @@ static void on_waited(evutil_socket_t fd, short what, void *arg)
 		login_stop(c);
 }
 
-void login_on_place(struct conn *c, bool is_free)
-{
-	c->login.place = is_free ? PLACE_FREE : PLACE_TAKEN;
-	event_active(c->login.wait, EV_TIMEOUT, 0);
-}
-
 void login_check(const struct monitor_view *view, struct key_use *u)
 {
 	static const struct message_head check = {MESSAGE_CHECK, 0};

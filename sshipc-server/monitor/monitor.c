@@ -328,28 +328,9 @@ void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct ev
 	answers_give(&m->view, uid, line, out);
 }
 
-void monitor_uses(const struct monitor *m, struct evbuffer *out)
+struct monitor_view *monitor_view(struct monitor *m)
 {
-	keyuse_put_all(&m->view, out);
-}
-
-void monitor_elsewhere(struct monitor *m, unsigned generation, int file, const char *text)
-{
-	if (generation == 0)
-		elsewhere_keep(&m->view.elsewhere, text);
-	else
-		elsewhere_set(&m->view.elsewhere, generation, file);
-	keyuse_wake_all(&m->view);
-}
-
-void monitor_told(struct monitor *m, unsigned generation, const char *text)
-{
-	places_told(&m->view, generation, text);
-}
-
-struct event_base *monitor_base(const struct monitor *m)
-{
-	return m->view.base;
+	return &m->view;
 }
 
 struct monitor *monitor_new(struct event_base *base, const struct spawner_setup *setup,

@@ -122,10 +122,10 @@ struct monitor_ops {
 	void (*ready)(void *arg, int listeners[MONITOR_LISTENERS], size_t n);
 	/* This list came into force by its file; file: its bytes, or -1. */
 	void (*loaded)(void *arg, int file);
-	/* What keys have open has changed: monitor_uses has it. */
+	/* What keys have open has changed: places_put writes it. */
 	void (*used)(void *arg);
 	/* Says that to a generation (0: all older ones; an older one's goes to the one in charge),
-	 * where monitor_told is called with it; what keys have open is known there before. */
+	 * where places_told is called with it; what keys have open is known there before. */
 	void (*tell)(void *arg, unsigned generation, const char *text);
 	void *arg;
 };
@@ -194,21 +194,12 @@ void monitor_retire(struct monitor *m);
  * judges its sessions by it. */
 void monitor_judge(struct monitor *m, int file);
 
-/* What keys have open here, for other generations: lines of elsewhere.h. */
-struct evbuffer;
-void monitor_uses(const struct monitor *m, struct evbuffer *out);
-
-/* What they have open in that generation (the descriptor is taken over); 0: text has the numbers of
- * the generations that are left. */
-void monitor_elsewhere(struct monitor *m, unsigned generation, int file, const char *text);
-
-/* That generation has said this (places.c). */
-void monitor_told(struct monitor *m, unsigned generation, const char *text);
-
 /* Carries out a request of the control socket from a caller of that uid (answers.c). */
+struct evbuffer;
 void monitor_answer(struct monitor *m, unsigned uid, const char *line, struct evbuffer *out);
 
-struct event_base *monitor_base(const struct monitor *m);
+/* For its loop, and for places.h. */
+struct monitor_view *monitor_view(struct monitor *m);
 
 /* Reloads the allow list and ends each session that it refuses. */
 void monitor_reload(struct monitor *m);

@@ -1,18 +1,42 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Runs in the monitor, called by monitor.c: what another generation says about a key, since
- * max-sessions and replace-old hold over all generations.  It grants nothing: login.c does.
- *
- * Each generation knows what keys have open in the others (elsewhere.h).  The one in charge decides
- * by that, as within one generation, and what it says is "check" (login_check) to all older ones,
- * and "replace" (login_replace) to the one that has the oldest silent session.  A login that is
- * still under way in a generation when that retires counts there as a session, and is granted when
- * the one in charge has answered "place": it alone gives places, so no two logins get the same one.
+ * Runs in the monitor, called by generation.c: what generations say to each other about keys.  It
+ * grants nothing and ends nothing itself: login.c does.
  */
+#include "places.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "conn.h"
+
+void places_put(const struct monitor_view *view, struct evbuffer *out)
+{
+	const struct key_use *u;
+	const struct conn *c;
+
+	LIST_FOREACH(u, &view->uses, entry) {
+		struct elsewhere_use all = {.sessions = u->sessions + !!u->waiter,
+					    .channels = u->channels};
+
+		memcpy(all.fingerprint, u->fingerprint, sizeof(all.fingerprint));
+		LIST_FOREACH(c, &u->conns, of_key)
+			all.silent += c->state == CONN_UP && c->check.asked && !c->check.answered;
+		elsewhere_put(out, &all);
+	}
+}
+
+void places_elsewhere(struct monitor_view *view, unsigned generation, int file, const char *text)
+{
+	const struct key_use *u;
+
+	if (generation == 0)
+		elsewhere_keep(&view->elsewhere, text);
+	else
+		elsewhere_set(&view->elsewhere, generation, file);
+	LIST_FOREACH(u, &view->uses, entry)
+		keyuse_wake(view, u);
+}
 
 void places_told(struct monitor_view *view, unsigned generation, const char *text)
 {
@@ -35,6 +59,8 @@ void places_told(struct monitor_view *view, unsigned generation, const char *tex
 	else if (strcmp(word, "place") == 0 && !view->retired)
 		keyuse_tell(view, generation, u, "placed", id,
 			    keyuse_sessions(view, u) + !!u->waiter <= n);
-	else if (strcmp(word, "placed") == 0 && u->waiter && u->waiter->id == id)
-		login_on_place(u->waiter, n != 0);
+	else if (strcmp(word, "placed") == 0 && u->waiter && u->waiter->id == id) {
+		u->waiter->login.place = n ? PLACE_FREE : PLACE_TAKEN;
+		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
+	}
 }

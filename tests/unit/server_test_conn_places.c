@@ -8,6 +8,7 @@
 #include "fake_session.h"
 #include "link.h"
 #include "loop.h"
+#include "places.h"
 
 #define LINE "endpoint=\"here\" " KEY_ED " blade\n"
 
@@ -47,8 +48,7 @@ static void other(unsigned generation, unsigned sessions, unsigned silent, unsig
 
 	if (sessions > 0)
 		evbuffer_add_printf(b, "%s %u %u %u\n", key, sessions, silent, channels);
-	elsewhere_set(&fake_view.elsewhere, generation, link_file(b));
-	keyuse_wake_all(&fake_view);
+	places_elsewhere(&fake_view, generation, link_file(b), NULL);
 	evbuffer_free(b);
 }
 
@@ -147,8 +147,7 @@ Test(conn_places, freed_elsewhere)
 	cr_expect_eq(fake_heard(&new, &m), 0, "granted beside two");
 	other(1, 1, 1, 0);
 	cr_expect_eq(fake_heard(&new, &m), 0, "nothing has become free");
-	elsewhere_keep(&fake_view.elsewhere, "3 1 "); /* the second one has died */
-	keyuse_wake_all(&fake_view);
+	places_elsewhere(&fake_view, 0, -1, "3 1 "); /* the second one has died */
 	cr_expect_eq(fake_heard(&new, &m), MESSAGE_GRANT);
 	fake_leave(&new);
 }
@@ -269,7 +268,7 @@ static void said_uses(const char *numbers)
 
 	if (numbers)
 		snprintf(text, sizeof(text), "%s %s", key, numbers);
-	keyuse_put_all(&fake_view, b);
+	places_put(&fake_view, b);
 	line = evbuffer_readln(b, NULL, EVBUFFER_EOL_LF);
 	cr_expect_str_eq(line ? line : "", text);
 	cr_expect_eq(evbuffer_get_length(b), 0);
