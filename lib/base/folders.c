@@ -158,7 +158,7 @@ static int check_file(struct walk *w, int fd, const char *path, const struct sta
 	if (!is_trusted(w, st->st_uid))
 		return refuse(w, EACCES,
 			      "belongs to uid %u, and must belong to %suid %u, which reads it: "
-			      "chown it, or use a copy",
+			      "use a copy that does",
 			      st->st_uid, geteuid() ? "root or " : "", geteuid());
 	if (w->trust & FOLDERS_SECRET ? is_secret(st) : !is_writable(w, st))
 		return 0;
