@@ -84,10 +84,9 @@ int generation_log(struct generation *g, const struct settings *s, bool only_che
 	return logfile_start(&s->log, only_check);
 }
 
-/* The control socket that is there already is used on, for the group of these settings. */
+/* The control socket that is there already is used on. */
 static bool inherit_control(struct generation *g, const struct settings *s)
 {
-	const char *group = s->control_group;
 	struct listening l = {.fd = -1};
 
 	for (size_t i = 0; i < g->hello.n_fds; i++) {
@@ -96,9 +95,7 @@ static bool inherit_control(struct generation *g, const struct settings *s)
 		address_local(fd, &l.at);
 		if (!address_path(&l.at) || strcmp(address_path(&l.at), s->control) != 0)
 			continue;
-		if (chown(s->control, (uid_t)-1, group ? (gid_t)caller_group(group) : (gid_t)-1) !=
-			0 ||
-		    chmod(s->control, group ? 0660 : 0600) != 0)
+		if (access(s->control, F_OK) != 0)
 			return false; /* it is not there any more: a new one is made */
 		g->hello.fds[i] = -1;
 		g->control = (struct listening){.fd = fd, .at = l.at};
@@ -112,9 +109,13 @@ bool generation_listen(struct generation *g, const struct settings *s)
 	char err[CONTROL_ERROR];
 	bool fatal;
 
-	if (!s->control || inherit_control(g, s) ||
-	    control_listen(s->control, s->control_group, &g->control, err) == 0)
+	g->group = s->control_group ? (uint32_t)caller_group(s->control_group) + 1 : 0;
+	if (!s->control || inherit_control(g, s))
 		return true;
+	if (control_listen(s->control, s->control_group, &g->control, err) == 0) {
+		link_send(g->sock, LINK_CONTROL, 0, NULL, &g->control.fd, 1);
+		return true;
+	}
 	g->control.fd = -1;
 	/* Only a warning for the default path: nobody configured it, and another server may use
 	 * it. */
@@ -136,7 +137,7 @@ static void on_ready(void *arg, int *listeners, size_t n)
 		signal(ignored[i], SIG_IGN);
 	if (g->control.fd >= 0)
 		listeners[n++] = g->control.fd;
-	if (link_send(g->sock, LINK_READY, 0, NULL, listeners, n) != 0)
+	if (link_send(g->sock, LINK_READY, g->group, NULL, listeners, n) != 0)
 		log_msg(LOG_ERR, "keeper: %s", strerror(errno));
 	if (g->control.fd >= 0)
 		close(g->control.fd);

@@ -18,6 +18,7 @@ struct generation {
 	int words;		   /* the server's stderr, until take-over; -1: it is fd 2 */
 	struct link_message hello; /* its descriptors: listeners that are there already */
 	struct listening control;  /* until READY */
+	uint32_t group;		   /* of it, and 1; 0: none */
 	struct event *event;
 	struct event *share; /* pending: what keys have open is not said yet */
 	struct monitor *monitor;

@@ -160,6 +160,8 @@ static bool read_message(struct generation *g)
 		share_uses(g, &m);
 	else if (m.type == LINK_TELL)
 		share_tell(g, &m);
+	else if (m.type == LINK_CONTROL)
+		upgrade_made(g, &m);
 	else if (m.type == LINK_PAUSED)
 		upgrade_paused(g, &m);
 	else if (m.type == LINK_LIST && g->state == IN_CHARGE)
@@ -179,6 +181,7 @@ static void free_generation(struct generation *g)
 	event_free(g->event);
 	close(g->sock);
 	keeper_close_listeners(g);
+	listening_close(&g->made);
 	loop_drop(g->heard);
 	if (g->words >= 0)
 		close(g->words);
@@ -315,7 +318,7 @@ struct generation *keeper_fork(struct keeper *k, int *child)
 
 	g->k = k;
 	g->number = ++k->last_number;
-	g->words = g->uses = -1;
+	g->words = g->uses = g->made.fd = -1;
 	*child = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		goto fail;

@@ -31,8 +31,10 @@ struct generation {
 	struct event *event;
 	int fds[LINK_FDS]; /* listeners that it uses */
 	size_t n_fds;
-	uint32_t first; /* the number of its first connection */
-	int words;	/* what it writes until it takes over; -1: nothing */
+	struct listening made; /* its own control socket, until it takes over */
+	uint32_t group;	       /* of its control socket, and 1; 0: none */
+	uint32_t first;	       /* the number of its first connection */
+	int words;	       /* what it writes until it takes over; -1: nothing */
 	struct event *heard;
 	struct evbuffer *unfinished; /* line of that */
 	size_t n_heard;		     /* bytes of it in all */
@@ -88,6 +90,9 @@ const char *upgrade_start(struct keeper *k, struct caller *c);
 /* The time is over: kills a next generation that is not READY; if it is, the one that was told to
  * pause is not waited for. */
 void upgrade_on_patience(evutil_socket_t fd, short what, void *keeper);
+
+/* g has said CONTROL: the path goes with it, unless it takes over. */
+void upgrade_made(struct generation *g, struct link_message *m);
 
 /* g has said READY. */
 void upgrade_ready(struct generation *g, struct link_message *m);

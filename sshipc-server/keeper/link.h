@@ -36,10 +36,12 @@ enum link_type {
 	LINK_TELL,	/* said by the generation of this number */
 	LINK_PAUSE,	/* accept no more; PAUSED follows, then RETIRE or TAKE_OVER */
 	/* generation -> keeper */
-	LINK_READY = 101, /* all is checked; its listeners, and the control socket's */
+	LINK_READY = 101, /* all is checked; its listeners, and the control socket's, whose group
+			   * has the number before this one, 0: none */
 	LINK_PAUSED,	  /* the number of its last connection; text: that of PAUSE */
 	LINK_ANSWER,	  /* to the caller of this number, in a file */
 	LINK_STATUS,	  /* text: what is going on, for the service manager */
+	LINK_CONTROL,	  /* a control socket that it has made */
 	/* ... and USES, without a number; and TELL: for the generation of that number, or for all
 	 * older ones (0); an older one's is for the one in charge. */
 };

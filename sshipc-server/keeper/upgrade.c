@@ -26,6 +26,14 @@ enum {
 	MOST_HEARD = 1 << 16, /* bytes that a new generation writes and that are passed on */
 };
 
+/* One that was there already has those of the generation before. */
+static void set_rights(const char *path, uint32_t group)
+{
+	if (chown(path, (uid_t)-1, (gid_t)group - 1) != 0 || chmod(path, group ? 0660 : 0600) != 0)
+		log_msg(LOG_ERR, "control socket: %s: group and mode cannot be set: %s", path,
+			strerror(errno));
+}
+
 /* The control socket is the only one among its listeners that has a path. */
 static void take_control_socket(struct keeper *k, const struct generation *g)
 {
@@ -39,7 +47,23 @@ static void take_control_socket(struct keeper *k, const struct generation *g)
 		l.at = at;
 		l.fd = fcntl(g->fds[i], F_DUPFD_CLOEXEC, LINK_SOCKET);
 	}
+	if (l.fd >= 0)
+		set_rights(address_path(&l.at), g->group);
 	callers_listen(k->callers, l.fd >= 0 ? &l : NULL);
+}
+
+void upgrade_made(struct generation *g, struct link_message *m)
+{
+	struct stat st;
+
+	if (m->n_fds != 1 || g->made.fd >= 0)
+		return;
+	g->made.fd = m->fds[--m->n_fds];
+	address_local(g->made.fd, &g->made.at);
+	if (address_path(&g->made.at) && lstat(address_path(&g->made.at), &st) == 0) {
+		g->made.dev = st.st_dev;
+		g->made.ino = st.st_ino;
+	}
 }
 
 void upgrade_end(struct keeper *k, const char *why)
@@ -90,6 +114,8 @@ static void take_over(struct generation *g, uint32_t first)
 		link_send(old->sock, LINK_RETIRE, 0, NULL, NULL, 0);
 		keeper_close_listeners(old);
 	}
+	g->made.ino = 0; /* the path stays */
+	listening_close(&g->made);
 	take_control_socket(g->k, g);
 	share_all(g);
 	link_send(g->sock, LINK_TAKE_OVER, first, NULL, NULL, 0);
@@ -108,6 +134,7 @@ void upgrade_ready(struct generation *g, struct link_message *m)
 	memcpy(g->fds, m->fds, sizeof(g->fds));
 	g->n_fds = m->n_fds;
 	m->n_fds = 0;
+	g->group = m->number;
 	g->state = READY;
 	if (g->k->stopping) { /* the signal came when it was no longer to be killed by it */
 		link_send(g->sock, LINK_SIGNAL, SIGTERM, NULL, NULL, 0);
