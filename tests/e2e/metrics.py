@@ -8,10 +8,10 @@ SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (-?
 SUFFIXES = {"gauge": [""], "counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
 
 
-def read(text, strict=False):
-    """{(name, labels without generation as a frozenset of pairs): value}"""
+def read(text, strict=False, generation="1", others=()):
+    """{(name, labels without generation as a frozenset of pairs): value} of one generation; the others that are in it, too."""
     check(text.endswith("\n# EOF\n") and "\n\n" not in text, "the end of the text, or an empty line")
-    found, families, samples, kind, family = {}, [], [], None, None
+    found, families, samples, kind, family, beside = {}, [], [], None, None, set()
     for line in text.splitlines()[:-1]:
         if line.startswith("# HELP "):
             family, kind = line.split()[2], None
@@ -27,11 +27,15 @@ def read(text, strict=False):
             name, labels, value = (SAMPLE.fullmatch(line) or check(False, line)).groups()
             check(kind and name in [family.removesuffix("_total") + s for s in SUFFIXES[kind]], f"{line} in {family}")
             pairs = re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', labels)
-            same(pairs[0], ("generation", "1"), line)
+            same(pairs[0][0], "generation", line)
+            if pairs[0][1] != generation:
+                beside.add(pairs[0][1])
+                continue
             key = (name, frozenset(pairs[1:]))
             check(key not in found and float(value) >= 0, line)
             found[key] = float(value)
             samples.append(line)
+    same(beside, set(others), "other generations")
     same(check_histogram(samples), True, "histograms")
     return found
 
