@@ -146,8 +146,9 @@ static void schedule_retry(struct link *l)
 	log_event(LOG_WARNING, "disconnected",
 		  LOG_FIELDS({"server", l->server, 0}, {"reason", l->servers.why, 0},
 			     {"retry_ms", NULL, pause}),
-		  "%s; next attempt in %u.%us%s%s", l->servers.why, pause / 1000,
-		  pause % 1000 / 100, next ? ", at " : "", next ? next : "");
+		  "%s%s; next attempt in %u.%us%s%s", l->servers.why,
+		  l->ever_up ? "" : "; --check says what to do", pause / 1000, pause % 1000 / 100,
+		  next ? ", at " : "", next ? next : "");
 }
 
 /* A local connection has arrived.  The kernel repeats a SYN after ever longer pauses, so a connect
