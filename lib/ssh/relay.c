@@ -18,9 +18,10 @@
 enum {
 	LARGEST = 2 * 1024 * 1024, /* window of any libssh, if nobody enlarges it */
 	SLACK = 64 * 1024,
-	SMALL = 4096,	   /* bytes of a message that goes before bulk data */
-	FULL_SECONDS = 60, /* between two calls of full */
-	CLAIMS = 2,	   /* windows may claim the limit of held bytes, divided by that */
+	SMALL = 4096,	    /* bytes of a message that goes before bulk data */
+	GATHER = 96 * 1024, /* bytes of bulk data that the socket gets by one call */
+	FULL_SECONDS = 60,  /* between two calls of full */
+	CLAIMS = 2,	    /* windows may claim the limit of held bytes, divided by that */
 };
 
 static bool has_failed(const struct relay *r)
@@ -151,6 +152,16 @@ static bool is_long(const struct relay *r)
 	       !ssh_version(SSH_VERSION_INT(0, 11, 0));
 }
 
+/* Whether len bytes in libssh's buffer may wait for the packets behind them, which come in this
+ * turn; if none does, the pass after them sends these. */
+static bool gathers(struct relay *r, size_t len)
+{
+	if (len <= SMALL || len >= GATHER || !sshloop_has_more(r->rs->loop))
+		return false;
+	mark(r);
+	return true;
+}
+
 /* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
  * the next data.  Trap: libssh 0.10 accepts data beyond the window that it granted, without bound;
  * len, the size of the whole buffer, shows that.  Trap: unconsumed stderr data piles up. */
@@ -168,7 +179,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 		return (int)len;
 	}
 	note(r, len);
-	if (r->fd >= 0 && !r->out && r->may_send)
+	if (r->fd >= 0 && !r->out && r->may_send && !gathers(r, len))
 		n = push(r, data, len);
 	r->held = n < 0 ? 0 : len - (size_t)n;
 	account(r);

@@ -30,6 +30,7 @@ enum {
 	GRANT = 9,		   /* bytes of a packet that opens a window */
 	GRANT_MS = 10,		   /* for it to wait for others, after */
 	GRANT_READ = 4096,	   /* so many received bytes, at most */
+	PACKET = 33 * 1024,	   /* bytes of the largest one, and more */
 };
 
 struct sshloop {
@@ -429,6 +430,11 @@ unsigned sshloop_round_trip(const struct sshloop *l)
 bool sshloop_is_suspended(const struct sshloop *l)
 {
 	return l->paused || l->choked;
+}
+
+bool sshloop_has_more(const struct sshloop *l)
+{
+	return !l->shared && sshsocket_left(l->wire) >= PACKET;
 }
 
 uint64_t sshloop_bytes_in(const struct sshloop *l)

@@ -150,6 +150,10 @@ void sshloop_pause(struct sshloop *l, bool pause);
 /* Ends the session: dead(why) is called from the loop, never from within this call. */
 void sshloop_fail(struct sshloop *l, const char *why);
 
+/* Whether so many bytes have been received that libssh passes on more data before the next pass,
+ * and no small message waits for that.  To be called in the callback for data. */
+bool sshloop_has_more(const struct sshloop *l);
+
 /* Bytes received on the socket so far. */
 uint64_t sshloop_bytes_in(const struct sshloop *l);
 

@@ -70,6 +70,11 @@ bool sshsocket_has_input(const struct sshsocket *s)
 	return s->pos < s->len || s->ended || s->failed;
 }
 
+size_t sshsocket_left(const struct sshsocket *s)
+{
+	return s->len - s->pos;
+}
+
 bool sshsocket_fill(struct sshsocket *s)
 {
 	ssize_t n;

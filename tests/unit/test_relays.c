@@ -22,13 +22,14 @@ static struct {
 	int channel; /* its address stands for the channel */
 	ssh_channel_callbacks callbacks;
 	size_t turns, window;
+	size_t left; /* what on_data did not take */
 	int far;
 	struct relay *relay;
 } of[MANY];
 
 static struct event_base *base;
 static const char *failed;
-static bool paused, shared, bulk_waits;
+static bool paused, shared, bulk_waits, more;
 static unsigned round_trip;
 static int version = SSH_VERSION_INT(0, 10, 6);
 static uint32_t asked, came; /* bytes, by a read */
@@ -78,9 +79,12 @@ static size_t send_data(size_t i, size_t n)
 {
 	static const uint8_t bytes[2 * CHANNEL_WINDOW_MOST];
 
-	return (size_t)of[i].callbacks->channel_data_function(
+	const size_t took = (size_t)of[i].callbacks->channel_data_function(
 	    NULL, (ssh_channel)(void *)&of[i].channel, (void *)bytes, (uint32_t)n, 0,
 	    of[i].callbacks->userdata);
+
+	of[i].left = n - took;
+	return took;
 }
 
 /* What on_data did not take; where more is asked for, what has come just now. */
@@ -88,13 +92,17 @@ int ssh_channel_read_timeout(ssh_channel channel, void *dest, uint32_t count, in
 			     int timeout_ms)
 {
 	static const char data[] = "data";
+	const size_t i = number(channel);
 
 	asked = count;
-	if (count > sizeof(data)) {
+	if (count <= of[i].left) {
+		of[i].left -= count;
+	} else {
 		count = came;
-		send_data(number(channel), came);
+		send_data(i, came);
 	}
-	memcpy(dest, data, count);
+	memset(dest, 0, count);
+	memcpy(dest, data, count < sizeof(data) ? count : sizeof(data));
 	return (int)count;
 }
 
@@ -129,6 +137,11 @@ void sshloop_kick(struct sshloop *l)
 void sshloop_yield(struct sshloop *l)
 {
 	yields++;
+}
+
+bool sshloop_has_more(const struct sshloop *l)
+{
+	return more;
 }
 
 uint64_t sshloop_bytes_in(const struct sshloop *l)
@@ -344,6 +357,49 @@ Test(relays, a_small_message_counts_after_the_end_of_its_channel)
 	send_data(0, SLACK);
 	relays_pass(rs);
 	cr_expect(shared);
+	end(rs);
+}
+
+/* What the socket has got, and its bytes are those of send_data. */
+static size_t got(size_t i)
+{
+	static uint8_t bytes[SLACK];
+	const ssize_t n = recv(of[i].far, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Bulk data waits in libssh's buffer for what follows in the same turn, so that one call sends
+ * both; never longer, and a small message not at all. */
+Test(relays, bulk_data_is_gathered)
+{
+	static const struct {
+		size_t first, second; /* bytes in libssh's buffer: all that it holds at each call */
+		bool more_first, more_second;
+		size_t took_first, took_second, in_pass;
+	} table[] = {
+	    {10000, 20000, true, false, 0, 20000, 0},	   {10000, 20000, true, true, 0, 0, 20000},
+	    {10000, 10000, false, false, 10000, 10000, 0}, {100, 100, true, true, 100, 100, 0},
+	    {10000, 0, true, false, 0, 0, 10000},
+	};
+	struct relays *rs = start();
+
+	join(0);
+	look(rs);
+	relays_pass(rs);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		more = table[i].more_first;
+		cr_expect_eq(send_data(0, table[i].first), table[i].took_first, "row %zu", i);
+		cr_expect_eq(got(0), table[i].took_first, "row %zu", i);
+		more = table[i].more_second;
+		if (table[i].second > 0)
+			cr_expect_eq(send_data(0, table[i].second), table[i].took_second, "row %zu",
+				     i);
+		cr_expect_eq(got(0), table[i].took_second, "row %zu", i);
+		more = false;
+		relays_pass(rs);
+		cr_expect_eq(got(0), table[i].in_pass, "row %zu", i);
+	}
 	end(rs);
 }
 
@@ -633,7 +689,7 @@ static void happen(char event, const int pair[2])
 {
 	struct ssh_channel_callbacks_struct *cb = of[0].callbacks;
 	ssh_channel channel = (ssh_channel)(void *)&of[0].channel;
-	char data[] = "data";
+	char data[] = "datadatadata";
 
 	switch (event) {
 	case 'a':
@@ -647,7 +703,9 @@ static void happen(char event, const int pair[2])
 		reset(pair[1]);
 		break;
 	case 'd':
-		cb->channel_data_function(NULL, channel, data, 4, 0, cb->userdata);
+		of[0].left += 4;
+		of[0].left -= (size_t)cb->channel_data_function(
+		    NULL, channel, data, (uint32_t)of[0].left, 0, cb->userdata);
 		break;
 	case 'e':
 		cb->channel_eof_function(NULL, channel, cb->userdata);

@@ -101,6 +101,7 @@ Test(sshsocket, reads_in_order, .init = begin, .fini = end)
 	type("two");
 	cr_expect(sshsocket_fill(world.socket), "there is something left");
 	cr_expect_str_eq(reads(3), "one", "a short read");
+	cr_expect_eq(sshsocket_left(world.socket), 1, "of what was received");
 	cr_expect_str_eq(reads(8), " ", "nothing is received while something is left");
 	cr_expect_not(sshsocket_has_input(world.socket));
 	cr_expect(sshsocket_fill(world.socket));
