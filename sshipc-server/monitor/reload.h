@@ -22,7 +22,7 @@
  * written into it, never a file that replaces it where it comes from: that is a warning at the
  * start, and a fault once it has happened (the file has no name left).  Under Landlock a link may
  * come to lead elsewhere beneath its own folder (releases, Kubernetes' "..data"), but not into
- * another folder: that is a line at the start, and a fault with "restart" then.
+ * another folder: that is a line at the start, and a fault with "ctl upgrade" then.
  *
  * After a load each session that is logged in is decided on like a login (revoke.c).  The clock has
  * one timer (timerfd, CLOCK_REALTIME, cancelled where the clock is set): it is set to the first
