@@ -25,7 +25,9 @@
 #include "loop.h"
 #include "places.h"
 
-enum { SHARE_MS = 50 };
+/* Within this time all changes of what keys have open are one message: many logins at a time are no
+ * burden.  While no other generation has sessions, nobody waits for it. */
+enum { SHARE_MS = 50, SHARE_ALONE_MS = 1000 };
 
 /* Executed by the keeper, or forked by it (-1), or the keeper itself (the exit code). */
 static int begin(struct generation *g, char **argv)
@@ -180,13 +182,14 @@ static void on_share(evutil_socket_t fd, short what, void *arg)
 	share(arg);
 }
 
-/* Many logins at a time are one message. */
 static void on_used(void *arg)
 {
 	const struct generation *g = arg;
+	const struct monitor_view *view = monitor_view(g->monitor);
+	const bool alone = !view->retired && view->elsewhere.n == 0;
 
 	if (!event_pending(g->share, EV_TIMEOUT, NULL))
-		loop_after(g->share, SHARE_MS);
+		loop_after(g->share, alone ? SHARE_ALONE_MS : SHARE_MS);
 }
 
 static void on_tell(void *arg, unsigned generation, const char *text)

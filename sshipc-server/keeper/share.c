@@ -5,18 +5,32 @@
  * none: one that is stopped has all when it goes on.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "keeper_internal.h"
 #include "loop.h"
 
-enum { AGAIN_MS = 500 };
+enum {
+	AGAIN_MS = 500,
+	MOST_UNREAD = 1 << 15, /* bytes in one's link: a new list has to find room there, too */
+};
+
+/* False: it does not read. */
+static bool reads(const struct generation *to)
+{
+	int unread = 0;
+
+	return ioctl(to->sock, SIOCOUTQ, &unread) == 0 && unread < MOST_UNREAD;
+}
 
 static void give(struct generation *to, uint32_t number, const char *text, int file)
 {
-	if (link_send(to->sock, LINK_USES, number, text, &file, file >= 0) == 0 || errno != EAGAIN)
+	if (reads(to) && (link_send(to->sock, LINK_USES, number, text, &file, file >= 0) == 0 ||
+			  errno != EAGAIN))
 		return;
 	to->behind = true;
 	loop_after(to->k->again, AGAIN_MS);
@@ -90,7 +104,7 @@ void share_tell(const struct generation *g, const struct link_message *m)
 					       : to->state == IN_CHARGE;
 
 		/* What is said is about what it may not know yet; it is said again. */
-		if (meant && !to->behind)
+		if (meant && !to->behind && reads(to))
 			link_send(to->sock, LINK_TELL, g->number, m->text, NULL, 0);
 	}
 }

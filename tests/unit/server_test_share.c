@@ -77,10 +77,8 @@ static void read_all(int i)
 {
 	struct link_message m;
 
-	while (link_recv(theirs[i], &m) == 1) {
-		cr_expect_eq(m.type, LINK_USES);
+	while (link_recv(theirs[i], &m) == 1)
 		link_close(&m);
-	}
 }
 
 /* All that i gets: "USES 1 text|TELL 3 text|". */
@@ -168,6 +166,8 @@ Test(share, one_that_does_not_read)
 		uses(1, "old");
 		cr_assert_lt(++n, 100000);
 	}
+	for (int i = 0; i < 9; i++) /* as many upgrades and lists */
+		cr_expect_eq(link_send(g[3].sock, LINK_LIST, 0, NULL, NULL, 0), 0);
 	read_all(2);
 	tell(1, 0, "x");
 	uses(2, "two");
