@@ -19,21 +19,28 @@ enum {
 	MOST_UNREAD = 1 << 15, /* bytes in one's link: a new list has to find room there, too */
 };
 
-/* False: it does not read. */
-static bool reads(const struct generation *to)
+static void fall_behind(struct generation *to)
+{
+	to->behind = true;
+	loop_after(to->k->again, AGAIN_MS);
+}
+
+/* False: it does not, and is behind. */
+static bool reads(struct generation *to)
 {
 	int unread = 0;
 
-	return ioctl(to->sock, SIOCOUTQ, &unread) == 0 && unread < MOST_UNREAD;
+	if (ioctl(to->sock, SIOCOUTQ, &unread) == 0 && unread < MOST_UNREAD)
+		return true;
+	fall_behind(to);
+	return false;
 }
 
+/* EPIPE: it is ending. */
 static void give(struct generation *to, uint32_t number, const char *text, int file)
 {
-	if (reads(to) && (link_send(to->sock, LINK_USES, number, text, &file, file >= 0) == 0 ||
-			  errno != EAGAIN))
-		return;
-	to->behind = true;
-	loop_after(to->k->again, AGAIN_MS);
+	if (link_send(to->sock, LINK_USES, number, text, &file, file >= 0) != 0 && errno != EPIPE)
+		fall_behind(to);
 }
 
 /* Which generations are left: those that to may still count have gone. */
@@ -66,7 +73,7 @@ void share_again(evutil_socket_t fd, short what, void *keeper)
 	struct generation *g;
 
 	TAILQ_FOREACH(g, &k->all, entry)
-		if (g->behind)
+		if (g->behind && reads(g))
 			share_all(g);
 }
 
@@ -80,7 +87,7 @@ void share_uses(struct generation *g, struct link_message *m)
 		close(g->uses);
 	g->uses = m->fds[--m->n_fds];
 	TAILQ_FOREACH(to, &g->k->all, entry)
-		if (to != g && to->state >= IN_CHARGE)
+		if (to != g && to->state >= IN_CHARGE && reads(to))
 			give(to, g->number, NULL, g->uses);
 }
 
@@ -89,7 +96,7 @@ void share_gone(struct keeper *k)
 	struct generation *to;
 
 	TAILQ_FOREACH(to, &k->all, entry)
-		if (to->state >= IN_CHARGE)
+		if (to->state >= IN_CHARGE && reads(to))
 			give_numbers(to);
 }
 
