@@ -77,8 +77,19 @@ static void write_words(int priority, const char *text)
 	dprintf(STDERR_FILENO, "%s\n", text);
 }
 
+/* When its file was changed last, in nanoseconds; 0: there is none. */
+static int64_t settings_time(const struct settings *s)
+{
+	struct stat st;
+
+	return s->config && stat(s->config, &st) == 0
+		   ? st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec
+		   : 0;
+}
+
 int generation_log(struct generation *g, const struct settings *s, bool only_check)
 {
+	g->settings_time = settings_time(s);
 	log_init("sshipc-server", s->log.sink, s->verbosity);
 	if (g->words >= 0)
 		log_redirect(write_words);
@@ -238,6 +249,11 @@ static void on_signal(struct generation *g, int sig)
 {
 	if (sig == SIGHUP) {
 		monitor_reload(g->monitor);
+		if (settings_time(g->settings) != g->settings_time)
+			log_msg(LOG_NOTICE,
+				"%s has changed since it was read, and only the allow list is "
+				"loaded by a reload: \"sshipc-server ctl upgrade\" takes it",
+				g->settings->config);
 	} else if (sig == SIGUSR1) {
 		logfile_reopen();
 	} else if (sig == SIGTERM || sig == SIGINT) {

@@ -15,6 +15,7 @@ struct generation {
 	int sock;
 	unsigned number;
 	const struct settings *settings;
+	int64_t settings_time;	   /* of their file, in ns, when they were read; 0: none */
 	int words;		   /* the server's stderr, until take-over; -1: it is fd 2 */
 	struct link_message hello; /* its descriptors: listeners that are there already */
 	struct listening control;  /* until READY */
