@@ -102,8 +102,8 @@ void logfile_reopen(void)
 	int fd;
 
 	if (!used || !used->path) {
-		log_msg(LOG_NOTICE, "SIGUSR1: the log goes to %s, which cannot be opened anew",
-			used && used->sink == LOG_SINK_SYSLOG ? "syslog" : "stderr");
+		log_msg(LOG_NOTICE, "SIGUSR1: the log goes to no file: stderr and syslog cannot be "
+				    "opened anew");
 		return;
 	}
 	fd = open_file(used->path, why);

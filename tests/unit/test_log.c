@@ -568,7 +568,8 @@ Test(log, what_cannot_be_opened_anew)
 	log_init("p", LOG_SINK_STDERR, LOG_INFO);
 	logfile_reopen();
 	capture_end();
-	cr_expect(strstr(got, "SIGUSR1: the log goes to stderr, which cannot be opened anew"));
+	cr_expect(strstr(
+	    got, "SIGUSR1: the log goes to no file: stderr and syslog cannot be opened anew"));
 }
 
 static void log_twice(evutil_socket_t fd, short what, void *arg)
