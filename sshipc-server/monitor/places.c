@@ -35,7 +35,8 @@ void places_elsewhere(struct monitor_view *view, unsigned generation, int file, 
 	else
 		elsewhere_set(&view->elsewhere, generation, file);
 	LIST_FOREACH(u, &view->uses, entry)
-		keyuse_wake(view, u);
+		if (u->waiter)
+			keyuse_wake(view, u);
 }
 
 void places_told(struct monitor_view *view, unsigned generation, const char *text)
