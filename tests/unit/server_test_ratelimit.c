@@ -183,7 +183,7 @@ Test(ratelimit, the_sum_is_short)
 /* Events beyond those that it can name are one sum. */
 Test(ratelimit, many_events)
 {
-	static char names[40][8];
+	static char names[40][16];
 
 	for (int i = 0; i < 40; i++) {
 		snprintf(names[i], sizeof(names[i]), "e%d", i);
