@@ -299,6 +299,7 @@ static void on_take_over(struct generation *g, uint32_t first)
 		log_init("sshipc-server", g->settings->log.sink, g->settings->verbosity);
 	}
 	monitor_take_over(g->monitor, first);
+	share(g); /* from now on the keeper has one descriptor for it */
 }
 
 static void on_pause(struct generation *g, uint32_t next)
