@@ -17,7 +17,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "alloc.h"
 #include "caller.h"
 #include "control.h"
 #include "keeper.h"

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "confine.h"
 #include "keeper_internal.h"
 #include "log.h"
 #include "loop.h"

@@ -41,8 +41,9 @@ struct key_use {
 	size_t sessions; /* here; each counts until its process has exited */
 	size_t channels, dials;
 	struct refusal last_refusal; /* of any of its sessions */
-	struct conn *waiter;	     /* a login that waits until an older session has ended */
-	uint64_t checked;	     /* loop_ms of the last CHECK */
+	LIST_HEAD(, conn) waiters;   /* logins that wait for a place: keyuse.c */
+	size_t waiting;
+	uint64_t checked; /* loop_ms of the last CHECK */
 };
 
 /* They follow each other in this order; LOGIN and WAITING alternate, and each can be the last
@@ -51,7 +52,7 @@ enum conn_state {
 	CONN_QUEUED,   /* not yet handed to the spawner */
 	CONN_STARTING, /* handed to the spawner, which has not yet reported the fork */
 	CONN_LOGIN,
-	CONN_WAITING, /* its login waits for an older session of its key */
+	CONN_WAITING, /* its login waits for a place of its key */
 	CONN_UP,
 	CONN_ENDING, /* END was sent: its process is killed if it has not exited in time */
 	CONN_GONE,   /* cut: its messages are not read, only the exit of its process is awaited */
@@ -86,9 +87,10 @@ struct login {
 	char methods[64];		       /* methods tried, other than publickey */
 	const struct stage *stage;	       /* that the session reported; NULL: none yet */
 	char last_words[640];	 /* escaped: the peer's first bytes, and why the session ended */
-	struct key_use *awaited; /* while WAITING: the key whose older session is to end */
-	struct event *wait;	 /* while WAITING: the timer that decides the login again */
-	bool replaces;		 /* an older session was ended for it */
+	struct key_use *awaited; /* while WAITING: the key of which a place is awaited */
+	LIST_ENTRY(conn) of_awaited;
+	struct event *wait; /* while WAITING: the timer that decides the login again */
+	bool replaces;	    /* an older session was ended for it */
 	/* What the generation in charge says of it, in one that has retired. */
 	enum place { PLACE_UNKNOWN, PLACE_FREE, PLACE_TAKEN } place;
 };
@@ -186,7 +188,7 @@ struct key_use *keyuse_get(struct monitor_view *view, const struct keyline *key)
 /* Frees it where nothing is left in it. */
 void keyuse_drop(struct key_use *u);
 
-/* The key's sessions in all generations; a login that waits here does not count. */
+/* The key's sessions in all generations; logins that wait here do not count. */
 size_t keyuse_sessions(const struct monitor_view *view, const struct key_use *u);
 
 /* Its open channels in all generations; and one more or less. */
@@ -203,10 +205,10 @@ enum policy_verdict keyuse_decide(const struct conn *c, const struct allow_entry
 void keyuse_enter(struct conn *c, const struct keyline *key);
 void keyuse_leave(struct conn *c);
 
-/* c no longer waits for an older session of its key to end; does nothing if c was not waiting. */
+/* c no longer waits for a place of its key; does nothing if c was not waiting. */
 void keyuse_wait_over(struct conn *c);
 
-/* Wakes the login that waits once the key has a free place, or every older session has answered
+/* Wakes the logins that wait once the key has a free place, or every older session has answered
  * CHECK and none is ending or elsewhere. */
 void keyuse_wake(const struct monitor_view *view, const struct key_use *u);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Runs in the monitor: counts sessions, channels and dials of a key over all its sessions, and
- * wakes the login that waits for one of them.  Called by login.c, status.c and conn.c; sends
+ * wakes the logins that wait for one of them.  Called by login.c, status.c and conn.c; sends
  * nothing to a session.
  *
  * max-sessions and max-channels count over all sessions of a key, in all generations (places.h),
@@ -11,8 +11,9 @@
  * ALIVE at the peer's next byte (at once if its reading is suspended).  When all have answered, one
  * has ended, or 3 s are over, the login is decided anew by the rules then in force: if there is
  * still no free place, the oldest session that did not answer is ended, and the login waits up to
- * 1.5 s more for that end; if all are alive, the login is refused.  One login of a key waits at a
- * time; login_grace goes on meanwhile.
+ * 1.5 s more for that end; if all are alive, the login is refused.  One login of a key so waits
+ * at a time; login_grace goes on meanwhile.  In a generation that retires as many wait as the key
+ * has places.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ struct key_use *keyuse_get(struct monitor_view *view, const struct keyline *key)
 
 void keyuse_drop(struct key_use *u)
 {
-	if (!LIST_EMPTY(&u->conns) || u->waiter)
+	if (!LIST_EMPTY(&u->conns) || u->waiting > 0)
 		return;
 	LIST_REMOVE(u, entry);
 	free(u->blob);
@@ -118,8 +119,10 @@ void keyuse_wake(const struct monitor_view *view, const struct key_use *u)
 
 	LIST_FOREACH(c, &u->conns, of_key)
 		awaited |= c->state != CONN_UP || (c->check.asked && !c->check.answered);
-	if (u->waiter && (!awaited || !entry || sessions < keyuse_most_sessions(view, &entry->key)))
-		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
+	if (awaited && entry && sessions >= keyuse_most_sessions(view, &entry->key))
+		return;
+	LIST_FOREACH(c, &u->waiters, login.of_awaited)
+		event_active(c->login.wait, EV_TIMEOUT, 0);
 }
 
 void keyuse_leave(struct conn *c)
@@ -145,7 +148,8 @@ void keyuse_wait_over(struct conn *c)
 		c->state = CONN_LOGIN;
 	if (!u)
 		return;
-	u->waiter = NULL;
+	LIST_REMOVE(c, login.of_awaited);
+	u->waiting--;
 	keyuse_changed(c->view);
 	keyuse_drop(u);
 }

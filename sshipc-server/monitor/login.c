@@ -7,7 +7,6 @@
 #include "conn.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "alloc.h"
@@ -253,7 +252,8 @@ static void wait_for_others(struct conn *c, struct key_use *u, unsigned ms, bool
 	c->login.awaited = u;
 	c->login.replaces = false;
 	c->login.place = PLACE_UNKNOWN;
-	u->waiter = c;
+	LIST_INSERT_HEAD(&u->waiters, c, login.of_awaited);
+	u->waiting++;
 	keyuse_changed(c->view);
 	c->login.wait = loop_timer(c->view->base, on_waited, c);
 	loop_after(c->login.wait, ms);
@@ -327,11 +327,12 @@ enum handled login_on_authorize(struct conn *c, struct message *m)
 		return HANDLED;
 	}
 	use = keyuse_get(c->view, &entry->key);
-	room = keyuse_sessions(c->view, use) + !!use->waiter <
+	room = keyuse_sessions(c->view, use) + use->waiting <
 	       keyuse_most_sessions(c->view, &entry->key);
 	if (room && !c->view->retired)
 		grant(c, entry);
-	else if (!use->waiter && (room || entry->key.replace_old || one_is_ending(c->view, use)))
+	else if (room ||
+		 (use->waiting == 0 && (entry->key.replace_old || one_is_ending(c->view, use))))
 		wait_for_others(c, use, room ? 0 : REPLACE_MS, !room && entry->key.replace_old);
 	else
 		deny(c, entry, fingerprint, POLICY_MAX_SESSIONS, "");

@@ -16,7 +16,7 @@ void places_put(const struct monitor_view *view, struct evbuffer *out)
 	const struct conn *c;
 
 	LIST_FOREACH(u, &view->uses, entry) {
-		struct elsewhere_use all = {.sessions = u->sessions + !!u->waiter,
+		struct elsewhere_use all = {.sessions = u->sessions + u->waiting,
 					    .channels = u->channels};
 
 		memcpy(all.fingerprint, u->fingerprint, sizeof(all.fingerprint));
@@ -35,33 +35,32 @@ void places_elsewhere(struct monitor_view *view, unsigned generation, int file, 
 	else
 		elsewhere_set(&view->elsewhere, generation, file);
 	LIST_FOREACH(u, &view->uses, entry)
-		if (u->waiter)
+		if (u->waiting > 0)
 			keyuse_wake(view, u);
 }
 
 void places_told(struct monitor_view *view, unsigned generation, const char *text)
 {
-	char word[16], fingerprint[KEYLINE_FINGERPRINT];
 	struct key_use *u, none = {.sessions = 0};
+	struct conn *c;
+	char word[16];
 	unsigned id;
 	size_t n;
 
-	if (sscanf(text, "%15s %51s %u %zu", word, fingerprint, &id, &n) != 4)
+	if (sscanf(text, "%15s %51s %u %zu", word, none.fingerprint, &id, &n) != 4)
 		return;
-	u = keyuse_find(view, fingerprint);
-	if (!u) {
-		u = &none;
-		snprintf(none.fingerprint, sizeof(none.fingerprint), "%s", fingerprint);
-	}
+	u = keyuse_find(view, none.fingerprint);
+	u = u ? u : &none;
 	if (strcmp(word, "check") == 0)
 		login_check(view, u);
 	else if (strcmp(word, "replace") == 0)
 		login_replace(u, id);
 	else if (strcmp(word, "place") == 0 && !view->retired)
 		keyuse_tell(view, generation, u, "placed", id,
-			    keyuse_sessions(view, u) + !!u->waiter <= n);
-	else if (strcmp(word, "placed") == 0 && u->waiter && u->waiter->id == id) {
-		u->waiter->login.place = n ? PLACE_FREE : PLACE_TAKEN;
-		event_active(u->waiter->login.wait, EV_TIMEOUT, 0);
-	}
+			    keyuse_sessions(view, u) + u->waiting <= n);
+	LIST_FOREACH(c, &u->waiters, login.of_awaited)
+		if (strcmp(word, "placed") == 0 && c->id == id) {
+			c->login.place = n ? PLACE_FREE : PLACE_TAKEN;
+			event_active(c->login.wait, EV_TIMEOUT, 0);
+		}
 }

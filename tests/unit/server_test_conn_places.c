@@ -311,6 +311,33 @@ Test(conn_places, asks_for_a_place)
 	fake_view.retired = false;
 }
 
+/* Several at a time, as long as the key has places; each has a word of its own. */
+Test(conn_places, several_ask)
+{
+	struct fake first, second, third;
+	struct message m;
+
+	allow("max-sessions=2,");
+	fake_view.retired = true;
+	ask(&first);
+	expect_said(0, "place", first.c->id, 2);
+	ask(&second);
+	expect_said(0, "place", second.c->id, 2);
+	said_uses("2 0 0");
+	ask(&third);
+	cr_expect_eq(fake_heard(&third, &m), MESSAGE_DENY, "there are two places");
+	told(9, "placed", second.c->id, 1);
+	cr_expect_eq(fake_heard(&first, &m), 0, "that was another's");
+	cr_expect_eq(fake_heard(&second, &m), MESSAGE_GRANT);
+	said_uses("2 0 0");
+	fake_leave(&second); /* while the first one waits */
+	told(9, "placed", first.c->id, 1);
+	cr_expect_eq(fake_heard(&first, &m), MESSAGE_GRANT);
+	fake_view.retired = false;
+	fake_leave(&first);
+	fake_leave(&third);
+}
+
 /* No answer: it is asked again, and not granted. */
 Test(conn_places, asks_again)
 {
