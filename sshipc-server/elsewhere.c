@@ -57,6 +57,13 @@ void elsewhere_keep(struct elsewhere *e, const char *numbers)
 	keep(e, is_in, numbers);
 }
 
+static int by_key(const void *a, const void *b)
+{
+	const struct elsewhere_use *u = a, *v = b;
+
+	return strcmp(u->fingerprint, v->fingerprint);
+}
+
 void elsewhere_set(struct elsewhere *e, unsigned generation, int file)
 {
 	struct elsewhere_use u = {.generation = generation};
@@ -75,18 +82,27 @@ void elsewhere_set(struct elsewhere *e, unsigned generation, int file)
 		}
 		free(line);
 	}
+	if (e->n > 0)
+		qsort(e->uses, e->n, sizeof(*e->uses), by_key);
 	evbuffer_free(text);
 }
 
 struct elsewhere_use elsewhere_sum(const struct elsewhere *e, const char *fingerprint)
 {
 	struct elsewhere_use sum = {.sessions = 0};
+	size_t first = 0, after = e->n;
 
-	for (size_t i = 0; i < e->n; i++) {
-		const struct elsewhere_use *u = &e->uses[i];
+	while (first < after) {
+		const size_t middle = (first + after) / 2;
 
-		if (strcmp(u->fingerprint, fingerprint) != 0)
-			continue;
+		if (strcmp(e->uses[middle].fingerprint, fingerprint) < 0)
+			first = middle + 1;
+		else
+			after = middle;
+	}
+	for (; first < e->n && strcmp(e->uses[first].fingerprint, fingerprint) == 0; first++) {
+		const struct elsewhere_use *u = &e->uses[first];
+
 		sum.sessions += u->sessions;
 		sum.silent += u->silent;
 		sum.channels += u->channels;

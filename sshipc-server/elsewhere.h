@@ -21,7 +21,7 @@ struct elsewhere_use {
 };
 
 struct elsewhere {
-	struct elsewhere_use *uses;
+	struct elsewhere_use *uses; /* by fingerprint */
 	size_t n, sessions;
 };
 
@@ -35,7 +35,8 @@ void elsewhere_set(struct elsewhere *e, unsigned generation, int file);
 /* Forgets generations whose number is not in that text, which has blanks between them. */
 void elsewhere_keep(struct elsewhere *e, const char *numbers);
 
-/* What the key has in all of them. */
+/* What the key has in all of them; asked at each login and open, so it does not look at all keys.
+ */
 struct elsewhere_use elsewhere_sum(const struct elsewhere *e, const char *fingerprint);
 
 void elsewhere_free(struct elsewhere *e);

@@ -61,6 +61,30 @@ Test(elsewhere, added_up)
 	cr_expect_eq(e.sessions, 1);
 }
 
+/* Each login and each open of a channel asks: that takes no longer with many keys. */
+Test(elsewhere, many_keys, .timeout = 20)
+{
+	enum { KEYS = 100000 };
+	struct evbuffer *b = evbuffer_new();
+	char key[32];
+
+	for (unsigned g = 1; g <= 2; g++) {
+		for (unsigned i = 0; i < KEYS; i++) /* in no order */
+			evbuffer_add_printf(b, "SHA256:%u %u 1 0\n", i * 7919 % KEYS, g);
+		elsewhere_set(&e, g, link_file(b));
+	}
+	evbuffer_free(b);
+	for (unsigned i = 0; i < KEYS; i++) {
+		snprintf(key, sizeof(key), "SHA256:%u", i);
+		cr_assert_eq(elsewhere_sum(&e, key).sessions, 3, "%s", key);
+	}
+	expect("SHA256:0", 3, 2, 0, 1);
+	expect("SHA256:99999", 3, 2, 0, 1);
+	expect("SHA256:999999", 0, 0, 0, 0);
+	expect("SHA257", 0, 0, 0, 0);
+	expect("A", 0, 0, 0, 0);
+}
+
 /* Of another program there may be more, or what is not understood. */
 Test(elsewhere, lines_of_another_program)
 {
