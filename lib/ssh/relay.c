@@ -99,19 +99,25 @@ static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t 
 		first[others + i] = (char)p[i];
 }
 
+/* at: 0: none counts. */
+static void set_small(struct relay *r, uint64_t at)
+{
+	if (r->small_at != 0)
+		TAILQ_REMOVE(&r->rs->small_ones, r, small_ones);
+	if (at != 0)
+		TAILQ_INSERT_TAIL(&r->rs->small_ones, r, small_ones);
+	r->small_at = at;
+}
+
 /* A message, of either way, that has passed through.  A bulk transfer has short ones, too: it
  * begins with one, such as a request, which counts as a small message until its data follows. */
 static void note(struct relay *r, size_t n)
 {
-	struct relays *rs = r->rs;
-
 	if (n > SMALL) {
-		r->bulk_at = rs->bulk_at = loop_ms();
-		if (rs->shared_by == r)
-			rs->shared_at = 0;
-	} else if (rs->bulk_at != 0 && loop_ms() - r->bulk_at >= SHARED_MS) {
-		rs->shared_at = loop_ms();
-		rs->shared_by = r;
+		r->bulk_at = r->rs->bulk_at = loop_ms();
+		set_small(r, 0);
+	} else if (r->rs->bulk_at != 0 && loop_ms() - r->bulk_at >= SHARED_MS) {
+		set_small(r, loop_ms());
 	}
 }
 
@@ -154,12 +160,18 @@ static bool is_long(const struct relay *r)
 
 /* Whether len bytes in libssh's buffer may wait for the packets behind them, which come in this
  * turn; if none does, the pass after them sends these. */
-static bool gathers(struct relay *r, size_t len)
+static bool gathers(const struct relay *r, size_t len)
 {
-	if (len <= SMALL || len >= GATHER || !sshloop_has_more(r->rs->loop))
-		return false;
-	mark(r);
-	return true;
+	return len > SMALL && len < GATHER && sshloop_has_more(r->rs->loop);
+}
+
+static void gather(struct relay *r, const uint8_t *data)
+{
+	if (!r->gathered && data)
+		TAILQ_INSERT_TAIL(&r->rs->gathering, r, gathers);
+	else if (r->gathered && !data)
+		TAILQ_REMOVE(&r->rs->gathering, r, gathers);
+	r->gathered = data;
 }
 
 /* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
@@ -175,12 +187,17 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 	if (is_stderr || has_failed(r) || r->output == OUTPUT_CLOSED)
 		return (int)len;
 	if (len > SLACK + (r->window.most > LARGEST ? r->window.most : LARGEST)) {
+		gather(r, NULL);
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
 	note(r, len);
-	if (r->fd >= 0 && !r->out && r->may_send && !gathers(r, len))
-		n = push(r, data, len);
+	if (r->fd >= 0 && !r->out && r->may_send) {
+		const bool waits = gathers(r, len);
+
+		gather(r, waits ? data : NULL);
+		n = waits ? 0 : push(r, data, len);
+	}
 	r->held = n < 0 ? 0 : len - (size_t)n;
 	account(r);
 	r->renew = channel_window_note(&r->window, len - before, r->counted) && is_long(r);
@@ -237,6 +254,25 @@ static void drain(struct relay *r)
 		r->output = OUTPUT_CLOSED;
 		if (r->input == INPUT_OPEN) /* else the close follows, which says the same */
 			shutdown(r->fd, SHUT_WR);
+	}
+}
+
+/* Trap: libssh lets nobody read the buffers of a session that has ended, and frees them later.  One
+ * that it lost for want of memory has another length; 0.11 tells none without the peer's end. */
+void relay_scatter(struct relay *r, bool over)
+{
+	const uint8_t *data = r->gathered;
+	ssize_t n;
+
+	gather(r, NULL);
+	if (!over) {
+		drain(r);
+		if (has_failed(r))
+			mark(r);
+	} else if (!has_failed(r) && ssh_channel_poll(r->channel, 0) == (int)r->held) {
+		n = push(r, data, r->held);
+		r->held -= n > 0 ? (size_t)n : 0;
+		account(r);
 	}
 }
 
@@ -401,9 +437,11 @@ static void close_channel(struct relay *r)
 void relay_discard(struct relay *r)
 {
 	relay_move(r, IDLE);
+	gather(r, NULL);
 	TAILQ_REMOVE(&r->rs->all, r, all);
-	if (r->rs->shared_by == r)
-		r->rs->shared_by = NULL;
+	if (r->small_at > r->rs->small_at)
+		r->rs->small_at = r->small_at;
+	set_small(r, 0);
 	r->held = 0;
 	account(r);
 	claim(r, 0);

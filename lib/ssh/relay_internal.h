@@ -40,7 +40,7 @@ enum place {
 enum { SHARED_MS = 1000 }; /* after a small message beside bulk data, and after bulk data */
 
 struct relay {
-	TAILQ_ENTRY(relay) all, queue;
+	TAILQ_ENTRY(relay) all, queue, gathers, small_ones;
 	enum place place;
 	struct relays *rs;
 	ssh_channel channel;
@@ -57,12 +57,14 @@ struct relay {
 	size_t tail_len;
 	uint8_t *out; /* read from libssh, not yet sent to the socket */
 	size_t out_pos, out_len;
-	size_t held; /* in libssh's buffer of this channel */
+	size_t held;		 /* in libssh's buffer of this channel */
+	const uint8_t *gathered; /* that buffer's bytes, until the next pass; NULL: none wait */
 	struct channel_window window;
-	size_t claim;	  /* the window's, as included in the session's sum */
-	bool renew;	  /* the window is to be renewed */
-	size_t counted;	  /* held plus out, as included in the session's sum */
-	uint64_t bulk_at; /* ms: when more than a small message last passed; 0: never */
+	size_t claim;	   /* the window's, as included in the session's sum */
+	bool renew;	   /* the window is to be renewed */
+	size_t counted;	   /* held plus out, as included in the session's sum */
+	uint64_t bulk_at;  /* ms: when more than a small message last passed; 0: never */
+	uint64_t small_at; /* ms: when a small one passed beside bulk data; 0: none counts */
 	time_t closed_at;
 	struct relay_stats stats;
 	void (*done)(void *arg, const struct relay_stats *stats);
@@ -74,7 +76,7 @@ TAILQ_HEAD(relay_list, relay);
 struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
-	struct relay_list all, queues[PLACES];
+	struct relay_list all, queues[PLACES], gathering;
 	size_t blocked,
 	    unseen;	     /* relays in BLOCKED; those still to be looked at since bytes_then */
 	uint64_t bytes_then; /* received by the session when unseen was set */
@@ -85,10 +87,11 @@ struct relays {
 	struct relay_stats total;
 	void (*full)(void *arg, size_t held);
 	void *arg;
-	uint64_t bulk_at, shared_at;   /* ms: when that was, and a small one of another; 0: never */
-	const struct relay *shared_by; /* that other; NULL: it is gone */
-	time_t full_at;		       /* when full was last called; 0: never */
-	uint8_t *buf;		       /* for one read; shared: empty between two relays */
+	uint64_t bulk_at;	      /* ms: when that was; 0: never */
+	struct relay_list small_ones; /* those with small_at, in that order */
+	uint64_t small_at;	      /* ms: the last of those that are gone; 0: there is none */
+	time_t full_at;		      /* when full was last called; 0: never */
+	uint8_t *buf;		      /* for one read; shared: empty between two relays */
 };
 
 /* Moves the relay to the end of a queue. */
@@ -97,6 +100,10 @@ void relay_move(struct relay *r, enum place place);
 /* Takes all steps that are possible, in order; turn: it is this relay's turn to write.  Returns the
  * queue in which the relay belongs; the caller has handled CLOSE_BOTH. */
 enum place relay_step(struct relay *r, bool turn);
+
+/* Sends what on_data has left in libssh's buffer for the packets behind it; the relay keeps its
+ * place in its queue.  Over: the session has ended, and libssh passes on nothing more. */
+void relay_scatter(struct relay *r, bool over);
 
 /* Whether the socket is still to be read. */
 bool relay_wants_read(const struct relay *r);

@@ -69,9 +69,12 @@ static void expire(struct relays *rs)
 /* Whether bulk data and small messages of others passed within the last second. */
 static bool is_shared(struct relays *rs)
 {
+	const struct relay *last = TAILQ_LAST(&rs->small_ones, relay_list);
+	const uint64_t at = last && last->small_at > rs->small_at ? last->small_at : rs->small_at;
+
 	if (rs->bulk_at != 0 && loop_ms() - rs->bulk_at >= SHARED_MS)
 		rs->bulk_at = 0;
-	return rs->bulk_at != 0 && rs->shared_at != 0 && loop_ms() - rs->shared_at < SHARED_MS;
+	return rs->bulk_at != 0 && at != 0 && loop_ms() - at < SHARED_MS;
 }
 
 void relays_pass(struct relays *rs)
@@ -84,6 +87,8 @@ void relays_pass(struct relays *rs)
 	rs->most = shared ? sshloop_chunk() / 2 : sshloop_chunk();
 	sshloop_share(rs->loop, shared);
 	unblock(rs);
+	while ((r = TAILQ_FIRST(&rs->gathering)))
+		relay_scatter(r, false);
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop, false)) {
@@ -108,6 +113,8 @@ struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t 
 	rs->full = full;
 	rs->arg = arg;
 	TAILQ_INIT(&rs->all);
+	TAILQ_INIT(&rs->gathering);
+	TAILQ_INIT(&rs->small_ones);
 	for (int i = 0; i < PLACES; i++)
 		TAILQ_INIT(&rs->queues[i]);
 	return rs;
@@ -119,6 +126,8 @@ void relays_free(struct relays *rs)
 
 	if (!rs)
 		return;
+	while ((r = TAILQ_FIRST(&rs->gathering)))
+		relay_scatter(r, true);
 	while ((r = TAILQ_FIRST(&rs->all))) {
 		/* The peer's EOF and CLOSE may have come with what ended the session. */
 		const bool orderly = r->stats.end == RELAY_END_ORDERLY &&

@@ -10,6 +10,7 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <openssl/rand.h>
 #include <poll.h>
 #include <stdio.h>
@@ -39,7 +40,9 @@ static const char usage[] =
     "  data:BYTES=taken|stuck (whatever the window)   ignore:BYTES=sent|gone (in IGNORE messages)\n"
     "  requests:COUNT=sent|gone (that want answers, which are not looked at)\n"
     "  eof close shut (half of the connection) raw:HEX packet:HEX\n"
-    "  closed=yes|nothing (the server's CLOSE)   request=failure|nothing (for the channel)\n"
+    "  cork uncork (what is sent between them is one segment, up to 64 KiB)\n"
+    "  closed=yes|nothing (the server's CLOSE)   ended=yes|nothing (its EOF)\n"
+    "  request=failure|nothing (for the channel)\n"
     "  alive=alive|nothing   end=closed|disconnected CODE TEXT|open\n"
     "  keep (all of them, to the end of standard input, reading nothing)\n";
 
@@ -205,7 +208,7 @@ static void step_ignore(struct peer *p, const char *arg)
 
 	for (long left = atol(arg); left > 0 && !p->gone; left -= (long)sizeof(junk)) {
 		packet_start(&packet, MSG_IGNORE);
-		put_string(&packet, junk, sizeof(junk));
+		put_string(&packet, junk, left < (long)sizeof(junk) ? (size_t)left : sizeof(junk));
 		peer_emit(p, &packet);
 	}
 	say("ignore", p->gone ? "gone" : "sent");
@@ -226,12 +229,17 @@ static void step_requests(struct peer *p, const char *arg)
 	say("requests", p->gone ? "gone" : "sent");
 }
 
-/* The server has sent its CLOSE. */
-static void step_closed(struct peer *p)
+/* The server has sent its CLOSE, or its EOF. */
+static void step_hear(struct peer *p, const char *what, enum message type)
 {
 	static struct packet got;
 
-	say("closed", peer_wait(p, &got, MSG_CHANNEL_CLOSE, 0) ? "yes" : "nothing");
+	say(what, peer_wait(p, &got, (int)type, 0) ? "yes" : "nothing");
+}
+
+static void step_cork(struct peer *p, int on)
+{
+	setsockopt(p->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
 }
 
 /* A request for the last channel, which wants an answer; what is answered before a later one is. */
@@ -303,7 +311,11 @@ static bool step(struct peer *p, const char *s)
 	} else if (IS("eof")) {
 		exchange_channel(p, MSG_CHANNEL_EOF, 0);
 	} else if (IS("closed")) {
-		step_closed(p);
+		step_hear(p, "closed", MSG_CHANNEL_CLOSE);
+	} else if (IS("ended")) {
+		step_hear(p, "ended", MSG_CHANNEL_EOF);
+	} else if (IS("cork") || IS("uncork")) {
+		step_cork(p, *s == 'c');
 	} else if (IS("request")) {
 		step_request_channel(p);
 	} else if (IS("close")) {
