@@ -26,8 +26,8 @@
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 enum {
 	SILENCE_SECONDS = 8, /* at the end; a monitor waits MONITOR_STOP for its last processes */
+	PASSED_ON = sizeof(passed_on) / sizeof(*passed_on),
 };
-enum { PASSED_ON = sizeof(passed_on) / sizeof(*passed_on) };
 
 struct generation *keeper_in_charge(struct keeper *k)
 {

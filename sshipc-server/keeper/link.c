@@ -6,6 +6,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,13 +79,15 @@ void link_close(struct link_message *m)
 
 int link_file(struct evbuffer *from)
 {
-	const int fd = memfd_create("sshipc", MFD_CLOEXEC);
+	const int fd = memfd_create("sshipc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	while (fd >= 0 && evbuffer_get_length(from) > 0)
 		if (evbuffer_write(from, fd) <= 0) {
 			close(fd);
 			return -1;
 		}
+	if (fd >= 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 	return fd;
 }
 

@@ -66,7 +66,8 @@ int link_recv(int sock, struct link_message *m);
 /* Closes the descriptors that are left in m: those taken are -1. */
 void link_close(struct link_message *m);
 
-/* A file in memory with those bytes, which are taken out of from; -1 with errno. */
+/* A file in memory with those bytes, which are taken out of from; who gets it cannot change it for
+ * the others.  -1 with errno. */
 int link_file(struct evbuffer *from);
 
 /* Appends what is in such a file, and closes it.  0, or -1 with errno: EFBIG above most bytes. */

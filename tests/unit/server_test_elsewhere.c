@@ -102,6 +102,22 @@ Test(elsewhere, a_file_that_cannot_be_read)
 	expect("SHA256:a", 1, 0, 3, 0);
 }
 
+/* Several generations get the same file. */
+Test(elsewhere, a_file_stays_as_it_is)
+{
+	struct evbuffer *b = evbuffer_new();
+	int file;
+
+	evbuffer_add_printf(b, "SHA256:a 1 0 3\n");
+	file = link_file(b);
+	evbuffer_free(b);
+	cr_expect_lt(pwrite(file, "B", 1, 0), 0, "written");
+	cr_expect_lt(pwrite(file, "B", 1, 15), 0, "made longer");
+	cr_expect_neq(ftruncate(file, 0), 0, "cut");
+	elsewhere_set(&e, 1, file);
+	expect("SHA256:a", 1, 0, 3, 0);
+}
+
 Test(elsewhere, what_is_written_is_read)
 {
 	const struct elsewhere_use u = {0, "SHA256:a", 7, 8, 9};
