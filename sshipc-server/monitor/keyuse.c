@@ -5,15 +5,15 @@
  * nothing to a session.
  *
  * max-sessions and max-channels count over all sessions of a key, in all generations (places.h),
- * each until its process has exited; a login above max-sessions waits if a session is ending, or in
- * another generation, which does not say that it is.  With replace-old any login
- * above max-sessions waits: each older session gets CHECK, sends a keepalive request, and sends
- * ALIVE at the peer's next byte (at once if its reading is suspended).  When all have answered, one
- * has ended, or 3 s are over, the login is decided anew by the rules then in force: if there is
- * still no free place, the oldest session that did not answer is ended, and the login waits up to
- * 1.5 s more for that end; if all are alive, the login is refused.  One login of a key so waits
- * at a time; login_grace goes on meanwhile.  In a generation that retires as many wait as the key
- * has places.
+ * each until its process has exited.  A login above max-sessions waits if one of the sessions is
+ * ending, or may be, since it is in another generation.  With replace-old any login above
+ * max-sessions waits: each older session gets CHECK, sends a keepalive request, and sends ALIVE at
+ * the peer's next byte (at once if its reading is suspended).  When all have answered, one has
+ * ended, or 3 s are over, the login is decided anew by the rules then in force: if there is still
+ * no free place, the oldest session that did not answer is ended, and the login waits up to 1.5 s
+ * more for that end; if all are alive, the login is refused.  One login of a key so waits at a
+ * time; login_grace goes on meanwhile.  In a generation that retires as many wait as the key has
+ * places.
  */
 #include <stdio.h>
 #include <stdlib.h>
