@@ -20,6 +20,7 @@ enum {
 	SLACK = 64 * 1024,
 	SMALL = 4096,	    /* bytes of a message that goes before bulk data */
 	GATHER = 96 * 1024, /* bytes of bulk data that the socket gets by one call */
+	WIDE = 32,	    /* channels of a session that may gather */
 	FULL_SECONDS = 60,  /* between two calls of full */
 	CLAIMS = 2,	    /* windows may claim the limit of held bytes, divided by that */
 };
@@ -159,10 +160,16 @@ static bool is_long(const struct relay *r)
 }
 
 /* Whether len bytes in libssh's buffer may wait for the packets behind them, which come in this
- * turn; if none does, the pass after them sends these. */
-static bool gathers(const struct relay *r, size_t len)
+ * turn; if none does, the pass after them sends these.  Trap: a buffer of libssh's never becomes
+ * smaller, so that of thousands of channels only some may gather. */
+static bool gathers(struct relay *r, size_t len)
 {
-	return len > SMALL && len < GATHER && sshloop_has_more(r->rs->loop);
+	if (len <= SMALL || len >= GATHER || (!r->wide && r->rs->wide >= WIDE) ||
+	    !sshloop_has_more(r->rs->loop))
+		return false;
+	r->rs->wide += !r->wide;
+	r->wide = true;
+	return true;
 }
 
 static void gather(struct relay *r, const uint8_t *data)
@@ -438,6 +445,7 @@ void relay_discard(struct relay *r)
 {
 	relay_move(r, IDLE);
 	gather(r, NULL);
+	r->rs->wide -= r->wide;
 	TAILQ_REMOVE(&r->rs->all, r, all);
 	if (r->small_at > r->rs->small_at)
 		r->rs->small_at = r->small_at;

@@ -59,6 +59,7 @@ struct relay {
 	size_t out_pos, out_len;
 	size_t held;		 /* in libssh's buffer of this channel */
 	const uint8_t *gathered; /* that buffer's bytes, until the next pass; NULL: none wait */
+	bool wide;		 /* it has gathered: that buffer is larger than a packet */
 	struct channel_window window;
 	size_t claim;	   /* the window's, as included in the session's sum */
 	bool renew;	   /* the window is to be renewed */
@@ -81,6 +82,7 @@ struct relays {
 	    unseen;	     /* relays in BLOCKED; those still to be looked at since bytes_then */
 	uint64_t bytes_then; /* received by the session when unseen was set */
 	time_t expired_at;   /* when EXPIRING was last looked at */
+	size_t wide;	     /* relays that have gathered */
 	size_t held, limit;
 	size_t most;   /* bytes of one write */
 	size_t claims; /* of all windows, beyond libssh's own */

@@ -428,6 +428,34 @@ Test(relays, bulk_data_is_gathered)
 	end(rs);
 }
 
+/* libssh's buffers of channels that have gathered stay large. */
+Test(relays, only_some_channels_gather)
+{
+	enum { WIDE = 32 };
+	struct relays *rs = start();
+
+	for (size_t i = 0; i <= WIDE; i++) {
+		if (i >= BULK)
+			of[i].relay =
+			    relay_new(rs, (ssh_channel)(void *)&of[i].channel, on_done, NULL);
+		join(i);
+	}
+	look(rs);
+	more = true;
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i <= WIDE; i++)
+			cr_expect_eq(send_data(i, 10000), i < WIDE ? 0 : 10000, "channel %zu", i);
+		relays_pass(rs);
+	}
+	relay_abort(of[0].relay);
+	relays_pass(rs);
+	of[0].callbacks->channel_close_function(NULL, NULL, of[0].callbacks->userdata);
+	relays_pass(rs);
+	cr_expect_eq(send_data(WIDE, 10000), 0, "one has ended");
+	relays_pass(rs);
+	end(rs);
+}
+
 /* A channel that is busy both ways is served in its turn. */
 Test(relays, what_gathers_keeps_its_turn)
 {
