@@ -57,6 +57,16 @@ void elsewhere_keep(struct elsewhere *e, const char *numbers)
 	keep(e, is_in, numbers);
 }
 
+static void add(struct elsewhere *e, const struct elsewhere_use *u)
+{
+	if (e->n == e->room) {
+		e->room = 2 * e->room + 16;
+		e->uses = xreallocarray(e->uses, e->room, sizeof(*e->uses));
+	}
+	e->uses[e->n++] = *u;
+	e->sessions += u->sessions;
+}
+
 static int by_key(const void *a, const void *b)
 {
 	const struct elsewhere_use *u = a, *v = b;
@@ -75,11 +85,8 @@ void elsewhere_set(struct elsewhere *e, unsigned generation, int file)
 	while ((line = evbuffer_readln(text, NULL, EVBUFFER_EOL_LF))) {
 		/* A newer program may say more. */
 		if (sscanf(line, "%51s %zu %zu %zu", u.fingerprint, &u.sessions, &u.silent,
-			   &u.channels) == 4) {
-			e->uses = xreallocarray(e->uses, e->n + 1, sizeof(*e->uses));
-			e->uses[e->n++] = u;
-			e->sessions += u.sessions;
-		}
+			   &u.channels) == 4)
+			add(e, &u);
 		free(line);
 	}
 	if (e->n > 0)

@@ -22,7 +22,7 @@ struct elsewhere_use {
 
 struct elsewhere {
 	struct elsewhere_use *uses; /* by fingerprint */
-	size_t n, sessions;
+	size_t n, room, sessions;
 };
 
 /* Appends the line about u to what is to be sent. */
