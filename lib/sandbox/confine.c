@@ -251,6 +251,7 @@ static const struct rule rules[] = {
     ALLOW(shutdown),                        /* passes a half-close on to the endpoint */
     ALLOW(close),                           /* the end of a channel and of the session */
     ALLOW2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),     /* an orderly end is no reset */
+    ALLOW2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),  /* sends what waits for more */
     ALLOW2(getsockopt, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),      /* libssh, after a poll error */
     ALLOW1(fcntl, IS(1, F_GETFL)),          /* O_NONBLOCK is looked at */
     ALLOW1(fcntl, IS(1, F_SETFL)),          /* and set */

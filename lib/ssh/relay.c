@@ -7,6 +7,7 @@
 #include "relay_internal.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,11 +19,9 @@
 enum {
 	LARGEST = 2 * 1024 * 1024, /* window of any libssh, if nobody enlarges it */
 	SLACK = 64 * 1024,
-	SMALL = 4096,	    /* bytes of a message that goes before bulk data */
-	GATHER = 96 * 1024, /* bytes of bulk data that the socket gets by one call */
-	WIDE = 32,	    /* channels of a session that may gather */
-	FULL_SECONDS = 60,  /* between two calls of full */
-	CLAIMS = 2,	    /* windows may claim the limit of held bytes, divided by that */
+	SMALL = 4096,	   /* bytes of a message that goes before bulk data */
+	FULL_SECONDS = 60, /* between two calls of full */
+	CLAIMS = 2,	   /* windows may claim the limit of held bytes, divided by that */
 };
 
 static bool has_failed(const struct relay *r)
@@ -124,13 +123,35 @@ static void note(struct relay *r, size_t n)
 
 /* ---- output: channel to socket ---- */
 
-/* Sends to the socket; returns the bytes sent, or -1 after the relay has failed. */
-static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
+/* corked: the kernel has bytes for the socket that may wait for others. */
+static void set_corked(struct relay *r, bool corked)
 {
+	if (corked && !r->corked)
+		TAILQ_INSERT_TAIL(&r->rs->corked, r, corks);
+	else if (!corked && r->corked)
+		TAILQ_REMOVE(&r->rs->corked, r, corks);
+	r->corked = corked;
+}
+
+/* tcp(7): the option makes the kernel send what waits.  A Unix socket has it not, and nothing
+ * waits. */
+void relay_uncork(struct relay *r)
+{
+	const int on = 1;
+
+	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	set_corked(r, false);
+}
+
+/* Sends to the socket; returns the bytes sent, or -1 after the relay has failed.  more: others
+ * follow in this turn, and TCP makes larger segments of both. */
+static ssize_t push(struct relay *r, const uint8_t *p, size_t n, bool more)
+{
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
 	size_t sent = 0;
 
 	while (sent < n) {
-		const ssize_t rc = send(r->fd, p + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t rc = send(r->fd, p + sent, n - sent, flags);
 
 		if (rc < 0 && errno == EINTR)
 			continue;
@@ -145,6 +166,7 @@ static ssize_t push(struct relay *r, const uint8_t *p, size_t n)
 		}
 		sent += (size_t)rc;
 	}
+	set_corked(r, more);
 	keep_first(r->stats.first_to, r->stats.to_socket, p, sent);
 	r->stats.to_socket += sent;
 	if (!r->one_way)
@@ -157,28 +179,6 @@ static bool is_long(const struct relay *r)
 {
 	return sshloop_round_trip(r->rs->loop) >= CHANNEL_WINDOW_SHORT &&
 	       !ssh_version(SSH_VERSION_INT(0, 11, 0));
-}
-
-/* Whether len bytes in libssh's buffer may wait for the packets behind them, which come in this
- * turn; if none does, the pass after them sends these.  Trap: a buffer of libssh's never becomes
- * smaller, so that of thousands of channels only some may gather. */
-static bool gathers(struct relay *r, size_t len)
-{
-	if (len <= SMALL || len >= GATHER || (!r->wide && r->rs->wide >= WIDE) ||
-	    !sshloop_has_more(r->rs->loop))
-		return false;
-	r->rs->wide += !r->wide;
-	r->wide = true;
-	return true;
-}
-
-static void gather(struct relay *r, const uint8_t *data)
-{
-	if (!r->gathered && data)
-		TAILQ_INSERT_TAIL(&r->rs->gathering, r, gathers);
-	else if (r->gathered && !data)
-		TAILQ_REMOVE(&r->rs->gathering, r, gathers);
-	r->gathered = data;
 }
 
 /* Returns how many bytes were consumed; the rest stays in libssh's buffer and is passed again with
@@ -194,17 +194,12 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
 	if (is_stderr || has_failed(r) || r->output == OUTPUT_CLOSED)
 		return (int)len;
 	if (len > SLACK + (r->window.most > LARGEST ? r->window.most : LARGEST)) {
-		gather(r, NULL);
 		sshloop_fail(r->rs->loop, "peer ignores the channel window");
 		return (int)len;
 	}
 	note(r, len);
-	if (r->fd >= 0 && !r->out && r->may_send) {
-		const bool waits = gathers(r, len);
-
-		gather(r, waits ? data : NULL);
-		n = waits ? 0 : push(r, data, len);
-	}
+	if (r->fd >= 0 && !r->out && r->may_send)
+		n = push(r, data, len, len > SMALL && sshloop_has_more(r->rs->loop));
 	r->held = n < 0 ? 0 : len - (size_t)n;
 	account(r);
 	r->renew = channel_window_note(&r->window, len - before, r->counted) && is_long(r);
@@ -246,7 +241,7 @@ static void drain(struct relay *r)
 
 		if (!r->out)
 			pull(r, r->held);
-		n = push(r, r->out + r->out_pos, r->out_len - r->out_pos);
+		n = push(r, r->out + r->out_pos, r->out_len - r->out_pos, false);
 		if (n < 0)
 			break;
 		r->out_pos += (size_t)n;
@@ -261,25 +256,6 @@ static void drain(struct relay *r)
 		r->output = OUTPUT_CLOSED;
 		if (r->input == INPUT_OPEN) /* else the close follows, which says the same */
 			shutdown(r->fd, SHUT_WR);
-	}
-}
-
-/* Trap: libssh lets nobody read the buffers of a session that has ended, and frees them later.  One
- * that it lost for want of memory has another length; 0.11 tells none without the peer's end. */
-void relay_scatter(struct relay *r, bool over)
-{
-	const uint8_t *data = r->gathered;
-	ssize_t n;
-
-	gather(r, NULL);
-	if (!over) {
-		drain(r);
-		if (has_failed(r))
-			mark(r);
-	} else if (!has_failed(r) && ssh_channel_poll(r->channel, 0) == (int)r->held) {
-		n = push(r, data, r->held);
-		r->held -= n > 0 ? (size_t)n : 0;
-		account(r);
 	}
 }
 
@@ -416,6 +392,7 @@ void relay_close_socket(struct relay *r, bool orderly)
 {
 	const struct linger off = {0};
 
+	set_corked(r, false); /* a close sends what waits, or resets */
 	loop_drop(r->readable);
 	loop_drop(r->writable);
 	r->readable = r->writable = NULL;
@@ -444,8 +421,6 @@ static void close_channel(struct relay *r)
 void relay_discard(struct relay *r)
 {
 	relay_move(r, IDLE);
-	gather(r, NULL);
-	r->rs->wide -= r->wide;
 	TAILQ_REMOVE(&r->rs->all, r, all);
 	if (r->small_at > r->rs->small_at)
 		r->rs->small_at = r->small_at;

@@ -40,7 +40,7 @@ enum place {
 enum { SHARED_MS = 1000 }; /* after a small message beside bulk data, and after bulk data */
 
 struct relay {
-	TAILQ_ENTRY(relay) all, queue, gathers, small_ones;
+	TAILQ_ENTRY(relay) all, queue, corks, small_ones;
 	enum place place;
 	struct relays *rs;
 	ssh_channel channel;
@@ -57,9 +57,8 @@ struct relay {
 	size_t tail_len;
 	uint8_t *out; /* read from libssh, not yet sent to the socket */
 	size_t out_pos, out_len;
-	size_t held;		 /* in libssh's buffer of this channel */
-	const uint8_t *gathered; /* that buffer's bytes, until the next pass; NULL: none wait */
-	bool wide;		 /* it has gathered: that buffer is larger than a packet */
+	size_t held; /* in libssh's buffer of this channel */
+	bool corked; /* the socket's last bytes may wait for others */
 	struct channel_window window;
 	size_t claim;	   /* the window's, as included in the session's sum */
 	bool renew;	   /* the window is to be renewed */
@@ -77,12 +76,11 @@ TAILQ_HEAD(relay_list, relay);
 struct relays {
 	struct event_base *base;
 	struct sshloop *loop;
-	struct relay_list all, queues[PLACES], gathering;
+	struct relay_list all, queues[PLACES], corked;
 	size_t blocked,
 	    unseen;	     /* relays in BLOCKED; those still to be looked at since bytes_then */
 	uint64_t bytes_then; /* received by the session when unseen was set */
 	time_t expired_at;   /* when EXPIRING was last looked at */
-	size_t wide;	     /* relays that have gathered */
 	size_t held, limit;
 	size_t most;   /* bytes of one write */
 	size_t claims; /* of all windows, beyond libssh's own */
@@ -103,9 +101,8 @@ void relay_move(struct relay *r, enum place place);
  * queue in which the relay belongs; the caller has handled CLOSE_BOTH. */
 enum place relay_step(struct relay *r, bool turn);
 
-/* Sends what on_data has left in libssh's buffer for the packets behind it; the relay keeps its
- * place in its queue.  Over: the session has ended, and libssh passes on nothing more. */
-void relay_scatter(struct relay *r, bool over);
+/* Has the kernel send the socket's last bytes: no others have followed in this turn. */
+void relay_uncork(struct relay *r);
 
 /* Whether the socket is still to be read. */
 bool relay_wants_read(const struct relay *r);

@@ -87,8 +87,8 @@ void relays_pass(struct relays *rs)
 	rs->most = shared ? sshloop_chunk() / 2 : sshloop_chunk();
 	sshloop_share(rs->loop, shared);
 	unblock(rs);
-	while ((r = TAILQ_FIRST(&rs->gathering)))
-		relay_scatter(r, false);
+	while ((r = TAILQ_FIRST(&rs->corked)))
+		relay_uncork(r);
 	while ((r = TAILQ_FIRST(&rs->queues[READY])))
 		serve(r, false);
 	while ((r = TAILQ_FIRST(&rs->queues[WAITING])) && sshloop_writable(rs->loop, false)) {
@@ -113,7 +113,7 @@ struct relays *relays_new(struct event_base *base, struct sshloop *loop, size_t 
 	rs->full = full;
 	rs->arg = arg;
 	TAILQ_INIT(&rs->all);
-	TAILQ_INIT(&rs->gathering);
+	TAILQ_INIT(&rs->corked);
 	TAILQ_INIT(&rs->small_ones);
 	for (int i = 0; i < PLACES; i++)
 		TAILQ_INIT(&rs->queues[i]);
@@ -126,8 +126,6 @@ void relays_free(struct relays *rs)
 
 	if (!rs)
 		return;
-	while ((r = TAILQ_FIRST(&rs->gathering)))
-		relay_scatter(r, true);
 	while ((r = TAILQ_FIRST(&rs->all))) {
 		/* The peer's EOF and CLOSE may have come with what ended the session. */
 		const bool orderly = r->stats.end == RELAY_END_ORDERLY &&

@@ -7,9 +7,11 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fds.h"
@@ -53,6 +55,25 @@ static size_t number(ssh_channel channel)
 		i++;
 	cr_assert_lt(i, MANY);
 	return i;
+}
+
+/* ---- what is said to the kernel ---- */
+
+static struct {
+	int flags;	  /* of the last send */
+	unsigned uncorks; /* the option that sends what waits */
+} calls;
+
+ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t len)
+{
+	calls.flags = flags;
+	return syscall(SYS_sendto, fd, p, n, flags, to, len);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	calls.uncorks += level == IPPROTO_TCP && name == TCP_NODELAY;
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }
 
 /* ---- libssh ---- */
@@ -104,11 +125,6 @@ int ssh_channel_read_timeout(ssh_channel channel, void *dest, uint32_t count, in
 	memset(dest, 0, count);
 	memcpy(dest, data, count < sizeof(data) ? count : sizeof(data));
 	return (int)count;
-}
-
-int ssh_channel_poll(ssh_channel channel, int is_stderr)
-{
-	return (int)of[number(channel)].left;
 }
 
 const char *ssh_version(int least)
@@ -394,70 +410,45 @@ static size_t got(size_t i)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* Bulk data waits in libssh's buffer for what follows in the same turn, so that one call sends
- * both; never longer, and a small message not at all. */
-Test(relays, bulk_data_is_gathered)
+/* Bulk data may wait in the kernel for what follows in the same turn, so that TCP makes one segment
+ * of both; never longer, and a small message not at all. */
+Test(relays, bulk_data_makes_large_segments)
 {
 	static const struct {
-		size_t first, second; /* bytes in libssh's buffer: all that it holds at each call */
-		bool more_first, more_second;
-		size_t took_first, took_second, in_pass;
-	} table[] = {
-	    {10000, 20000, true, false, 0, 20000, 0},	   {10000, 20000, true, true, 0, 0, 20000},
-	    {10000, 10000, false, false, 10000, 10000, 0}, {100, 100, true, true, 100, 100, 0},
-	    {10000, 0, true, false, 0, 0, 10000},
-	};
+		size_t n;
+		bool more, waits;
+	} table[] = {{10000, true, true}, {10000, false, false}, {100, true, false}};
 	struct relays *rs = start();
 
 	join(0);
 	look(rs);
 	relays_pass(rs);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		more = table[i].more_first;
-		cr_expect_eq(send_data(0, table[i].first), table[i].took_first, "row %zu", i);
-		cr_expect_eq(got(0), table[i].took_first, "row %zu", i);
-		more = table[i].more_second;
-		if (table[i].second > 0)
-			cr_expect_eq(send_data(0, table[i].second), table[i].took_second, "row %zu",
-				     i);
-		cr_expect_eq(got(0), table[i].took_second, "row %zu", i);
-		more = false;
+		for (int times = 0; times < 2; times++) {
+			more = table[i].more;
+			cr_expect_eq(send_data(0, table[i].n), table[i].n, "row %zu", i);
+			cr_expect_eq((calls.flags & MSG_MORE) != 0, table[i].waits, "row %zu", i);
+			cr_expect_eq(got(0), table[i].n, "row %zu: a Unix socket", i);
+		}
+		calls.uncorks = 0;
 		relays_pass(rs);
-		cr_expect_eq(got(0), table[i].in_pass, "row %zu", i);
+		cr_expect_eq(calls.uncorks, table[i].waits, "row %zu", i);
+		relays_pass(rs);
+		cr_expect_eq(calls.uncorks, table[i].waits, "row %zu: once", i);
 	}
-	end(rs);
-}
-
-/* libssh's buffers of channels that have gathered stay large. */
-Test(relays, only_some_channels_gather)
-{
-	enum { WIDE = 32 };
-	struct relays *rs = start();
-
-	for (size_t i = 0; i <= WIDE; i++) {
-		if (i >= BULK)
-			of[i].relay =
-			    relay_new(rs, (ssh_channel)(void *)&of[i].channel, on_done, NULL);
-		join(i);
-	}
-	look(rs);
+	/* What follows is sent without waiting, and takes along what has waited. */
 	more = true;
-	for (int round = 0; round < 2; round++) {
-		for (size_t i = 0; i <= WIDE; i++)
-			cr_expect_eq(send_data(i, 10000), i < WIDE ? 0 : 10000, "channel %zu", i);
-		relays_pass(rs);
-	}
-	relay_abort(of[0].relay);
+	send_data(0, 10000);
+	more = false;
+	send_data(0, 10000);
+	calls.uncorks = 0;
 	relays_pass(rs);
-	of[0].callbacks->channel_close_function(NULL, NULL, of[0].callbacks->userdata);
-	relays_pass(rs);
-	cr_expect_eq(send_data(WIDE, 10000), 0, "one has ended");
-	relays_pass(rs);
+	cr_expect_eq(calls.uncorks, 0);
 	end(rs);
 }
 
-/* A channel that is busy both ways is served in its turn. */
-Test(relays, what_gathers_keeps_its_turn)
+/* One that ends meanwhile is forgotten, and a channel that is busy both ways keeps its turn. */
+Test(relays, what_waits_in_the_kernel)
 {
 	struct relays *rs = start();
 
@@ -471,32 +462,17 @@ Test(relays, what_gathers_keeps_its_turn)
 	for (int pass = 0; pass < 8; pass++) {
 		send_data(0, 10000);
 		relays_pass(rs);
-		cr_expect_eq(got(0), 10000);
 		expect_equal_turns(BULK);
 	}
+	send_data(0, 10000);
+	send_data(1, 10000);
+	relay_close_socket(of[0].relay, false);
+	relay_discard(of[0].relay);
+	calls.uncorks = 0;
+	relays_pass(rs);
+	cr_expect_eq(calls.uncorks, 1);
+	send_data(1, 10000);
 	end(rs);
-}
-
-/* The session ends in the turn in which the data came: libssh passes on nothing any more.  lost: by
- * libssh, for want of memory. */
-Test(relays, what_gathers_is_sent_at_the_end)
-{
-	static const size_t lost[] = {0, 1};
-
-	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
-		struct relays *rs = start();
-
-		join(0);
-		look(rs);
-		relays_pass(rs);
-		more = true;
-		cr_expect_eq(send_data(0, 10000), 0);
-		of[0].left -= lost[i];
-		relays_free(rs);
-		event_base_free(base);
-		cr_expect_eq(got(0), lost[i] ? 0 : 10000);
-		close(of[0].far);
-	}
 }
 
 /* As one on a channel whose window is closed has none. */
