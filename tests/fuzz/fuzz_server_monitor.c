@@ -4,7 +4,7 @@
  * order, what they had is given back when they are gone, and no more is granted than the limits
  * allow.  A piece of the input is a length of two bytes, of which the highest bit chooses the
  * session, and so many bytes of a message; lengths from LONGEST on are words of their own, see
- * step().
+ * step() and, from OTHERS on, say().
  */
 #include "fuzz.h"
 
@@ -15,9 +15,11 @@
 
 #include "../unit/keys.h"
 #include "conn.h"
+#include "link.h"
 #include "message.h"
+#include "places.h"
 
-enum { CHANNELS = 4, LONGEST = 0x7f00, SESSIONS = 2 };
+enum { CHANNELS = 4, LONGEST = 0x7f00, OTHERS = 0x7fc0, SESSIONS = 2 };
 
 static struct settings settings = {
     .login_grace = 20, .max_sessions = 8, .max_channels = CHANNELS, .max_opens = 100000};
@@ -161,8 +163,11 @@ static void hear(struct fake *p)
 		EXPECT(m.head.type != MESSAGE_GRANT || !view.proof);
 		message_close_fds(&m);
 	}
-	if (p->c && p->c->state == CONN_UP)
+	if (p->c && p->c->state == CONN_UP) {
 		EXPECT(p->c->opens.count <= CHANNELS);
+		EXPECT(!p->c->entry || !p->c->entry->key.max_sessions ||
+		       p->c->use->sessions <= p->c->entry->key.max_sessions);
+	}
 }
 
 static size_t put_key(uint8_t blob[KEYLINE_BLOB_MAX], const char *base64)
@@ -212,6 +217,31 @@ static void step(struct fake *p, unsigned what)
 	}
 }
 
+/* What other generations say of the key with a limit, and to p. */
+static void say(const struct fake *p, unsigned what)
+{
+	static const char *const words[] = {"check", "replace", "place", "placed", "placed"};
+	struct evbuffer *uses = evbuffer_new();
+	uint8_t blob[KEYLINE_BLOB_MAX];
+	const size_t n = put_key(blob, BLOB_ED2);
+	const char *key = allowlist_find(view.allowlist, blob, n)->key.fingerprint;
+	char text[128];
+
+	if (what % 8 < 5) {
+		snprintf(text, sizeof(text), "%s %s %u %u", words[what % 8], key,
+			 p->c ? (unsigned)p->c->id : 0, what % 2);
+		places_told(&view, 1, text);
+	} else if (what % 8 == 5) {
+		evbuffer_add_printf(uses, "%s %u 1 1\n", key, what / 8 % 2);
+		places_elsewhere(&view, 1, link_file(uses), NULL);
+	} else if (what % 8 == 6) {
+		places_elsewhere(&view, 0, -1, "2 3 ");
+	} else {
+		view.retired = !view.retired;
+	}
+	evbuffer_free(uses);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const int before = fuzz_next_fd();
@@ -227,7 +257,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const unsigned len = (data[0] & 0x7fu) << 8 | data[1];
 
 		n = len >= LONGEST ? 0 : len < size - 2 ? len : size - 2;
-		if (len >= LONGEST)
+		if (len >= OTHERS)
+			say(p, len);
+		else if (len >= LONGEST)
 			step(p, len);
 		else
 			send(p->sock, data + 2, n, MSG_NOSIGNAL);
@@ -241,6 +273,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	EXPECT(view.n_sessions == 0 && admission_unauth(view.admission) == 0 &&
 	       LIST_EMPTY(&view.uses));
+	elsewhere_free(&view.elsewhere);
+	view.retired = false;
 	while ((fd = accept(endpoint, NULL, NULL)) >= 0)
 		close(fd);
 	EXPECT(fuzz_next_fd() == before);
