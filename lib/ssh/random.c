@@ -50,6 +50,7 @@ int ssh_get_random(void *where, int len, int strong)
 	if (strong || len < 0 || len > SHORT || !ahead)
 		return (strong ? RAND_priv_bytes : RAND_bytes)(where, len) == 1;
 	if (ahead->left < (size_t)len) {
+		ahead->left = 0; /* of a page that fails nothing is given out */
 		if (RAND_bytes(ahead->bytes, sizeof(ahead->bytes)) != 1)
 			return 0;
 		ahead->left = sizeof(ahead->bytes);
