@@ -97,5 +97,6 @@ def crowd(scene, count, size):
         bulk(older, size)
         bulk(stack.enter_context(dial(client.at[0])), size)
         ask_each(idle)
+        wait_for("the two of the bulk are closed", lambda: server.log().count(" closed: ") >= 2)
         same(server.log().count(" closed: "), 2, "channels closed while the idle ones were open")
     wait_for("all are closed", lambda: server.log().count(" closed: ") == count + 2, LONG)
