@@ -99,7 +99,8 @@ static void keep_first(char first[8], uint64_t others, const uint8_t *p, size_t 
 		first[others + i] = (char)p[i];
 }
 
-/* at: 0: none counts. */
+/* Remembers that a small message of this channel passed at that time (ms); 0 forgets it.  The list
+ * has the latest one at its end. */
 static void set_small(struct relay *r, uint64_t at)
 {
 	if (r->small_at != 0)
@@ -123,7 +124,8 @@ static void note(struct relay *r, size_t n)
 
 /* ---- output: channel to socket ---- */
 
-/* corked: the kernel has bytes for the socket that may wait for others. */
+/* Enters the relay in the list of those whose last bytes the kernel may hold back (MSG_MORE), or
+ * takes it out. */
 static void set_corked(struct relay *r, bool corked)
 {
 	if (corked && !r->corked)
@@ -133,8 +135,8 @@ static void set_corked(struct relay *r, bool corked)
 	r->corked = corked;
 }
 
-/* tcp(7): the option makes the kernel send what waits.  A Unix socket has it not, and nothing
- * waits. */
+/* tcp(7): setting the option makes the kernel send what it holds back.  On a Unix socket it fails,
+ * and nothing is held back. */
 void relay_uncork(struct relay *r)
 {
 	const int on = 1;

@@ -150,8 +150,9 @@ void sshloop_pause(struct sshloop *l, bool pause);
 /* Ends the session: dead(why) is called from the loop, never from within this call. */
 void sshloop_fail(struct sshloop *l, const char *why);
 
-/* Whether so many bytes have been received that libssh passes on more data before the next pass,
- * and no small message waits for that.  To be called in the callback for data. */
+/* Whether another packet of the largest size has been received already, so that libssh calls the
+ * callback for data again before the next pass.  Always false while the session is shared: a small
+ * message must not wait.  To be called in that callback. */
 bool sshloop_has_more(const struct sshloop *l);
 
 /* Bytes received on the socket so far. */

@@ -48,7 +48,7 @@ void sshsocket_rest(struct sshsocket *s);
 /* Whether there are received bytes, or an end, that libssh has not read. */
 bool sshsocket_has_input(const struct sshsocket *s);
 
-/* The bytes of those. */
+/* How many received bytes libssh has not read. */
 size_t sshsocket_left(const struct sshsocket *s);
 
 #endif

@@ -21,7 +21,7 @@ void places_put(const struct monitor_view *view, struct evbuffer *out);
  * the generations that are left. */
 void places_elsewhere(struct monitor_view *view, unsigned generation, int file, const char *text);
 
-/* That generation has said this. */
+/* Acts on text, which that generation has sent (the words above); what is malformed is ignored. */
 void places_told(struct monitor_view *view, unsigned generation, const char *text);
 
 #endif
